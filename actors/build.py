@@ -1,0 +1,371 @@
+"""From a scenario to the arrays of a shard, and larger arrays when they are full."""
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..policies import registry
+from ..policies.balancing import share_out
+from ..policies.compile import Compiled, compile_admission, compile_failover, compile_selection
+from . import calendar, faults, recorded, streams, workload
+from .world import (
+    ACCOUNT,
+    BINS,
+    CLIENT,
+    COLUMNS,
+    CONFIG,
+    CONTROL,
+    DEBT,
+    DUE,
+    EVENT,
+    LEASE,
+    NEVER,
+    NONE,
+    POINT,
+    POOL,
+    PRODUCT,
+    RECORDED,
+    SEAT,
+    SERVER,
+    SLOT,
+    World,
+)
+
+SECOND = 1_000_000_000
+DISTRIBUTIONS = {
+    "constant": streams.CONSTANT,
+    "exponential": streams.EXPONENTIAL,
+    "lognormal": streams.LOGNORMAL,
+    "gamma": streams.GAMMA,
+}
+ARRIVALS = {"closed": workload.CLOSED, "open": workload.OPEN, "trace": workload.TRACE}
+ON_DENIAL = {"give-up": 0, "retry": 1, "callback": 2}
+
+# The site server waits so long for the servers' reports.
+REPORT_PATIENCE_S = 30.0
+
+# Share of the client range that the servers' shard would otherwise host, given to the work of servers.
+SERVERS_WORK = 0.4
+
+
+class PolicySet(NamedTuple):
+    """The scenario's policies: three compiled, and the balancing policy as it is."""
+
+    failover: Compiled
+    selection: Compiled
+    admission: Compiled
+    balancing: Any
+    memory_size: int
+
+
+def policies(scenario: Any) -> PolicySet:
+    """Resolve and compile a scenario's policies; raises ValueError when one cannot be compiled."""
+    chosen = {
+        kind: registry.resolve(kind, choice.name, choice.parameters) for kind, choice in scenario.policies
+    }
+    return PolicySet(
+        compile_failover(chosen["failover"]),
+        compile_selection(chosen["selection"]),
+        compile_admission(chosen["admission"]),
+        chosen["balancing"],
+        int(getattr(chosen["failover"], "memory_size", 0)),
+    )
+
+
+def bounds(clients: int, shards: int) -> list[int]:
+    """Return where each shard's clients begin, and the end: shards + 1 numbers.
+
+    Shard 0 hosts the servers, which is work too, so it gets fewer clients.
+    """
+    if shards == 1:
+        return [0, clients]
+    first = round(clients * max(0.05, (1.0 / shards - SERVERS_WORK) / (1.0 - SERVERS_WORK)))
+    return [0, *(first + (clients - first) * k // (shards - 1) for k in range(shards))]
+
+
+def build(scenario: Any, chosen: PolicySet, replication: int, shard: int, shards: int) -> World:
+    """Return the state of one shard at time 0, before its agents' first timers are set."""
+    limits = bounds(scenario.clients.count, shards)
+    first, local = limits[shard], limits[shard + 1] - limits[shard]
+    keys = streams.stream_keys(scenario.run.seed, replication)
+    spells, spells_from, cuts, first_fault = faults.schedule(scenario)
+    config = _config(scenario, chosen, first, local, shard == 0)
+    config[0].first_fault = first_fault
+    homes = _homes(scenario, keys)
+    hosts = 1 if shard == 0 else 0
+    servers, products = scenario.servers.count, len(scenario.products)
+    places = local * scenario.clients.programs
+    events = places + 2 * local + 8 * servers + 8 * calendar.RESERVE + hosts * scenario.clients.count // 8
+    licenses = sum(product.licenses for product in scenario.products)
+    rows = recorded.read(scenario) if scenario.workload.arrivals == "trace" else np.zeros(0, RECORDED)
+    buckets = _bucket_count(places + local)
+    samples = math.ceil(scenario.run.duration_s / scenario.run.sample_s - 1e-9)
+    world = World(
+        config=config,
+        control=_zeros(1, CONTROL),
+        keys=keys,
+        events=_zeros(0, EVENT),
+        due=_zeros(0, DUE),
+        buckets=np.full(buckets, NONE, np.int32),
+        occupied=np.zeros(max(1, buckets // 64), np.uint64),
+        outbox=_zeros(4 * calendar.RESERVE if shards == 1 else 1 << 14, EVENT),
+        clients=_clients(local, homes[first : first + local]),
+        slots=_slots(places),
+        memory=np.zeros(local * chosen.memory_size),
+        debts=_zeros(0, DEBT),
+        recorded=rows.view(np.recarray),
+        recorded_next=_recorded_bound(rows, first, local, "left"),
+        recorded_end=_recorded_bound(rows, first, local, "right"),
+        servers=_servers(scenario, homes),
+        pools=_pools(scenario, chosen),
+        products=_products(scenario),
+        leases=_zeros(0, LEASE),
+        accounts=_accounts(homes if hosts else homes[:0]),
+        seats=_zeros(hosts * scenario.clients.count * scenario.clients.programs, SEAT),
+        spells=spells,
+        spells_from=spells_from,
+        cuts=cuts,
+        profile=_profile(scenario),
+        series=np.zeros((samples + 1) * COLUMNS, np.int64),
+        histograms=np.zeros(2 * BINS, np.int64),
+        failover=chosen.failover.call,
+        failover_parameters=chosen.failover.parameters,
+        selection=chosen.selection.call,
+        selection_parameters=chosen.selection.parameters,
+        admission=chosen.admission.call,
+        admission_parameters=chosen.admission.parameters,
+    )
+    control = world.control[0]
+    control.free_event = control.free_lease = control.free_debt = NONE
+    control.sent_first = NEVER
+    control.bucket_end = config[0].measure_from
+    more_events(world, events)
+    _more_leases(world, hosts * min(licenses, 1 << 16) + 2 * calendar.RESERVE)
+    _more_debts(world, scenario.clients.programs + calendar.RESERVE if config[0].deferred else 1)
+    return world
+
+
+def grow(world: World) -> None:
+    """Double each table that is more than three quarters full."""
+    control = world.control[0]
+    if control.free_events * 4 < world.events.size + 4 * control.callbacks:
+        more_events(world, world.events.size)
+    if control.free_leases * 4 < world.leases.size:
+        _more_leases(world, world.leases.size)
+    if control.free_debts * 4 < world.debts.size:
+        _more_debts(world, world.debts.size)
+    if (world.outbox.size - control.outgoing) * 4 < world.outbox.size + 4 * control.callbacks:
+        world.replace(outbox=_extended(world.outbox, world.outbox.size))
+
+
+def _array(rows: Any) -> Any:
+    return rows.view(np.recarray)
+
+
+def _zeros(count: int, dtype: Any) -> Any:
+    return np.zeros(count, dtype).view(np.recarray)
+
+
+def _extended(rows: Any, more: int) -> Any:
+    return _array(np.concatenate([rows, np.zeros(more, rows.dtype)]))
+
+
+def _linked(rows: Any, more: int, head: int) -> Any:
+    """Return the table with `more` rows, chained by `next` in front of the free row `head`."""
+    size = rows.size
+    larger = _extended(rows, more)
+    larger["next"][size:] = np.arange(size + 1, size + more + 1)
+    larger["next"][size + more - 1] = head
+    return larger
+
+
+def more_events(world: World, more: int) -> None:
+    """Make room for `more` events."""
+    control = world.control[0]
+    events = _linked(world.events, more, control.free_event)
+    control.free_event = world.events.size
+    control.free_events += more
+    world.replace(events=events, due=_extended(world.due, more))
+
+
+def _more_leases(world: World, more: int) -> None:
+    control = world.control[0]
+    leases = _linked(world.leases, more, control.free_lease)
+    control.free_lease = world.leases.size
+    control.free_leases += more
+    world.replace(leases=leases)
+
+
+def _more_debts(world: World, more: int) -> None:
+    control = world.control[0]
+    debts = _linked(world.debts, more, control.free_debt)
+    control.free_debt = world.debts.size
+    control.free_debts += more
+    world.replace(debts=debts)
+
+
+def _ns(seconds: float) -> int:
+    return round(seconds * SECOND)
+
+
+def _config(scenario: Any, chosen: PolicySet, first: int, local: int, hosts_servers: bool) -> Any:
+    run, network, servers = scenario.run, scenario.network, scenario.servers
+    clients, work, balancing = scenario.clients, scenario.workload, chosen.balancing
+    streams_per_client = clients.programs if work.arrivals == "open" else 1
+    values = {
+        "clients": clients.count,
+        "servers": servers.count,
+        "products": len(scenario.products),
+        "programs": clients.programs,
+        "memory": chosen.memory_size,
+        "first": first,
+        "local": local,
+        "hosts_servers": hosts_servers,
+        "measure_from": _ns(run.warmup_s),
+        "end": _ns(run.warmup_s) + _ns(run.duration_s),
+        "sample": _ns(run.sample_s),
+        "latency": round(network.latency_ms * 1e6),
+        "jitter": network.jitter_ms * 1e6,
+        "loss": network.loss,
+        "before_start": clients.enforcement == "before-start",
+        "request_timeout": _ns(clients.request_timeout_s),
+        "heartbeat": _ns(clients.heartbeat_s),
+        "names_leases": clients.heartbeat_names_leases,
+        "on_denial": ON_DENIAL[clients.on_denial],
+        "retry_denied": clients.retry_denied_s * SECOND,
+        "callback_poll": _ns(clients.callback_poll_s),
+        "offline_deny": clients.offline == "deny",
+        "rerequest": clients.rerequest,
+        "deferred": clients.release_old == "deferred",
+        "deferred_retry": _ns(clients.deferred_retry_s),
+        "arrivals": ARRIVALS[work.arrivals],
+        "launch_interval": work.launch_interval_s * SECOND * streams_per_client,
+        "launch_distribution": DISTRIBUTIONS[work.launch],
+        "launch_cv": work.launch_cv,
+        "run_time": work.run_time_s * SECOND,
+        "run_distribution": DISTRIBUTIONS[work.run_time],
+        "run_cv": work.run_time_cv,
+        "profile_period": _ns(work.profile[-1][0] * 3600) if work.profile else 0,
+        "service": servers.service_ms * 1e6,
+        "service_exponential": servers.service == "exponential",
+        "heartbeat_cost": servers.heartbeat_cost,
+        "release_cost": servers.release_cost,
+        "queue_limit": servers.queue_limit,
+        "durable": servers.durable,
+        "reclaim_after": _ns(servers.reclaim_after_s),
+        "scan": _ns(servers.scan_s),
+        "callback_grace": _ns(servers.callback_grace_s),
+        "callback_honored": servers.callback_honored,
+        "balance_interval": _ns(balancing.interval_s),
+        "report_patience": _ns(min(REPORT_PATIENCE_S, balancing.interval_s / 2)),
+        "shared_pool": bool(getattr(balancing, "shared", False)),
+        "shift": _shift(scenario, _bucket_count(local * (clients.programs + 1))),
+    }
+    config = _zeros(1, CONFIG)
+    for name, value in values.items():
+        config[name] = value
+    return config
+
+
+def _bucket_count(timers: int) -> int:
+    """About one bucket for each timer that waits, a power of two."""
+    return 1 << max(10, min(22, max(1, timers - 1).bit_length()))
+
+
+def _shift(scenario: Any, buckets: int) -> int:
+    """Return log2 of the bucket width in ns: the ring spans twice the longest of the usual timers."""
+    work, clients = scenario.workload, scenario.clients
+    longest = 2 * max(work.launch_interval_s, work.run_time_s, clients.heartbeat_s, clients.request_timeout_s)
+    return max(10, int(longest * SECOND / buckets).bit_length() - 1)
+
+
+def _homes(scenario: Any, keys: Any) -> Any:
+    """Return every client's first server, shape (clients,)."""
+    count, servers, assignment = scenario.clients.count, scenario.servers.count, scenario.clients.assignment
+    if assignment == "round-robin":
+        return np.arange(count) % servers
+    if assignment == "random":
+        return np.array([int(_uniform(keys, c) * servers) for c in range(count)])
+    shares = share_out(count, np.array(assignment), np.zeros(servers, np.int64))
+    return np.repeat(np.arange(servers), shares)
+
+
+def _uniform(keys: Any, client: int) -> float:
+    with np.errstate(over="ignore"):
+        bits = np.uint64(streams.draw(keys[streams.ASSIGNMENT], client, 0))
+        return float(streams.uniform(bits))
+
+
+def _clients(count: int, homes: Any) -> Any:
+    clients = _zeros(count, CLIENT)
+    clients["server"] = clients["home"] = homes
+    clients["debts"] = NONE
+    clients["flight"] = NONE
+    return clients
+
+
+def _slots(count: int) -> Any:
+    slots = _zeros(count, SLOT)
+    slots["lease"] = slots["asked"] = NONE
+    return slots
+
+
+def _servers(scenario: Any, homes: Any) -> Any:
+    servers = _zeros(scenario.servers.count, SERVER)
+    for name in ("head", "tail", "serving", "oldest", "newest"):
+        servers[name] = NONE
+    servers["second"] = np.iinfo(np.int64).min
+    servers["clients"] = np.bincount(homes, minlength=scenario.servers.count)
+    return servers
+
+
+def _accounts(homes: Any) -> Any:
+    accounts = _zeros(len(homes), ACCOUNT)
+    accounts["leases"] = NONE
+    accounts["heard_at"] = homes
+    return accounts
+
+
+def _pools(scenario: Any, chosen: PolicySet) -> Any:
+    servers, split = scenario.servers.count, scenario.servers.split
+    weights = np.ones(servers) if split == "even" else np.array(split)
+    shared = getattr(chosen.balancing, "shared", False)
+    allocated = np.zeros((servers, len(scenario.products)), np.int64)
+    for p, product in enumerate(scenario.products):
+        if shared:
+            allocated[0, p] = product.licenses
+        else:
+            allocated[:, p] = share_out(product.licenses, weights, np.zeros(servers, np.int64))
+    pools = _zeros(allocated.size, POOL)
+    pools["allocated"] = pools["free"] = allocated.ravel()
+    pools["queue_head"] = pools["queue_tail"] = NONE
+    return pools
+
+
+def _products(scenario: Any) -> Any:
+    products = _zeros(len(scenario.products), PRODUCT)
+    popularity = np.cumsum([product.popularity for product in scenario.products])
+    products["up_to"] = popularity / popularity[-1]
+    products["owned"] = products["allocated"] = [product.licenses for product in scenario.products]
+    return products
+
+
+def _profile(scenario: Any) -> Any:
+    """Return the day profile from hour 0 to its last hour, with the factor's integral; empty when flat."""
+    given = list(scenario.workload.profile)
+    if not given:
+        return _zeros(0, POINT)
+    if given[0][0] > 0:  # the day before ended with the last factor
+        given.insert(0, (0.0, given[-1][1]))
+    points = _zeros(len(given), POINT)
+    points["hour"] = [_ns(hour * 3600) for hour, _ in given]
+    points["factor"] = [factor for _, factor in given]
+    spans = np.diff(points["hour"]) * (points["factor"][1:] + points["factor"][:-1]) / 2
+    points["integral"][1:] = np.cumsum(spans)
+    return points
+
+
+def _recorded_bound(rows: Any, first: int, local: int, side: Any) -> Any:
+    """Return where each client's rows begin ("left") or end ("right")."""
+    return np.searchsorted(rows["client"], np.arange(first, first + local), side).astype(np.int64)

@@ -1,0 +1,365 @@
+"""A license client: users launch programs in its slots, which ask for licenses and run.
+
+A slot is idle (its user thinks), waits for an answer, runs under a lease (metered) or without one (unmetered,
+the client being offline), or its user was denied and waits to ask again or to be called back. What the client
+does about a server that does not answer is in `link.py`; what becomes of its leases is in `holding.py`.
+
+Functions take the client's index `i` within its shard and a slot `j`.
+"""
+
+import numpy as np
+
+from . import holding, kinds, ledger, link, streams, workload
+from .jit import jit
+from .messages import set_timer
+from .world import EVICTIONS, GAVE_UP, GRANTS, LAUNCHES, NONE, SUPPRESSED, UNMETERED_STARTS
+
+# States of a slot.
+IDLE, WAITING, METERED, UNMETERED, ASKING, CALLED = range(6)
+
+# on_denial
+GIVE_UP, ASK_AGAIN, WAIT_FOR_CALLBACK = range(3)
+
+
+@jit
+def handle(world, kind, agent, source, slot, program, attempt, value):
+    """Handle one event of a client."""
+    config = world.config[0]
+    i = agent - config.first
+    server = source - config.clients
+    if kind == kinds.LAUNCH:
+        _on_launch(world, i, slot)
+    elif kind == kinds.END:
+        _end(world, i, slot)
+    elif kind == kinds.LINK_TIMER:
+        link.on_timer(world, i)
+    elif kind == kinds.HEARTBEAT_TICK:
+        link.on_heartbeat_tick(world, i)
+    elif kind == kinds.ASK_AGAIN:
+        _want(world, i, slot)
+    elif kind == kinds.OFFER_DEBTS:
+        holding.offer_debts(world, i)
+    elif kind == kinds.CALLBACK:
+        _on_callback(world, i, server, slot, program)
+    elif kind == kinds.KEPT_ACK:
+        holding.forget_debt(world, i, server)
+    elif link.is_awaited(world, i, attempt):
+        _on_answer(world, i, kind, slot, program, value)
+    elif kind == kinds.GRANT:
+        _on_late_grant(world, i, server, slot, program)
+
+
+@jit
+def is_stale(world, kind, agent, slot, attempt):
+    """Whether a timer was overtaken by events; it then counts for nothing."""
+    config = world.config[0]
+    if kind == kinds.LINK_TIMER:
+        return attempt != world.clients[agent - config.first].timer
+    if kind in (kinds.END, kinds.ASK_AGAIN):
+        return attempt != slot_of(world, agent - config.first, slot).epoch
+    return False
+
+
+@jit
+def start(world, i):
+    """Set a client's first timers."""
+    config = world.config[0]
+    agent = config.first + i
+    if config.arrivals == workload.TRACE:
+        _await_recorded(world, i)
+    else:
+        for j in range(config.programs):
+            _await_launch(world, i, j, np.int64(0))
+    if config.heartbeat > 0:
+        u = streams.uniform(streams.draw(world.keys[streams.PHASE], agent, 0))
+        set_timer(world, kinds.HEARTBEAT_TICK, agent, np.int64(u * config.heartbeat), 0, 0, 0)
+
+
+@jit
+def slot_of(world, i, j):
+    """Return the row of a client's slot."""
+    return world.slots[i * world.config[0].programs + j]
+
+
+@jit
+def _place(world, i, j):
+    """Return the number of a slot among all clients' slots."""
+    config = world.config[0]
+    return (config.first + i) * config.programs + j
+
+
+# --- launches -------------------------------------------------------------------------------------------------
+
+
+@jit
+def _await_launch(world, i, j, now):
+    """Set the timer of a slot's next launch (closed) or arrival (open)."""
+    slot = slot_of(world, i, j)
+    slot.arrival += 1
+    time = workload.next_launch(world, _place(world, i, j), slot.arrival, now)
+    set_timer(world, kinds.LAUNCH, world.config[0].first + i, time, j, 0, 0)
+
+
+@jit
+def _await_recorded(world, i):
+    k = world.recorded_next[i]
+    if k < world.recorded_end[i]:
+        set_timer(world, kinds.LAUNCH, world.config[0].first + i, world.recorded[k].time, 0, 0, 0)
+
+
+@jit
+def _on_launch(world, i, j):
+    config = world.config[0]
+    if config.arrivals == workload.TRACE:
+        _on_recorded_launch(world, i)
+        return
+    slot = slot_of(world, i, j)
+    number = slot.arrival
+    if config.arrivals == workload.OPEN:
+        _await_launch(world, i, j, world.control[0].now)
+    if slot.state != IDLE:
+        ledger.count(world, SUPPRESSED)
+        return
+    place = _place(world, i, j)
+    _launch(
+        world, i, j, number, workload.product(world, place, number), workload.run_time(world, place, number)
+    )
+
+
+@jit
+def _on_recorded_launch(world, i):
+    k = world.recorded_next[i]
+    world.recorded_next[i] = k + 1
+    _await_recorded(world, i)
+    for j in range(world.config[0].programs):
+        if slot_of(world, i, j).state == IDLE:
+            _launch(world, i, j, k + 1, world.recorded[k].product, world.recorded[k].run_time)
+            return
+    ledger.count(world, SUPPRESSED)
+
+
+@jit
+def _launch(world, i, j, number, product, run_time):
+    slot = slot_of(world, i, j)
+    slot.program = number
+    slot.product = product
+    slot.run_time = run_time
+    slot.launched = world.control[0].now
+    ledger.count(world, LAUNCHES)
+    _want(world, i, j)
+
+
+@jit
+def _want(world, i, j):
+    """A user wants the slot's program now: a launch, or asking again after a denial."""
+    if world.clients[i].link == link.OFFLINE:
+        slot_of(world, i, j).state = WAITING
+        do_without_server(world, i, j)
+        return
+    await_answer(world, i, j)
+    link.proceed(world, i)
+
+
+@jit
+def await_answer(world, i, j):
+    """The slot's program waits for its answer; under `after-start` enforcement it runs meanwhile."""
+    slot = slot_of(world, i, j)
+    slot.state = WAITING
+    slot.epoch += 1
+    world.clients[i].wants |= bit(j)
+    if world.config[0].before_start == 0 and slot.run_time > 0:
+        _run(world, i, j)
+
+
+@jit
+def do_without_server(world, i, j):
+    """A program that waits for an answer when its client is offline runs unmetered, or is denied locally."""
+    slot = slot_of(world, i, j)
+    if world.config[0].offline_deny:
+        end_unlicensed(world, i, j)
+        return
+    ledger.count(world, UNMETERED_STARTS)
+    _wait_no_more(world, i, j)
+    slot.state = UNMETERED
+    if slot.running == 0:
+        _run(world, i, j)
+
+
+@jit
+def end_unlicensed(world, i, j):
+    """A launch ends without a license and without an answer."""
+    ledger.count(world, GAVE_UP)
+    _stop(world, i, j)
+    _idle(world, i, j)
+
+
+@jit
+def bit(j):
+    """Return the bit of a slot in a set of slots."""
+    return np.int64(1) << np.int64(j)
+
+
+# --- runs -----------------------------------------------------------------------------------------------------
+
+
+@jit
+def _run(world, i, j):
+    """The slot's program starts to run."""
+    slot = slot_of(world, i, j)
+    slot.running = 1
+    slot.epoch += 1
+    if slot.lease == NONE:
+        ledger.unmetered(world, 1)
+    end = world.control[0].now + slot.run_time
+    set_timer(world, kinds.END, world.config[0].first + i, end, j, slot.program, slot.epoch)
+
+
+@jit
+def _stop(world, i, j):
+    """The slot's program, if it runs, runs no more; a timer set for it is void."""
+    slot = slot_of(world, i, j)
+    slot.epoch += 1
+    if slot.running:
+        slot.running = 0
+        if slot.lease == NONE:
+            ledger.unmetered(world, -1)
+
+
+@jit
+def _end(world, i, j):
+    """The slot's program has run its time."""
+    _stop(world, i, j)
+    world.clients[i].wants &= ~bit(j)
+    holding.abandon(world, i, j)
+    if slot_of(world, i, j).lease != NONE:
+        holding.give_back(world, i, j)
+    _idle(world, i, j)
+
+
+@jit
+def _idle(world, i, j):
+    """The slot is free for its next launch."""
+    _wait_no_more(world, i, j)
+    slot_of(world, i, j).state = IDLE
+    if world.config[0].arrivals == workload.CLOSED:
+        _await_launch(world, i, j, world.control[0].now)
+
+
+# --- answers --------------------------------------------------------------------------------------------------
+
+
+@jit
+def _on_answer(world, i, kind, j, program, value):
+    """Handle the answer to what is in flight."""
+    if kind == kinds.REFUSED or kind == kinds.OVERLOADED:  # noqa: PLR1714
+        link.on_failure_answer(world, i, kind, value)
+        return
+    link.on_good_answer(world, i)
+    if kind == kinds.ACK:
+        world.clients[i].heartbeat_due = 0
+    elif not _awaits(world, i, j, program):
+        if kind == kinds.GRANT:
+            holding.release(world, i, j, program, world.clients[i].server)
+    elif kind == kinds.GRANT:
+        _on_grant(world, i, j)
+    else:
+        _on_denial(world, i, j)
+    link.proceed(world, i)
+
+
+@jit
+def _awaits(world, i, j, program):
+    """Whether the slot's program is this one and still waits for its answer."""
+    return world.clients[i].wants & bit(j) != 0 and slot_of(world, i, j).program == program
+
+
+@jit
+def _on_grant(world, i, j):
+    client = world.clients[i]
+    slot = slot_of(world, i, j)
+    client.wants &= ~bit(j)
+    slot.asked = NONE
+    ledger.count(world, GRANTS)
+    if slot.state == METERED and slot.lease == client.server:
+        return
+    _wait_no_more(world, i, j)
+    if slot.state == WAITING:
+        ledger.waited(world, world.control[0].now - slot.launched)
+    if slot.state == METERED:
+        holding.leave_behind(world, i, j)
+    elif slot.running:
+        ledger.unmetered(world, -1)
+    slot.lease = client.server
+    slot.state = METERED
+    if slot.running == 0:
+        _run(world, i, j)
+
+
+@jit
+def _on_late_grant(world, i, server, j, program):
+    """Release a license that nobody waits for any more, unless the program holds or awaits it at that server."""
+    slot = slot_of(world, i, j)
+    if slot.program != program or (server != slot.lease and server != slot.asked):  # noqa: PLR1714
+        holding.release(world, i, j, program, server)
+
+
+@jit
+def _on_denial(world, i, j):
+    config = world.config[0]
+    client = world.clients[i]
+    slot = slot_of(world, i, j)
+    client.wants &= ~bit(j)
+    slot.asked = NONE
+    if slot.state == METERED:
+        ledger.count(world, EVICTIONS)
+    elif slot.state == WAITING and config.on_denial == GIVE_UP:
+        ledger.waited(world, world.control[0].now - slot.launched)
+    _stop(world, i, j)
+    if slot.lease == client.server:
+        slot.lease = NONE
+    elif slot.lease != NONE:
+        holding.leave_behind(world, i, j)
+    if config.on_denial == GIVE_UP:
+        _idle(world, i, j)
+    else:
+        _wait(world, i, j)
+
+
+@jit
+def _wait(world, i, j):
+    """A user who was denied waits: to ask again after a while, or to be called back."""
+    config = world.config[0]
+    client = world.clients[i]
+    slot = slot_of(world, i, j)
+    if slot.denied == 0:
+        slot.denied = 1
+        ledger.waiting(world, 1)
+    if config.on_denial == ASK_AGAIN:
+        slot.state = ASKING
+        client.draws += 1
+        bits = streams.draw(world.keys[streams.PATIENCE], config.first + i, client.draws)
+        delay = np.int64(config.retry_denied * streams.exponential(bits) + 0.5)
+    else:
+        slot.state = CALLED
+        delay = np.int64(config.callback_poll)
+    if delay > 0 or slot.state == ASKING:
+        time = world.control[0].now + delay
+        set_timer(world, kinds.ASK_AGAIN, config.first + i, time, j, slot.program, slot.epoch)
+
+
+@jit
+def _wait_no_more(world, i, j):
+    """A user who was denied, and may have asked again since, waits no more."""
+    slot = slot_of(world, i, j)
+    if slot.denied:
+        slot.denied = 0
+        ledger.waiting(world, -1)
+
+
+@jit
+def _on_callback(world, i, server, j, program):
+    client = world.clients[i]
+    slot = slot_of(world, i, j)
+    called = slot.state == CALLED and slot.program == program
+    if called and server == client.server and client.link != link.OFFLINE:
+        _want(world, i, j)

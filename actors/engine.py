@@ -1,0 +1,281 @@
+"""The engine's loop: take the first event in the total order, let its agent handle it, until the horizon.
+
+The horizon is how far this shard may go before it has heard from the others: their earliest event plus one
+latency. A message to another shard brings it nearer, since an answer may follow (see `shard.py`).
+"""
+
+import numpy as np
+
+from . import calendar, client, kinds, leases, ledger, server, site
+from .jit import jit
+from .status import (
+    DOUBLE_LEASE,
+    GROW,
+    HORIZON,
+    LOST_PROGRAM,
+    NEGATIVE_POOL,
+    NOT_CONSERVED,
+    STALLED,
+)
+from .streams import GOLDEN, mix
+from .world import NONE
+
+# More events than this at one instant mean that time stands still.
+EVENTS_AT_ONCE = 10_000_000
+
+_K1 = np.uint64(0xD6E8FEB86659FD93)
+_K2 = np.uint64(0xA0761D6478BD642F)
+_K3 = np.uint64(0xE7037ED1A0B428DB)
+_32 = np.uint64(32)
+
+
+@jit
+def start(world):
+    """Set the first timers of all agents of this shard."""
+    config = world.config[0]
+    for i in range(config.local):
+        client.start(world, i)
+    if config.hosts_servers:
+        for s in range(config.servers):
+            server.start(world, s)
+        site.start(world)
+        for p in range(config.products):
+            ledger.allocation_changed(world, p)
+
+
+@jit
+def has_room(world):
+    """Whether every table has room for what one event may add."""
+    config = world.config[0]
+    control = world.control[0]
+    sends = calendar.RESERVE + config.programs + control.callbacks
+    if config.hosts_servers:
+        sends += 4 * config.servers * config.products
+    if config.deferred:
+        sends += config.servers
+        if control.free_debts <= config.programs:
+            return False
+    if control.free_events < sends or world.outbox.size - control.outgoing < sends:
+        return False
+    return config.hosts_servers == 0 or control.free_leases > calendar.RESERVE
+
+
+@jit
+def run(world, horizon):
+    """Handle events before `horizon`; return a status. The next event's time is then `calendar.next_time`."""
+    control = world.control[0]
+    control.horizon = horizon
+    control.status = HORIZON
+    while True:
+        if not has_room(world):
+            return GROW
+        time = calendar.next_time(world)
+        if time >= control.horizon:
+            return HORIZON
+        _step(world, time)
+        if control.status != HORIZON:
+            return control.status
+
+
+@jit
+def _step(world, time):
+    config = world.config[0]
+    control = world.control[0]
+    n = calendar.pop(world)
+    event = world.events[n]
+    if event.target < config.clients:
+        if client.is_stale(world, event.kind, event.target, event.slot, event.attempt):
+            calendar.free(world, n)
+            return
+    elif event.flag & server.VOID:
+        calendar.free(world, n)
+        return
+    _advance_to(world, time)
+    control.events += 1
+    _note(world, n)
+    _dispatch(world, n)
+
+
+@jit
+def _advance_to(world, time):
+    control = world.control[0]
+    if time > control.now:
+        control.now = time
+        control.same_time = 0
+        if time >= control.bucket_end:
+            ledger.turn(world)
+    else:
+        control.same_time += 1
+        if control.same_time > EVENTS_AT_ONCE:
+            control.status = STALLED
+            control.value = control.same_time
+
+
+@jit
+def _dispatch(world, n):
+    """Hand an event to its agent. Messages at servers keep their row while they wait; others free it first."""
+    config = world.config[0]
+    event = world.events[n]
+    target, kind = event.target, event.kind
+    if config.clients <= target < config.clients + config.servers and kind <= kinds.KEPT_RELEASE:
+        server.handle_message(world, n, target - config.clients)
+        return
+    source, slot, program, product = event.source, event.slot, event.program, event.product
+    attempt, value = event.attempt, event.value
+    calendar.free(world, n)
+    if target < config.clients:
+        client.handle(world, kind, target, source, slot, program, attempt, value)
+    elif target < config.clients + config.servers:
+        server.handle(world, kind, target - config.clients, slot, program, product, value)
+    elif target == config.clients + config.servers:
+        site.handle(world, kind, product, value)
+    else:
+        _observe(world, source, slot, program, value, attempt)
+
+
+@jit
+def _observe(world, source, slot, program, at, attempt):
+    """The observer learns that a program has no more use for a lease, or for an answer, at a server."""
+    lease = leases.find(world, source, at, slot, program)
+    if lease != NONE:
+        leases.haunt(world, lease)
+    seat = world.seats[source * world.config[0].programs + slot]
+    seat.abandoned = max(seat.abandoned, attempt)
+
+
+@jit
+def _note(world, n):
+    """Add an event to its agent's digest: a running hash, blind to where the agent lives."""
+    config = world.config[0]
+    event = world.events[n]
+    who = (np.uint64(event.source) << _32) ^ np.uint64(event.program)
+    what = (np.uint64(event.attempt) << _32) ^ (np.uint64(event.kind) << np.uint64(16)) ^ np.uint64(event.slot)
+    size = (np.uint64(event.product) << _32) ^ np.uint64(np.int64(event.value) & np.int64(0xFFFFFFFF))
+    term = np.uint64(event.time) * GOLDEN + who * _K1 + what * _K2 + size * _K3
+    target = event.target
+    if target < config.clients:
+        row = world.clients[target - config.first]
+        row.digest = mix(row.digest + term)
+    elif target < config.clients + config.servers:
+        host = world.servers[target - config.clients]
+        host.digest = mix(host.digest + term)
+    elif target == config.clients + config.servers:
+        world.control[0].site_digest = mix(world.control[0].site_digest + term)
+    else:
+        world.control[0].observer_digest = mix(world.control[0].observer_digest + term)
+
+
+@jit
+def deliver(world, incoming):
+    """File messages from other shards; return the status GROW when there is no room for them."""
+    control = world.control[0]
+    if control.free_events < incoming.size:
+        return GROW
+    for k in range(incoming.size):
+        n = calendar.allocate(world)
+        _copy(world.events[n], incoming[k])
+        calendar.schedule(world, n)
+    return HORIZON
+
+
+@jit
+def _copy(event, message):
+    event.time = message.time
+    event.serial = message.serial
+    event.target = message.target
+    event.source = message.source
+    event.program = message.program
+    event.attempt = message.attempt
+    event.value = message.value
+    event.slot = message.slot
+    event.product = message.product
+    event.kind = message.kind
+    event.flag = message.flag
+
+
+@jit
+def digest(world):
+    """Return the sum of this shard's agents' digests, each mixed with its agent's number."""
+    config = world.config[0]
+    control = world.control[0]
+    total = np.uint64(0)
+    for i in range(config.local):
+        total += mix(world.clients[i].digest + np.uint64(config.first + i + 1) * GOLDEN)
+    if config.hosts_servers:
+        for s in range(config.servers):
+            total += mix(world.servers[s].digest + np.uint64(config.clients + s + 1) * GOLDEN)
+        site_number = config.clients + config.servers + 1
+        total += mix(control.site_digest + np.uint64(site_number) * GOLDEN)
+        total += mix(control.observer_digest + np.uint64(site_number + 1) * GOLDEN)
+    return total
+
+
+@jit
+def check(world):
+    """Recount what must add up; return HORIZON, or the status of the first invariant that does not hold."""
+    status = _check_pools(world) if world.config[0].hosts_servers else HORIZON
+    return status if status != HORIZON else _check_slots(world)
+
+
+@jit
+def _check_pools(world):
+    config = world.config[0]
+    for p in range(config.products):
+        product = world.products[p]
+        allocated = np.int64(0)
+        for s in range(config.servers):
+            pool = world.pools[s * config.products + p]
+            allocated += pool.allocated
+            if pool.free + pool.leased + pool.reserved != pool.allocated or min(pool.free, pool.leased) < 0:
+                return _found(world, NEGATIVE_POOL, s, p)
+        if allocated + product.in_transit + product.reserve != product.owned or allocated != product.allocated:
+            return _found(world, NOT_CONSERVED, config.servers, p)
+    held = np.int64(0)
+    for s in range(config.servers):
+        n = world.servers[s].oldest
+        while n != NONE:
+            lease = world.leases[n]
+            held += lease.state != leases.RESERVED
+            if leases.find(world, lease.client, s, lease.slot, lease.program) != n:
+                return _found(world, DOUBLE_LEASE, s, lease.client)
+            n = lease.newer
+    if held != world.control[0].leased:
+        return _found(world, NEGATIVE_POOL, config.servers, -1)
+    return HORIZON
+
+
+@jit
+def _check_slots(world):
+    """Every program is in a state that some timer, message or answer will end."""
+    config = world.config[0]
+    waiting = np.int64(0)
+    for i in range(config.local):
+        row = world.clients[i]
+        for j in range(config.programs):
+            slot = client.slot_of(world, i, j)
+            waits = slot.state == client.ASKING or slot.state == client.CALLED  # noqa: PLR1714
+            waiting += slot.denied
+            wants = row.wants & client.bit(j) != 0
+            leased = slot.lease != NONE
+            if (
+                (slot.state == client.METERED) != leased
+                or (leased and slot.running == 0)
+                or (slot.state == client.WAITING and not wants)
+                or (wants and (slot.state == client.IDLE or waits))
+                or (waits and slot.denied == 0)
+            ):
+                return _found(world, LOST_PROGRAM, config.first + i, j)
+        if row.wants != 0 and row.flight == -1:
+            return _found(world, LOST_PROGRAM, config.first + i, -1)
+    if waiting != world.control[0].waiting:
+        return _found(world, LOST_PROGRAM, -1, waiting)
+    return HORIZON
+
+
+@jit
+def _found(world, status, culprit, value):
+    control = world.control[0]
+    control.status = status
+    control.culprit = culprit
+    control.value = value
+    return status

@@ -1,0 +1,72 @@
+"""Scheduled faults: from the scenario's list to each server's states over time."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from .world import CUT, NEVER, SPELL
+
+SECOND = 1_000_000_000
+
+
+def schedule(scenario: Any) -> tuple[Any, Any, Any, int]:
+    """Return (spells, spells_from, cuts, first): see `world.SPELL` and `world.CUT`.
+
+    Rows spells_from[s] to spells_from[s + 1] are server s's. `first` is the time of the first fault, ns, or
+    NEVER. Overlapping faults add up: slow factors multiply, losses combine independently.
+    """
+    origin = round(scenario.run.warmup_s * SECOND)
+    count = scenario.servers.count
+    by_server: list[list[tuple[int, int, Any]]] = [[] for _ in range(count)]
+    for fault in scenario.faults:
+        for start, end in _times(fault, origin):
+            for server in _servers(fault, count):
+                by_server[server].append((start, end, fault))
+    rows = [_states(faults) for faults in by_server]
+    spells = np.array([row for server in rows for row in server], dtype=SPELL).view(np.recarray)
+    spells_from = np.cumsum([0, *map(len, rows)])
+    cuts = [
+        (start, end, server, *fault.clients)
+        for server, faults in enumerate(by_server)
+        for start, end, fault in faults
+        if fault.kind == "cut"
+    ]
+    first = min((start for faults in by_server for start, _, _ in faults), default=NEVER)
+    return spells, spells_from, np.array(cuts, dtype=CUT).view(np.recarray), int(first)
+
+
+def last_end(scenario: Any) -> int | None:
+    """Return when the last fault ends, ns since the start of the simulation; None without faults."""
+    origin = round(scenario.run.warmup_s * SECOND)
+    ends = [end for fault in scenario.faults for _, end in _times(fault, origin)]
+    return max(ends, default=None)
+
+
+def _times(fault: Any, origin: int) -> list[tuple[int, int]]:
+    repeats = fault.repeats if fault.repeat_s > 0 else 1
+    starts = [origin + round((fault.start_s + n * fault.repeat_s) * SECOND) for n in range(repeats)]
+    return [(start, start + round(fault.duration_s * SECOND)) for start in starts]
+
+
+def _servers(fault: Any, count: int) -> range | tuple[int, ...]:
+    if fault.servers == "all":
+        return range(count)
+    if hasattr(fault.servers, "fraction"):
+        return range(math.ceil(fault.servers.fraction * count - 1e-9))
+    return tuple(fault.servers)
+
+
+def _states(faults: list[tuple[int, int, Any]]) -> list[tuple[Any, ...]]:
+    """Return one SPELL row for each stretch of time in which a server's faults are the same."""
+    turns = sorted({0, *(t for start, end, _ in faults for t in (start, end))})
+    return [_state(t, [fault for start, end, fault in faults if start <= t < end]) for t in turns]
+
+
+def _state(time: int, faults: list[Any]) -> tuple[Any, ...]:
+    kinds = {fault.kind for fault in faults}
+    slow = math.prod(fault.factor for fault in faults if fault.kind == "slow")
+    arrives = math.prod(1.0 - fault.probability for fault in faults if fault.kind == "loss")
+    crashed = "crash" in kinds
+    refusing = crashed or "refusing" in kinds
+    return (time, slow, 1.0 - arrives, "unreachable" in kinds, refusing, crashed, "cut" in kinds)

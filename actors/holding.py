@@ -1,0 +1,147 @@
+"""What becomes of a client's leases: released, left behind, or owed to a server that is away.
+
+`release_old = "lost"` (KB Q226838): the lease of a program that was granted another one elsewhere is never given
+back; its server finds out by its reclaim scan, or never. `"deferred"`: the client offers each server where it
+left something, every `deferred_retry_s`, the list of what it still holds there, until the server answers; the
+server frees the rest.
+"""
+
+import numpy as np
+
+from . import kinds, link
+from .jit import jit
+from .messages import notify, send, set_timer
+from .world import NONE
+
+
+@jit
+def give_back(world, i, j):
+    """End a lease whose program has ended: by a release, kept for later if its server seems to be away."""
+    config = world.config[0]
+    client = world.clients[i]
+    slot = world.slots[i * config.programs + j]
+    if config.deferred == 1 and (slot.lease != client.server or client.link != link.ONLINE):
+        leave_behind(world, i, j)
+        return
+    server = slot.lease
+    slot.lease = NONE
+    release(world, i, j, slot.program, server)
+
+
+@jit
+def release(world, i, j, program, server):
+    """Send a release; when it will not arrive, only the observer learns that the lease has no program."""
+    config = world.config[0]
+    agent = config.first + i
+    if not send(world, kinds.RELEASE, agent, config.clients + server, server, j, program, 0, 0, 0, 0):
+        notify(world, agent, j, program, server, 0)
+
+
+@jit
+def leave_behind(world, i, j):
+    """The slot's program has no more use for its lease, and does not tell the server now."""
+    config = world.config[0]
+    slot = world.slots[i * config.programs + j]
+    server = slot.lease
+    slot.lease = NONE
+    notify(world, config.first + i, j, slot.program, server, 0)
+    _owe(world, i, server)
+
+
+@jit
+def abandon(world, i, j):
+    """The slot's program no longer waits for an answer to what it asked."""
+    config = world.config[0]
+    slot = world.slots[i * config.programs + j]
+    if slot.asked != NONE:
+        server = slot.asked
+        slot.asked = NONE
+        notify(world, config.first + i, j, slot.program, server, slot.asked_attempt)
+        if server != world.clients[i].server:
+            _owe(world, i, server)
+
+
+@jit
+def held_at(world, i, server):
+    """Return the slots that hold or await a lease at a server, as bits."""
+    programs = world.config[0].programs
+    held = np.int64(0)
+    for j in range(programs):
+        slot = world.slots[i * programs + j]
+        if server == slot.lease or server == slot.asked:  # noqa: PLR1714
+            held |= np.int64(1) << np.int64(j)
+    return held
+
+
+@jit
+def _owe(world, i, server):
+    """Remember to free, when `server` answers again, what this client may still hold there."""
+    client = world.clients[i]
+    if world.config[0].deferred == 0 or _find_debt(world, i, server) != NONE:
+        return
+    control = world.control[0]
+    n = control.free_debt
+    debt = world.debts[n]
+    control.free_debt = debt.next
+    control.free_debts -= 1
+    debt.server = server
+    debt.next = client.debts
+    client.debts = n
+    if client.owing == 0:
+        _offer_later(world, i)
+
+
+@jit
+def _offer_later(world, i):
+    config = world.config[0]
+    world.clients[i].owing = 1
+    time = world.control[0].now + config.deferred_retry
+    set_timer(world, kinds.OFFER_DEBTS, config.first + i, time, 0, 0, 0)
+
+
+@jit
+def offer_debts(world, i):
+    """Tell every server that is owed a release what this client still holds there."""
+    config = world.config[0]
+    client = world.clients[i]
+    agent = config.first + i
+    client.owing = 0
+    n = client.debts
+    while n != NONE:
+        server = world.debts[n].server
+        client.attempt += 1
+        send(
+            world, kinds.KEPT_RELEASE, agent, config.clients + server, server, 0, 0, 0,
+            client.attempt, held_at(world, i, server), 0,
+        )  # fmt: skip
+        n = world.debts[n].next
+    if client.debts != NONE:
+        _offer_later(world, i)
+
+
+@jit
+def forget_debt(world, i, server):
+    """A server has answered an offer: nothing is owed to it any more."""
+    found = _find_debt(world, i, server)
+    if found == NONE:
+        return
+    client = world.clients[i]
+    if client.debts == found:
+        client.debts = world.debts[found].next
+    else:
+        n = client.debts
+        while world.debts[n].next != found:
+            n = world.debts[n].next
+        world.debts[n].next = world.debts[found].next
+    control = world.control[0]
+    world.debts[found].next = control.free_debt
+    control.free_debt = found
+    control.free_debts += 1
+
+
+@jit
+def _find_debt(world, i, server):
+    n = world.clients[i].debts
+    while n != NONE and world.debts[n].server != server:
+        n = world.debts[n].next
+    return n

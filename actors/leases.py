@@ -1,0 +1,134 @@
+"""Who holds which license: the servers' table of leases.
+
+A lease belongs to one program of one slot of one client, at one server. Leases of a client form a chain, for
+look-up; leases of a server form a list in the order they were last heard of, for the reclaim scan.
+"""
+
+from . import ledger
+from .jit import jit
+from .world import NONE
+
+# A LOST lease was reclaimed or crashed away while its program runs on: it holds no license, but the time that
+# the program runs without one is counted. A RESERVED one waits for a user who was called back.
+LIVE, GHOST, LOST, RESERVED = 1, 2, 3, 4
+
+
+@jit
+def find(world, client, server, slot, program):
+    """Return the lease of a program at a server, or NONE; a LOST one counts."""
+    n = world.accounts[client].leases
+    while n != NONE:
+        lease = world.leases[n]
+        if lease.program == program and lease.slot == slot and lease.server == server:
+            return n
+        n = lease.next
+    return NONE
+
+
+@jit
+def create(world, client, server, slot, program, product, attempt, state):
+    """Enter a lease and return its row; the caller has taken the license from the pool."""
+    control = world.control[0]
+    n = control.free_lease
+    lease = world.leases[n]
+    control.free_lease = lease.next
+    control.free_leases -= 1
+    lease.client = client
+    lease.server = server
+    lease.slot = slot
+    lease.program = program
+    lease.product = product
+    lease.state = state
+    lease.next = world.accounts[client].leases
+    world.accounts[client].leases = n
+    lease.heard = control.now
+    lease.attempt = attempt
+    _append(world, n)
+    return n
+
+
+@jit
+def remove(world, n):
+    """Strike a lease from the table."""
+    control = world.control[0]
+    lease = world.leases[n]
+    if lease.state != LOST:
+        _unlink(world, n)
+    account = world.accounts[lease.client]
+    if account.leases == n:
+        account.leases = lease.next
+    else:
+        k = account.leases
+        while world.leases[k].next != n:
+            k = world.leases[k].next
+        world.leases[k].next = lease.next
+    lease.state = 0
+    lease.next = control.free_lease
+    control.free_lease = n
+    control.free_leases += 1
+
+
+@jit
+def refresh(world, n, attempt):
+    """A lease has been heard of, by attempt number `attempt` of its client."""
+    lease = world.leases[n]
+    _unlink(world, n)
+    lease.heard = world.control[0].now
+    lease.attempt = max(lease.attempt, attempt)
+    _append(world, n)
+
+
+@jit
+def lose(world, n):
+    """The license of a live lease is gone while its program runs on."""
+    _unlink(world, n)
+    world.leases[n].state = LOST
+    ledger.unmetered(world, 1)
+
+
+@jit
+def haunt(world, n):
+    """The program of a lease no longer runs under it."""
+    lease = world.leases[n]
+    if lease.state == LIVE:
+        lease.state = GHOST
+        ledger.ghost(world, lease.product, 1)
+    elif lease.state == LOST:
+        ledger.unmetered(world, -1)
+        remove(world, n)
+
+
+@jit
+def revive(world, n):
+    """The program of a ghost asks for its lease again."""
+    lease = world.leases[n]
+    if lease.state == GHOST:
+        lease.state = LIVE
+        ledger.ghost(world, lease.product, -1)
+
+
+@jit
+def _append(world, n):
+    lease = world.leases[n]
+    server = world.servers[lease.server]
+    lease.older = server.newest
+    lease.newer = NONE
+    if server.newest == NONE:
+        server.oldest = n
+    else:
+        world.leases[server.newest].newer = n
+    server.newest = n
+
+
+@jit
+def _unlink(world, n):
+    lease = world.leases[n]
+    server = world.servers[lease.server]
+    if lease.older == NONE:
+        server.oldest = lease.newer
+    else:
+        world.leases[lease.older].newer = lease.newer
+    if lease.newer == NONE:
+        server.newest = lease.older
+    else:
+        world.leases[lease.newer].older = lease.older

@@ -1,0 +1,363 @@
+"""A client's link to its server: asking, waiting for answers, and what the failover policy makes of failures.
+
+One attempt or heartbeat is in flight at a time. What else waits takes its turn: running programs that must be
+requested again first, then the others, each in order of launch; then the heartbeat.
+"""
+
+import numpy as np
+
+from ..policies.failover import FAIL_OVER, GO_OFFLINE, OVERLOADED, REFUSED, RETRY, TIMED_OUT, Link
+from ..policies.failover import GIVE_UP as GIVE_UP_REQUEST
+from ..policies.selection import Choice
+from . import client as users
+from . import holding, kinds, ledger, streams
+from .jit import jit
+from .messages import send, set_timer
+from .tables import vector
+from .status import BAD_DECISION, BAD_SELECTION
+from .world import ATTEMPTS, FAILOVERS, NONE, OFFLINE_SPELLS, OVERLOADS, REFUSALS, RETRIES, TIMEOUTS
+
+# Link states. RETRYING: waiting to try the same server again, or trying; SEARCHING: others; OFFLINE: no server.
+ONLINE, RETRYING, SEARCHING, OFFLINE = range(4)
+
+# What is in flight: a slot's request (its number), or one of these.
+NOTHING, BEAT, PAUSED = -1, -2, -3
+
+# What a pause ends with.
+RESUME, MOVE, COME_BACK = 1, 2, 3
+
+# A longer delay is as good as for ever, and would not fit into 64 bits of nanoseconds.
+LONGEST_DELAY_S = 1e9
+
+
+# --- asking ---------------------------------------------------------------------------------------------------
+
+
+@jit
+def proceed(world, i):
+    """Send what is next in turn, if nothing is in flight and the client is not pausing."""
+    client = world.clients[i]
+    if client.flight != NOTHING:
+        return
+    if client.wants != 0:
+        _send_request(world, i, _next_in_turn(world, i))
+    elif client.heartbeat_due and _holds_lease(world, i):
+        _send_heartbeat(world, i)
+    else:
+        client.link = ONLINE
+
+
+@jit
+def _next_in_turn(world, i):
+    wants = world.clients[i].wants
+    best = NONE
+    for j in range(world.config[0].programs):
+        if wants & users.bit(j) and (best == NONE or _comes_before(world, i, j, best)):
+            best = j
+    return best
+
+
+@jit
+def _comes_before(world, i, a, b):
+    first = users.slot_of(world, i, a)
+    second = users.slot_of(world, i, b)
+    if (first.state == users.METERED) != (second.state == users.METERED):
+        return first.state == users.METERED
+    return first.launched < second.launched
+
+
+@jit
+def _send_request(world, i, j):
+    config = world.config[0]
+    client = world.clients[i]
+    slot = users.slot_of(world, i, j)
+    ledger.count(world, ATTEMPTS)
+    if slot.asked == client.server:  # asked here before, without an answer
+        ledger.count(world, RETRIES)
+    _begin_flight(world, i, j)
+    slot.asked = client.server
+    slot.asked_attempt = client.attempt
+    call_back = 1 if config.on_denial == users.WAIT_FOR_CALLBACK else 0
+    send(
+        world, kinds.REQUEST, config.first + i, config.clients + client.server, client.server, j,
+        slot.program, slot.product, client.attempt, 0, call_back,
+    )  # fmt: skip
+
+
+@jit
+def _send_heartbeat(world, i):
+    config = world.config[0]
+    client = world.clients[i]
+    _begin_flight(world, i, BEAT)
+    send(
+        world, kinds.HEARTBEAT, config.first + i, config.clients + client.server, client.server, 0, 0, 0,
+        client.attempt, holding.held_at(world, i, client.server), 0,
+    )  # fmt: skip
+
+
+@jit
+def _begin_flight(world, i, what):
+    client = world.clients[i]
+    client.flight = what
+    client.attempt += 1
+    client.flight_attempt = client.attempt
+    _set_timer(world, i, world.config[0].request_timeout)
+
+
+@jit
+def _set_timer(world, i, delay):
+    """Set the link's one timer; an earlier one is void."""
+    client = world.clients[i]
+    client.timer += 1
+    time = world.control[0].now + delay
+    set_timer(world, kinds.LINK_TIMER, world.config[0].first + i, time, 0, 0, client.timer)
+
+
+@jit
+def on_heartbeat_tick(world, i):
+    """A client that holds a lease tells its server that it lives."""
+    config = world.config[0]
+    client = world.clients[i]
+    time = world.control[0].now + config.heartbeat
+    set_timer(world, kinds.HEARTBEAT_TICK, config.first + i, time, 0, 0, 0)
+    if client.link != OFFLINE and _holds_lease(world, i):
+        client.heartbeat_due = 1
+        proceed(world, i)
+
+
+@jit
+def _holds_lease(world, i):
+    for j in range(world.config[0].programs):
+        if users.slot_of(world, i, j).lease != NONE:
+            return True
+    return False
+
+
+# --- answers --------------------------------------------------------------------------------------------------
+
+
+@jit
+def is_awaited(world, i, attempt):
+    """Whether an answer is the one to what is in flight."""
+    client = world.clients[i]
+    return client.flight != NOTHING and client.flight != PAUSED and attempt == client.flight_attempt
+
+
+@jit
+def on_good_answer(world, i):
+    """The server serves: whatever failed before is forgotten."""
+    client = world.clients[i]
+    client.timer += 1  # the time-out is void
+    client.flight = NOTHING
+    client.link = ONLINE
+    client.tries_here = 0
+    client.failures = 0
+    client.servers_tried = 0
+    for m in range(world.config[0].memory):
+        world.memory[i * world.config[0].memory + m] = 0.0
+
+
+@jit
+def on_failure_answer(world, i, kind, value):
+    """The server answers that it does not serve."""
+    world.clients[i].timer += 1
+    if kind == kinds.REFUSED:
+        _fail(world, i, REFUSED, 0.0)
+    else:
+        _fail(world, i, OVERLOADED, value * 0.001)
+
+
+@jit
+def on_timer(world, i):
+    """No answer came in time, or a pause is over."""
+    if world.clients[i].flight == PAUSED:
+        _resume(world, i)
+    else:
+        _fail(world, i, TIMED_OUT, 0.0)
+
+
+# --- failures -------------------------------------------------------------------------------------------------
+
+
+@jit
+def _fail(world, i, failure, retry_after_s):
+    """What was in flight has failed: do as the failover policy says."""
+    client = world.clients[i]
+    if failure == TIMED_OUT:
+        ledger.count(world, TIMEOUTS)
+    elif failure == REFUSED:
+        ledger.count(world, REFUSALS)
+    else:
+        ledger.count(world, OVERLOADS)
+    client.tries_here += 1
+    client.failures += 1
+    decision = _decide(world, i, failure, retry_after_s)
+    if not (decision.delay_s >= 0.0 and RETRY <= decision.action <= GIVE_UP_REQUEST):
+        _complain(world, i, BAD_DECISION, decision.action)
+        return
+    delay = np.int64(min(decision.delay_s, LONGEST_DELAY_S) * 1e9 + 0.5)
+    if decision.action == RETRY:
+        client.link = RETRYING
+        _pause(world, i, RESUME, delay)
+    elif decision.action == FAIL_OVER:
+        client.link = SEARCHING
+        _pause(world, i, MOVE, delay)
+    elif decision.action == GO_OFFLINE:
+        _go_offline(world, i)
+        _pause(world, i, COME_BACK, max(np.int64(1), delay))
+    else:
+        _give_up(world, i)
+
+
+@jit
+def _decide(world, i, failure, retry_after_s):
+    config = world.config[0]
+    client = world.clients[i]
+    running = np.int64(0)
+    for j in range(config.programs):
+        running += users.slot_of(world, i, j).running
+    client.draws += 1
+    u = streams.uniform(streams.draw(world.keys[streams.FAILOVER], config.first + i, client.draws))
+    link = Link(
+        np.float64(world.control[0].now) * 1e-9,
+        np.int64(failure),
+        np.float64(retry_after_s),
+        np.int64(client.tries_here),
+        np.int64(client.failures),
+        np.int64(client.servers_tried),
+        np.int64(config.servers),
+        running,
+    )
+    parameters = vector(world.failover_parameters, 0, world.failover_parameters.size)
+    memory = vector(world.memory, i * config.memory, config.memory)
+    return world.failover(parameters, link, memory, u)
+
+
+@jit
+def _complain(world, i, status, value):
+    control = world.control[0]
+    control.status = status
+    control.culprit = world.config[0].first + i
+    control.value = value
+
+
+@jit
+def _pause(world, i, then, delay):
+    """Ask nobody for `delay` ns, then go on; at once when it is 0."""
+    client = world.clients[i]
+    client.pause = then
+    client.flight = PAUSED
+    if delay > 0:
+        _set_timer(world, i, delay)
+    else:
+        client.timer += 1
+        _resume(world, i)
+
+
+@jit
+def _resume(world, i):
+    client = world.clients[i]
+    client.flight = NOTHING
+    if client.pause == MOVE:
+        _move(world, i)
+    elif client.pause == COME_BACK:
+        _come_back(world, i)
+    proceed(world, i)
+
+
+@jit
+def _move(world, i):
+    """Fail over to the server that the selection policy names; nothing is sent to the old one."""
+    config = world.config[0]
+    client = world.clients[i]
+    server = _select(world, i)
+    if not 0 <= server < config.servers:
+        _complain(world, i, BAD_SELECTION, server)
+        return
+    client.servers_tried += 1
+    if server == client.server:
+        return
+    ledger.count(world, FAILOVERS)
+    client.server = server
+    client.tries_here = 0
+    client.heartbeat_due = 0
+    for j in range(config.programs):
+        _move_slot(world, i, j)
+
+
+@jit
+def _select(world, i):
+    config = world.config[0]
+    client = world.clients[i]
+    agent = config.first + i
+    client.draws += 1
+    u = streams.uniform(streams.draw(world.keys[streams.SELECTION], agent, client.draws))
+    choice = Choice(
+        np.int64(agent),
+        np.int64(client.server),
+        np.int64(client.home),
+        np.int64(client.servers_tried),
+        np.int64(config.servers),
+    )
+    parameters = vector(world.selection_parameters, 0, world.selection_parameters.size)
+    return world.selection(parameters, choice, u)
+
+
+@jit
+def _move_slot(world, i, j):
+    """The client has a new server: ask there for what runs under a lease elsewhere, and for what waits."""
+    client = world.clients[i]
+    slot = users.slot_of(world, i, j)
+    holding.abandon(world, i, j)
+    if slot.state == users.METERED:
+        client.wants &= ~users.bit(j)
+        if slot.lease != client.server and world.config[0].rerequest:
+            client.wants |= users.bit(j)
+    elif slot.state == users.CALLED:
+        users.await_answer(world, i, j)
+
+
+@jit
+def _go_offline(world, i):
+    """Ask no server: what waits for an answer does without, what runs runs on."""
+    client = world.clients[i]
+    ledger.count(world, OFFLINE_SPELLS)
+    client.link = OFFLINE
+    client.heartbeat_due = 0
+    client.failures = 0
+    client.wants = 0
+    for j in range(world.config[0].programs):
+        holding.abandon(world, i, j)
+        if users.slot_of(world, i, j).state == users.WAITING:
+            users.do_without_server(world, i, j)
+
+
+@jit
+def _come_back(world, i):
+    """After a spell offline, whatever runs is requested (again), and so is what waits for a callback."""
+    client = world.clients[i]
+    client.link = RETRYING
+    for j in range(world.config[0].programs):
+        slot = users.slot_of(world, i, j)
+        if slot.state == users.CALLED:
+            users.await_answer(world, i, j)
+        elif slot.running:
+            client.wants |= users.bit(j)
+
+
+@jit
+def _give_up(world, i):
+    """End the request in flight without a license; a program that already runs by right runs on."""
+    client = world.clients[i]
+    j = client.flight
+    client.flight = NOTHING
+    client.failures = 0
+    client.link = ONLINE
+    if j == BEAT:
+        client.heartbeat_due = 0
+    elif client.wants & users.bit(j):
+        client.wants &= ~users.bit(j)
+        holding.abandon(world, i, j)
+        if users.slot_of(world, i, j).state == users.WAITING:
+            users.end_unlicensed(world, i, j)
+    proceed(world, i)

@@ -1,0 +1,97 @@
+"""How events come to be: messages between agents, timers of an agent for itself, notices to the observer."""
+
+from . import calendar, ledger, network
+from .jit import jit
+from .kinds import NOTICE
+from .world import MESSAGES, MESSAGES_LOST, NONE
+
+
+@jit
+def is_local(world, agent):
+    """Whether an agent lives in this shard."""
+    config = world.config[0]
+    if agent >= config.clients:
+        return config.hosts_servers == 1
+    return config.first <= agent < config.first + config.local
+
+
+@jit
+def next_serial(world, agent):
+    """Return the next serial number of a local agent's events."""
+    config = world.config[0]
+    if agent < config.clients:
+        client = world.clients[agent - config.first]
+        client.serial += 1
+        return client.serial
+    if agent < config.clients + config.servers:
+        server = world.servers[agent - config.clients]
+        server.serial += 1
+        return server.serial
+    control = world.control[0]
+    control.site_serial += 1
+    return control.site_serial
+
+
+@jit
+def post(world, serial, kind, source, target, time, slot, program, product, attempt, value, flag):
+    """Put an event into this shard's calendar, or into the outbox when its target lives elsewhere."""
+    if is_local(world, target):
+        n = calendar.allocate(world)
+        event = world.events[n]
+    else:
+        control = world.control[0]
+        n = NONE
+        event = world.outbox[control.outgoing]
+        control.outgoing += 1
+        # An answer cannot be here sooner than one latency after this arrives there.
+        control.sent_first = min(control.sent_first, time)
+        control.horizon = min(control.horizon, time + world.config[0].latency)
+    event.time = time
+    event.serial = serial
+    event.target = target
+    event.source = source
+    event.program = program
+    event.attempt = attempt
+    event.value = value
+    event.slot = slot
+    event.product = product
+    event.kind = kind
+    event.flag = flag
+    if n != NONE:
+        calendar.schedule(world, n)
+
+
+@jit
+def set_timer(world, kind, agent, time, slot, program, attempt):
+    """Set a timer of an agent for itself."""
+    if time < world.config[0].end:
+        post(world, next_serial(world, agent), kind, agent, agent, time, slot, program, 0, attempt, 0, 0)
+
+
+@jit
+def send(world, kind, source, target, server, slot, program, product, attempt, value, flag):
+    """Send a message between `server` and a client or the site server; return whether it will arrive.
+
+    A message's fate is known when it leaves: loss is a draw, and faults are scheduled.
+    """
+    config = world.config[0]
+    ledger.count(world, MESSAGES)
+    serial = next_serial(world, source)
+    sent = world.control[0].now
+    arrival = sent + config.latency + network.jitter(world, source, serial)
+    peer = target if source == config.clients + server else source
+    if network.is_lost(world, kind, source, serial, peer, server, sent, arrival):
+        ledger.count(world, MESSAGES_LOST)
+        return False
+    post(world, serial, kind, source, target, arrival, slot, program, product, attempt, value, flag)
+    return True
+
+
+@jit
+def notify(world, source, slot, program, server, attempt):
+    """Tell the observer, one constant latency from now, that a program has no more use for a lease."""
+    config = world.config[0]
+    time = world.control[0].now + config.latency
+    observer = config.clients + config.servers + 1
+    serial = next_serial(world, source)
+    post(world, serial, NOTICE, source, observer, time, slot, program, 0, attempt, server, 0)

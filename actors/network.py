@@ -1,0 +1,76 @@
+"""The network between clients, servers and the site server: latency, jitter, loss, and scheduled faults.
+
+The fate of a message is decided when it is sent: `unreachable` and `cut` lose what is sent or would arrive while
+they hold; a server that refuses (or has crashed) loses what nobody would answer. Messages of the site server
+run in database transactions (SMS reaches its servers by ODBC, KB Q210202): random loss does not touch them, and
+one that cannot be delivered has no effect.
+"""
+
+import numpy as np
+
+from . import streams
+from .jit import jit
+from .kinds import ASK_REPORT, NOTICE, RELEASE
+
+
+@jit
+def spell_at(world, server, time):
+    """Return the row of a server's fault state at a time."""
+    low = world.spells_from[server]
+    high = world.spells_from[server + 1] - 1
+    while low < high:
+        middle = (low + high + 1) >> 1
+        if world.spells[middle].start <= time:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+@jit
+def jitter(world, source, serial):
+    """Return the exponential part of a message's latency, ns."""
+    mean = world.config[0].jitter
+    if mean == 0.0:
+        return np.int64(0)
+    return np.int64(mean * streams.exponential(streams.draw(world.keys[streams.JITTER], source, serial)) + 0.5)
+
+
+@jit
+def is_cut(world, server, peer, time):
+    """Whether a cut separates a client from a server at a time."""
+    for n in range(world.cuts.size):
+        cut = world.cuts[n]
+        if cut.server == server and cut.first <= peer <= cut.last and cut.start <= time < cut.end:
+            return True
+    return False
+
+
+@jit
+def is_lost(world, kind, source, serial, peer, server, sent, arrival):
+    """Whether a message between `peer` (a client or the site server) and a server never arrives."""
+    before = world.spells[spell_at(world, server, sent)]
+    after = world.spells[spell_at(world, server, arrival)]
+    if before.unreachable or after.unreachable:
+        return True
+    if before.cut and is_cut(world, server, peer, sent):
+        return True
+    if after.cut and is_cut(world, server, peer, arrival):
+        return True
+    if ASK_REPORT <= kind < NOTICE:
+        return bool(before.refusing or after.refusing)
+    if kind == RELEASE and after.refusing:
+        return True
+    loss = 1.0 - (1.0 - world.config[0].loss) * (1.0 - before.loss)
+    if loss == 0.0:
+        return False
+    return streams.uniform(streams.draw(world.keys[streams.LOSS], source, serial)) < loss
+
+
+@jit
+def is_reachable(world, server, client, time):
+    """Whether a client could be served by a server at a time."""
+    spell = world.spells[spell_at(world, server, time)]
+    if spell.unreachable or spell.refusing:
+        return False
+    return not (spell.cut and is_cut(world, server, client, time))

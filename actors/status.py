@@ -1,0 +1,18 @@
+"""Why the engine's loop returned."""
+
+# Go on: the horizon is reached; an array must grow; the balancing policy is asked.
+HORIZON, GROW, BALANCE = 0, 1, 2
+
+# Stop: an invariant does not hold, or a policy answered nonsense.
+BAD_DECISION, BAD_SELECTION, NOT_CONSERVED, NEGATIVE_POOL, DOUBLE_LEASE, STALLED, LOST_PROGRAM = range(10, 17)
+
+MEANING = {
+    BAD_DECISION: "the failover policy returned an unknown action or a negative delay",
+    BAD_SELECTION: "the selection policy named a server that does not exist",
+    NOT_CONSERVED: "licenses of a product are not conserved: allocated + in transit + in reserve != owned",
+    NEGATIVE_POOL: "a pool does not add up: allocated != free + leased + reserved, or one is negative",
+    DOUBLE_LEASE: "a program holds two leases at one server",
+    STALLED: "time stands still: an instant has no end of events "
+    "(a policy that tries again at once needs a latency, a service time or a delay > 0)",
+    LOST_PROGRAM: "a program is unaccounted for: a slot's state contradicts its timers",
+}

@@ -1,0 +1,178 @@
+"""Randomness: every draw is a hash of (root seed, stream, agent, index).
+
+There is no generator with a state that draws could disturb, so one more agent or one more draw changes nothing
+elsewhere, and two policies at one seed meet the same users (common random numbers).
+
+The hash is SplitMix64 entered at an arbitrary position (Steele, Lea and Flood, "Fast splittable pseudorandom
+number generators", OOPSLA 2014). Everything after it uses only operations that IEEE 754 rounds exactly
+(+ - * / sqrt, and scaling by powers of two), so that a draw has the same bits on every machine: libm's `log`
+and `exp` do not.
+"""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .jit import jit
+
+# One stream for each purpose.
+THINK, RUN, PRODUCT, PHASE, ASSIGNMENT, PATIENCE, FAILOVER, SELECTION, ADMISSION, SERVICE, JITTER, LOSS, FAULT = (
+    range(13)
+)
+STREAMS = 13
+
+# Distributions of mean 1.
+CONSTANT, EXPONENTIAL, LOGNORMAL, GAMMA = range(4)
+
+GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+_MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
+_MIX_2 = np.uint64(0x94D049BB133111EB)
+_27, _30, _31, _11 = np.uint64(27), np.uint64(30), np.uint64(31), np.uint64(11)
+
+_LN2_HIGH = 6.93147180369123816490e-01  # the leading 33 bits of ln 2, so that a multiple of it is exact
+_LN2_LOW = 1.90821492927058770002e-10
+_SQRT_HALF = 0.7071067811865476
+
+
+@jit
+def mix(z):
+    """SplitMix64's output function, a bijection of 64-bit numbers."""
+    z = (z ^ (z >> _30)) * _MIX_1
+    z = (z ^ (z >> _27)) * _MIX_2
+    return z ^ (z >> _31)
+
+
+@jit
+def draw(key, agent, index):
+    """Return 64 random bits of a stream (`key`, from `stream_keys`), an agent and an index (both >= 0)."""
+    start = mix(key + np.uint64(agent) * GOLDEN)
+    return mix(start + np.uint64(index) * GOLDEN)
+
+
+@jit
+def uniform(bits):
+    """Return a number in [0, 1): a multiple of 2^-53."""
+    return np.float64(bits >> _11) * 1.1102230246251565e-16
+
+
+@jit
+def inner_uniform(bits):
+    """Return a number in (0, 1): an odd multiple of 2^-54."""
+    return (np.float64(bits >> _11) + 0.5) * 1.1102230246251565e-16
+
+
+@jit
+def log(x):
+    """Natural logarithm of a positive normal number, by the series of artanh; error below 2 ulp."""
+    mantissa, exponent = math.frexp(x)
+    if mantissa < _SQRT_HALF:
+        mantissa *= 2.0
+        exponent -= 1
+    s = (mantissa - 1.0) / (mantissa + 1.0)
+    z = s * s
+    series = 0.0
+    for k in range(23, 1, -2):
+        series = z * (1.0 / k + series)
+    return exponent * _LN2_HIGH + (2.0 * s + (2.0 * s * series + exponent * _LN2_LOW))
+
+
+@jit
+def exp(x):
+    """Exponential function for |x| < 700, by Taylor's series on [-ln 2 / 2, ln 2 / 2]."""
+    k = math.floor(x / (_LN2_HIGH + _LN2_LOW) + 0.5)
+    r = (x - k * _LN2_HIGH) - k * _LN2_LOW
+    total = 1.0
+    for n in range(17, 0, -1):
+        total = 1.0 + total * r / n
+    return math.ldexp(total, int(k))
+
+
+@jit
+def exponential(bits):
+    """Standard exponential, mean 1."""
+    return -log(inner_uniform(bits))
+
+
+@jit
+def normal(bits):
+    """Standard normal by its quantile function (Wichura, algorithm AS 241, PPND16, 1988)."""
+    q = inner_uniform(bits) - 0.5
+    if abs(q) <= 0.425:
+        r = 0.180625 - q * q
+        top = 2509.0809287301226727
+        for c in (33430.575583588128105, 67265.770927008700853, 45921.953931549871457, 13731.693765509461125,
+                  1971.5909503065514427, 133.14166789178437745, 3.387132872796366608):  # fmt: skip
+            top = top * r + c
+        bottom = 5226.495278852854561
+        for c in (28729.085735721942674, 39307.89580009271061, 21213.794301586595867, 5394.1960214247511077,
+                  687.1870074920579083, 42.313330701600911252, 1.0):  # fmt: skip
+            bottom = bottom * r + c
+        return q * top / bottom
+    tail = 0.5 + q if q < 0.0 else 0.5 - q
+    r = math.sqrt(-log(tail))
+    if r <= 5.0:
+        r -= 1.6
+        top = 7.7454501427834140764e-4
+        for c in (0.0227238449892691845833, 0.24178072517745061177, 1.27045825245236838258,
+                  3.64784832476320460504, 5.7694972214606914055, 4.6303378461565452959,
+                  1.42343711074968357734):  # fmt: skip
+            top = top * r + c
+        bottom = 1.05075007164441684324e-9
+        for c in (5.475938084995344946e-4, 0.0151986665636164571966, 0.14810397642748007459,
+                  0.68976733498510000455, 1.6763848301838038494, 2.05319162663775882187, 1.0):  # fmt: skip
+            bottom = bottom * r + c
+    else:
+        r -= 5.0
+        top = 2.01033439929228813265e-7
+        for c in (2.71155556874348757815e-5, 0.0012426609473880784386, 0.026532189526576123093,
+                  0.29656057182850489123, 1.7848265399172913358, 5.4637849111641143699,
+                  6.6579046435011037772):  # fmt: skip
+            top = top * r + c
+        bottom = 2.04426310338993978564e-15
+        for c in (1.4215117583164458887e-7, 1.8463183175100546818e-5, 7.868691311456132591e-4,
+                  0.0148753612908506148525, 0.13692988092273580531, 0.59983220655588793769, 1.0):  # fmt: skip
+            bottom = bottom * r + c
+    return top / bottom if q > 0.0 else -top / bottom
+
+
+@jit
+def gamma(bits, shape):
+    """Gamma of mean 1 (Marsaglia and Tsang, ACM TOMS 26(3), 2000), from one draw's own sequence of bits."""
+    boost = 1.0
+    k = shape
+    if k < 1.0:
+        bits = mix(bits + GOLDEN)
+        boost = exp(log(inner_uniform(bits)) / k)
+        k += 1.0
+    d = k - 1.0 / 3.0
+    c = 1.0 / math.sqrt(9.0 * d)
+    while True:
+        bits = mix(bits + GOLDEN)
+        x = normal(bits)
+        bits = mix(bits + GOLDEN)
+        v = 1.0 + c * x
+        if v > 0.0:
+            v = v * v * v
+            if log(inner_uniform(bits)) < 0.5 * x * x + d - d * v + d * log(v):
+                return d * v * boost / shape
+
+
+@jit
+def sample(bits, distribution, cv):
+    """Return a draw of mean 1 from a distribution of this file; `cv` is its coefficient of variation."""
+    if distribution == EXPONENTIAL:
+        return exponential(bits)
+    if distribution == LOGNORMAL:
+        variance = log(1.0 + cv * cv)
+        return exp(math.sqrt(variance) * normal(bits) - 0.5 * variance)
+    if distribution == GAMMA:
+        return gamma(bits, 1.0 / (cv * cv))
+    return 1.0
+
+
+def stream_keys(seed: int, replication: int) -> NDArray[np.uint64]:
+    """Return one key for each stream, shape (STREAMS,)."""
+    with np.errstate(over="ignore"):
+        root = mix(mix(np.uint64(seed) + GOLDEN) + np.uint64(replication) * GOLDEN)
+        return np.array([mix(root + np.uint64(n + 1) * GOLDEN) for n in range(STREAMS)], dtype=np.uint64)

@@ -1,0 +1,213 @@
+"""The state of one shard: tables of packed rows, gathered in a `World`.
+
+`client = world.clients[c]; client.tries_here += 1` is ordinary Python with the JIT off and a plain struct
+access with it on (see `tables.py`). Time is int64 nanoseconds since the start of the simulation (the warm-up's start).
+
+Agents have numbers: clients from 0, then servers, then the site server, then the observer. A shard holds the
+clients [first, first + local) of all; the shard that holds the servers holds all of them, with the site server
+and the observer.
+"""
+
+from typing import Any
+
+import numpy as np
+
+NEVER = np.iinfo(np.int64).max
+NONE = -1  # no server, no lease, no event, ...
+
+
+def _rows(*fields: tuple[str, str]) -> np.dtype[Any]:
+    return np.dtype(list(fields), align=True)
+
+
+# What does not change in a run. One row.
+CONFIG = _rows(
+    # sizes
+    ("clients", "i8"), ("servers", "i8"), ("products", "i8"), ("programs", "i8"), ("memory", "i8"),
+    ("first", "i8"), ("local", "i8"), ("hosts_servers", "i8"),
+    # time
+    ("measure_from", "i8"), ("end", "i8"), ("sample", "i8"), ("first_fault", "i8"),
+    # network
+    ("latency", "i8"), ("jitter", "f8"), ("loss", "f8"),
+    # clients
+    ("before_start", "i8"), ("request_timeout", "i8"), ("heartbeat", "i8"), ("names_leases", "i8"),
+    ("on_denial", "i8"), ("retry_denied", "f8"), ("callback_poll", "i8"), ("offline_deny", "i8"),
+    ("rerequest", "i8"), ("deferred", "i8"), ("deferred_retry", "i8"),
+    # workload
+    ("arrivals", "i8"), ("launch_interval", "f8"), ("launch_distribution", "i8"), ("launch_cv", "f8"),
+    ("run_time", "f8"), ("run_distribution", "i8"), ("run_cv", "f8"), ("profile_period", "i8"),
+    # servers
+    ("service", "f8"), ("service_exponential", "i8"), ("heartbeat_cost", "f8"), ("release_cost", "f8"),
+    ("queue_limit", "i8"), ("durable", "i8"), ("reclaim_after", "i8"), ("scan", "i8"),
+    ("callback_grace", "i8"), ("callback_honored", "i8"),
+    # site server
+    ("balance_interval", "i8"), ("report_patience", "i8"), ("shared_pool", "i8"),
+    # calendar
+    ("shift", "i8"),
+)  # fmt: skip
+
+# What changes in a run and belongs to no agent. One row.
+CONTROL = _rows(
+    ("now", "i8"), ("status", "i8"), ("horizon", "i8"), ("events", "i8"), ("same_time", "i8"),
+    # calendar
+    ("cursor", "i8"), ("open", "i8"), ("pending", "i8"), ("free_event", "i8"), ("free_events", "i8"),
+    # messages for other shards
+    ("outgoing", "i8"), ("sent_first", "i8"),
+    # free lists
+    ("free_lease", "i8"), ("free_leases", "i8"), ("free_debt", "i8"), ("free_debts", "i8"),
+    # ledger
+    ("bucket", "i8"), ("bucket_end", "i8"), ("measuring", "i8"),
+    ("wait_sum", "i8"), ("wait_count", "i8"), ("wait_max", "i8"),
+    ("queue_sum", "i8"), ("queue_count", "i8"), ("queue_max", "i8"),
+    ("waiting", "i8"), ("waiting_area", "i8"), ("unmetered", "i8"), ("unmetered_area", "i8"),
+    ("leased", "i8"), ("leased_area", "i8"), ("ghosts", "i8"), ("ghost_area", "i8"), ("overissued", "i8"),
+    ("callbacks", "i8"),
+    # the site server and the observer
+    ("site_serial", "i8"), ("site_digest", "u8"), ("observer_digest", "u8"),
+    ("reports", "i8"), ("collecting", "i8"),
+    # what an invariant found: agents and a number
+    ("culprit", "i8"), ("culprit_2", "i8"), ("value", "i8"),
+)  # fmt: skip
+
+# An event: a timer, or a message on its way, or one that waits at a server. 48 bytes.
+EVENT = _rows(
+    ("time", "i8"), ("serial", "i8"), ("target", "i4"), ("source", "i4"), ("next", "i4"), ("program", "i4"),
+    ("attempt", "i4"), ("value", "i4"), ("slot", "i2"), ("product", "i2"), ("kind", "i1"), ("flag", "i1"),
+)  # fmt: skip
+
+# An entry of the open bucket's heap.
+DUE = _rows(("time", "i8"), ("event", "i4"), ("target", "i4"))
+
+CLIENT = _rows(
+    ("serial", "i8"), ("digest", "u8"), ("server", "i4"), ("home", "i4"), ("tries_here", "i4"),
+    ("failures", "i4"), ("servers_tried", "i4"), ("attempt", "i4"), ("flight_attempt", "i4"), ("timer", "i4"),
+    ("draws", "i4"), ("wants", "u4"), ("debts", "i4"), ("flight", "i2"), ("link", "i1"), ("pause", "i1"),
+    ("heartbeat_due", "i1"), ("owing", "i1"),
+)  # fmt: skip
+
+# A slot runs one metered program at a time.
+SLOT = _rows(
+    ("launched", "i8"), ("run_time", "i8"), ("arrival", "i4"), ("program", "i4"), ("epoch", "i4"), ("lease", "i4"),
+    ("asked", "i4"), ("asked_attempt", "i4"), ("product", "i2"), ("state", "i1"), ("running", "i1"), ("denied", "i1"),
+)  # fmt: skip
+
+# A lease left behind that a client still means to give back: it offers it to the server until it answers.
+DEBT = _rows(("server", "i4"), ("next", "i4"))
+
+SERVER = _rows(
+    ("serial", "i8"), ("digest", "u8"), ("head", "i4"), ("tail", "i4"), ("serving", "i4"), ("waiting", "i4"),
+    ("served", "i8"), ("busy_area", "i8"), ("oldest", "i4"), ("newest", "i4"), ("reported", "i4"),
+    ("clients", "i8"), ("second", "i8"), ("second_count", "i8"), ("peak", "i8"), ("before", "i8"),
+    ("before_measured", "i8"), ("arrivals", "i8"), ("refused", "i8"), ("dropped", "i8"), ("decided", "i8"),
+    ("denied", "i8"), ("queue_max", "i8"),
+)  # fmt: skip
+
+# A server's licenses of one product; row server * products + product. Under a shared pool only server 0's
+# `allocated` and `free` are used.
+POOL = _rows(
+    ("allocated", "i8"), ("free", "i8"), ("reserved", "i8"), ("leased", "i8"), ("requests", "i8"),
+    ("reported_allocated", "i8"), ("reported_leased", "i8"), ("reported_requests", "i8"),
+    ("target", "i8"), ("need", "i8"), ("queue_head", "i4"), ("queue_tail", "i4"),
+)  # fmt: skip
+
+PRODUCT = _rows(
+    ("up_to", "f8"),  # cumulative popularity, the last one 1
+    ("owned", "i8"), ("allocated", "i8"), ("in_transit", "i8"), ("reserve", "i8"), ("leased", "i8"),
+    ("ghosts", "i8"), ("distance", "i8"), ("distance_since", "i8"), ("imbalance_area", "f8"),
+    ("imbalance_max", "f8"),
+)  # fmt: skip
+
+LEASE = _rows(
+    ("heard", "i8"), ("client", "i4"), ("program", "i4"), ("server", "i4"), ("attempt", "i4"), ("next", "i4"),
+    ("older", "i4"), ("newer", "i4"), ("slot", "i2"), ("product", "i2"), ("state", "i1"),
+)  # fmt: skip
+
+# What the servers' shard knows of each client, and of each of its slots.
+ACCOUNT = _rows(("leases", "i4"), ("heard_at", "i4"))
+SEAT = _rows(("abandoned", "i4"), ("queued", "i4"))
+
+# From `start` on, until the next row's start, one server's fault state. Rows of a server are contiguous.
+SPELL = _rows(
+    ("start", "i8"), ("slow", "f8"), ("loss", "f8"), ("unreachable", "i1"), ("refusing", "i1"),
+    ("crashed", "i1"), ("cut", "i1"),
+)  # fmt: skip
+CUT = _rows(("start", "i8"), ("end", "i8"), ("server", "i8"), ("first", "i8"), ("last", "i8"))
+
+# A point of the day profile: from `hour` (ns within the period) the factor runs linearly to the next row's;
+# `integral` is that of the factor from the period's start.
+POINT = _rows(("hour", "i8"), ("factor", "f8"), ("integral", "f8"))
+
+# One launch of a recorded trace, in order of client and time.
+RECORDED = _rows(("time", "i8"), ("run_time", "i8"), ("client", "i4"), ("product", "i4"))
+
+# Counters, one column each of the time series; row 0 is the warm-up, row n the n-th sample of measured time.
+(
+    LAUNCHES, SUPPRESSED, ATTEMPTS, GRANTS, MISPLACED, STRANDED, GHOST, EXHAUSTED, EVICTIONS, GAVE_UP, TIMEOUTS,
+    REFUSALS, OVERLOADS, RETRIES, FAILOVERS, OFFLINE_SPELLS, UNMETERED_STARTS, MESSAGES, MESSAGES_LOST, QUEUED,
+    QUEUED_US, IN_USE, GHOST_LEASES, WAITING_USERS, UNMETERED_PROGRAMS,
+) = range(25)  # fmt: skip
+COLUMNS = 25
+STATES_FROM = IN_USE  # columns from here on are states at the end of the sample, not counts
+
+# Histograms of durations: see ledger.py.
+BINS = 64 * 32
+WAIT, QUEUE = 0, 1
+
+
+# Every table of a shard and what its rows are. A shard that does not host the servers has no leases, accounts
+# and seats.
+TABLES: dict[str, Any] = {
+    "config": CONFIG,
+    "control": CONTROL,
+    "keys": np.dtype("u8"),  # one key for each random stream
+    # calendar
+    "events": EVENT,
+    "due": DUE,
+    "buckets": np.dtype("i4"),
+    "occupied": np.dtype("u8"),
+    "outbox": EVENT,
+    # clients of this shard
+    "clients": CLIENT,
+    "slots": SLOT,
+    "memory": np.dtype("f8"),  # the failover policy's, `config.memory` numbers for each client
+    "debts": DEBT,
+    "recorded": RECORDED,
+    "recorded_next": np.dtype("i8"),  # each client's next row of `recorded`, and the end of all
+    "recorded_end": np.dtype("i8"),
+    # servers
+    "servers": SERVER,
+    "pools": POOL,
+    "products": PRODUCT,
+    "leases": LEASE,
+    "accounts": ACCOUNT,
+    "seats": SEAT,
+    # the network and the day
+    "spells": SPELL,
+    "spells_from": np.dtype("i8"),
+    "cuts": CUT,
+    "profile": POINT,
+    # what is measured
+    "series": np.dtype("i8"),  # COLUMNS numbers for each sample
+    "histograms": np.dtype("i8"),  # BINS numbers each
+    # policies
+    "failover_parameters": np.dtype("f8"),
+    "selection_parameters": np.dtype("f8"),
+    "admission_parameters": np.dtype("f8"),
+}
+POLICIES = ("failover", "selection", "admission")
+
+
+class World:
+    """One shard's tables and its three compiled policies, as attributes named in TABLES and POLICIES."""
+
+    def __init__(self, **members: Any) -> None:
+        self.__dict__.update(members)
+        self.replace()
+
+    def replace(self, **tables: Any) -> None:
+        """Put larger tables in the place of some."""
+        from .tables import directory  # noqa: PLC0415 - it describes this class to the compiler
+
+        self.__dict__.update(tables)
+        self.directory = directory(self)
+        self.address = self.directory.ctypes.data

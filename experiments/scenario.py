@@ -1,0 +1,236 @@
+"""Scenario files: reading, checking, overriding and writing them, and the versions that they compare."""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import tomli_w
+
+from .scenario_check import examine
+from .scenario_overrides import apply, dump, parse_override, thaw
+from .scenario_rules import ScenarioError, did_you_mean, show
+from .scenario_schema import (
+    Arm,
+    Case,
+    Choice,
+    Clients,
+    Cut,
+    Fault,
+    Fraction,
+    Lossy,
+    Network,
+    Outage,
+    Policies,
+    Product,
+    Run,
+    Scenario,
+    Servers,
+    Slow,
+    Workload,
+)
+
+__all__ = [
+    "Arm",
+    "Case",
+    "Choice",
+    "Clients",
+    "Cut",
+    "Fault",
+    "Fraction",
+    "Lossy",
+    "Network",
+    "Outage",
+    "Policies",
+    "Product",
+    "Run",
+    "Scenario",
+    "ScenarioError",
+    "Servers",
+    "Slow",
+    "Version",
+    "Workload",
+    "built_in",
+    "load",
+    "parse_override",
+    "source_text",
+    "to_toml",
+    "validate",
+    "versions",
+]
+
+NOTHING: Mapping[str, object] = MappingProxyType({})
+# Common random numbers: versions are comparable because they share the seed, the times and the replications.
+SAME_IN_ALL_VERSIONS = ("run", "cases", "arms")
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One arm in one case, and the scenario that it stands for; a name is None where the file has none."""
+
+    case: str | None
+    arm: str | None
+    scenario: Scenario
+
+
+def built_in() -> dict[str, str]:
+    """Return the titles of the built-in scenarios, by name."""
+    return {name: str(tomllib.loads(source_text(name))["title"]) for name in _built_in_names()}
+
+
+def source_text(name: str) -> str:
+    """Return the file of a built-in scenario."""
+    if name not in _built_in_names():
+        raise ScenarioError([_no_such_scenario(name)])
+    return (resources.files("meterstorm.experiments.scenarios") / f"{name}.toml").read_text("utf-8")
+
+
+def load(source: str | Path, overrides: Mapping[str, object] = NOTHING) -> Scenario:
+    """Return the scenario of a built-in name or a file, with overrides applied (`apply` has their rules).
+
+    Raises ScenarioError with everything that is wrong with the file, its overrides and its versions.
+    """
+    text, folder = _read(source)
+    try:
+        raw = tomllib.loads(text)
+        errors = apply(raw, overrides)
+        _anchor_traces(raw, folder)
+        return _build(raw, errors)
+    except tomllib.TOMLDecodeError as error:
+        raise ScenarioError([f"{source}: not a TOML file: {error}"]) from None
+    except RecursionError:
+        raise ScenarioError([f"{source}: tables or lists are nested too deep"]) from None
+
+
+def validate(raw: Mapping[str, object]) -> Scenario:
+    """Return the scenario of raw data, as of a parsed file; ScenarioError tells all that is wrong with it."""
+    return _build(thaw(raw), [])
+
+
+def versions(scenario: Scenario) -> list[Version]:
+    """Return every arm in every case: cases in file order, and within each the arms in file order."""
+    made, errors = _expand(dump(scenario))
+    if errors:
+        raise ScenarioError(errors)
+    return [Version(case, arm, Scenario.model_validate(raw)) for case, arm, raw in made]
+
+
+def to_toml(scenario: Scenario) -> str:
+    """Return a scenario as a TOML file that gives every key; it loads back to an equal value."""
+    return tomli_w.dumps(dump(scenario))
+
+
+def _build(raw: dict[str, Any], errors: list[str]) -> Scenario:
+    errors = errors + examine(raw) + _expand(raw)[1]
+    if errors:
+        raise ScenarioError(errors)
+    return Scenario.model_validate(raw)
+
+
+# Reading
+
+
+def _built_in_names() -> list[str]:
+    folder = resources.files("meterstorm.experiments.scenarios")
+    return sorted(file.name.removesuffix(".toml") for file in folder.iterdir() if file.name.endswith(".toml"))
+
+
+def _no_such_scenario(name: str) -> str:
+    names = _built_in_names()
+    return f"{name}: neither a built-in scenario ({', '.join(names)}) nor a file{did_you_mean(name, names)}"
+
+
+def _read(source: str | Path) -> tuple[str, Path]:
+    """Return the text of a scenario and the folder that its paths start from."""
+    if isinstance(source, str) and source in _built_in_names():
+        return source_text(source), Path.cwd()
+    path = Path(source)
+    try:
+        return path.read_text(encoding="utf-8-sig"), path.parent
+    except FileNotFoundError:
+        is_name = path.name == source and not path.suffix
+        reason = _no_such_scenario(path.name) if is_name else f"{source}: no such file"
+    except IsADirectoryError:
+        reason = f"{source}: a folder, not a scenario file"
+    except UnicodeDecodeError as error:
+        reason = f"{source}: not a TOML file: not UTF-8 text (byte {error.start})"
+    except (OSError, ValueError) as error:  # ValueError: a null byte in the path
+        reason = f"{source}: cannot be read: {getattr(error, 'strerror', None) or error}"
+    raise ScenarioError([reason])
+
+
+def _anchor_traces(raw: dict[str, Any], folder: Path) -> None:
+    """Make the paths of traces absolute: the scenario may be written and loaded again elsewhere."""
+    settings = [item.get("set") for name in ("cases", "arms") for item in _tables(raw.get(name))]
+    for table in [raw, *settings]:
+        if isinstance(table, dict):
+            _anchor(table, "workload.trace", folder)
+            _anchor(table.get("workload"), "trace", folder)
+
+
+def _anchor(table: object, key: str, folder: Path) -> None:
+    if isinstance(table, dict) and isinstance(table.get(key), str) and table[key]:
+        table[key] = os.path.abspath(folder / table[key])
+
+
+def _tables(value: object) -> list[dict[str, Any]]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+# Versions
+
+
+@dataclass(frozen=True, slots=True)
+class _Setting:
+    """A case or an arm as the file has it."""
+
+    path: str
+    name: str | None
+    overrides: Mapping[str, object]
+
+
+def _settings(raw: Mapping[str, object], table: str) -> list[_Setting]:
+    """Return the cases or arms of raw data, or one that has no name and sets nothing."""
+    items = raw.get(table)
+    found = [
+        _Setting(f"{table}[{index}].set", item.get("name"), item.get("set", {}))
+        for index, item in enumerate(items if isinstance(items, list) else [])
+        if isinstance(item, dict) and isinstance(item.get("set", {}), dict)
+    ]
+    return found or [_Setting("", None, {})]
+
+
+def _expand(
+    raw: Mapping[str, object],
+) -> tuple[list[tuple[str | None, str | None, dict[str, Any]]], list[str]]:
+    """Return the raw data of every version by case and arm, and what is wrong only because of their `set`."""
+    base = {key: value for key, value in raw.items() if key not in ("cases", "arms")}
+    known = set(examine(base))
+    cases, arms = _settings(raw, "cases"), _settings(raw, "arms")
+    made: list[tuple[str | None, str | None, dict[str, Any]]] = []
+    errors: list[str] = []
+    in_cases: dict[str, list[str | None]] = {}
+    for case in cases:
+        changed, lines = _vary(base, case, known)
+        errors += lines
+        wrong = known | set(examine(changed)) if lines else known
+        for arm in arms:
+            version, lines = _vary(changed, arm, wrong)
+            made.append((case.name, arm.name, version))
+            for line in lines:
+                in_cases.setdefault(line, []).append(case.name)
+    for line, names in in_cases.items():
+        errors.append(line if len(names) == len(cases) else f"{line} (in case {', '.join(map(show, names))})")
+    return made, errors
+
+
+def _vary(base: dict[str, Any], setting: _Setting, known: set[str]) -> tuple[dict[str, Any], list[str]]:
+    """Return the base as changed by a case or arm, and its new errors."""
+    raw: dict[str, Any] = thaw(base)
+    lines = apply(raw, setting.overrides, fixed=SAME_IN_ALL_VERSIONS)
+    lines += [line for line in examine(raw) if line not in known]
+    return raw, [f"{setting.path}: {line}" for line in lines]

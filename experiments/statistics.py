@@ -1,0 +1,31 @@
+"""Means over independent replications, with their intervals."""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from scipy import stats
+
+
+class Estimate(NamedTuple):
+    """A mean over replications and the half-width of its confidence interval (None for a single one)."""
+
+    mean: float
+    half_width: float | None
+
+
+def estimate(values: Sequence[float], confidence: float = 0.95) -> Estimate:
+    """Return the mean and the half-width of its Student-t interval; both are infinite when a value is."""
+    n = len(values)
+    mean = math.fsum(values) / n
+    if n == 1:
+        return Estimate(mean, None)
+    if math.isinf(mean):
+        return Estimate(mean, math.inf)
+    deviation = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (n - 1))
+    return Estimate(mean, float(stats.t.ppf(0.5 + confidence / 2, n - 1)) * deviation / math.sqrt(n))
+
+
+def paired_difference(a: Sequence[float], b: Sequence[float], confidence: float = 0.95) -> Estimate:
+    """Return the estimate of mean(a - b), replication by replication: both met the same users."""
+    return estimate([x - y for x, y in zip(a, b, strict=True)], confidence)

@@ -1,0 +1,28 @@
+"""Policies: frozen values with one pure method each.
+
+The same object runs in plain Python, where it is its own reference, and compiled, where the engine calls it
+by pointer. Anything random, timed or remembered comes in as an argument; a policy has no other state.
+"""
+
+from .admission import Arrival, Verdict, admit, refuse
+from .balancing import Report
+from .failover import OVERLOADED, REFUSED, TIMED_OUT, Decision, Link, fail_over, give_up, go_offline, retry
+from .selection import Choice
+
+__all__ = [
+    "OVERLOADED",
+    "REFUSED",
+    "TIMED_OUT",
+    "Arrival",
+    "Choice",
+    "Decision",
+    "Link",
+    "Report",
+    "Verdict",
+    "admit",
+    "fail_over",
+    "give_up",
+    "go_offline",
+    "refuse",
+    "retry",
+]

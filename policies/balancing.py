@@ -1,0 +1,105 @@
+"""Balancing policies: how the site server spreads a product's licenses over the servers.
+
+Balancing runs rarely, so it is plain numpy: a `Report` in, target allocations out. To write one, define a
+NamedTuple with a field `interval_s` (seconds between cycles) and a method `targets(self, report)`.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Counts = NDArray[np.int64]
+
+
+class Report(NamedTuple):
+    """What the servers told the site server in one cycle; shapes (servers, products) unless said.
+
+    `reserve` counts licenses that the site server itself holds: taken from one server, but not yet delivered
+    to another.
+    """
+
+    answered: NDArray[np.bool_]  # shape (servers,): who takes part in this cycle
+    allocated: Counts
+    leased: Counts
+    requests: Counts  # requests decided since the server's last report
+    reserve: Counts  # shape (products,)
+
+
+class Static(NamedTuple):
+    """Nothing ever moves: the control arm."""
+
+    interval_s = 0.0
+    shared = False
+
+    def targets(self, report: Report) -> Counts:
+        """Return the allocations as they are."""
+        return report.allocated
+
+
+class PeriodicDemand(NamedTuple):
+    """Every `interval_s`, allocations of the servers that answer become proportional to their requests.
+
+    SMS 2.0 balances every 4 h (console help, dmcomloc.htm) "based on demand" (KB Q235786); its formula is not
+    published. Here: licenses of the servers that answered are shared out by the requests that each decided
+    since its last report, but none gets less than it has leased out. A product that nobody asked for stays.
+    """
+
+    interval_s: float = 14400.0
+    shared = False
+
+    def targets(self, report: Report) -> Counts:
+        """Return target allocations; rows of servers that did not answer stay as they are."""
+        targets = report.allocated.copy()
+        here = np.flatnonzero(report.answered)
+        for product in range(targets.shape[1]):
+            requests = report.requests[here, product]
+            if requests.sum() == 0:
+                continue
+            total = int(report.allocated[here, product].sum() + report.reserve[product])
+            targets[here, product] = share_out(total, requests, floors=report.leased[here, product])
+        return targets
+
+    def check(self) -> None:
+        """Raise ValueError when a parameter is impossible."""
+        if not 0 < self.interval_s < float("inf"):
+            raise ValueError(f"interval_s: {self.interval_s} is not allowed; it must be > 0 and finite")
+
+
+class SharedPool(NamedTuple):
+    """One pool for all servers: no imbalance possible. The oracle, not a system that could be built so."""
+
+    interval_s = 0.0
+    shared = True
+
+    def targets(self, report: Report) -> Counts:
+        """Return the allocations as they are."""
+        return report.allocated
+
+
+def share_out(total: int, weights: Counts, floors: Counts) -> Counts:
+    """Split `total` in proportion to `weights` (evenly if all are 0), nobody below their floor.
+
+    Shapes (n,); the floors must not exceed the total. Whoever would fall below their floor gets just it, and
+    the others share the rest by weight; leftovers of rounding go to the largest remainders, first one first.
+    """
+    shares = weights.astype(np.float64) if weights.sum() > 0 else np.ones(len(weights))
+    result = floors.astype(np.int64).copy()
+    open_ = np.ones(len(shares), dtype=bool)
+    while open_.any():
+        rest = total - int(result[~open_].sum())
+        weight = shares[open_].sum()
+        ideal = np.zeros(len(shares))
+        ideal[open_] = rest * shares[open_] / weight if weight > 0 else rest / open_.sum()
+        below = open_ & (ideal < floors)
+        if not below.any():
+            result[open_] = np.floor(ideal[open_]).astype(np.int64)
+            order = np.argsort(-(ideal - np.floor(ideal))[open_], kind="stable")
+            winners = np.flatnonzero(open_)[order[: total - int(result.sum())]]
+            result[winners] += 1
+            return result
+        open_ &= ~below
+    return result
+
+
+POLICIES = {"static": Static, "periodic-demand": PeriodicDemand, "shared-pool": SharedPool}

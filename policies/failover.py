@@ -1,0 +1,172 @@
+"""Failover policies: what a client does when its metering server does not serve it.
+
+A policy is asked once for each link failure and answers with a `Decision`. To write one, define a NamedTuple
+whose fields are numbers, with a method `on_failure(self, link, memory, u)`. `memory` is the client's own
+scratch array of `memory_size` floats (a class attribute; none by default), zero at the start and set back to
+zero by a good answer; `u` is uniform on [0, 1).
+"""
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numba.extending import register_jitable
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Memory = NDArray[np.float64]
+
+# Kinds of link failure.
+TIMED_OUT, REFUSED, OVERLOADED = 1, 2, 3
+
+# Actions of a decision.
+RETRY, FAIL_OVER, GO_OFFLINE, GIVE_UP = 1, 2, 3, 4
+
+
+class Link(NamedTuple):
+    """What a client knows of its link at the instant of a failure."""
+
+    now_s: float  # since the start of the simulation
+    kind: int  # TIMED_OUT, REFUSED or OVERLOADED
+    retry_after_s: float  # what an OVERLOADED answer asks for; 0: nothing
+    tries_here: int  # failures at the current server since its last good answer, this one included
+    failures: int  # failures in a row of this very request, at any server, this one included
+    servers_tried: int  # changes of server since the last good answer
+    servers: int  # how many servers there are
+    running: int  # programs of this client that run
+
+
+class Decision(NamedTuple):
+    """What to do, and after how many seconds (for GO_OFFLINE: for how many seconds)."""
+
+    action: int
+    delay_s: float
+
+
+@register_jitable  # type: ignore[untyped-decorator]
+def retry(delay_s: float) -> Decision:
+    """Ask the same server again after `delay_s`."""
+    return Decision(RETRY, float(delay_s))
+
+
+@register_jitable  # type: ignore[untyped-decorator]
+def fail_over(delay_s: float = 0.0) -> Decision:
+    """After `delay_s`, move to the server that the selection policy names."""
+    return Decision(FAIL_OVER, float(delay_s))
+
+
+@register_jitable  # type: ignore[untyped-decorator]
+def go_offline(for_s: float) -> Decision:
+    """Ask no server for `for_s`; programs run unmetered or are denied locally."""
+    return Decision(GO_OFFLINE, float(for_s))
+
+
+@register_jitable  # type: ignore[untyped-decorator]
+def give_up() -> Decision:
+    """End this request without a license and stay with the server."""
+    return Decision(GIVE_UP, 0.0)
+
+
+class Immediate(NamedTuple):
+    """SMS 2.0 as shipped: no retry, the next server at once, forever (Microsoft KB Q226827, Q213167).
+
+    Also the default of two popular Python retry libraries, tenacity and backoff, when one server is tried.
+    """
+
+    def on_failure(self, link: Link, memory: "Memory", u: float) -> Decision:
+        """Fail over at once."""
+        return fail_over(0.0)
+
+
+class Never(NamedTuple):
+    """No retry and no failover: the control arm."""
+
+    def on_failure(self, link: Link, memory: "Memory", u: float) -> Decision:
+        """Give up at the first failure."""
+        return give_up()
+
+
+class RetryThenFailover(NamedTuple):
+    """Retry the current server, then move on (LM-X "automatic heartbeats" with ATTEMPTS works like this)."""
+
+    retries: float = 1
+    delay_s: float = 900.0
+
+    def on_failure(self, link: Link, memory: "Memory", u: float) -> Decision:
+        """Retry after `delay_s` until `retries` retries failed, then fail over at once."""
+        if link.tries_here <= self.retries:
+            return retry(self.delay_s)
+        return fail_over(0.0)
+
+
+class RetryThenGiveUp(NamedTuple):
+    """N retries of each request, then none: success 1 - p^(N+1), load (1 - p^(N+1)) / (1 - p)."""
+
+    retries: float = 3
+    delay_s: float = 1.0
+
+    def on_failure(self, link: Link, memory: "Memory", u: float) -> Decision:
+        """Retry after `delay_s` until this request was retried `retries` times, then give up."""
+        if link.failures <= self.retries:
+            return retry(self.delay_s)
+        return give_up()
+
+
+class Sms2Documented(NamedTuple):
+    """SMS 2.0 as documented: retry, then monitor software use offline (console help, dmcligen.htm).
+
+    Defaults: 1 retry after 15 minutes (LICMTR.CFG: TriesBeforeOffline=1, GoOnLineInt=900; KB Q199747); back
+    online at the next configuration poll, 240 minutes (dmclitim.htm). `jitter` spreads both waits over
+    [1 - jitter, 1] of their length; SMS has none.
+    """
+
+    retries: float = 1
+    delay_s: float = 900.0
+    offline_s: float = 14400.0
+    jitter: float = 0.0
+
+    def on_failure(self, link: Link, memory: "Memory", u: float) -> Decision:
+        """Retry after `delay_s` until `retries` retries failed, then go offline for `offline_s`."""
+        spread = 1.0 - self.jitter * u
+        if link.tries_here <= self.retries:
+            return retry(self.delay_s * spread)
+        return go_offline(self.offline_s * spread)
+
+    def check(self) -> None:
+        """Raise ValueError when a parameter is impossible."""
+        if self.jitter > 1:
+            raise ValueError(f"jitter: {self.jitter} is not allowed; it must be in [0, 1]")
+        if self.offline_s == 0:
+            raise ValueError("offline_s: 0 is not allowed; it must be > 0")
+
+
+class FullJitter(NamedTuple):
+    """Capped exponential backoff with full jitter: U(0, min(cap, base 2^n)) after the n-th failure.
+
+    Source: aws-samples/aws-arch-backoff-simulator, src/backoff_simulator.py. `retries = inf` (the default)
+    stays with the server forever; a finite number fails over when so many retries have failed there.
+    """
+
+    base_s: float = 1.0
+    cap_s: float = 60.0
+    retries: float = float("inf")
+
+    def on_failure(self, link: Link, memory: "Memory", u: float) -> Decision:
+        """Wait a uniform share of the backoff, then retry; fail over when the retries are used up."""
+        if link.tries_here > self.retries:
+            return fail_over(0.0)
+        # Doubling in a loop, not 2.0 ** n: powers are not rounded alike on every platform.
+        backoff_s = self.base_s
+        for _ in range(link.tries_here):
+            backoff_s = min(self.cap_s, backoff_s * 2.0)
+        return retry(u * backoff_s)
+
+
+POLICIES = {
+    "immediate": Immediate,
+    "never": Never,
+    "retry-then-failover": RetryThenFailover,
+    "retry-then-give-up": RetryThenGiveUp,
+    "sms2-documented": Sms2Documented,
+    "full-jitter": FullJitter,
+}

@@ -1,0 +1,94 @@
+"""Policies by name: the built-in ones, and a user's own from a file (`path/to/mine.py:MyPolicy`)."""
+
+import difflib
+import hashlib
+import importlib.util
+import math
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from . import admission, balancing, failover, selection
+
+BUILT_IN: dict[str, dict[str, Any]] = {
+    "failover": failover.POLICIES,
+    "selection": selection.POLICIES,
+    "admission": admission.POLICIES,
+    "balancing": balancing.POLICIES,
+}
+
+METHOD = {
+    "failover": "on_failure",
+    "selection": "next_server",
+    "admission": "on_request",
+    "balancing": "targets",
+}
+
+
+def resolve(kind: str, name: str, parameters: Mapping[str, Any]) -> Any:
+    """Return the policy `name` of a kind (a key of `BUILT_IN`) with its parameters set.
+
+    Raises ValueError with a finished message when there is no such policy, a parameter is unknown, or a
+    value is impossible.
+    """
+    cls = _from_file(kind, name) if ":" in name else _built_in(kind, name)
+    fields: tuple[str, ...] = cls._fields
+    for key, value in parameters.items():
+        if key not in fields:
+            takes = f"it takes {', '.join(fields)}" if fields else "it takes no parameters"
+            raise ValueError(f"{key}: unknown parameter of {kind} policy {name!r}; {takes}")
+        if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value) or value < 0:
+            raise ValueError(f"{key}: {value!r} is not allowed; it must be a number >= 0")
+    missing = [f for f in fields if f not in parameters and f not in cls._field_defaults]
+    if missing:
+        raise ValueError(f"{kind} policy {name!r} needs {', '.join(missing)}")
+    policy = cls(**{key: float(value) for key, value in parameters.items()})
+    if hasattr(policy, "check"):
+        policy.check()
+    return policy
+
+
+def _built_in(kind: str, name: str) -> Any:
+    known = BUILT_IN[kind]
+    if name in known:
+        return known[name]
+    close = difflib.get_close_matches(name, known, n=1)
+    hint = f" (did you mean {close[0]!r}?)" if close else ""
+    raise ValueError(
+        f"no {kind} policy {name!r}; allowed: {', '.join(known)}, or your own as FILE.py:CLASS{hint}"
+    )
+
+
+def _from_file(kind: str, name: str) -> Any:
+    path_text, _, class_name = name.rpartition(":")
+    path = Path(path_text).expanduser()
+    if not path.is_file():
+        raise ValueError(f"{name!r}: there is no file {str(path)!r}")
+    cls = getattr(_module(path.resolve()), class_name, None)
+    if cls is None:
+        raise ValueError(f"{name!r}: {path} defines no {class_name}")
+    if not (isinstance(cls, type) and issubclass(cls, tuple) and hasattr(cls, "_fields")):
+        raise ValueError(f"{name!r}: {class_name} must be a typing.NamedTuple whose fields are its parameters")
+    if not callable(getattr(cls, METHOD[kind], None)):
+        raise ValueError(f"{name!r}: a {kind} policy needs a method {METHOD[kind]}")
+    return cls
+
+
+def _module(path: Path) -> ModuleType:
+    """Import a file once, under a name of its own."""
+    name = f"meterstorm_user_{hashlib.sha256(str(path).encode()).hexdigest()[:16]}"
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise ValueError(f"{str(path)!r} is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[name]
+        raise ValueError(f"{str(path)!r} cannot be imported: {type(error).__name__}: {error}") from error
+    return module
