@@ -46,7 +46,7 @@ ON_DENIAL = {"give-up": 0, "retry": 1, "callback": 2}
 REPORT_PATIENCE_S = 30.0
 
 # Share of the client range that the servers' shard would otherwise host, given to the work of servers.
-SERVERS_WORK = 0.4
+SERVERS_WORK = 0.25
 
 
 class PolicySet(NamedTuple):

@@ -62,7 +62,7 @@ def has_room(world):
 
 @jit
 def run(world, horizon):
-    """Handle events before `horizon`; return a status. The next event's time is then `calendar.next_time`."""
+    """Handle events before `horizon`; return a status. `control.next` is then the time of the next event."""
     control = world.control[0]
     control.horizon = horizon
     control.status = HORIZON
@@ -71,6 +71,7 @@ def run(world, horizon):
             return GROW
         time = calendar.next_time(world)
         if time >= control.horizon:
+            control.next = time
             return HORIZON
         _step(world, time)
         if control.status != HORIZON:
@@ -175,6 +176,7 @@ def deliver(world, incoming):
         n = calendar.allocate(world)
         _copy(world.events[n], incoming[k])
         calendar.schedule(world, n)
+        control.next = min(control.next, incoming[k].time)
     return HORIZON
 
 

@@ -25,7 +25,8 @@ def _cache_folder() -> Path:
     base = os.environ.get("NUMBA_CACHE_DIR")
     if base is None:
         base = str(Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "meterstorm")
-    sources = sorted(Path(__file__).parent.glob("*.py"))
+    here = Path(__file__).parent
+    sources = sorted([*here.glob("*.py"), *(here.parent / "policies").glob("*.py")])
     text = b"".join(path.read_bytes() for path in sources)
     return Path(base) / hashlib.sha256(text).hexdigest()[:16]
 

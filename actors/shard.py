@@ -10,11 +10,17 @@ from typing import Any
 import numpy as np
 
 from ..policies.balancing import Report
-from . import build, calendar, engine, ledger, site
+from . import build, engine, ledger, site
+from .jit import JIT_DISABLED
 from .status import BALANCE, GROW, HORIZON, MEANING
-from .world import COLUMNS, EVENT, NEVER
+from .world import COLUMNS, CONTROL, EVENT, NEVER
 
 SECOND = 1_000_000_000
+
+# Where some fields stand in the control row, in words of 8 bytes.
+NEXT, REACH, OUTGOING, SENT_FIRST = (
+    CONTROL.fields[name][1] // 8 for name in ("next", "horizon", "outgoing", "sent_first")
+)
 
 
 class InvariantViolation(Exception):
@@ -33,6 +39,7 @@ class Tally:
     servers: Any  # SERVER rows, of the shard that hosts them
     pools: Any
     products: Any
+    cpu_s: float = 0.0  # where shards ran, the CPU time of their processes
 
 
 class Shard:
@@ -44,27 +51,38 @@ class Shard:
         self.limits = build.bounds(scenario.clients.count, shards)
         self.end = int(self.world.config[0].end)
         self.latency = int(self.world.config[0].latency)
+        # The control row as plain numbers: a window is short, and records are slow to read from Python.
+        self._control = self.world.control.view(np.ndarray).view(np.int64)
+        self._outbox = self.world.outbox.view(np.ndarray)
         with np.errstate(over="ignore"):
             engine.start(self.world)
+        self.run(0)
 
     @property
     def next_time(self) -> int:
         """Time of the next event here, ns; NEVER when there is none before the end."""
-        time = int(calendar.next_time(self.world))
+        time = int(self._control[NEXT])
         return time if time < self.end else NEVER
 
     def run(self, horizon: int) -> None:
         """Handle the events before `horizon` (or less, when a message left for another shard)."""
+        if not JIT_DISABLED:
+            self._run(horizon)
+            return
         with np.errstate(over="ignore"):
-            status = engine.run(self.world, min(horizon, self.end))
-            while status != HORIZON:
-                if status == GROW:
-                    build.grow(self.world)
-                elif status == BALANCE:
-                    self._balance()
-                else:
-                    raise self._violation(status)
-                status = engine.run(self.world, self.world.control[0].horizon)
+            self._run(horizon)
+
+    def _run(self, horizon: int) -> None:
+        status = engine.run(self.world, min(horizon, self.end))
+        while status != HORIZON:
+            if status == GROW:
+                build.grow(self.world)
+                self._outbox = self.world.outbox.view(np.ndarray)
+            elif status == BALANCE:
+                self._balance()
+            else:
+                raise self._violation(status)
+            status = engine.run(self.world, int(self._control[REACH]))
 
     def check(self) -> None:
         """Recount what must add up; raises InvariantViolation."""
@@ -72,23 +90,25 @@ class Shard:
         if status != HORIZON:
             raise self._violation(status)
 
-    def take_outgoing(self) -> tuple[list[Any], int]:
-        """Return the messages for each shard (rows of EVENT), and the earliest arrival among them."""
-        control = self.world.control[0]
-        rows = self.world.outbox[: control.outgoing].copy()
-        first = int(control.sent_first)
-        control.outgoing = 0
-        control.sent_first = NEVER
-        clients = self.limits[-1]
-        homes = np.where(
-            rows["target"] < clients, np.searchsorted(self.limits, rows["target"], side="right") - 1, 0
-        )
-        return [rows[homes == k] for k in range(len(self.limits) - 1)], first
+    def take_outgoing(self) -> tuple[list[bytes], int]:
+        """Return the messages for each shard (rows of EVENT, as bytes), and the earliest arrival among them."""
+        shards = len(self.limits) - 1
+        count = int(self._control[OUTGOING])
+        if count == 0:
+            return [b""] * shards, NEVER
+        first = int(self._control[SENT_FIRST])
+        self._control[OUTGOING] = 0
+        self._control[SENT_FIRST] = NEVER
+        rows = self._outbox[:count]
+        # Servers and what comes after them live in shard 0, like the first clients.
+        targets = np.where(rows["target"] < self.limits[-1], rows["target"], 0)
+        homes = np.searchsorted(self.limits, targets, side="right") - 1
+        if count == 1 or (homes == homes[0]).all():
+            return [rows.tobytes() if k == homes[0] else b"" for k in range(shards)], first
+        return [rows[homes == k].tobytes() for k in range(shards)], first
 
     def deliver(self, messages: bytes) -> None:
         """File messages from another shard."""
-        if not messages:
-            return
         rows = np.frombuffer(messages, dtype=EVENT).view(np.recarray)
         while engine.deliver(self.world, rows) == GROW:
             build.more_events(self.world, max(self.world.events.size, rows.size))
@@ -174,6 +194,7 @@ def merge(tallies: list[Tally]) -> Tally:
         first.servers,
         first.pools,
         first.products,
+        sum(tally.cpu_s for tally in tallies),
     )
 
 

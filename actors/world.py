@@ -48,7 +48,7 @@ CONFIG = _rows(
 
 # What changes in a run and belongs to no agent. One row.
 CONTROL = _rows(
-    ("now", "i8"), ("status", "i8"), ("horizon", "i8"), ("events", "i8"), ("same_time", "i8"),
+    ("now", "i8"), ("next", "i8"), ("status", "i8"), ("horizon", "i8"), ("events", "i8"), ("same_time", "i8"),
     # calendar
     ("cursor", "i8"), ("open", "i8"), ("pending", "i8"), ("free_event", "i8"), ("free_events", "i8"),
     # messages for other shards

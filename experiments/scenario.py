@@ -99,6 +99,7 @@ def load(source: str | Path, overrides: Mapping[str, object] = NOTHING) -> Scena
         raw = tomllib.loads(text)
         errors = apply(raw, overrides)
         _anchor_traces(raw, folder)
+        _anchor_policies(raw, folder)
         return _build(raw, errors)
     except tomllib.TOMLDecodeError as error:
         raise ScenarioError([f"{source}: not a TOML file: {error}"]) from None
@@ -175,6 +176,19 @@ def _anchor_traces(raw: dict[str, Any], folder: Path) -> None:
 def _anchor(table: object, key: str, folder: Path) -> None:
     if isinstance(table, dict) and isinstance(table.get(key), str) and table[key]:
         table[key] = os.path.abspath(folder / table[key])
+
+
+def _anchor_policies(table: object, folder: Path) -> None:
+    """Make the paths of users' own policies (`mine.py:MyPolicy`) absolute, for the same reason."""
+    if isinstance(table, list):
+        for item in table:
+            _anchor_policies(item, folder)
+    elif isinstance(table, dict):
+        for key, value in table.items():
+            if isinstance(value, str) and key.split(".")[-1] == "name" and ".py:" in value:
+                table[key] = os.path.abspath(folder / os.path.expanduser(value))
+            else:
+                _anchor_policies(value, folder)
 
 
 def _tables(value: object) -> list[dict[str, Any]]:

@@ -10,14 +10,15 @@ import copy
 import heapq
 import math
 from collections import Counter, deque
+from functools import partial
 from random import Random
 
-REQUEST, RELEASE, HEARTBEAT = "request", "release", "heartbeat"
-GRANT, DENY, ACK, OVERLOADED, REFUSED = "grant", "deny", "ack", "overloaded", "refusals"
+REQUEST, RELEASE, HEARTBEAT, KEPT_RELEASE = "request", "release", "heartbeat", "kept release"
+GRANT, DENY, ACK, KEPT_ACK, OVERLOADED, REFUSED = "grant", "deny", "ack", "kept ack", "overloaded", "refusals"
 RETRY, FAIL_OVER, OFFLINE, GIVE_UP = "retry", "fail over", "offline", "give up"
-REPEATED, ELSEWHERE, WAITING = 0, 1, 2  # whose turn comes first at a client
+ELSEWHERE, WAITING, LAST = 1, 2, 3  # whose turn comes first at a client
 SITE = None  # the other end of a server's message when it is the site server
-REPORT_DEADLINE_S = 5.0  # CHOICE: how long the site server waits for reports
+REPORT_DEADLINE_S = 30.0  # how long the site server waits for reports, at most half its interval
 COUNTS = [
     *("launches", "suppressed", "attempts", "grants", "denials", "evictions", "gave_up"),
     *("denials_misplaced", "denials_stranded", "denials_ghost", "denials_exhausted"),
@@ -32,12 +33,13 @@ DEFAULTS: dict = {
     "network": {"latency_ms": 5.0, "jitter_ms": 0.0, "loss": 0.0},
     "servers": {"count": 4, "service_ms": 200.0, "service": "constant", "queue_limit": 0, "durable": True,
                 "heartbeat_cost": 1.0, "release_cost": 1.0, "reclaim_after_s": 7200, "scan_s": 7200,
-                "split": "even"},
+                "split": "even", "callback_grace_s": 60.0},
     "products": [{"name": "editor"}],
     "clients": {"count": 800, "programs": 1, "assignment": "round-robin", "enforcement": "after-start",
                 "request_timeout_s": 5.0, "heartbeat_s": 3600, "heartbeat_names_leases": False,
                 "on_denial": "give-up", "retry_denied_s": 60.0, "offline": "allow", "rerequest": True,
-                "release_old": "lost", "attempt_cpu_ms": 50.0},
+                "release_old": "lost", "deferred_retry_s": 60.0, "callback_poll_s": 0.0,
+                "attempt_cpu_ms": 50.0},
     "workload": {"arrivals": "closed", "launch_interval_s": 3600, "launch": "exponential", "launch_cv": 1.0,
                  "run_time_s": 1800, "run_time": "exponential", "run_time_cv": 1.0, "profile": []},
     "policies": {"failover": {"name": "retry-then-failover", "retries": 3, "delay_s": 60.0},
@@ -203,33 +205,60 @@ def next_server(policy: dict, current: int, count: int, stream: Random) -> int:
 
 
 class PeriodicDemand:
-    """The site server: asks for reports, takes free licenses, and only then gives them."""
+    """The site server: asks for reports, takes free licenses, and only then gives them.
+
+    Its messages are lost by faults only. What cannot be given stays in stock until the next cycle.
+    """
 
     def __init__(self, world: "World", interval_s: float):
         self.world, self.interval_s = world, interval_s
         self.reports: dict[Server, list] = {}
+        self.open = False
         self.stock = [0] * len(world.products)
         self.wanted: list[dict[Server, int]] = [{} for _ in world.products]
         world.after(interval_s, self.cycle)
 
     def cycle(self) -> None:
-        self.reports = {}
+        self.reports, self.open = {}, True
         for server in self.world.servers:
-            self.world.send(server, SITE, self.asked, server)
-        self.world.after(REPORT_DEADLINE_S, self.decide)
+            self.send(server, self.asked, server)
+        self.world.after(min(REPORT_DEADLINE_S, self.interval_s / 2), self.decide)
         self.world.after(self.interval_s, self.cycle)
+
+    def send(self, server: "Server", deliver, *args, undone=None) -> None:
+        """A message that neither leaves nor reaches a server that refuses; `undone` when it is lost."""
+        lost = (undone,) if undone else (lambda: None,)
+        if self.world.faults.refuses(server):
+            self.world.counts["messages"] += 1
+            self.world.lose(lost)
+            return
+
+        def arrive() -> None:
+            if self.world.faults.refuses(server):
+                self.world.lose(lost)
+            else:
+                deliver(*args)
+
+        self.world.send(server, SITE, arrive, lost=lost)
 
     def asked(self, server: "Server") -> None:
         """At the server. A report costs no service time; the demand is that since the last report."""
-        if self.world.faults.refuses(server):
-            self.world.send(server, SITE, lambda: None)
-            return
-        report = [(pool.allocated, pool.allocated - pool.free, server.demand[product])
+        demand = server.demand
+        server.demand = Counter()
+        report = [(pool.allocated, pool.allocated - pool.free, demand[product])
                   for product, pool in enumerate(server.pools)]  # fmt: skip
-        server.demand.clear()
-        self.world.send(server, SITE, self.reports.__setitem__, server, report)
+        self.send(server, self.reported, server, report, undone=lambda: server.demand.update(demand))
+
+    def reported(self, server: "Server", report: list) -> None:
+        self.reports[server] = report
+        if len(self.reports) == len(self.world.servers):
+            self.decide()
 
     def decide(self) -> None:
+        """When all reports are in, or no more are waited for."""
+        if not self.open:
+            return
+        self.open = False
         servers = [server for server in self.world.servers if server in self.reports]
         for product in range(len(self.world.products)):
             reports = [self.reports[server][product] for server in servers]
@@ -242,34 +271,33 @@ class PeriodicDemand:
                 if target > has:
                     self.wanted[product][server] = target - has
                 elif target < has:
-                    self.world.send(server, SITE, self.take, server, product, has - target)
+                    self.send(server, self.take, server, product, has - target)
             self.give(product)
 
     def take(self, server: "Server", product: int, most: int) -> None:
         """At the server: what is free of what is asked for leaves its pool."""
-        if self.world.faults.refuses(server):
-            return
-        count = min(most, server.pools[product].free)
-        server.pools[product].move(-count)
-        self.reliably(server, self.taken, product, count)
+        pool = server.pools[product]
+        count = min(most, pool.free)
+        if count:
+            pool.move(-count)
+            self.send(server, self.taken, product, count, undone=lambda: pool.move(count))
 
     def taken(self, product: int, count: int) -> None:
         self.stock[product] += count
         self.give(product)
 
     def give(self, product: int) -> None:
-        wanted = self.wanted[product]
-        for server, lacking in sorted(wanted.items(), key=lambda pair: (-pair[1], pair[0].number)):
+        """To those that lack some, in order of their numbers (CHOICE)."""
+        for server, lacking in self.wanted[product].items():
             count = min(lacking, self.stock[product])
             if count:
                 self.stock[product] -= count
-                wanted[server] -= count
-                self.reliably(server, server.pools[product].move, count)
+                self.wanted[product][server] -= count
+                undone = partial(self.keep, product, count)
+                self.send(server, server.pools[product].move, count, undone=undone)
 
-    def reliably(self, server: "Server", deliver, *args) -> None:
-        """CHOICE: licenses under way are sent again until they arrive; none is ever destroyed."""
-        again = (self.world.after, REPORT_DEADLINE_S, self.reliably, server, deliver, *args)
-        self.world.send(server, SITE, deliver, *args, lost=again)
+    def keep(self, product: int, count: int) -> None:
+        self.stock[product] += count
 
 
 # --- faults -------------------------------------------------------------------------------------------
@@ -308,9 +336,8 @@ class Faults:
     def refuses(self, server: "Server") -> bool:
         return bool(self.holding[server.number]) and not self.kinds(server).isdisjoint({"refusing", "crash"})
 
-    def reachable(self, server: "Server") -> bool:
-        """CHOICE: seen from the site, so that a cut of some clients does not count."""
-        return self.kinds(server).isdisjoint({"unreachable", "refusing", "crash"})
+    def reachable(self, server: "Server", client: "Client") -> bool:
+        return not self.refuses(server) and not self.separated(server, client)
 
     def separated(self, server: "Server", client: "Client | None") -> bool:
         for fault in self.holding[server.number]:
@@ -361,11 +388,12 @@ class Pool:
 
 
 class Lease:
-    """A license in a program's name at a server. `left`: the client has given it up or replaced it."""
+    """A license in a program's name at a server. `left`: its program does not run under it any more."""
 
     def __init__(self, world: "World", server: "Server", program: "Program"):
         self.world, self.server, self.program = world, server, program
         self.alive, self.left, self.ghost = True, False, False
+        self.token = 0  # of the latest request that it answers
         self.heard = world.now
         self.pool = server.pools[program.product]
         self.pool.leased += 1
@@ -376,10 +404,14 @@ class Lease:
         self.review()
 
     def review(self) -> None:
-        ghost = self.alive and (self.left or self.program.ended)
+        ghost = self.alive and self.left
         if ghost != self.ghost:
             self.ghost = ghost
             self.world.ghosts[self.program.product].add(1 if ghost else -1)
+
+    def leave(self) -> None:
+        self.left = True
+        self.review()
 
     def end(self) -> None:
         """The license is free from this instant."""
@@ -404,6 +436,9 @@ class Program:
         self.runs = 0  # a new one after each kill: makes old run-out events void
         self.lease: Lease | None = None  # the one it runs under, as its client believes
         self.leases: list[Lease] = []  # all that exist in its name
+        self.asked: Server | None = None  # where it waits for an answer, pauses between retries included
+        self.asked_token = 0  # of its last request
+        self.abandoned = 0  # the same, of the last one whose answer it has no more use for
 
     def review(self) -> None:
         """Without a lease for whatever reason: also when the server has lost or reclaimed it."""
@@ -411,6 +446,13 @@ class Program:
         if without != self.counted:
             self.counted = without
             self.client.world.unmetered.add(1 if without else -1)
+
+    def abandon(self, server: "Server", token: int) -> None:
+        """The observer learns that nobody waits for answers up to `token` any more, from `server`."""
+        self.abandoned = token
+        for lease in self.leases:
+            if lease.server is server:
+                lease.leave()
 
     def wait(self, waiting: bool) -> None:
         if waiting != self.waiting:
@@ -423,7 +465,7 @@ class Message:
 
     def __init__(self, kind: str, client: "Client", program=None, lease=None, names=None):
         self.kind, self.client, self.program, self.lease, self.names = kind, client, program, lease, names
-        self.token = 0
+        self.token = client.token
 
 
 # --- servers ------------------------------------------------------------------------------------------
@@ -447,17 +489,18 @@ class Server:
 
     def receive(self, message: Message) -> None:
         world = self.world
+        if message.kind == RELEASE:
+            if world.faults.refuses(self):
+                world.lose((message.lease.leave,))
+                return
+            message.lease.leave()
         self.arrivals[math.floor(world.now - world.warmup_s)] += 1
         if world.faults.refuses(self):
-            if message.kind == RELEASE:
-                world.counts["messages_lost"] += 1
-            else:
-                self.answer(REFUSED, message)
+            self.answer(REFUSED, message)
             return
-        if message.kind != RELEASE:
+        if message.kind in {REQUEST, HEARTBEAT}:
             world.hear_of(message.client, self)
         if message.kind == REQUEST:
-            self.demand[message.program.product] += 1
             if self.serving is not None and self.requests_waiting >= world.queue_limit:
                 self.answer(OVERLOADED, message)
                 return
@@ -481,8 +524,8 @@ class Server:
 
     def service_time(self, kind: str) -> float:
         settings = self.world.scenario["servers"]
-        cost = 1.0 if kind == REQUEST else settings[f"{kind}_cost"]
-        mean = settings["service_ms"] / 1000 * cost
+        costs = {REQUEST: 1.0, HEARTBEAT: settings["heartbeat_cost"]}
+        mean = settings["service_ms"] / 1000 * costs.get(kind, settings["release_cost"])
         return draw(settings["service"], mean, 1.0, self.stream) * self.world.faults.slowdown(self)
 
     def finish(self, message: Message) -> None:
@@ -499,32 +542,35 @@ class Server:
         if message.kind == REQUEST:
             self.decide(message, leases.get(message.program))
         elif message.kind == RELEASE:
-            if message.lease is None:
-                self.unreserve(message.program, self.reserved.get(message.program), again=False)
-            elif message.lease.alive:
+            if message.lease.alive:
                 message.lease.end()
         else:
             for lease in list(leases.values()):
-                if message.names is not None and lease not in message.names:
-                    lease.end()
-                else:
+                asked_since = lease.token > message.token
+                if message.names is None or lease.program in message.names or asked_since:
                     lease.heard = self.world.now
-            self.answer(ACK, message)
+                else:
+                    lease.end()
+            self.answer(ACK if message.kind == HEARTBEAT else KEPT_ACK, message)
 
     def decide(self, message: Message, lease: Lease | None) -> None:
         program = message.program
         pool = self.pools[program.product]
         if lease is None:
+            self.demand[program.product] += 1  # CHOICE: a repeated request is no further demand
             if self.reserved.pop(program, None) is not None:
                 pool.reserved -= 1
             elif pool.free <= 0:
-                self.world.count_denial(program.product)
-                if self.world.on_denial == "callback" and (self, program) not in pool.callbacks:
-                    pool.callbacks.append((self, program))
+                self.world.count_denial(program.product, message.client)
+                if self.world.on_denial == "callback":
+                    self.line_up(program)
                 self.answer(DENY, message)
                 return
             lease = Lease(self.world, self, program)
         lease.heard = self.world.now
+        lease.token = max(lease.token, message.token)
+        lease.left = lease.token <= program.abandoned
+        lease.review()
         self.answer(GRANT, message, lease)
 
     def answer(self, kind: str, message: Message, lease: Lease | None = None) -> None:
@@ -552,21 +598,26 @@ class Server:
             for lease in [lease for leases in self.leases.values() for lease in leases.values()]:
                 lease.end()
 
-    # CHOICE, all of it: a freed license is kept for the user first in line, who is told and asks as usual.
-    # Not claimed within two time-outs, it goes to the next in line and the user to the end of the line.
+    # Callbacks: a freed license is kept for the user first in line, who is told and asks as usual. Not
+    # claimed within the grace time, it goes to the next in line, and the user is no longer in the line.
+
+    def line_up(self, program: Program) -> None:
+        """CHOICE: who asks again loses his place."""
+        callbacks = self.pools[program.product].callbacks
+        if (self, program) in callbacks:
+            callbacks.remove((self, program))
+        callbacks.append((self, program))
 
     def reserve(self, program: Program) -> None:
         self.reserved[program] = ticket = self.world.number()
         self.world.send(self, program.client, program.client.called, self, program)
-        self.world.after(2 * self.world.timeout_s, self.unreserve, program, ticket)
+        self.world.after(self.world.scenario["servers"]["callback_grace_s"], self.unreserve, program, ticket)
 
-    def unreserve(self, program: Program, ticket: int | None, again: bool = True) -> None:
-        if ticket is not None and self.reserved.get(program) == ticket:
+    def unreserve(self, program: Program, ticket: int) -> None:
+        if self.reserved.get(program) == ticket:
             del self.reserved[program]
             pool = self.pools[program.product]
             pool.reserved -= 1
-            if again:
-                pool.callbacks.append((self, program))
             pool.call_back()
 
 
@@ -580,7 +631,6 @@ class Item:
         self.order, self.program = order, program
         self.rank = WAITING
         self.failures = 0
-        self.failed_at: Server | None = None
 
     @property
     def wanted(self) -> bool:
@@ -596,11 +646,13 @@ class Client:
         self.slots: list[Program | None] = [None] * self.settings["programs"]
         self.waiting: list[Item] = []
         self.in_flight: Item | None = None
-        self.token = 0  # of the latest transmission
+        self.token = 0  # of the latest message that is answered
+        self.flight_token = 0  # of what is in flight
         self.tries_here = 0
         self.pausing = False  # before the same server is tried again
         self.offline = False
-        self.deferred: dict[Server, list[Lease]] = {}
+        self.online = True
+        self.debts: dict[Server, int] = {}  # servers to which a kept release is owed
         self.launch_streams = [world.stream("launch", number, slot) for slot in range(len(self.slots))]
         self.program_streams = [world.stream("program", number, slot) for slot in range(len(self.slots))]
         self.policy_stream = world.stream("policy", number)
@@ -617,7 +669,7 @@ class Client:
         work = self.world.scenario["workload"]
         mean = work["launch_interval_s"] * (len(self.slots) if work["arrivals"] == "open" else 1)
         interval = draw(work["launch"], mean, work["launch_cv"], self.launch_streams[slot])
-        if first and work["launch"] == "constant":  # CHOICE: constant intervals start at a random phase
+        if first and work["launch"] != "exponential":  # CHOICE: the others start at a random phase
             interval *= self.launch_streams[slot].random()
         self.world.at(self.world.profile.later(self.world.now, interval), self.launch, slot)
 
@@ -661,22 +713,60 @@ class Client:
         program.ended, program.running = True, False
         program.wait(False)
         self.waiting = [item for item in self.waiting if item.program is not program]
-        if program.lease is not None:
-            self.release(program.lease)
-            program.lease = None
-        for lease in program.leases:
-            lease.review()
+        self.abandon(program)
+        self.give_back(program)
         program.review()
         self.slots[program.slot] = None
         if self.world.scenario["workload"]["arrivals"] == "closed":
             self.next_launch(program.slot)
 
+    def give_back(self, program: Program) -> None:
+        """Its lease, by a release; kept for later if the lease's server seems to be away."""
+        lease, program.lease = program.lease, None
+        if lease is None:
+            return
+        if self.settings["release_old"] == "deferred" and not (self.online and lease.server is self.server):
+            self.leave(lease)
+        else:
+            self.release(lease)
+
     def release(self, lease: Lease) -> None:
         """To the lease's server, wherever the client is now (CHOICE)."""
-        lease.left = True
-        lease.review()
         message = Message(RELEASE, self, lease.program, lease=lease)
-        self.world.send(lease.server, self, lease.server.receive, message)
+        lost = (self.world.notice, lease.leave)
+        self.world.send(lease.server, self, lease.server.receive, message, lost=lost)
+
+    def leave(self, lease: Lease) -> None:
+        """The program has no more use for it, and its server is not told now."""
+        self.world.notice(lease.leave)
+        self.owe(lease.server)
+
+    def abandon(self, program: Program) -> None:
+        """No longer wait for the answer to what the program asked."""
+        server, program.asked = program.asked, None
+        if server is None:
+            return
+        if program.lease is None or program.lease.server is not server:
+            self.world.notice(program.abandon, server, program.asked_token)
+        if server is not self.server:
+            self.owe(server)
+
+    def owe(self, server: Server) -> None:
+        if self.settings["release_old"] == "deferred" and server not in self.debts:
+            self.debts[server] = ticket = self.world.number()
+            self.world.after(self.settings["deferred_retry_s"], self.offer, server, ticket)
+
+    def offer(self, server: Server, ticket: int) -> None:
+        """Name to a server what holds or awaits a lease there, so that it frees the rest."""
+        if self.debts.get(server) != ticket:
+            return
+        self.token += 1
+        message = Message(KEPT_RELEASE, self, names=self.held_at(server))
+        self.world.send(server, self, server.receive, message)
+        self.world.after(self.settings["deferred_retry_s"], self.offer, server, ticket)
+
+    def held_at(self, server: Server) -> set[Program]:
+        return {p for p in self.programs if server in {p.asked, p.lease and p.lease.server}}
 
     def without_answer(self, program: Program) -> None:
         """The client is offline, so nobody is asked."""
@@ -695,46 +785,56 @@ class Client:
 
     def turn(self) -> None:
         """Send what is first in line, unless something is in flight or the link is at rest."""
-        while self.waiting and self.in_flight is None and not self.pausing and not self.offline:
+        while self.in_flight is None and not self.pausing and not self.offline:
+            if not self.waiting:
+                self.online = True
+                return
             item = min(self.waiting, key=lambda item: (item.rank, item.order))
             self.waiting.remove(item)
             if item.program is not None:
                 self.attempt(item)
-            elif any(program.lease is not None for program in self.programs):
-                names = None
-                if self.settings["heartbeat_names_leases"]:
-                    names = [p.lease for p in self.programs if p.lease is not None]
+            elif self.holds_a_lease:
+                names = self.held_at(self.server) if self.settings["heartbeat_names_leases"] else None
                 self.transmit(item, Message(HEARTBEAT, self, names=names))
 
+    @property
+    def holds_a_lease(self) -> bool:
+        return any(program.lease is not None for program in self.programs)
+
     def attempt(self, item: Item) -> None:
-        world = self.world
+        world, program = self.world, item.program
         world.counts["attempts"] += 1
         sample_s = world.scenario["run"]["sample_s"]
         world.attempts_by_sample[math.floor((world.now - world.warmup_s) / sample_s)] += 1
-        if item.failed_at is self.server:
+        if program.asked is self.server:
             world.counts["retries"] += 1
-        self.transmit(item, Message(REQUEST, self, item.program))
+        self.transmit(item, Message(REQUEST, self, program))
+        program.asked, program.asked_token = self.server, self.token
 
     def transmit(self, item: Item, message: Message) -> None:
         self.in_flight = item
         self.token += 1
-        message.token = self.token
+        message.token = self.flight_token = self.token
         self.world.send(self.server, self, self.server.receive, message)
         self.world.after(self.world.timeout_s, self.timed_out, self.token)
 
     def timed_out(self, token: int) -> None:
-        if self.in_flight is not None and token == self.token:
+        if self.in_flight is not None and token == self.flight_token:
             self.failed("timeouts")
 
     def heartbeat(self) -> None:
         self.world.after(self.settings["heartbeat_s"], self.heartbeat)
         pending = [*self.waiting, self.in_flight] if self.in_flight else self.waiting
-        if not self.offline and all(item.program is not None for item in pending):
-            self.waiting.append(Item(self.world.number()))
+        if not self.offline and self.holds_a_lease and all(item.program is not None for item in pending):
+            beat = Item(self.world.number())
+            beat.rank = LAST
+            self.waiting.append(beat)
             self.turn()
 
     def receive(self, kind: str, server: Server, message: Message, lease: Lease | None) -> None:
-        if self.in_flight is None or message.token != self.token:
+        if kind == KEPT_ACK:
+            self.debts.pop(server, None)
+        elif self.in_flight is None or message.token != self.flight_token:
             if kind == GRANT:
                 self.late_grant(server, message.program, lease)
         elif kind in {REFUSED, OVERLOADED}:
@@ -742,22 +842,21 @@ class Client:
         else:
             item, self.in_flight = self.in_flight, None
             self.tries_here = 0
+            self.online = True
+            if item.program is not None:
+                item.program.asked = None
             if kind == GRANT and item.wanted:
                 self.take_up(item.program, lease)
             elif kind == GRANT:
                 self.release(lease)
             elif kind == DENY and item.wanted:
                 self.denied(item.program)
-        if kind != REFUSED:
-            for old in self.deferred.pop(server, []):
-                self.release(old)
         self.turn()
 
     def late_grant(self, server: Server, program: Program, lease: Lease) -> None:
-        """CHOICE: "awaits" means that an attempt of the program is in flight to that server."""
+        """Released, unless the program holds or awaits a lease at that very server."""
         holds = program.lease is not None and program.lease.server is server
-        awaits = self.in_flight is not None and self.in_flight.program is program and self.server is server
-        if program.ended or not (holds or awaits):
+        if program.ended or not (holds or program.asked is server):
             self.release(lease)
         elif holds and lease.alive:
             program.lease = lease
@@ -771,14 +870,8 @@ class Client:
         program.decided, program.unmetered = True, False
         program.wait(False)
         old, program.lease = program.lease, lease
-        for other in program.leases:
-            other.left = other is not lease
-            other.review()
-        for leases in self.deferred.values():
-            if lease in leases:
-                leases.remove(lease)
-        if old is not None and old.server is not lease.server and self.settings["release_old"] == "deferred":
-            self.deferred.setdefault(old.server, []).append(old)
+        if old is not None and old.server is not lease.server:
+            self.leave(old)
         if not program.running:
             self.start(program)
         program.review()
@@ -792,9 +885,7 @@ class Client:
                 world.waits.append(world.now - program.launched)
             self.end(program)
             return
-        if program.lease is not None:
-            self.release(program.lease)
-            program.lease = None
+        self.give_back(program)
         program.running = program.unmetered = False
         program.runs += 1
         program.review()
@@ -803,39 +894,61 @@ class Client:
             pause = self.user_stream.expovariate(1 / self.settings["retry_denied_s"])
             world.after(pause, self.ask, program)
 
-    def called(self, server: Server, program: Program) -> None:
-        """A callback: the user asks again, or the server hears that nobody wants the license any more."""
-        items = [*self.waiting, self.in_flight] if self.in_flight else self.waiting
-        if program.waiting and all(item.program is not program for item in items):
+        elif self.settings["callback_poll_s"]:
+            world.after(self.settings["callback_poll_s"], self.poll, program, program.runs)
+
+    def poll(self, program: Program, run: int) -> None:
+        if program.waiting and program.runs == run and not self.is_asking(program):
             self.ask(program)
-        else:
-            self.world.send(server, self, server.receive, Message(RELEASE, self, program))
+
+    def is_asking(self, program: Program) -> bool:
+        items = [*self.waiting, self.in_flight] if self.in_flight else self.waiting
+        return any(item.program is program for item in items)
+
+    def called(self, server: Server, program: Program) -> None:
+        """A callback: the user asks again, if the server that calls is his."""
+        if program.waiting and not self.is_asking(program) and server is self.server and not self.offline:
+            self.ask(program)
+
+    def ask_anew(self) -> None:
+        """At another server, or back from offline: who waits to be called back asks again."""
+        if self.world.on_denial == "callback":
+            for program in self.programs:
+                if program.waiting and not self.is_asking(program):
+                    self.ask(program)
 
     def failed(self, kind: str) -> None:
         item, self.in_flight = self.in_flight, None
         self.world.counts[kind] += 1
         self.tries_here += 1
         item.failures += 1
-        item.failed_at = self.server
         policies = self.world.scenario["policies"]
         action, seconds = on_failure(policies["failover"], self.tries_here, item.failures, self.policy_stream)
+        self.online = False
         if action == RETRY:
             if item.wanted:
-                item.rank = REPEATED
                 self.waiting.append(item)
             self.pausing = True
             self.world.after(seconds, self.resume)
         elif action == FAIL_OVER:
-            # CHOICE: a heartbeat that failed is not repeated elsewhere
+            # a heartbeat that failed is not repeated
             if item.program is not None and item.wanted:
                 self.waiting.append(item)
             self.fail_over()
         elif action == OFFLINE:
             self.go_offline(item, seconds)
-        elif item.program is not None and item.wanted:
-            self.world.counts["gave_up"] += 1
-            self.end(item.program)
+        else:
+            self.online = True
+            if item.program is not None and item.wanted:
+                self.give_up(item.program)
         self.turn()
+
+    def give_up(self, program: Program) -> None:
+        """A program that runs by right runs on (CHOICE)."""
+        self.abandon(program)
+        if program.lease is None and not program.unmetered:
+            self.world.counts["gave_up"] += 1
+            self.end(program)
 
     def resume(self) -> None:
         self.pausing = False
@@ -850,10 +963,12 @@ class Client:
         world.counts["failovers"] += 1
         self.server = server
         self.tries_here = 0
-        items = {item.program: item for item in self.waiting}
+        # CHOICE: a heartbeat that waits is dropped like one that failed
+        items = {item.program: item for item in self.waiting if item.program is not None}
         for item in self.waiting:
             item.rank = WAITING
         for program in self.programs:
+            self.abandon(program)
             if program.lease is None or not self.settings["rerequest"]:
                 continue
             if program.lease.server is server:  # back where it came from
@@ -861,11 +976,14 @@ class Client:
             else:
                 items.setdefault(program, Item(program.order, program)).rank = ELSEWHERE
         self.waiting = list(items.values())
+        self.ask_anew()
 
     def go_offline(self, failed: Item, seconds: float) -> None:
         self.world.counts["offline_spells"] += 1
         self.offline = True
         items, self.waiting = sorted([*self.waiting, failed], key=lambda item: item.order), []
+        for program in self.programs:
+            self.abandon(program)
         for item in items:
             if item.program is not None and item.wanted and item.program.lease is None:
                 self.without_answer(item.program)
@@ -875,6 +993,9 @@ class Client:
         """CHOICE: tries_here is as it was: only a good answer resets it."""
         self.offline = False
         self.waiting = [Item(program.order, program) for program in self.programs if program.running]
+        for item in self.waiting:
+            item.rank = WAITING if item.program.lease is None else ELSEWHERE
+        self.ask_anew()
         self.turn()
 
 
@@ -933,14 +1054,13 @@ class World:
     def build_clients(self) -> None:
         settings, stream = self.scenario["clients"], self.stream("assignment")
         assert self.scenario["workload"]["arrivals"] in {"closed", "open"}, "traces are not in the reference"
-        count = len(self.servers)
-        self.clients = []
-        for number in range(settings["count"]):
-            home = number % count
-            if settings["assignment"] != "round-robin":
-                weights = [1.0] * count if settings["assignment"] == "random" else settings["assignment"]
-                home = stream.choices(range(count), weights)[0]
-            self.clients.append(Client(self, number, self.servers[home]))
+        clients, count, assignment = settings["count"], len(self.servers), settings["assignment"]
+        homes = [number % count for number in range(clients)]
+        if assignment == "random":
+            homes = [stream.randrange(count) for _ in range(clients)]
+        elif assignment != "round-robin":
+            homes = [home for home, part in enumerate(shares(clients, assignment)) for _ in range(part)]
+        self.clients = [Client(self, number, self.servers[home]) for number, home in enumerate(homes)]
         self.homes = {client: client.server for client in self.clients}
         self.clients_at = Counter(self.homes.values())
         self.measure_imbalance()
@@ -982,7 +1102,7 @@ class World:
         delay = network["latency_ms"] / 1000
         if network["jitter_ms"]:
             delay += self.network_stream.expovariate(1000 / network["jitter_ms"])
-        chance = (1 - network["loss"]) * self.faults.delivered(server)
+        chance = 1.0 if other is SITE else (1 - network["loss"]) * self.faults.delivered(server)
         if self.faults.separated(server, other) or (chance < 1 and self.network_stream.random() >= chance):
             self.lose(lost)
         else:
@@ -993,6 +1113,10 @@ class World:
             self.lose(lost)
         else:
             deliver(*args)
+
+    def notice(self, action, *args) -> None:
+        """The observer at the servers learns of a client one latency later."""
+        self.after(self.scenario["network"]["latency_ms"] / 1000, action, *args)
 
     def lose(self, lost: tuple | None) -> None:
         self.counts["messages_lost"] += 1
@@ -1007,15 +1131,14 @@ class World:
         self.waits.clear()
         self.queueing.clear()
         for server in self.servers:
-            server.arrivals.clear()
             server.busy.restart()
         for level in [self.in_use, self.waiting_users, self.unmetered, *self.ghosts, *self.imbalance]:
             level.restart()
 
-    def count_denial(self, product: int) -> None:
+    def count_denial(self, product: int, client: Client) -> None:
         """The cause as an observer of all servers and all programs sees it at this instant."""
         with_free = [server for server in self.servers if server.pools[product].free > 0]
-        if any(self.faults.reachable(server) for server in with_free):
+        if any(self.faults.reachable(server, client) for server in with_free):
             cause = "misplaced"
         elif with_free:
             cause = "stranded"
@@ -1034,26 +1157,30 @@ class World:
     def measure_imbalance(self) -> None:
         if self.shared:
             return
-        for product, owned in enumerate(p["licenses"] for p in self.products):
-            if owned:
-                licenses = [server.pools[product].allocated / owned for server in self.servers]
+        for product in range(len(self.products)):
+            allocated = sum(server.pools[product].allocated for server in self.servers)
+            if allocated:
+                licenses = [server.pools[product].allocated / allocated for server in self.servers]
                 demand = [self.clients_at[server] / len(self.clients) for server in self.servers]
                 gaps = (abs(a - b) for a, b in zip(licenses, demand, strict=True))
                 self.imbalance[product].set(sum(gaps) / 2)
 
     def storm_peak_ratio(self) -> float | None:
-        """Of whole seconds, the highest at any server, over the mean before at that same server."""
-        first = self.faults.first - self.warmup_s
-        if not 0 < first < self.scenario["run"]["duration_s"]:
+        """Of whole seconds, the highest at any server, over the mean before at that same server.
+
+        CHOICE: before is the measured time before the first fault; the warm-up when there is none.
+        """
+        if self.faults.first == math.inf:
             return None
+        first = self.faults.first - self.warmup_s
 
         def peak_of(server: Server) -> int:
             return max((n for second, n in server.arrivals.items() if second >= first), default=0)
 
         server = max(self.servers, key=peak_of)
-        peak = peak_of(server)
-        before = sum(n for second, n in server.arrivals.items() if second < first) / first
-        return peak / before if before else None
+        since = 0 if first > 0 else -self.warmup_s
+        before = sum(n for second, n in server.arrivals.items() if since <= second < first)
+        return peak_of(server) * (first - since) / before if before else None
 
     def metrics(self) -> dict[str, float | None]:
         duration, clients = self.scenario["run"]["duration_s"], len(self.clients)

@@ -342,7 +342,7 @@ def test_deferred_releases_are_delivered_when_the_server_answers_again():
     lost, kept = story(*layers), story(*layers, {"clients": {"release_old": "deferred"}})
     assert lost["failovers"] == kept["failovers"] == 2
     assert lost["grants"] == kept["grants"] == 3
-    assert lost["messages"] == kept["messages"]  # back at server 0, it is answered with the lease it had
+    assert kept["messages"] == lost["messages"] + 4  # each of two servers is offered one release, and answers
     away = BRIEF | {"start_s": 100, "repeat_s": 400, "repeats": 3}
     flapping = {"faults": [away, away | {"servers": [1], "start_s": 300}]}
     layers = (*layers, {"workload": {"run_time_s": 300.0, "launch_interval_s": 50.0}}, flapping)
@@ -406,9 +406,9 @@ def test_balancing_moves_free_licenses_to_the_demand():
 def test_unreachable_servers_keep_their_licenses():
     told = story(
         {"servers": {"count": 4}, "clients": {"count": 50, "assignment": [0, 1, 0, 0]}},
-        {"products": [{"licenses": 100}], "run": {"warmup_s": 401, "duration_s": 500}},
+        {"products": [{"licenses": 100}], "run": {"warmup_s": 421, "duration_s": 500}},
         {"policies": {"balancing": {"name": "periodic-demand", "interval_s": 390.0}}},
-        {"faults": [AWAY | {"servers": [2], "start_s": -401}]},
+        {"faults": [AWAY | {"servers": [2], "start_s": -421}]},
     )
     assert told["imbalance_max"] == told["imbalance_mean"] == pytest.approx(0.25)
 

@@ -1,0 +1,222 @@
+"""The command line: run, list, show, doctor."""
+
+import os
+import platform
+import sys
+import time
+from collections.abc import Callable
+from importlib.metadata import version as package_version
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from ..actors import jit
+from ..actors.shard import InvariantViolation
+from .scenario import Scenario, ScenarioError, built_in, load, parse_override, source_text
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Measure what license clients and metering servers do to each other when servers fail.",
+)
+WRONG_INPUT, INVARIANT, INTERRUPTED = 2, 3, 130
+screen = Console(stderr=True)
+
+
+def main() -> None:
+    """Run the command line; exit 0 done, 2 wrong input, 3 an invariant failed, 130 interrupted."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+
+
+def _fail(code: int, text: str) -> NoReturn:
+    for line in text.splitlines():
+        screen.print(f"meterstorm: {line}", style="red", highlight=False, markup=False, soft_wrap=True)
+    raise typer.Exit(code)
+
+
+@app.command("run")
+def run_command(  # noqa: PLR0917 - one parameter for each option
+    source: Annotated[str, typer.Argument(metavar="NAME|FILE", help="A built-in scenario, or a TOML file.")],
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Override a key, e.g. clients.count=2000. Repeatable."),
+    ] = None,
+    failover: Annotated[str | None, typer.Option(help="Failover policy: a name, or FILE.py:CLASS.")] = None,
+    selection: Annotated[str | None, typer.Option(help="Selection policy, likewise.")] = None,
+    admission: Annotated[str | None, typer.Option(help="Admission policy, likewise.")] = None,
+    balancing: Annotated[str | None, typer.Option(help="Balancing policy, likewise.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Root seed of all randomness.")] = None,
+    replications: Annotated[int | None, typer.Option(help="Independent replications.")] = None,
+    shards: Annotated[
+        str | None, typer.Option(metavar="N|auto", help="Ray actors that share each world; 1: in process.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=0, help="Ray workers that run whole worlds; 0: none; default: as it pays.")
+    ] = None,
+    check_shards: Annotated[
+        int, typer.Option(min=0, metavar="N", help="Run first replications again on N shards; compare digests.")
+    ] = 0,
+    clock: Annotated[str | None, typer.Option(help="Only 'virtual' in this version.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the results.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print summary.json, and nothing else, to stdout.")] = False,
+) -> None:
+    """Run a scenario: every arm in every case, replicated; print a table and write the results.
+
+    Examples: meterstorm run q226827 --replications 20, or
+    meterstorm run my.toml --failover ./mine.py:MyPolicy --set policies.failover.delay_s=30
+    """
+    options = {
+        "run.seed": seed, "run.replications": replications, "run.shards": _shards(shards), "run.clock": clock,
+        "policies.failover.name": _policy(failover), "policies.selection.name": _policy(selection),
+        "policies.admission.name": _policy(admission), "policies.balancing.name": _policy(balancing),
+    }  # fmt: skip
+    scenario = _load(source, settings or [], options)
+    _run(scenario, Path(source).stem, workers, check_shards, out, as_json)
+
+
+def _shards(text: str | None) -> object:
+    return int(text) if text is not None and text.lstrip("-").isdigit() else text
+
+
+def _policy(name: str | None) -> str | None:
+    """Make the path of a policy given on the command line absolute: it is meant from the current folder."""
+    return os.path.abspath(os.path.expanduser(name)) if name and ".py:" in name else name
+
+
+def _load(source: str, settings: list[str], options: dict[str, Any]) -> Scenario:
+    try:
+        overrides = dict(parse_override(text) for text in settings)
+        overrides.update({key: value for key, value in options.items() if value is not None})
+        scenario = load(source, overrides)
+        if scenario.run.clock != "virtual":
+            raise ScenarioError(['run.clock: "wall" is not available in this version; it must be "virtual"'])
+        return scenario
+    except (ScenarioError, ValueError) as error:
+        _fail(WRONG_INPUT, str(error))
+
+
+def _run(
+    scenario: Scenario, name: str, workers: int | None, check: int, out: Path | None, as_json: bool
+) -> None:
+    from . import run, summary, tables  # noqa: PLC0415 - what follows is slow to import
+
+    shards = scenario.run.shards
+    if shards == "auto":
+        shards, reason = run.choose_shards(scenario)
+        screen.print(f"shards = auto: {shards}, since {reason}", highlight=False)
+    if check and scenario.network.latency_ms == 0:
+        _fail(WRONG_INPUT, "--check-shards: shards need network.latency_ms > 0; this scenario has 0")
+    announce_compilation()
+    versions = len(run.versions(scenario))
+    total = versions * scenario.run.replications
+    try:
+        with _progress(f"{versions} x {scenario.run.replications} worlds", total) as report:
+            results = run.run(scenario, shards=shards, workers=workers, on_progress=report)
+    except InvariantViolation as error:
+        _fail(INVARIANT, f"invariant violated: {error}")
+    except ValueError as error:
+        _fail(WRONG_INPUT, str(error))
+    content = summary.summary(results)
+    folder = out or Path("results") / f"{name}-{content['digest'][:8]}"
+    if content["arms"]:
+        summary.write_folder(folder, results, content)
+    if as_json:
+        print(summary.to_json(content))
+    else:
+        _report(tables.show, results, content, folder)
+    if results.interrupted:
+        done = sum(arm["replications"] for arm in content["arms"])
+        _fail(INTERRUPTED, f"interrupted; kept {done} of {total} worlds" + (f" in {folder}" if done else ""))
+    if check:
+        _check(run, results, check)
+
+
+def _report(show: Callable[..., None], results: Any, content: dict[str, Any], folder: Path) -> None:
+    stdout = Console()
+    if content["arms"]:
+        show(stdout, results)
+        engine = content["engine"]
+        stdout.print(
+            f"{engine['events']:,} events in {engine['wall_s']:.1f} s; results in {folder}; "
+            f"digest {content['digest']}",
+            highlight=False,
+            soft_wrap=True,
+        )
+
+
+def _check(run: Any, results: Any, shards: int) -> None:
+    """Compare digests alone and on shards; a difference is a defect."""
+    started = time.perf_counter()
+    with _progress(f"first replications on {shards} shards", len(results.versions)) as report:
+        different = run.check_shards(results, shards, report)
+    if different:
+        _fail(INVARIANT, "digests differ between 1 shard and several:\n" + "\n".join(different))
+    print(
+        f"the digests of {len(results.versions)} first replications agree on {shards} Ray shards "
+        f"({time.perf_counter() - started:.1f} s)"
+    )
+
+
+class _progress:  # noqa: N801 - used like a function
+    """A progress bar on the screen, for a terminal only, cleared at the end."""
+
+    def __init__(self, title: str, total: int) -> None:
+        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
+        self.bar = Progress(*columns, TimeRemainingColumn(), console=screen, transient=True)
+        self.task = self.bar.add_task(title, total=total)
+
+    def __enter__(self) -> Callable[[float], None]:
+        self.bar.start()
+        return lambda done: self.bar.update(self.task, completed=done)
+
+    def __exit__(self, *exception: object) -> None:
+        self.bar.stop()
+
+
+def announce_compilation() -> None:
+    """Compile the engine if it is not in the cache, and say so: it takes half a minute, once."""
+    from . import doctor  # noqa: PLC0415
+
+    if not doctor.is_compiled():
+        screen.print("compiling the engine; this happens once and takes about half a minute ...")
+        doctor.compile_engine()
+
+
+@app.command("list")
+def list_command() -> None:
+    """List the built-in scenarios."""
+    for name, title in built_in().items():
+        print(f"{name:20} {title}")
+
+
+@app.command("show")
+def show_command(name: Annotated[str, typer.Argument(help="A built-in scenario.")]) -> None:
+    """Print a built-in scenario's file, to copy and change."""
+    try:
+        print(source_text(name), end="")
+    except ScenarioError as error:
+        _fail(WRONG_INPUT, str(error))
+
+
+@app.command("doctor")
+def doctor_command() -> None:
+    """Check that the installation works: versions, compiled engine, and one world on two Ray shards."""
+    from .doctor import examine  # noqa: PLC0415
+
+    for name in ("meterstorm", "numba", "numpy", "ray"):
+        print(f"{name} {package_version(name)}")
+    print(f"python {platform.python_version()}, {os.cpu_count()} cores")
+    announce_compilation()
+    print(f"compiled code in {jit.CACHE_FOLDER}")
+    problems = examine()
+    for problem in problems:
+        _fail(INVARIANT, problem)
+    print("one world gives the same digest alone and on two Ray shards: all is well")

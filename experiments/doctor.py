@@ -1,0 +1,42 @@
+"""Compiling the engine ahead of time, and a short check of an installation."""
+
+from typing import Any
+
+from ..actors import jit
+from ..actors.cluster import ShardSet
+from ..actors.shard import Shard, simulate
+from .scenario import validate
+
+# Small, but it enters every compiled function that Python calls.
+SMALL: dict[str, Any] = {
+    "title": "a short outage",
+    "run": {"duration_s": 3600.0, "warmup_s": 600.0},
+    "clients": {"count": 40},
+    "products": [{"name": "editor", "licenses": 16}],
+    "policies": {"balancing": {"name": "periodic-demand", "interval_s": 600.0}},
+    "faults": [{"kind": "unreachable", "servers": [0], "start_s": 900.0, "duration_s": 600.0}],
+}
+
+
+def is_compiled() -> bool:
+    """Whether the engine's loop is in the cache (or is not to be compiled at all)."""
+    return jit.JIT_DISABLED or any(jit.CACHE_FOLDER.rglob("engine.run-*.nbi"))
+
+
+def compile_engine() -> None:
+    """Compile what Python calls of the engine, into the cache."""
+    shard = Shard(validate(SMALL))
+    shard.run(shard.end)
+    shard.deliver(b"")
+    shard.tally()
+
+
+def examine() -> list[str]:
+    """Return what is wrong: nothing, as a rule."""
+    scenario = validate(SMALL)
+    alone = simulate(scenario)
+    with ShardSet(2) as shards:
+        together = shards.simulate(scenario, 0)
+    if alone.digest != together.digest:
+        return [f"digests differ: {alone.digest:016x} alone, {together.digest:016x} on two shards"]
+    return []

@@ -1,0 +1,167 @@
+"""Running a scenario: every arm in every case, replicated, in this process, on Ray workers, or on Ray shards."""
+
+import hashlib
+import os
+import resource
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..actors import cluster
+from ..actors.shard import Tally, simulate
+from .metrics import Value, metrics
+from .scenario import Scenario, Version, versions
+
+# Starting Ray takes about five seconds, so workers must save more than that.
+RAY_PAYS_FROM_S = 12.0
+
+# `shards = "auto"`: a smaller world spends more time in exchanging windows than in handling events.
+CLIENTS_PER_SHARD = 100_000
+LATENCY_MS_MIN = 1.0
+
+
+@dataclass(frozen=True)
+class Replication:
+    """What one replication of one version gave."""
+
+    number: int
+    digest: int
+    metrics: dict[str, Value]
+    events: int
+    cpu_s: float
+    memory_bytes: int  # peak resident set of the process that ran it
+    series: Any  # int64, shape (samples + 1, COLUMNS)
+    servers: Any  # rows of world.SERVER
+
+
+@dataclass
+class VersionResult:
+    """The replications of one arm in one case, in order of their numbers."""
+
+    version: Version
+    replications: list[Replication] = field(default_factory=list)
+
+
+@dataclass
+class Results:
+    """What a run gave: all versions in order; fewer replications than asked for when it was interrupted."""
+
+    scenario: Scenario
+    shards: int
+    versions: list[VersionResult]
+    wall_s: float = 0.0
+    interrupted: bool = False
+
+    def add(self, version: int, replication: Replication) -> None:
+        """Put a replication in its place."""
+        rows = self.versions[version].replications
+        rows.append(replication)
+        rows.sort(key=lambda row: row.number)
+
+
+Progress = Callable[[float], None]  # told the number of replications done, fractions included
+
+
+def run(
+    scenario: Scenario, *, shards: int = 1, workers: int | None = None, on_progress: Progress = lambda done: None
+) -> Results:
+    """Run all versions of a scenario and return what they gave; an interrupt keeps what is finished.
+
+    `shards` > 1 runs every world on so many Ray actors. Else `workers` Ray workers run whole worlds in
+    parallel; None lets the time of the first world decide, and 0 stays in this process.
+
+    Raises ValueError for a policy that cannot be compiled or a trace that cannot be read, and
+    actors.shard.InvariantViolation.
+    """
+    results = Results(scenario, shards, [VersionResult(version) for version in versions(scenario)])
+    started = time.perf_counter()
+    jobs = [(v, r) for r in range(scenario.run.replications) for v in range(len(results.versions))]
+    try:
+        steps = _on_shards if shards > 1 else _in_parallel
+        for done, (version, replication) in enumerate(steps(results, jobs, shards, workers, on_progress), 1):
+            results.add(version, replication)
+            on_progress(done)
+    except KeyboardInterrupt:
+        results.interrupted = True
+    results.wall_s = time.perf_counter() - started
+    return results
+
+
+def choose_shards(scenario: Scenario) -> tuple[int, str]:
+    """Return how many shards `shards = "auto"` means here, and why."""
+    cores = os.cpu_count() or 1
+    clients, latency_ms = scenario.clients.count, scenario.network.latency_ms
+    if latency_ms < LATENCY_MS_MIN:
+        return 1, f"network.latency_ms = {latency_ms:g} leaves shards too little to do between two exchanges"
+    if clients < 2 * CLIENTS_PER_SHARD:
+        return 1, f"{clients:,} clients are too few to share out"
+    if scenario.run.replications * len(versions(scenario)) >= cores:
+        return 1, "there are worlds enough to keep every core busy with one of its own"
+    shards = min(cores, clients // CLIENTS_PER_SHARD)
+    return shards, f"{clients:,} clients keep {shards} shards busy"
+
+
+def run_world(scenario: Scenario, replication: int) -> Replication:
+    """Run one replication of one version, as one shard in this process."""
+    started = time.process_time()
+    tally = simulate(scenario, replication)
+    return _replication(scenario, replication, tally, time.process_time() - started)
+
+
+def _replication(scenario: Scenario, number: int, tally: Tally, cpu_s: float) -> Replication:
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    values = metrics(scenario, tally)
+    return Replication(number, tally.digest, values, tally.events, cpu_s, memory, tally.series, tally.servers)
+
+
+Steps = Iterator[tuple[int, Replication]]
+
+
+def _in_parallel(
+    results: Results, jobs: list[tuple[int, int]], shards: int, workers: int | None, on_progress: Progress
+) -> Steps:
+    """Run whole worlds: here, until it is clear that Ray workers pay, or at once on workers if asked to."""
+    worlds = [result.version.scenario for result in results.versions]
+    started, here = time.perf_counter(), 0
+    if workers is None or workers == 0:
+        for version, number in jobs:
+            yield version, run_world(worlds[version], number)
+            here += 1
+            spent = time.perf_counter() - started
+            if workers is None and spent / here * (len(jobs) - here) > RAY_PAYS_FROM_S:
+                break
+    rest = [(worlds[version], number) for version, number in jobs[here:]]
+    if rest:
+        for index, replication in cluster.spread(run_world, rest, workers or os.cpu_count() or 1):
+            yield jobs[here + index][0], replication
+
+
+def _on_shards(
+    results: Results, jobs: list[tuple[int, int]], shards: int, workers: int | None, on_progress: Progress
+) -> Steps:
+    with cluster.ShardSet(shards) as shard_set:
+        for done, (version, number) in enumerate(jobs):
+            scenario = results.versions[version].version.scenario
+            tally = shard_set.simulate(scenario, number, lambda share, done=done: on_progress(done + share))
+            yield version, _replication(scenario, number, tally, tally.cpu_s)
+
+
+def check_shards(results: Results, shards: int, on_progress: Progress = lambda done: None) -> list[str]:
+    """Run the first replication of every version again on shards; return where the digest differs."""
+    different = []
+    with cluster.ShardSet(shards) as shard_set:
+        for done, result in enumerate(results.versions, 1):
+            if result.replications:
+                first = result.replications[0]
+                tally = shard_set.simulate(result.version.scenario, first.number)
+                if tally.digest != first.digest:
+                    name = " / ".join(filter(None, (result.version.case, result.version.arm))) or "the scenario"
+                    different.append(f"{name}: {first.digest:016x} alone, {tally.digest:016x} on shards")
+            on_progress(done)
+    return different
+
+
+def digest_of(parts: list[str]) -> str:
+    """Return one digest for several, in order."""
+    return hashlib.sha256(" ".join(parts).encode()).hexdigest()[:16]
