@@ -61,9 +61,7 @@ class PolicySet(NamedTuple):
 
 def policies(scenario: Any) -> PolicySet:
     """Resolve and compile a scenario's policies; raises ValueError when one cannot be compiled."""
-    chosen = {
-        kind: registry.resolve(kind, choice.name, choice.parameters) for kind, choice in scenario.policies
-    }
+    chosen = {kind: registry.resolve(kind, choice.name, choice.parameters) for kind, choice in scenario.policies}
     return PolicySet(
         compile_failover(chosen["failover"]),
         compile_selection(chosen["selection"]),
@@ -94,7 +92,7 @@ def build(scenario: Any, chosen: PolicySet, replication: int, shard: int, shards
     config[0].first_fault = first_fault
     homes = _homes(scenario, keys)
     hosts = 1 if shard == 0 else 0
-    servers, products = scenario.servers.count, len(scenario.products)
+    servers = scenario.servers.count
     places = local * scenario.clients.programs
     events = places + 2 * local + 8 * servers + 8 * calendar.RESERVE + hosts * scenario.clients.count // 8
     licenses = sum(product.licenses for product in scenario.products)
@@ -259,7 +257,7 @@ def _config(scenario: Any, chosen: PolicySet, first: int, local: int, hosts_serv
         "callback_honored": servers.callback_honored,
         "balance_interval": _ns(balancing.interval_s),
         "report_patience": _ns(min(REPORT_PATIENCE_S, balancing.interval_s / 2)),
-        "shared_pool": bool(getattr(balancing, "shared", False)),
+        "shared_pool": bool(getattr(balancing, "is_shared", False)),
         "shift": _shift(scenario, _bucket_count(local * (clients.programs + 1))),
     }
     config = _zeros(1, CONFIG)
@@ -330,7 +328,7 @@ def _accounts(homes: Any) -> Any:
 def _pools(scenario: Any, chosen: PolicySet) -> Any:
     servers, split = scenario.servers.count, scenario.servers.split
     weights = np.ones(servers) if split == "even" else np.array(split)
-    shared = getattr(chosen.balancing, "shared", False)
+    shared = getattr(chosen.balancing, "is_shared", False)
     allocated = np.zeros((servers, len(scenario.products)), np.int64)
     for p, product in enumerate(scenario.products):
         if shared:

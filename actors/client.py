@@ -121,9 +121,7 @@ def _on_launch(world, i, j):
         ledger.count(world, SUPPRESSED)
         return
     place = _place(world, i, j)
-    _launch(
-        world, i, j, number, workload.product(world, place, number), workload.run_time(world, place, number)
-    )
+    _launch(world, i, j, number, workload.product(world, place, number), workload.run_time(world, place, number))
 
 
 @jit

@@ -3,6 +3,7 @@
 License messages do not pass through Ray: shards exchange them over sockets of their own (`transport.py`).
 """
 
+import logging
 import os
 import secrets
 import time
@@ -41,12 +42,14 @@ def start_ray(cpus: int) -> Any:
             include_dashboard=False,
             object_store_memory=OBJECT_STORE_BYTES,
             log_to_driver=False,
-            logging_level="ERROR",
+            logging_level=logging.ERROR,
         )
     return ray
 
 
-def spread(function: Callable[..., Any], jobs: Sequence[tuple[Any, ...]], workers: int) -> Iterator[tuple[int, Any]]:
+def spread(
+    function: Callable[..., Any], jobs: Sequence[tuple[Any, ...]], workers: int
+) -> Iterator[tuple[int, Any]]:
     """Run function(*job) for every job on Ray workers; yield (index of the job, result) as they finish."""
     ray = start_ray(workers)
     task = ray.remote(num_cpus=1, max_retries=2)(function)

@@ -2,8 +2,8 @@
 
 `release_old = "lost"` (KB Q226838): the lease of a program that was granted another one elsewhere is never given
 back; its server finds out by its reclaim scan, or never. `"deferred"`: the client offers each server where it
-left something, every `deferred_retry_s`, the list of what it still holds there, until the server answers; the
-server frees the rest.
+left something, and each that fails to answer, every `deferred_retry_s`, the list of what it still holds there,
+until the server answers; the server frees the rest.
 """
 
 import numpy as np
@@ -45,7 +45,7 @@ def leave_behind(world, i, j):
     server = slot.lease
     slot.lease = NONE
     notify(world, config.first + i, j, slot.program, server, 0)
-    _owe(world, i, server)
+    owe(world, i, server)
 
 
 @jit
@@ -58,7 +58,7 @@ def abandon(world, i, j):
         slot.asked = NONE
         notify(world, config.first + i, j, slot.program, server, slot.asked_attempt)
         if server != world.clients[i].server:
-            _owe(world, i, server)
+            owe(world, i, server)
 
 
 @jit
@@ -74,7 +74,7 @@ def held_at(world, i, server):
 
 
 @jit
-def _owe(world, i, server):
+def owe(world, i, server):
     """Remember to free, when `server` answers again, what this client may still hold there."""
     client = world.clients[i]
     if world.config[0].deferred == 0 or _find_debt(world, i, server) != NONE:

@@ -13,8 +13,8 @@ from . import client as users
 from . import holding, kinds, ledger, streams
 from .jit import jit
 from .messages import send, set_timer
-from .tables import vector
 from .status import BAD_DECISION, BAD_SELECTION
+from .tables import vector
 from .world import ATTEMPTS, FAILOVERS, NONE, OFFLINE_SPELLS, OVERLOADS, REFUSALS, RETRIES, TIMEOUTS
 
 # Link states. RETRYING: waiting to try the same server again, or trying; SEARCHING: others; OFFLINE: no server.
@@ -127,7 +127,7 @@ def on_heartbeat_tick(world, i):
 
 @jit
 def _holds_lease(world, i):
-    for j in range(world.config[0].programs):
+    for j in range(world.config[0].programs):  # noqa: SIM110 - numba has no any()
         if users.slot_of(world, i, j).lease != NONE:
             return True
     return False
@@ -140,7 +140,8 @@ def _holds_lease(world, i):
 def is_awaited(world, i, attempt):
     """Whether an answer is the one to what is in flight."""
     client = world.clients[i]
-    return client.flight != NOTHING and client.flight != PAUSED and attempt == client.flight_attempt
+    in_flight = client.flight != NOTHING and client.flight != PAUSED  # noqa: PLR1714
+    return in_flight and attempt == client.flight_attempt
 
 
 @jit
@@ -191,6 +192,8 @@ def _fail(world, i, failure, retry_after_s):
         ledger.count(world, OVERLOADS)
     client.tries_here += 1
     client.failures += 1
+    if failure != OVERLOADED and client.tries_here == 1:
+        holding.owe(world, i, client.server)  # releases sent of late may not have arrived
     decision = _decide(world, i, failure, retry_after_s)
     if not (decision.delay_s >= 0.0 and RETRY <= decision.action <= GIVE_UP_REQUEST):
         _complain(world, i, BAD_DECISION, decision.action)

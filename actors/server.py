@@ -73,7 +73,6 @@ def pool_of(world, s, product):
 
 @jit
 def _arrive(world, n, s):
-    config = world.config[0]
     event = world.events[n]
     server = world.servers[s]
     _note_arrival(world, s)
@@ -206,7 +205,17 @@ def _answer(world, n, s, kind, value):
     event = world.events[n]
     server = world.config[0].clients + s
     send(
-        world, kind, server, event.source, s, event.slot, event.program, event.product, event.attempt, value, 0
+        world,
+        kind,
+        server,
+        event.source,
+        s,
+        event.slot,
+        event.program,
+        event.product,
+        event.attempt,
+        value,
+        0,
     )
 
 
@@ -494,9 +503,7 @@ def _take(world, s, product, wanted):
     pool = world.pools[s * config.products + product]
     taken = min(np.int64(wanted), pool.free)
     site = config.clients + config.servers
-    if taken == 0 or not send(
-        world, kinds.TAKEN, config.clients + s, site, s, 0, 0, product, 0, taken, 0
-    ):
+    if taken == 0 or not send(world, kinds.TAKEN, config.clients + s, site, s, 0, 0, product, 0, taken, 0):
         return
     ledger.settle_imbalance(world, product)
     row = world.products[product]

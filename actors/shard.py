@@ -18,8 +18,9 @@ from .world import COLUMNS, CONTROL, EVENT, NEVER
 SECOND = 1_000_000_000
 
 # Where some fields stand in the control row, in words of 8 bytes.
+_OFFSETS: Any = CONTROL.fields
 NEXT, REACH, OUTGOING, SENT_FIRST = (
-    CONTROL.fields[name][1] // 8 for name in ("next", "horizon", "outgoing", "sent_first")
+    _OFFSETS[name][1] // 8 for name in ("next", "horizon", "outgoing", "sent_first")
 )
 
 
@@ -166,8 +167,7 @@ class Shard:
     def _violation(self, status: int) -> InvariantViolation:
         control = self.world.control[0]
         return InvariantViolation(
-            f"{MEANING[status]}; at {control.now / SECOND:.9f} s, agent {control.culprit},"
-            f" value {control.value}"
+            f"{MEANING[status]}; at {control.now / SECOND:.9f} s, agent {control.culprit}, value {control.value}"
         )
 
 
@@ -199,6 +199,6 @@ def merge(tallies: list[Tally]) -> Tally:
 
 
 SUMS = (
-    "events wait_sum wait_count queue_sum queue_count waiting waiting_area unmetered unmetered_area"
-    " leased leased_area ghosts ghost_area"
-).split()
+    "events", "wait_sum", "wait_count", "queue_sum", "queue_count", "waiting", "waiting_area", "unmetered",
+    "unmetered_area", "leased", "leased_area", "ghosts", "ghost_area",
+)  # fmt: skip

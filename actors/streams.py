@@ -17,9 +17,21 @@ from numpy.typing import NDArray
 from .jit import jit
 
 # One stream for each purpose.
-THINK, RUN, PRODUCT, PHASE, ASSIGNMENT, PATIENCE, FAILOVER, SELECTION, ADMISSION, SERVICE, JITTER, LOSS, FAULT = (
-    range(13)
-)
+(
+    THINK,
+    RUN,
+    PRODUCT,
+    PHASE,
+    ASSIGNMENT,
+    PATIENCE,
+    FAILOVER,
+    SELECTION,
+    ADMISSION,
+    SERVICE,
+    JITTER,
+    LOSS,
+    FAULT,
+) = range(13)
 STREAMS = 13
 
 # Distributions of mean 1.

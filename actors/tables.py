@@ -38,12 +38,12 @@ from .world import POLICIES, TABLES, World
 _WORD = ir.IntType(64)
 
 
-class _WorldType(types.Type):  # type: ignore[misc]
+class _WorldType(types.Type):
     def __init__(self) -> None:
         super().__init__(name="World")
 
 
-class _TableType(types.Type):  # type: ignore[misc]
+class _TableType(types.Type):
     """A table of rows (records) or of plain numbers."""
 
     def __init__(self, row: Any) -> None:
@@ -80,31 +80,32 @@ register_model(_WorldType)(models.OpaqueModel)
 
 
 @register_model(_TableType)
-class _TableModel(models.StructModel):  # type: ignore[misc]
+class _TableModel(models.StructModel):
     def __init__(self, manager: Any, table: Any) -> None:
         super().__init__(manager, table, [("address", types.voidptr), ("size", types.int64)])
 
 
-@unbox(_WorldType)  # type: ignore[untyped-decorator]
+@unbox(_WorldType)
 def _unbox_world(typ: Any, obj: Any, c: Any) -> Any:
     """A world is passed as the address of its directory, which the world keeps alive."""
     words = c.pyapi.object_getattr_string(obj, "address")
     address = c.pyapi.long_as_longlong(words)
     c.pyapi.decref(words)
     return NativeValue(
-        c.builder.inttoptr(address, cgutils.voidptr_t), is_error=cgutils.is_not_null(c.builder, c.pyapi.err_occurred())
+        c.builder.inttoptr(address, cgutils.voidptr_t),
+        is_error=cgutils.is_not_null(c.builder, c.pyapi.err_occurred()),
     )
 
 
 @infer_getattr
-class _WorldAttributes(AttributeTemplate):  # type: ignore[misc]
+class _WorldAttributes(AttributeTemplate):
     key = _WorldType
 
     def generic_resolve(self, world: Any, name: str) -> Any:
         return _MEMBERS.get(name)
 
 
-@lower_getattr_generic(_WorldType)  # type: ignore[untyped-decorator]
+@lower_getattr_generic(_WorldType)
 def _world_member(context: Any, builder: Any, typ: Any, value: Any, name: str) -> Any:
     words = builder.bitcast(value, _WORD.as_pointer())
     place = 2 * _NAMES.index(name)
@@ -127,20 +128,20 @@ def _invariant_load(builder: Any, words: Any, place: int) -> Any:
 
 
 @infer_getattr
-class _TableAttributes(AttributeTemplate):  # type: ignore[misc]
+class _TableAttributes(AttributeTemplate):
     key = _TableType
 
     def resolve_size(self, table: Any) -> Any:
         return types.int64
 
 
-@lower_getattr(_TableType, "size")  # type: ignore[untyped-decorator]
+@lower_getattr(_TableType, "size")
 def _table_size(context: Any, builder: Any, typ: Any, value: Any) -> Any:
     return cgutils.create_struct_proxy(typ)(context, builder, value=value).size
 
 
 @infer_global(operator.getitem)
-class _GetItem(AbstractTemplate):  # type: ignore[misc]
+class _GetItem(AbstractTemplate):
     def generic(self, args: Any, kws: Any) -> Any:
         table, index = args
         if isinstance(table, _TableType) and isinstance(index, types.Integer):
@@ -149,7 +150,7 @@ class _GetItem(AbstractTemplate):  # type: ignore[misc]
 
 
 @infer_global(operator.setitem)
-class _SetItem(AbstractTemplate):  # type: ignore[misc]
+class _SetItem(AbstractTemplate):
     def generic(self, args: Any, kws: Any) -> Any:
         table, index, _ = args
         if isinstance(table, _TableType) and isinstance(index, types.Integer):
@@ -165,20 +166,20 @@ def _pointer(context: Any, builder: Any, table_type: Any, table: Any, index_type
     return builder.gep(builder.bitcast(start, data.as_pointer()), [index])
 
 
-@lower_builtin(operator.getitem, _TableType, types.Integer)  # type: ignore[untyped-decorator]
+@lower_builtin(operator.getitem, _TableType, types.Integer)
 def _get_row(context: Any, builder: Any, sig: Any, args: Any) -> Any:
     pointer = _pointer(context, builder, sig.args[0], args[0], sig.args[1], args[1])
     return context.unpack_value(builder, sig.return_type, pointer)
 
 
-@lower_builtin(operator.setitem, _TableType, types.Integer, types.Any)  # type: ignore[untyped-decorator]
+@lower_builtin(operator.setitem, _TableType, types.Integer, types.Any)
 def _set_row(context: Any, builder: Any, sig: Any, args: Any) -> Any:
     pointer = _pointer(context, builder, sig.args[0], args[0], sig.args[1], args[1])
     context.pack_value(builder, sig.args[2], args[2], pointer)
     return context.get_dummy_value()
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def _vector(typing: Any, table: Any, start: Any, count: Any) -> Any:
     """Part of a table of numbers as an array."""
     array = types.Array(table.row, 1, "C")
@@ -198,6 +199,6 @@ def vector(table: Any, start: int, count: int) -> Any:
     return table[start : start + count]
 
 
-@overload(vector, inline="always")  # type: ignore[untyped-decorator]
-def _overload_vector(table, start, count):  # type: ignore[no-untyped-def]
+@overload(vector, inline="always")
+def _overload_vector(table, start, count):
     return lambda table, start, count: _vector(table, np.int64(start), np.int64(count))

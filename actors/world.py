@@ -1,14 +1,15 @@
 """The state of one shard: tables of packed rows, gathered in a `World`.
 
 `client = world.clients[c]; client.tries_here += 1` is ordinary Python with the JIT off and a plain struct
-access with it on (see `tables.py`). Time is int64 nanoseconds since the start of the simulation (the warm-up's start).
+access with it on (see `tables.py`). Time is int64 nanoseconds since the start of the simulation, where the
+warm-up begins.
 
 Agents have numbers: clients from 0, then servers, then the site server, then the observer. A shard holds the
 clients [first, first + local) of all; the shard that holds the servers holds all of them, with the site server
 and the observer.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -88,7 +89,8 @@ CLIENT = _rows(
 # A slot runs one metered program at a time.
 SLOT = _rows(
     ("launched", "i8"), ("run_time", "i8"), ("arrival", "i4"), ("program", "i4"), ("epoch", "i4"), ("lease", "i4"),
-    ("asked", "i4"), ("asked_attempt", "i4"), ("product", "i2"), ("state", "i1"), ("running", "i1"), ("denied", "i1"),
+    ("asked", "i4"), ("asked_attempt", "i4"), ("product", "i2"), ("state", "i1"), ("running", "i1"),
+    ("denied", "i1"),
 )  # fmt: skip
 
 # A lease left behind that a client still means to give back: it offers it to the server until it answers.
@@ -199,6 +201,10 @@ POLICIES = ("failover", "selection", "admission")
 
 class World:
     """One shard's tables and its three compiled policies, as attributes named in TABLES and POLICIES."""
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any: ...
 
     def __init__(self, **members: Any) -> None:
         self.__dict__.update(members)

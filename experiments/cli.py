@@ -43,7 +43,7 @@ def _fail(code: int, text: str) -> NoReturn:
 
 
 @app.command("run")
-def run_command(  # noqa: PLR0917 - one parameter for each option
+def run_command(
     source: Annotated[str, typer.Argument(metavar="NAME|FILE", help="A built-in scenario, or a TOML file.")],
     settings: Annotated[
         list[str] | None,
@@ -59,14 +59,18 @@ def run_command(  # noqa: PLR0917 - one parameter for each option
         str | None, typer.Option(metavar="N|auto", help="Ray actors that share each world; 1: in process.")
     ] = None,
     workers: Annotated[
-        int | None, typer.Option(min=0, help="Ray workers that run whole worlds; 0: none; default: as it pays.")
+        int | None,
+        typer.Option(min=0, help="Ray workers that run whole worlds; 0: none; default: as it pays."),
     ] = None,
     check_shards: Annotated[
-        int, typer.Option(min=0, metavar="N", help="Run first replications again on N shards; compare digests.")
+        int,
+        typer.Option(min=0, metavar="N", help="Run first replications again on N shards; compare digests."),
     ] = 0,
     clock: Annotated[str | None, typer.Option(help="Only 'virtual' in this version.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the results.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print summary.json, and nothing else, to stdout.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print summary.json, and nothing else, to stdout.")
+    ] = False,
 ) -> None:
     """Run a scenario: every arm in every case, replicated; print a table and write the results.
 
@@ -103,9 +107,7 @@ def _load(source: str, settings: list[str], options: dict[str, Any]) -> Scenario
         _fail(WRONG_INPUT, str(error))
 
 
-def _run(
-    scenario: Scenario, name: str, workers: int | None, check: int, out: Path | None, as_json: bool
-) -> None:
+def _run(scenario: Scenario, name: str, workers: int | None, check: int, out: Path | None, as_json: bool) -> None:
     from . import run, summary, tables  # noqa: PLC0415 - what follows is slow to import
 
     shards = scenario.run.shards
@@ -115,7 +117,7 @@ def _run(
     if check and scenario.network.latency_ms == 0:
         _fail(WRONG_INPUT, "--check-shards: shards need network.latency_ms > 0; this scenario has 0")
     announce_compilation()
-    versions = len(run.versions(scenario))
+    versions = len(scenario.arms or [1]) * len(scenario.cases or [1])
     total = versions * scenario.run.replications
     try:
         with _progress(f"{versions} x {scenario.run.replications} worlds", total) as report:

@@ -4,7 +4,6 @@ import math
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
 from ..actors import faults, ledger, world
 from ..actors.shard import Tally
@@ -12,11 +11,10 @@ from ..actors.shard import Tally
 HOUR_US = 3_600_000_000
 SECOND = 1_000_000_000
 
-# A sample counts as disturbed when its abnormal denials exceed this quantile of the Poisson distribution that
-# the time before the first fault suggests ...
-DISTURBED_QUANTILE = 1 - 1e-6
-# ... or its mean queueing delay exceeds this multiple of the mean before, plus one service time.
-DISTURBED_DELAY = 2.0
+# When a site counts as healthy again: see `_disturbed`.
+RECOVERY_SAMPLES = 10
+RECOVERY_FACTOR = 2.0
+RECOVERY_SLACK = 10.0
 
 Value = float | int | None
 
@@ -94,7 +92,7 @@ def _quantile_ns(bins: Any, share: float) -> float:
     rank = share * bins.sum()
     n = int(np.searchsorted(np.cumsum(bins), rank))
     low, high = ledger.bin_edges(n)
-    return low + (high - 1 - low) * (rank - bins[:n].sum()) / bins[n]
+    return float(low + (high - 1 - low) * (rank - bins[:n].sum()) / bins[n])
 
 
 def _storm_peak_ratio(scenario: Any, tally: Tally) -> float | None:
@@ -128,35 +126,44 @@ def _client_burden(scenario: Any, tally: Tally) -> dict[str, Value]:
 
 
 def _time_to_recover_s(scenario: Any, tally: Tally) -> float | None:
-    """Seconds from the end of the last fault to the end of the last disturbed sample; 0 if there is none.
+    """Seconds from the end of the last fault until the site is, and stays, as healthy as before the first one.
 
-    Infinite when the run's last whole sample is disturbed, or when the last fault outlasts the run.
+    That is the start of the first window of RECOVERY_SAMPLES samples from which on every window is in its band
+    (see `_disturbed`). Infinite when the run's last window is not, or when there is none after the faults.
     """
     end_ns = faults.last_end(scenario)
     if end_ns is None:
         return None
     run = scenario.run
     end_s = end_ns / SECOND - run.warmup_s
-    whole = int(run.duration_s / run.sample_s + 1e-9)
-    if end_s >= whole * run.sample_s:
+    disturbed = _disturbed(scenario, tally, int(run.duration_s / run.sample_s + 1e-9))
+    starts = np.arange(len(disturbed)) * run.sample_s
+    after = disturbed[starts >= end_s]
+    if after.size == 0 or after[-1]:
         return math.inf
-    disturbed = np.flatnonzero(_disturbed(scenario, tally)[:whole])
-    after = disturbed[(disturbed + 1) * run.sample_s > end_s]
-    if after.size == 0:
-        return 0.0
-    if after[-1] == whole - 1:
-        return math.inf
-    return float((after[-1] + 1) * run.sample_s - end_s)
+    last = np.flatnonzero(after)
+    first_good = starts[starts >= end_s][last[-1] + 1] if last.size else end_s
+    return float(first_good - end_s)
 
 
-def _disturbed(scenario: Any, tally: Tally) -> Any:
-    """Return for each measured sample whether it is worse than the time before the first fault suggests."""
-    first_s = min(fault.start_s for fault in scenario.faults)
-    calm = int(first_s / scenario.run.sample_s + 1e-9)
-    samples = tally.series[1:]
-    abnormal = samples[:, [world.MISPLACED, world.STRANDED, world.GHOST]].sum(axis=1)
-    limit = stats.poisson.ppf(DISTURBED_QUANTILE, (abnormal[:calm].sum() + 1) / max(1, calm))
-    delay = samples[:, world.QUEUED_US] / 1e6 / np.maximum(1, samples[:, world.QUEUED])
-    calm_delay = samples[:calm, world.QUEUED_US].sum() / 1e6 / max(1, samples[:calm, world.QUEUED].sum())
-    delay_limit = DISTURBED_DELAY * calm_delay + scenario.servers.service_ms / 1000
-    return (abnormal > limit) | (delay > delay_limit)
+def _disturbed(scenario: Any, tally: Tally, whole: int) -> Any:
+    """Return for each window whether it is out of the band that the time before the first fault suggests.
+
+    The band: abnormal denials up to RECOVERY_FACTOR times the worst window before, plus RECOVERY_SLACK; mean
+    queueing delay up to RECOVERY_FACTOR times the mean before, plus one service time.
+    """
+    samples = tally.series[1 : whole + 1]
+    size = min(RECOVERY_SAMPLES, max(1, whole))
+    calm = int(min(fault.start_s for fault in scenario.faults) / scenario.run.sample_s + 1e-9)
+    abnormal = _windows(samples[:, [world.MISPLACED, world.STRANDED, world.GHOST]].sum(axis=1), size)
+    worst = abnormal[: max(0, calm - size + 1)].max(initial=0)
+    waits, requests = samples[:, world.QUEUED_US] / 1e6, samples[:, world.QUEUED]
+    delay = _windows(waits, size) / np.maximum(1, _windows(requests, size))
+    calm_delay = waits[:calm].sum() / max(1, requests[:calm].sum())
+    delay_limit = RECOVERY_FACTOR * calm_delay + scenario.servers.service_ms / 1000
+    return (abnormal > RECOVERY_FACTOR * worst + RECOVERY_SLACK) | (delay > delay_limit)
+
+
+def _windows(values: Any, size: int) -> Any:
+    """Return the sums of every `size` values in a row."""
+    return np.convolve(values, np.ones(size), mode="valid")

@@ -64,7 +64,11 @@ Progress = Callable[[float], None]  # told the number of replications done, frac
 
 
 def run(
-    scenario: Scenario, *, shards: int = 1, workers: int | None = None, on_progress: Progress = lambda done: None
+    scenario: Scenario,
+    *,
+    shards: int = 1,
+    workers: int | None = None,
+    on_progress: Progress = lambda done: None,
 ) -> Results:
     """Run all versions of a scenario and return what they gave; an interrupt keeps what is finished.
 
@@ -143,8 +147,12 @@ def _on_shards(
     with cluster.ShardSet(shards) as shard_set:
         for done, (version, number) in enumerate(jobs):
             scenario = results.versions[version].version.scenario
-            tally = shard_set.simulate(scenario, number, lambda share, done=done: on_progress(done + share))
+            tally = shard_set.simulate(scenario, number, _added_to(done, on_progress))
             yield version, _replication(scenario, number, tally, tally.cpu_s)
+
+
+def _added_to(done: int, on_progress: Progress) -> Progress:
+    return lambda share: on_progress(done + share)
 
 
 def check_shards(results: Results, shards: int, on_progress: Progress = lambda done: None) -> list[str]:

@@ -94,9 +94,7 @@ def _shards_need_latency(facts: Facts) -> Iterator[str]:
     # The latency is the lookahead of the parallel engine: without it, windows would be empty.
     shards, latency_ms = facts["run.shards"], facts["network.latency_ms"]
     if shards not in (1, "auto") and latency_ms == 0:
-        yield refuse(
-            "run.shards", shards, f'1 or "auto" while network.latency_ms = {show(latency_ms)} (or > 0)'
-        )
+        yield refuse("run.shards", shards, f'1 or "auto" while network.latency_ms = {show(latency_ms)} (or > 0)')
 
 
 def _samples_are_bounded(facts: Facts) -> Iterator[str]:

@@ -30,9 +30,7 @@ class Allowed:
             if result > self.largest:
                 raise _refused(value, f"{self.words}, at most {self.largest:g}")
             if 0 < result < self.smallest:
-                raise _refused(
-                    value, f"{self.words}, in whole nanoseconds (at least {self.smallest:g} if not 0)"
-                )
+                raise _refused(value, f"{self.words}, in whole nanoseconds (at least {self.smallest:g} if not 0)")
         return result
 
 
@@ -104,9 +102,7 @@ class Servers(Table):
     reclaim_after_s: Seconds = 7200.0  # 0: never
     scan_s: PositiveSeconds = 7200.0
     split: Annotated[Literal["even"] | Weights, Allowed('"even" or a list of weights, numbers >= 0')] = "even"
-    callback_grace_s: PositiveSeconds = (
-        60.0  # a freed license stays reserved this long for the user called back
-    )
+    callback_grace_s: PositiveSeconds = 60.0  # a freed license stays reserved this long for the user called back
     callback_honored: Flag = True  # false: it is not reserved at all (the defect of KB Q226823)
 
 
@@ -137,9 +133,7 @@ class Clients(Table):
     offline: Annotated[Literal["allow", "deny"], Allowed()] = "allow"
     rerequest: Flag = True
     release_old: Annotated[Literal["lost", "deferred"], Allowed()] = "lost"
-    deferred_retry_s: PositiveSeconds = (
-        60.0  # how often a kept release is offered to a server that was silent
-    )
+    deferred_retry_s: PositiveSeconds = 60.0  # how often a kept release is offered to a server that was silent
     attempt_cpu_ms: Milliseconds = 50.0
 
 
@@ -177,9 +171,7 @@ PolicyTable = Annotated[
 class Policies(Table):
     """One policy of each kind."""
 
-    failover: PolicyTable = Choice.model_validate(
-        {"name": "retry-then-failover", "retries": 3, "delay_s": 60.0}
-    )
+    failover: PolicyTable = Choice.model_validate({"name": "retry-then-failover", "retries": 3, "delay_s": 60.0})
     selection: PolicyTable = Choice(name="ring")
     admission: PolicyTable = Choice(name="fifo")
     balancing: PolicyTable = Choice.model_validate({"name": "periodic-demand", "interval_s": 14400.0})

@@ -35,7 +35,9 @@ def show(console: Console, results: Results) -> None:
 
 def _show_symptoms(console: Console, found: list[Verdict]) -> None:
     cases = list({verdict.case.name: verdict.case for verdict in found}.values())
-    table = Table(title="Symptoms by arm (mean and 95 % interval; in brackets the baseline case)", title_justify="left")
+    table = Table(
+        title="Symptoms by arm (mean and 95 % interval; in brackets the baseline case)", title_justify="left"
+    )
     table.add_column("arm")
     for case in cases:
         table.add_column(f"{case.symptom}\n{case.name}\n{case.metric}", justify="right")

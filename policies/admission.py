@@ -26,13 +26,13 @@ class Verdict(NamedTuple):
     retry_after_s: float
 
 
-@register_jitable  # type: ignore[untyped-decorator]
+@register_jitable
 def admit() -> Verdict:
     """Let the request join the queue."""
     return Verdict(1, 0.0)
 
 
-@register_jitable  # type: ignore[untyped-decorator]
+@register_jitable
 def refuse(retry_after_s: float = 0.0) -> Verdict:
     """Answer OVERLOADED at once."""
     return Verdict(0, float(retry_after_s))

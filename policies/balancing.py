@@ -29,8 +29,10 @@ class Report(NamedTuple):
 class Static(NamedTuple):
     """Nothing ever moves: the control arm."""
 
-    interval_s = 0.0
-    shared = False
+    @property
+    def interval_s(self) -> float:
+        """Seconds between cycles; 0: never."""
+        return 0.0
 
     def targets(self, report: Report) -> Counts:
         """Return the allocations as they are."""
@@ -46,7 +48,6 @@ class PeriodicDemand(NamedTuple):
     """
 
     interval_s: float = 14400.0
-    shared = False
 
     def targets(self, report: Report) -> Counts:
         """Return target allocations; rows of servers that did not answer stay as they are."""
@@ -67,10 +68,20 @@ class PeriodicDemand(NamedTuple):
 
 
 class SharedPool(NamedTuple):
-    """One pool for all servers: no imbalance possible. The oracle, not a system that could be built so."""
+    """One pool for all servers: no imbalance possible. The oracle, not a system that could be built so.
 
-    interval_s = 0.0
-    shared = True
+    `is_shared` tells the engine to let all servers draw on one pool.
+    """
+
+    @property
+    def is_shared(self) -> bool:
+        """One pool for all servers."""
+        return True
+
+    @property
+    def interval_s(self) -> float:
+        """Seconds between cycles; 0: never."""
+        return 0.0
 
     def targets(self, report: Report) -> Counts:
         """Return the allocations as they are."""

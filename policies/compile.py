@@ -61,7 +61,8 @@ def compile_admission(policy: Any) -> Compiled:
 
 def _compiled(policy: Any, shim: Callable[..., Any], method: str, signature: Any) -> Compiled:
     parameters = np.array([*policy, 0.0][: max(1, len(policy))], dtype=np.float64)
-    return Compiled(_function(type(policy), shim, method, signature), parameters)
+    cls: Any = type(policy)
+    return Compiled(_function(cls, shim, method, signature), parameters)
 
 
 @cache
@@ -83,9 +84,7 @@ def _failover_shim(cls: Any, method: Any, size: int) -> Any:
         return lambda parameters, link, memory, u: method(cls(*parameters[:size]), link, memory, u)
     if size == 0:
         return lambda parameters, link, memory, u: method(None, link, memory, u)
-    return lambda parameters, link, memory, u: method(
-        cls(*to_fixed_tuple(parameters, size)), link, memory, u
-    )
+    return lambda parameters, link, memory, u: method(cls(*to_fixed_tuple(parameters, size)), link, memory, u)
 
 
 def _plain_shim(cls: Any, method: Any, size: int) -> Any:

@@ -43,25 +43,25 @@ class Decision(NamedTuple):
     delay_s: float
 
 
-@register_jitable  # type: ignore[untyped-decorator]
+@register_jitable
 def retry(delay_s: float) -> Decision:
     """Ask the same server again after `delay_s`."""
     return Decision(RETRY, float(delay_s))
 
 
-@register_jitable  # type: ignore[untyped-decorator]
+@register_jitable
 def fail_over(delay_s: float = 0.0) -> Decision:
     """After `delay_s`, move to the server that the selection policy names."""
     return Decision(FAIL_OVER, float(delay_s))
 
 
-@register_jitable  # type: ignore[untyped-decorator]
+@register_jitable
 def go_offline(for_s: float) -> Decision:
     """Ask no server for `for_s`; programs run unmetered or are denied locally."""
     return Decision(GO_OFFLINE, float(for_s))
 
 
-@register_jitable  # type: ignore[untyped-decorator]
+@register_jitable
 def give_up() -> Decision:
     """End this request without a license and stay with the server."""
     return Decision(GIVE_UP, 0.0)

@@ -56,9 +56,7 @@ def _built_in(kind: str, name: str) -> Any:
         return known[name]
     close = difflib.get_close_matches(name, known, n=1)
     hint = f" (did you mean {close[0]!r}?)" if close else ""
-    raise ValueError(
-        f"no {kind} policy {name!r}; allowed: {', '.join(known)}, or your own as FILE.py:CLASS{hint}"
-    )
+    raise ValueError(f"no {kind} policy {name!r}; allowed: {', '.join(known)}, or your own as FILE.py:CLASS{hint}")
 
 
 def _from_file(kind: str, name: str) -> Any:

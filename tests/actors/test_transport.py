@@ -305,9 +305,7 @@ def test_strangers_are_refused_and_named_while_the_peers_connect(
             stranger = stack.enter_context(dial(addresses[0], family))
             host_port = stranger.getsockname()
             names.append(
-                f"stranger at tcp {host_port[0]}:{host_port[1]}"
-                if host_port
-                else "stranger at the unix socket"
+                f"stranger at tcp {host_port[0]}:{host_port[1]}" if host_port else "stranger at the unix socket"
             )
             act(stranger)
         in_threads([partial(mesh.connect, addresses, family=family) for mesh in meshes])
@@ -616,9 +614,7 @@ def test_any_bytes_are_a_frame_or_an_error(body: bytes) -> None:
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats() | st.text() | st.binary(),
-    lambda inner: (
-        st.lists(inner, max_size=7) | st.dictionaries(st.text() | st.integers(0, 9), inner, max_size=3)
-    ),
+    lambda inner: st.lists(inner, max_size=7) | st.dictionaries(st.text() | st.integers(0, 9), inner, max_size=3),
     max_leaves=10,
 )
 

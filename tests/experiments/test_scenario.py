@@ -413,13 +413,11 @@ ANYWHERE = [
     ),
     (
         {"cases": [{"name": "a", "metric": "denials"}]},
-        "cases[0]: symptom and baseline missing; "
-        "symptom, metric and baseline are given together or not at all",
+        "cases[0]: symptom and baseline missing; symptom, metric and baseline are given together or not at all",
     ),
     (
         {"cases": [{"name": "a"}, {"name": "b", "symptom": "s", "metric": "denails", "baseline": "a"}]},
-        'cases[1].metric: "denails" is not allowed; '
-        'it must be a metric of the summary (did you mean "denials"?)',
+        'cases[1].metric: "denails" is not allowed; it must be a metric of the summary (did you mean "denials"?)',
     ),
     (
         {"cases": [{"name": "a"}, {"name": "b", "symptom": "s", "metric": "denials", "baseline": "b"}]},
@@ -564,9 +562,7 @@ def test_a_policy_of_ones_own(tmp_path):
         "        ...\n"
     )
     mine = {"name": f"{path}:Mine", "pause_s": 2}
-    assert validate({"title": "x", "policies": {"failover": mine}}).policies.failover.parameters == {
-        "pause_s": 2
-    }
+    assert validate({"title": "x", "policies": {"failover": mine}}).policies.failover.parameters == {"pause_s": 2}
     (line,) = errors({"policies": {"failover": {"name": f"{path}:Yours"}}})
     assert line.startswith("policies.failover: ") and "Yours" in line
 
@@ -943,10 +939,7 @@ nonsense = st.fixed_dictionaries(
     {},
     optional={
         "title": values,
-        **{
-            name: values | tables(getattr(module, name.capitalize()))
-            for name in ("run", "servers", "workload")
-        },
+        **{name: values | tables(getattr(module, name.capitalize())) for name in ("run", "servers", "workload")},
         **{name: values | st.lists(tables(module.Fault), max_size=2) for name in ("faults", "products")},
         **{name: values | st.lists(tables(module.Case), max_size=2) for name in ("cases", "arms")},
     },

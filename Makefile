@@ -1,0 +1,42 @@
+# `make demo` and `make test` set up all they need, in .venv. Other targets: setup, check, clean.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check lint format types clean
+
+help:  ## Show the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 14) else "Python 3.11 to 3.13 is needed (make PYTHON=...), not " + sys.version)'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+setup: $(STAMP)  ## Install into .venv, and compile the engine once
+	@$(BIN)/python -c 'from meterstorm.experiments.cli import announce_compilation as compile; compile()'
+
+demo: setup  ## Reproduce KB Q226827 on Ray, and check it on two shards
+	$(BIN)/meterstorm run q226827 --workers 2 --check-shards 2
+
+test: setup  ## Run the tests
+	$(BIN)/python -m pytest -q -n 2 --dist loadgroup
+
+check: lint format types  ## Run the linter, the formatter (as a check) and the type checker
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+
+format: $(STAMP)
+	$(BIN)/ruff format --check .
+
+# mypy does not see through the editable install's mapping of folders to packages; links show it.
+types: $(STAMP)
+	mkdir -p build/types/meterstorm
+	for room in actors policies experiments; do ln -sfn ../../../$$room build/types/meterstorm/$$room; done
+	MYPYPATH=build/types $(BIN)/mypy
+
+clean:  ## Remove what was built
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis results

@@ -1,0 +1,65 @@
+"""Denials of loss systems: Erlang's and Engset's formulas, and the two exact ends of balancing."""
+
+import pytest
+from laws import LOSS_SYSTEM, check, engset, erlang_b, offered
+
+
+def test_the_formulas_give_the_values_of_the_tables():
+    assert erlang_b(10, 10.0) == pytest.approx(0.214582, abs=5e-7)
+    assert erlang_b(100, 90.0) == pytest.approx(0.026957, abs=5e-7)
+
+
+@pytest.mark.parametrize("run_time", ["exponential", "constant", "lognormal", "gamma"])
+def test_erlang_b_whatever_the_run_time(run_time: str):
+    """10 licenses and 10 erlangs (Erlang 1917); only the mean of the run time counts (Sevastyanov 1957)."""
+    blocking = erlang_b(10, 10.0)
+    check(
+        {
+            "denial_fraction": blocking,
+            "denials_exhausted / denials": 1.0,
+            "licenses_in_use_mean": 10 * (1 - blocking),
+        }
+        if run_time == "none"
+        else {"denial_fraction": blocking, "licenses_in_use_mean": 10 * (1 - blocking)},
+        LOSS_SYSTEM,
+        offered(10.0, 10, 1.0, 8000.0),
+        {"workload": {"run_time": run_time, "run_time_cv": 1.5}},
+        within=0.02,
+    )
+
+
+@pytest.mark.parametrize("servers", [1, 2, 5, 10])
+def test_split_licenses_block_more(servers: int):
+    """90 erlangs and 100 licenses, evenly over servers that share nothing: Erlang B of each one's share."""
+    check(
+        {"denial_fraction": erlang_b(100 // servers, 90 / servers)},
+        LOSS_SYSTEM,
+        offered(90.0, 100, 1.0, 2500.0),
+        {"servers": {"count": servers}},
+    )
+
+
+def test_a_shared_pool_blocks_like_one_server():
+    """Five servers on one pool: Erlang B of the whole, the least that any balancing can reach."""
+    check(
+        {"denial_fraction": erlang_b(20, 18.0)},
+        LOSS_SYSTEM,
+        offered(18.0, 20, 1.0, 6000.0),
+        {"servers": {"count": 5}, "policies": {"balancing": {"name": "shared-pool"}}},
+        within=0.03,
+    )
+
+
+@pytest.mark.parametrize("arrivals", ["closed", "open"])
+@pytest.mark.parametrize("clients, programs", [(12, 1), (4, 3)])
+def test_engset_of_few_sources(arrivals: str, clients: int, programs: int):
+    """12 sources, 5 licenses: blocked sources think again (Engset 1918); a slot is a source."""
+    interval_s = 2.0 / (programs if arrivals == "open" else 1)  # an open client has one interval for all slots
+    check(
+        {"denial_fraction": engset(12, 5, 0.5)},
+        LOSS_SYSTEM,
+        {"run": {"duration_s": 8000.0, "warmup_s": 40.0}, "clients": {"count": clients, "programs": programs}},
+        {"products": [{"name": "editor", "licenses": 5}]},
+        {"workload": {"arrivals": arrivals, "launch_interval_s": interval_s, "run_time_s": 1.0}},
+        within=0.02,
+    )
