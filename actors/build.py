@@ -8,7 +8,7 @@ import numpy as np
 from ..policies import registry
 from ..policies.balancing import share_out
 from ..policies.compile import Compiled, compile_admission, compile_failover, compile_selection
-from . import calendar, faults, recorded, streams, workload
+from . import calendar, engine, faults, recorded, streams, workload
 from .world import (
     ACCOUNT,
     BINS,
@@ -45,8 +45,10 @@ ON_DENIAL = {"give-up": 0, "retry": 1, "callback": 2}
 # The site server waits so long for the servers' reports.
 REPORT_PATIENCE_S = 30.0
 
-# Share of the client range that the servers' shard would otherwise host, given to the work of servers.
+# The servers' share of all work, where there are clients enough for the work to matter; with fewer, shards spend
+# their time on exchanges, of which there are the fewest when the servers' shard hosts its full share of clients.
 SERVERS_WORK = 0.25
+CLIENTS_THAT_WORK = 50_000
 
 
 class PolicySet(NamedTuple):
@@ -74,11 +76,12 @@ def policies(scenario: Any) -> PolicySet:
 def bounds(clients: int, shards: int) -> list[int]:
     """Return where each shard's clients begin, and the end: shards + 1 numbers.
 
-    Shard 0 hosts the servers, which is work too, so it gets fewer clients.
+    Shard 0 hosts the servers, which is work too, so it gets fewer clients in large worlds.
     """
     if shards == 1:
         return [0, clients]
-    first = round(clients * max(0.05, (1.0 / shards - SERVERS_WORK) / (1.0 - SERVERS_WORK)))
+    servers_work = SERVERS_WORK if clients >= CLIENTS_THAT_WORK else 0.0
+    first = round(clients * max(0.05, (1.0 / shards - servers_work) / (1.0 - servers_work)))
     return [0, *(first + (clients - first) * k // (shards - 1) for k in range(shards))]
 
 
@@ -140,21 +143,22 @@ def build(scenario: Any, chosen: PolicySet, replication: int, shard: int, shards
     control.bucket_end = config[0].measure_from
     more_events(world, events)
     _more_leases(world, hosts * min(licenses, 1 << 16) + 2 * calendar.RESERVE)
-    _more_debts(world, scenario.clients.programs + calendar.RESERVE if config[0].deferred else 1)
+    _more_debts(world, 2 * calendar.RESERVE)
     return world
 
 
 def grow(world: World) -> None:
-    """Double each table that is more than three quarters full."""
+    """Make each table that has no room for what one event may add at least twice as large."""
     control = world.control[0]
-    if control.free_events * 4 < world.events.size + 4 * control.callbacks:
-        more_events(world, world.events.size)
-    if control.free_leases * 4 < world.leases.size:
+    needed = int(engine.room_needed(world))
+    if control.free_events < needed:
+        more_events(world, max(world.events.size, needed))
+    if world.outbox.size - control.outgoing < needed:
+        world.replace(outbox=_extended(world.outbox, max(world.outbox.size, needed)))
+    if control.free_leases < calendar.RESERVE:
         _more_leases(world, world.leases.size)
-    if control.free_debts * 4 < world.debts.size:
+    if control.free_debts < calendar.RESERVE:
         _more_debts(world, world.debts.size)
-    if (world.outbox.size - control.outgoing) * 4 < world.outbox.size + 4 * control.callbacks:
-        world.replace(outbox=_extended(world.outbox, world.outbox.size))
 
 
 def _array(rows: Any) -> Any:

@@ -10,7 +10,7 @@ with a bitmap to skip empty buckets).
 import numpy as np
 
 from .jit import jit
-from .world import NONE
+from .world import FOREIGN, NONE
 
 # Room that must be free before an event is handled: more than any handler needs by itself.
 RESERVE = 64
@@ -32,7 +32,10 @@ def allocate(world):
 def free(world, n):
     """Return an event row to the free list."""
     control = world.control[0]
-    world.events[n].next = control.free_event
+    event = world.events[n]
+    if event.flag & FOREIGN:
+        control.foreign -= 1
+    event.next = control.free_event
     control.free_event = n
     control.free_events += 1
 

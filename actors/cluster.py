@@ -63,7 +63,18 @@ def spread(
             return
         done, _ = ray.wait(list(running))
         for reference in done:
-            yield running.pop(reference), ray.get(reference)
+            try:
+                result = ray.get(reference)
+            except ray.exceptions.RayTaskError as error:
+                for other in running:
+                    ray.cancel(other)
+                raise _cause(error) from None
+            yield running.pop(reference), result
+
+
+def _cause(error: Any) -> Exception:
+    """Return what a task or actor raised, without Ray's wrapping."""
+    return error.cause if isinstance(error.cause, Exception) else error
 
 
 class ShardHost:
@@ -119,7 +130,8 @@ class ShardSet:
     def __init__(self, shards: int) -> None:
         self.ray = start_ray(max(shards, os.cpu_count() or 1))
         key = secrets.token_bytes(32)
-        actor = self.ray.remote(num_cpus=1, max_restarts=0)(ShardHost)
+        # No CPU is claimed, so that more shards than cores are placed, too.
+        actor = self.ray.remote(num_cpus=0, max_restarts=0)(ShardHost)
         self.hosts = [actor.remote(shard, shards, key) for shard in range(shards)]
         addresses = self._all("listen")
         self._all("connect", addresses)
@@ -158,10 +170,10 @@ class ShardSet:
             try:
                 results.append(self.ray.get(call))
             except self.ray.exceptions.RayTaskError as error:
-                errors.append(error.cause if isinstance(error.cause, Exception) else error)
+                errors.append(_cause(error))
             except self.ray.exceptions.RayError as error:
                 errors.append(error)
         if errors:
             errors.sort(key=lambda error: type(error).__name__ == "TransportError")
-            raise errors[0]
+            raise errors[0] from None
         return results

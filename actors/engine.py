@@ -6,7 +6,7 @@ latency. A message to another shard brings it nearer, since an answer may follow
 
 import numpy as np
 
-from . import calendar, client, kinds, leases, ledger, server, site
+from . import calendar, client, kinds, leases, ledger, server, site, streams
 from .jit import jit
 from .status import (
     DOUBLE_LEASE,
@@ -18,7 +18,7 @@ from .status import (
     STALLED,
 )
 from .streams import GOLDEN, mix
-from .world import NONE
+from .world import FOREIGN, NONE, VOID
 
 # More events than this at one instant mean that time stands still.
 EVENTS_AT_ONCE = 10_000_000
@@ -44,20 +44,28 @@ def start(world):
 
 
 @jit
+def room_needed(world):
+    """Return how many events one event may add, at the very most."""
+    config = world.config[0]
+    needed = calendar.RESERVE + config.programs + world.control[0].callbacks
+    if config.hosts_servers:
+        needed += 4 * config.servers * config.products
+    if config.deferred:
+        needed += config.servers
+    return needed
+
+
+@jit
 def has_room(world):
     """Whether every table has room for what one event may add."""
-    config = world.config[0]
     control = world.control[0]
-    sends = calendar.RESERVE + config.programs + control.callbacks
-    if config.hosts_servers:
-        sends += 4 * config.servers * config.products
-    if config.deferred:
-        sends += config.servers
-        if control.free_debts <= config.programs:
-            return False
-    if control.free_events < sends or world.outbox.size - control.outgoing < sends:
-        return False
-    return config.hosts_servers == 0 or control.free_leases > calendar.RESERVE
+    needed = room_needed(world)
+    return (
+        control.free_events >= needed
+        and world.outbox.size - control.outgoing >= needed
+        and control.free_leases >= calendar.RESERVE
+        and control.free_debts >= calendar.RESERVE
+    )
 
 
 @jit
@@ -88,7 +96,7 @@ def _step(world, time):
         if client.is_stale(world, event.kind, event.target, event.slot, event.attempt):
             calendar.free(world, n)
             return
-    elif event.flag & server.VOID:
+    elif event.flag & VOID:
         calendar.free(world, n)
         return
     _advance_to(world, time)
@@ -149,7 +157,7 @@ def _note(world, n):
     """Add an event to its agent's digest: a running hash, blind to where the agent lives."""
     config = world.config[0]
     event = world.events[n]
-    who = (np.uint64(event.source) << _32) ^ np.uint64(event.program)
+    who = (np.uint64(streams.identity(event.source, config.clients)) << _32) ^ np.uint64(event.program)
     what = (np.uint64(event.attempt) << _32) ^ (np.uint64(event.kind) << np.uint64(16)) ^ np.uint64(event.slot)
     size = (np.uint64(event.product) << _32) ^ np.uint64(np.int64(event.value) & np.int64(0xFFFFFFFF))
     term = np.uint64(event.time) * GOLDEN + who * _K1 + what * _K2 + size * _K3
@@ -174,7 +182,11 @@ def deliver(world, incoming):
         return GROW
     for k in range(incoming.size):
         n = calendar.allocate(world)
-        _copy(world.events[n], incoming[k])
+        event = world.events[n]
+        _copy(event, incoming[k])
+        if event.kind <= kinds.KEPT_RELEASE:
+            event.flag |= FOREIGN
+            control.foreign += 1
         calendar.schedule(world, n)
         control.next = min(control.next, incoming[k].time)
     return HORIZON

@@ -33,7 +33,8 @@ def jitter(world, source, serial):
     mean = world.config[0].jitter
     if mean == 0.0:
         return np.int64(0)
-    return np.int64(mean * streams.exponential(streams.draw(world.keys[streams.JITTER], source, serial)) + 0.5)
+    agent = streams.identity(source, world.config[0].clients)
+    return np.int64(mean * streams.exponential(streams.draw(world.keys[streams.JITTER], agent, serial)) + 0.5)
 
 
 @jit
@@ -64,7 +65,8 @@ def is_lost(world, kind, source, serial, peer, server, sent, arrival):
     loss = 1.0 - (1.0 - world.config[0].loss) * (1.0 - before.loss)
     if loss == 0.0:
         return False
-    return streams.uniform(streams.draw(world.keys[streams.LOSS], source, serial)) < loss
+    agent = streams.identity(source, world.config[0].clients)
+    return streams.uniform(streams.draw(world.keys[streams.LOSS], agent, serial)) < loss
 
 
 @jit

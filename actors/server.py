@@ -12,10 +12,7 @@ from .jit import jit
 from .messages import next_serial, post, send, set_timer
 from .streams import draw, uniform
 from .tables import vector
-from .world import EXHAUSTED, GHOST, MISPLACED, NONE, STRANDED
-
-# Flags of a message at a server: its client wants to be called back; it is in service; it died in a crash.
-WANTS_CALLBACK, IN_SERVICE, VOID = 1, 2, 4
+from .world import EXHAUSTED, GHOST, IN_SERVICE, MISPLACED, NONE, STRANDED, VOID, WANTS_CALLBACK
 
 
 @jit

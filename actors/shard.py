@@ -19,8 +19,8 @@ SECOND = 1_000_000_000
 
 # Where some fields stand in the control row, in words of 8 bytes.
 _OFFSETS: Any = CONTROL.fields
-NEXT, REACH, OUTGOING, SENT_FIRST = (
-    _OFFSETS[name][1] // 8 for name in ("next", "horizon", "outgoing", "sent_first")
+NEXT, REACH, OUTGOING, SENT_FIRST, FOREIGN = (
+    _OFFSETS[name][1] // 8 for name in ("next", "horizon", "outgoing", "sent_first", "foreign")
 )
 
 
@@ -52,6 +52,7 @@ class Shard:
         self.limits = build.bounds(scenario.clients.count, shards)
         self.end = int(self.world.config[0].end)
         self.latency = int(self.world.config[0].latency)
+        self._hosts_servers = shard == 0
         # The control row as plain numbers: a window is short, and records are slow to read from Python.
         self._control = self.world.control.view(np.ndarray).view(np.int64)
         self._outbox = self.world.outbox.view(np.ndarray)
@@ -64,6 +65,16 @@ class Shard:
         """Time of the next event here, ns; NEVER when there is none before the end."""
         time = int(self._control[NEXT])
         return time if time < self.end else NEVER
+
+    @property
+    def next_influence(self) -> int:
+        """Before this time nothing here can lead to a message for another shard, unless one arrives first.
+
+        Servers only ever answer; so where they live, nothing leaves unless a message from elsewhere is there.
+        """
+        if self._hosts_servers and self._control[FOREIGN] == 0:
+            return NEVER
+        return self.next_time
 
     def run(self, horizon: int) -> None:
         """Handle the events before `horizon` (or less, when a message left for another shard)."""
@@ -145,7 +156,11 @@ class Shard:
             pools["reported_requests"].reshape(shape).copy(),
             world.products["reserve"].copy(),
         )
-        targets = np.asarray(self.policies.balancing.targets(report))
+        try:
+            targets = np.asarray(self.policies.balancing.targets(report))
+        except Exception as error:
+            name = type(self.policies.balancing).__name__
+            raise InvariantViolation(f"balancing policy {name} failed: {type(error).__name__}: {error}") from error
         self._check_targets(report, targets)
         pools["target"] = targets.ravel()
         site.carry_out(world)

@@ -40,7 +40,7 @@ CONSTANT, EXPONENTIAL, LOGNORMAL, GAMMA = range(4)
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_2 = np.uint64(0x94D049BB133111EB)
-_27, _30, _31, _11 = np.uint64(27), np.uint64(30), np.uint64(31), np.uint64(11)
+_11, _12, _27, _30, _31 = np.uint64(11), np.uint64(12), np.uint64(27), np.uint64(30), np.uint64(31)
 
 _LN2_HIGH = 6.93147180369123816490e-01  # the leading 33 bits of ln 2, so that a multiple of it is exact
 _LN2_LOW = 1.90821492927058770002e-10
@@ -63,6 +63,12 @@ def draw(key, agent, index):
 
 
 @jit
+def identity(agent, clients):
+    """Return an agent's number for draws and digests: it does not depend on how many clients there are."""
+    return agent if agent < clients else agent - clients + 2_000_000_000
+
+
+@jit
 def uniform(bits):
     """Return a number in [0, 1): a multiple of 2^-53."""
     return np.float64(bits >> _11) * 1.1102230246251565e-16
@@ -70,8 +76,8 @@ def uniform(bits):
 
 @jit
 def inner_uniform(bits):
-    """Return a number in (0, 1): an odd multiple of 2^-54."""
-    return (np.float64(bits >> _11) + 0.5) * 1.1102230246251565e-16
+    """Return a number in (0, 1): an odd multiple of 2^-53."""
+    return (np.float64(bits >> _12) + 0.5) * 2.220446049250313e-16
 
 
 @jit

@@ -1,17 +1,18 @@
 """How several shards advance as one world: conservative windows.
 
-A shard goes as far as the earliest event that any other shard has, or may get, plus one latency: nothing can
-reach it sooner. Then all exchange what they sent, with the time of the next event that each knows of. Stretches
-in which nothing happens are skipped, and the exchange is the only barrier.
+A shard goes as far as the earliest moment at which any other shard may send it something, plus one latency:
+nothing can reach it sooner. Then all exchange what they sent, each with the earliest time at which it may send
+again as far as it knows. Stretches in which nothing happens are skipped, and the exchange is the only barrier.
 """
 
 import time
 
 from .shard import Shard
 from .transport import Mesh
+from .world import NEVER
 
-# The leader (shard 0) asks all to return to the driver after this exchange.
-PAUSE = 1
+# Flags of a frame: the leader (shard 0) asks all to return to the driver after this exchange; messages were sent.
+PAUSE, SENT = 1, 2
 
 
 class Windows:
@@ -37,7 +38,11 @@ class Windows:
 
     def _exchange(self, flags: int) -> bool:
         outgoing, first_sent = self.shard.take_outgoing()
-        mine = min(self.shard.next_time, first_sent)
+        if first_sent != NEVER:
+            flags |= SENT
+        mine = self.shard.next_influence
+        if self.mesh.shards > 2:  # third shards do not see what was sent, only that it may be answered
+            mine = min(mine, first_sent)
         frames = self.mesh.exchange(self.window, mine, flags, outgoing)
         self.window += 1
         for frame in frames:
@@ -47,5 +52,9 @@ class Windows:
         # What was just sent to another shard is an event there that its own frame could not yet tell of.
         self.others_next = min(theirs, first_sent)
         self.reached = min(mine, theirs)
-        self.done = self.reached >= self.shard.end
-        return any(flags | frame.flags for frame in frames)
+        for frame in frames:
+            flags |= frame.flags
+        self.done = self.reached >= self.shard.end and not flags & SENT
+        if self.done:  # nobody can reach anybody any more
+            self.shard.run(self.shard.end)
+        return bool(flags & PAUSE)

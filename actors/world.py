@@ -16,6 +16,10 @@ import numpy as np
 NEVER = np.iinfo(np.int64).max
 NONE = -1  # no server, no lease, no event, ...
 
+# Flags of an event, as bits. Of a client's message at a server: its client wants to be called back; it is in
+# service; it died in a crash; it came from another shard, where an answer may have to go.
+WANTS_CALLBACK, IN_SERVICE, VOID, FOREIGN = 1, 2, 4, 8
+
 
 def _rows(*fields: tuple[str, str]) -> np.dtype[Any]:
     return np.dtype(list(fields), align=True)
@@ -53,7 +57,7 @@ CONTROL = _rows(
     # calendar
     ("cursor", "i8"), ("open", "i8"), ("pending", "i8"), ("free_event", "i8"), ("free_events", "i8"),
     # messages for other shards
-    ("outgoing", "i8"), ("sent_first", "i8"),
+    ("outgoing", "i8"), ("sent_first", "i8"), ("foreign", "i8"),
     # free lists
     ("free_lease", "i8"), ("free_leases", "i8"), ("free_debt", "i8"), ("free_debts", "i8"),
     # ledger

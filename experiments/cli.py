@@ -92,7 +92,7 @@ def _shards(text: str | None) -> object:
 
 def _policy(name: str | None) -> str | None:
     """Make the path of a policy given on the command line absolute: it is meant from the current folder."""
-    return os.path.abspath(os.path.expanduser(name)) if name and ".py:" in name else name
+    return os.path.abspath(os.path.expanduser(name)) if name and ":" in name else name
 
 
 def _load(source: str, settings: list[str], options: dict[str, Any]) -> Scenario:
@@ -116,6 +116,8 @@ def _run(scenario: Scenario, name: str, workers: int | None, check: int, out: Pa
         screen.print(f"shards = auto: {shards}, since {reason}", highlight=False)
     if check and scenario.network.latency_ms == 0:
         _fail(WRONG_INPUT, "--check-shards: shards need network.latency_ms > 0; this scenario has 0")
+    if out is not None:
+        _make_folder(out)
     announce_compilation()
     versions = len(scenario.arms or [1]) * len(scenario.cases or [1])
     total = versions * scenario.run.replications
@@ -138,7 +140,14 @@ def _run(scenario: Scenario, name: str, workers: int | None, check: int, out: Pa
         done = sum(arm["replications"] for arm in content["arms"])
         _fail(INTERRUPTED, f"interrupted; kept {done} of {total} worlds" + (f" in {folder}" if done else ""))
     if check:
-        _check(run, results, check)
+        _check(run, results, check, screen if as_json else Console())
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        _fail(WRONG_INPUT, f"--out {folder}: {error.strerror or error}")
 
 
 def _report(show: Callable[..., None], results: Any, content: dict[str, Any], folder: Path) -> None:
@@ -154,16 +163,18 @@ def _report(show: Callable[..., None], results: Any, content: dict[str, Any], fo
         )
 
 
-def _check(run: Any, results: Any, shards: int) -> None:
+def _check(run: Any, results: Any, shards: int, console: Console) -> None:
     """Compare digests alone and on shards; a difference is a defect."""
     started = time.perf_counter()
     with _progress(f"first replications on {shards} shards", len(results.versions)) as report:
         different = run.check_shards(results, shards, report)
     if different:
         _fail(INVARIANT, "digests differ between 1 shard and several:\n" + "\n".join(different))
-    print(
+    console.print(
         f"the digests of {len(results.versions)} first replications agree on {shards} Ray shards "
-        f"({time.perf_counter() - started:.1f} s)"
+        f"({time.perf_counter() - started:.1f} s)",
+        highlight=False,
+        soft_wrap=True,
     )
 
 

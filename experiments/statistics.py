@@ -17,15 +17,18 @@ class Estimate(NamedTuple):
 def estimate(values: Sequence[float], confidence: float = 0.95) -> Estimate:
     """Return the mean and the half-width of its Student-t interval; both are infinite when a value is."""
     n = len(values)
-    mean = math.fsum(values) / n
+    mean = sum(values) / n if any(map(math.isinf, values)) else math.fsum(values) / n
     if n == 1:
         return Estimate(mean, None)
-    if math.isinf(mean):
+    if not math.isfinite(mean):
         return Estimate(mean, math.inf)
     deviation = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (n - 1))
     return Estimate(mean, float(stats.t.ppf(0.5 + confidence / 2, n - 1)) * deviation / math.sqrt(n))
 
 
 def paired_difference(a: Sequence[float], b: Sequence[float], confidence: float = 0.95) -> Estimate:
-    """Return the estimate of mean(a - b), replication by replication: both met the same users."""
-    return estimate([x - y for x, y in zip(a, b, strict=True)], confidence)
+    """Return the estimate of mean(a - b), replication by replication: both met the same users.
+
+    Equal infinities differ by 0.
+    """
+    return estimate([0.0 if x == y else x - y for x, y in zip(a, b, strict=True)], confidence)

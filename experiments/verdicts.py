@@ -1,5 +1,6 @@
 """Whether a symptom shows: a case's metric against the same metric in its baseline case, paired by replication."""
 
+import math
 from typing import NamedTuple
 
 from .run import Results, VersionResult
@@ -47,6 +48,8 @@ def _verdict(case: Case, arm: str | None, here: VersionResult, baseline: Version
     a, b = zip(*pairs, strict=True)
     excess = paired_difference(a, b)
     shown = None if excess.half_width is None else excess.mean > excess.half_width
+    if excess.half_width is not None and math.isinf(excess.half_width):
+        shown = all(x - y == math.inf for x, y in pairs if x != y)  # always worse, and beyond measure
     return Verdict(case, arm, estimate(a), estimate(b), excess, shown)
 
 

@@ -5,6 +5,7 @@ recompilation of the engine. A generated shim turns the vector back into the pol
 method; with the JIT off the shim is plain Python.
 """
 
+import sys
 from collections.abc import Callable
 from functools import cache
 from typing import Any, NamedTuple, get_type_hints
@@ -71,15 +72,17 @@ def _function(cls: Any, shim: Callable[..., Any], method: str, signature: Any) -
         function = shim(cls, getattr(cls, method), len(cls._fields))
         return function if numba.config.DISABLE_JIT else numba.cfunc(signature)(function)
     except numba.core.errors.NumbaError as error:
-        reason = str(error).strip().splitlines()
+        lines = [line.strip() for line in str(error).splitlines()]
+        reason = next((line for line in lines if line and not line.startswith("Failed in nopython")), "")
+        source = sys.modules[cls.__module__].__file__
         raise ValueError(
-            f"{cls.__module__}.{cls.__qualname__}.{method} cannot be compiled (numba): {reason[-1].strip()}\n"
+            f"{source}: {cls.__qualname__}.{method} cannot be compiled: {reason}\n"
             "A policy's method may use numbers, arithmetic, conditions, loops and its arguments' fields."
         ) from error
 
 
 def _failover_shim(cls: Any, method: Any, size: int) -> Any:
-    method = numba.njit(method)
+    method = numba.njit(method, boundscheck=True)  # a user's policy must not reach beyond its memory
     if numba.config.DISABLE_JIT:
         return lambda parameters, link, memory, u: method(cls(*parameters[:size]), link, memory, u)
     if size == 0:
@@ -88,7 +91,7 @@ def _failover_shim(cls: Any, method: Any, size: int) -> Any:
 
 
 def _plain_shim(cls: Any, method: Any, size: int) -> Any:
-    method = numba.njit(method)
+    method = numba.njit(method, boundscheck=True)  # a user's policy must not reach beyond its memory
     if numba.config.DISABLE_JIT:
         return lambda parameters, view, u: method(cls(*parameters[:size]), view, u)
     if size == 0:

@@ -39,15 +39,27 @@ def resolve(kind: str, name: str, parameters: Mapping[str, Any]) -> Any:
         if key not in fields:
             takes = f"it takes {', '.join(fields)}" if fields else "it takes no parameters"
             raise ValueError(f"{key}: unknown parameter of {kind} policy {name!r}; {takes}")
-        if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value) or value < 0:
-            raise ValueError(f"{key}: {value!r} is not allowed; it must be a number >= 0")
+        _check_number(key, value)
+    for key, value in cls._field_defaults.items():
+        if key not in parameters:
+            _check_number(f"{key} (the default)", value)
     missing = [f for f in fields if f not in parameters and f not in cls._field_defaults]
     if missing:
         raise ValueError(f"{kind} policy {name!r} needs {', '.join(missing)}")
     policy = cls(**{key: float(value) for key, value in parameters.items()})
+    _check_number("memory_size", getattr(policy, "memory_size", 0))
+    if kind == "balancing":
+        if not hasattr(policy, "interval_s"):
+            raise ValueError(f"balancing policy {name!r} needs a field interval_s")
+        _check_number("interval_s", policy.interval_s)
     if hasattr(policy, "check"):
         policy.check()
     return policy
+
+
+def _check_number(key: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value) or value < 0:
+        raise ValueError(f"{key}: {value!r} is not allowed; it must be a number >= 0")
 
 
 def _built_in(kind: str, name: str) -> Any:
@@ -86,7 +98,7 @@ def _module(path: Path) -> ModuleType:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[name]
         raise ValueError(f"{str(path)!r} cannot be imported: {type(error).__name__}: {error}") from error
     return module

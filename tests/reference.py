@@ -463,8 +463,8 @@ class Program:
 class Message:
     """From a client to a server. `token` tells its client which answer is which."""
 
-    def __init__(self, kind: str, client: "Client", program=None, lease=None, names=None):
-        self.kind, self.client, self.program, self.lease, self.names = kind, client, program, lease, names
+    def __init__(self, kind: str, client: "Client", program=None, names=None):
+        self.kind, self.client, self.program, self.names = kind, client, program, names
         self.token = client.token
 
 
@@ -491,9 +491,9 @@ class Server:
         world = self.world
         if message.kind == RELEASE:
             if world.faults.refuses(self):
-                world.lose((message.lease.leave,))
+                world.lose((self.forsaken, message))
                 return
-            message.lease.leave()
+            self.forsaken(message)
         self.arrivals[math.floor(world.now - world.warmup_s)] += 1
         if world.faults.refuses(self):
             self.answer(REFUSED, message)
@@ -507,6 +507,17 @@ class Server:
             self.requests_waiting += 1
         self.queue.append((world.now, message))
         self.work()
+
+    def released(self, message: Message) -> Lease | None:
+        """The lease that a RELEASE means: its program's, unless asked for since."""
+        lease = self.leases.get(message.client, {}).get(message.program)
+        return lease if lease is not None and lease.token <= message.token else None
+
+    def forsaken(self, message: Message) -> None:
+        """The observer learns of a RELEASE: at its arrival, or when it is lost."""
+        lease = self.released(message)
+        if lease is not None:
+            lease.leave()
 
     def work(self) -> None:
         while self.serving is None and self.queue:
@@ -542,8 +553,9 @@ class Server:
         if message.kind == REQUEST:
             self.decide(message, leases.get(message.program))
         elif message.kind == RELEASE:
-            if message.lease.alive:
-                message.lease.end()
+            lease = self.released(message)
+            if lease is not None:
+                lease.end()
         else:
             for lease in list(leases.values()):
                 asked_since = lease.token > message.token
@@ -652,7 +664,8 @@ class Client:
         self.pausing = False  # before the same server is tried again
         self.offline = False
         self.online = True
-        self.debts: dict[Server, int] = {}  # servers to which a kept release is owed
+        self.debts: set[Server] = set()  # servers to which a kept release is owed
+        self.offering = False
         self.launch_streams = [world.stream("launch", number, slot) for slot in range(len(self.slots))]
         self.program_streams = [world.stream("program", number, slot) for slot in range(len(self.slots))]
         self.policy_stream = world.stream("policy", number)
@@ -732,8 +745,8 @@ class Client:
 
     def release(self, lease: Lease) -> None:
         """To the lease's server, wherever the client is now (CHOICE)."""
-        message = Message(RELEASE, self, lease.program, lease=lease)
-        lost = (self.world.notice, lease.leave)
+        message = Message(RELEASE, self, lease.program)
+        lost = (self.world.notice, lease.server.forsaken, message)
         self.world.send(lease.server, self, lease.server.receive, message, lost=lost)
 
     def leave(self, lease: Lease) -> None:
@@ -752,18 +765,22 @@ class Client:
             self.owe(server)
 
     def owe(self, server: Server) -> None:
-        if self.settings["release_old"] == "deferred" and server not in self.debts:
-            self.debts[server] = ticket = self.world.number()
-            self.world.after(self.settings["deferred_retry_s"], self.offer, server, ticket)
+        """CHOICE: one timer for all debts of a client, so that a later debt waits less for its first offer."""
+        if self.settings["release_old"] == "deferred":
+            self.debts.add(server)
+            if not self.offering:
+                self.offering = True
+                self.world.after(self.settings["deferred_retry_s"], self.offer)
 
-    def offer(self, server: Server, ticket: int) -> None:
-        """Name to a server what holds or awaits a lease there, so that it frees the rest."""
-        if self.debts.get(server) != ticket:
-            return
-        self.token += 1
-        message = Message(KEPT_RELEASE, self, names=self.held_at(server))
-        self.world.send(server, self, server.receive, message)
-        self.world.after(self.settings["deferred_retry_s"], self.offer, server, ticket)
+    def offer(self) -> None:
+        """Name to each server what holds or awaits a lease there, so that it frees the rest."""
+        self.offering = bool(self.debts)
+        for server in sorted(self.debts, key=lambda server: server.number):
+            self.token += 1
+            message = Message(KEPT_RELEASE, self, names=self.held_at(server))
+            self.world.send(server, self, server.receive, message)
+        if self.offering:
+            self.world.after(self.settings["deferred_retry_s"], self.offer)
 
     def held_at(self, server: Server) -> set[Program]:
         return {p for p in self.programs if server in {p.asked, p.lease and p.lease.server}}
@@ -833,7 +850,7 @@ class Client:
 
     def receive(self, kind: str, server: Server, message: Message, lease: Lease | None) -> None:
         if kind == KEPT_ACK:
-            self.debts.pop(server, None)
+            self.debts.discard(server)
         elif self.in_flight is None or message.token != self.flight_token:
             if kind == GRANT:
                 self.late_grant(server, message.program, lease)
@@ -922,6 +939,8 @@ class Client:
         self.world.counts[kind] += 1
         self.tries_here += 1
         item.failures += 1
+        if kind != OVERLOADED and self.tries_here == 1:
+            self.owe(self.server)  # releases sent of late may not have arrived
         policies = self.world.scenario["policies"]
         action, seconds = on_failure(policies["failover"], self.tries_here, item.failures, self.policy_stream)
         self.online = False
@@ -1159,11 +1178,10 @@ class World:
             return
         for product in range(len(self.products)):
             allocated = sum(server.pools[product].allocated for server in self.servers)
-            if allocated:
-                licenses = [server.pools[product].allocated / allocated for server in self.servers]
-                demand = [self.clients_at[server] / len(self.clients) for server in self.servers]
-                gaps = (abs(a - b) for a, b in zip(licenses, demand, strict=True))
-                self.imbalance[product].set(sum(gaps) / 2)
+            licenses = [server.pools[product].allocated / max(1, allocated) for server in self.servers]
+            demand = [self.clients_at[server] / len(self.clients) for server in self.servers]
+            gaps = (abs(a - b) for a, b in zip(licenses, demand, strict=True))
+            self.imbalance[product].set(sum(gaps) / 2 if allocated else 0.0)
 
     def storm_peak_ratio(self) -> float | None:
         """Of whole seconds, the highest at any server, over the mean before at that same server.

@@ -110,12 +110,13 @@ def retrials(servers: int, erlangs: float, retry_rate: float, orbit: int) -> tup
     for busy in range(servers + 1):
         for waiting in range(orbit + 1):
             here = busy * (orbit + 1) + waiting
+            arriving = erlangs * (1 - (busy + waiting) / MANY)
             if busy < servers:
-                rates[here, here + orbit + 1] += erlangs
+                rates[here, here + orbit + 1] += arriving
                 if waiting:
                     rates[here, here + orbit] += waiting * retry_rate
             elif waiting < orbit:
-                rates[here, here + 1] += erlangs
+                rates[here, here + 1] += arriving
             if busy:
                 rates[here, here - orbit - 1] += busy
     generator = (rates - _diagonal(rates.sum(axis=1))).T.tolil()

@@ -42,15 +42,16 @@ def test_retrials(retry_s: float):
     check(
         {"waiting_users_mean": waiting, "denial_fraction": denied, "licenses_in_use_mean": 4.0},
         LOSS_SYSTEM,
-        offered(4.0, 5, 1.0, 15_000.0),
+        offered(4.0, 5, 1.0, 30_000.0),
         {"clients": {"on_denial": "retry", "retry_denied_s": retry_s}, "run": {"warmup_s": 200.0}},
+        within=0.07,
     )
 
 
 def test_the_retrial_chain_tends_to_erlang_c():
     """Users who ask again at once wait like a queue: erlang_c rho / (1 - rho) of them (Erlang 1917)."""
     waiting, _ = retrials(5, 4.0, 1e5, orbit=120)
-    assert waiting == pytest.approx(erlang_c(5, 4.0) * 0.8 / 0.2, rel=1e-3)
+    assert waiting == pytest.approx(erlang_c(5, 4.0) * 0.8 / 0.2, rel=5e-3)
 
 
 @pytest.mark.parametrize("service", ["constant", "exponential"])

@@ -5,16 +5,16 @@ from typing import Any
 import pytest
 from laws import check, lost_round_trip, replicate, tries_per_launch
 
-CLIENTS, TIMEOUT_S = 200, 5.0
+CLIENTS, TIMEOUT_S, DURATION_S = 20, 5.0, 200_000.0
 
 # Everyone wants a program, and no server answers, for ever.
 ALL_AWAY: dict[str, Any] = {
     "title": "all servers away",
-    "run": {"duration_s": 3600.0, "warmup_s": 2000.0},
+    "run": {"duration_s": DURATION_S, "warmup_s": 0.0},
     "servers": {"count": 4},
     "clients": {"count": CLIENTS, "request_timeout_s": TIMEOUT_S, "enforcement": "before-start"},
-    "workload": {"launch_interval_s": 10.0},
-    "faults": [{"kind": "unreachable", "servers": "all", "start_s": 0.0, "duration_s": 3600.0}],
+    "workload": {"launch_interval_s": 10.0, "launch": "constant"},
+    "faults": [{"kind": "unreachable", "servers": "all", "start_s": 0.0, "duration_s": DURATION_S}],
 }
 
 
@@ -30,12 +30,12 @@ def test_n_retries_under_loss(loss: float, retries: int):
             "timeouts / attempts": failure,
             "messages_lost / messages": loss,
         },
-        {"title": "loss", "run": {"duration_s": 20_000.0, "warmup_s": 100.0}, "network": {"loss": loss}},
+        {"title": "loss", "run": {"duration_s": 8000.0, "warmup_s": 100.0}, "network": {"loss": loss}},
         {"servers": {"count": 1, "service_ms": 0.0}, "products": [{"licenses": 10**6}]},
         {"clients": {"count": 100, "heartbeat_s": 0.0, "request_timeout_s": 1.0, "enforcement": "before-start"}},
         {"workload": {"launch_interval_s": 20.0, "run_time_s": 0.0}},
         {"policies": {"failover": {"name": "retry-then-give-up", "retries": float(retries), "delay_s": 0.5}}},
-        within=0.15 if failure ** (retries + 1) < 0.01 else 0.05,
+        within=0.25 if failure ** (retries + 1) < 0.01 else 0.05,
     )
 
 
@@ -49,16 +49,16 @@ def test_n_retries_under_loss(loss: float, retries: int):
 )
 def test_tries_for_ever_at_a_fixed_pace(failover: dict[str, Any], cycle_s: float):
     """N clients try once each cycle of time-out and pause (KB Q226827: none), exactly."""
-    for result in replicate(ALL_AWAY, {"run": {"warmup_s": 8000.0}, "policies": {"failover": failover}}):
-        assert result["attempts"] == pytest.approx(CLIENTS * 3600.0 / cycle_s, rel=1e-3)
-        assert result["attempts"] == result["timeouts"] or abs(result["attempts"] - result["timeouts"]) <= CLIENTS
+    for result in replicate(ALL_AWAY, {"policies": {"failover": failover}}, replications=2):
+        assert result["attempts"] == pytest.approx(CLIENTS * DURATION_S / cycle_s, rel=1e-3)
+        assert 0 <= result["attempts"] - result["timeouts"] <= CLIENTS
         assert result["grants"] == result["denials"] == 0
 
 
 def test_tries_for_ever_with_full_jitter():
     """At the cap C a try comes every T + C / 2 on average (Brooker, Exponential backoff and jitter, 2015)."""
     check(
-        {"goodput_per_s": 0.0} and {"attempts": CLIENTS * 3600.0 / (TIMEOUT_S + 60.0 / 2)},
+        {"attempts": CLIENTS * DURATION_S / (TIMEOUT_S + 60.0 / 2)},
         ALL_AWAY,
         {"policies": {"failover": {"name": "full-jitter", "base_s": 1.0, "cap_s": 60.0}}},
         within=0.02,

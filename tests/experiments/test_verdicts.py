@@ -1,0 +1,127 @@
+"""Verdicts: a case's metric against its baseline, paired by replication."""
+
+import math
+
+import pytest
+from meterstorm.experiments.run import Replication, Results, VersionResult
+from meterstorm.experiments.scenario import validate, versions
+from meterstorm.experiments.statistics import estimate, paired_difference
+from meterstorm.experiments.tables import show
+from meterstorm.experiments.verdicts import verdicts
+from rich.console import Console
+
+RAW = {
+    "title": "x",
+    "cases": [
+        {"name": "control"},
+        {"name": "outage", "symptom": "denials", "metric": "denial_fraction", "baseline": "control"},
+    ],
+    "arms": [{"name": "old"}, {"name": "new"}],
+}
+
+
+def results_of(values, raw=RAW, metric="denial_fraction"):
+    """Results with a metric's values by case and arm."""
+    scenario = validate(raw)
+    found = []
+    for version in versions(scenario):
+        rows = [
+            Replication(number, 0, {metric: value}, 0, 0.0, 0, None, None)
+            for number, value in enumerate(values[version.case, version.arm])
+        ]
+        found.append(VersionResult(version, rows))
+    return Results(scenario, 1, found)
+
+
+def arms(old, new, control):
+    return {
+        ("control", "old"): control,
+        ("outage", "old"): old,
+        ("control", "new"): control,
+        ("outage", "new"): new,
+    }
+
+
+def test_a_symptom_shows_when_the_excess_is_beyond_its_interval():
+    control, old, new = [0.1, 0.5, 0.9], [0.21, 0.6, 1.02], [0.2, 0.4, 0.95]
+    found = verdicts(results_of(arms(old, new, control)))
+    assert [(verdict.case.name, verdict.arm, verdict.shown) for verdict in found] == [
+        ("outage", "old", True),
+        ("outage", "new", False),
+    ]
+    assert found[0].here == estimate(old)
+    assert found[0].baseline == estimate(control)
+    assert found[0].excess == paired_difference(old, control)
+    assert found[0].excess.mean < estimate(control).half_width  # only pairing shows it
+
+
+def test_less_than_the_baseline_is_not_shown_however_sure():
+    found = verdicts(results_of(arms([0.1, 0.11, 0.1], [0.5, 0.5, 0.5], [0.5, 0.5, 0.5])))
+    assert [verdict.shown for verdict in found] == [False, False]
+
+
+def test_one_replication_is_not_judged():
+    found = verdicts(results_of(arms([0.9], [0.1], [0.1])))
+    assert [(verdict.shown, verdict.excess.half_width) for verdict in found] == [(None, None)] * 2
+
+
+def test_pairs_are_those_where_both_apply():
+    found = verdicts(results_of(arms([0.5, None, 0.7, 0.5], [None] * 4, [0.1, 0.1, None, 0.2])))
+    assert [verdict.arm for verdict in found] == ["old"]  # the other has no pair
+    assert found[0].here == estimate([0.5, 0.5])
+    assert found[0].baseline == estimate([0.1, 0.2])
+
+
+def test_after_an_interrupt_finished_pairs_count():
+    found = verdicts(results_of(arms([0.5, 0.6], [], [0.1, 0.1, 0.1])))
+    assert [(verdict.arm, verdict.excess.mean) for verdict in found] == [("old", pytest.approx(0.45))]
+
+
+def test_without_symptoms_there_are_no_verdicts():
+    raw = {"title": "x"}
+    assert verdicts(results_of({(None, None): [0.1]}, raw)) == []
+
+
+def text_of(results):
+    console = Console(width=200, record=True, quiet=False, file=open("/dev/null", "w"))  # noqa: SIM115
+    show(console, results)
+    return console.export_text()
+
+
+def test_the_table_says_what_is_shown():
+    text = text_of(results_of(arms([0.21, 0.6, 1.02], [0.2, 0.4, 0.95], [0.1, 0.5, 0.9])))
+    assert "denial_fraction in 'outage' exceeds 'control'" in text
+    assert "old: shown (+0.11 ± 0.025)" in text
+    assert "new: not shown (+0.01667 ± " in text
+    assert "old: not judged (one replication) (+0.8)" in text_of(results_of(arms([0.9], [0.1], [0.1])))
+
+
+# A metric may be infinite: time_to_recover_s of a site that never recovers.
+
+FOREVER = {
+    "title": "x",
+    "cases": [
+        {"name": "control"},
+        {"name": "outage", "symptom": "slow", "metric": "time_to_recover_s", "baseline": "control"},
+    ],
+}
+NEVER = math.inf
+DEFECT = pytest.mark.xfail(reason="inf - inf is NaN, fsum refuses inf and -inf, and inf > inf is false")
+
+
+@pytest.mark.parametrize(
+    ("here", "baseline", "shown"),
+    [
+        pytest.param([NEVER, NEVER], [0.0, 0.0], True, marks=DEFECT),
+        pytest.param([NEVER, NEVER], [NEVER, NEVER], False, marks=DEFECT),
+        ([0.0, 0.0], [NEVER, NEVER], False),
+        pytest.param([NEVER, 0.0], [0.0, NEVER], False, marks=DEFECT),
+        pytest.param([NEVER, 1.0], [NEVER, 0.0], False, marks=DEFECT),
+    ],
+)
+def test_infinite_values_are_judged_without_nan(here, baseline, shown):
+    results = results_of({("control", None): baseline, ("outage", None): here}, FOREVER, "time_to_recover_s")
+    found = verdicts(results)
+    assert found[0].shown is shown
+    assert not math.isnan(found[0].excess.mean)
+    assert "nan" not in text_of(results)

@@ -1,0 +1,115 @@
+"""Policies by name: parameters, a user's own files, and messages."""
+
+import re
+
+import pytest
+from meterstorm.policies.failover import RetryThenFailover, Sms2Documented
+from meterstorm.policies.registry import BUILT_IN, METHOD, resolve
+
+OWN = """
+from typing import NamedTuple
+class Own(NamedTuple):
+    delay_s: float
+    retries: float = 2
+    def on_failure(self, link, memory, u):
+        return None
+class Methodless(NamedTuple):
+    a: float = 1
+class Picky(Own):
+    def check(self):
+        raise ValueError("delay_s: too odd")
+class Plain:
+    pass
+number = 3
+"""
+
+
+def test_every_built_in_policy_resolves_with_its_defaults():
+    for kind, policies in BUILT_IN.items():
+        for name, cls in policies.items():
+            policy = resolve(kind, name, {})
+            assert policy == cls()
+            assert callable(getattr(policy, METHOD[kind]))
+            assert cls.__doc__
+
+
+def test_parameters_become_floats():
+    policy = resolve("failover", "retry-then-failover", {"retries": 4})
+    assert policy == RetryThenFailover(4.0, 900.0)
+    assert type(policy.retries) is float
+    assert resolve("failover", "full-jitter", {"retries": float("inf")}).retries == float("inf")
+    assert resolve("failover", "sms2-documented", {"jitter": 1}) == Sms2Documented(jitter=1.0)
+
+
+REFUSED = [
+    ("failover", "imediate", {}, "no failover policy 'imediate'; allowed: immediate, never, retry-then-failover, "
+     "retry-then-give-up, sms2-documented, full-jitter, or your own as FILE.py:CLASS (did you mean 'immediate'?)"),
+    ("selection", "zzz", {},
+     "no selection policy 'zzz'; allowed: ring, sticky-random, or your own as FILE.py:CLASS"),
+    ("failover", "retry-then-failover", {"delay": 3},
+     "delay: unknown parameter of failover policy 'retry-then-failover'; it takes retries, delay_s"),
+    ("failover", "never", {"delay": 3},
+     "delay: unknown parameter of failover policy 'never'; it takes no parameters"),
+    ("admission", "bounded", {"limit": -1}, "limit: -1 is not allowed; it must be a number >= 0"),
+    ("admission", "bounded", {"limit": True}, "limit: True is not allowed; it must be a number >= 0"),
+    ("admission", "bounded", {"limit": "x"}, "limit: 'x' is not allowed; it must be a number >= 0"),
+    ("admission", "bounded", {"limit": float("nan")}, "limit: nan is not allowed; it must be a number >= 0"),
+    ("failover", "sms2-documented", {"jitter": 2}, "jitter: 2.0 is not allowed; it must be in [0, 1]"),
+    ("failover", "sms2-documented", {"offline_s": 0}, "offline_s: 0 is not allowed; it must be > 0"),
+    ("balancing", "periodic-demand", {"interval_s": 0},
+     "interval_s: 0.0 is not allowed; it must be > 0 and finite"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "name", "parameters", "message"), REFUSED)
+def test_a_refusal_is_a_finished_message(kind, name, parameters, message):
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        resolve(kind, name, parameters)
+
+
+@pytest.fixture
+def own(tmp_path):
+    path = tmp_path / "own.py"
+    path.write_text(OWN)
+    return path
+
+
+def test_ones_own_policy(own):
+    policy = resolve("failover", f"{own}:Own", {"delay_s": 3})
+    assert (policy.delay_s, policy.retries) == (3.0, 2)
+    assert type(policy) is type(resolve("failover", f"{own}:Own", {"delay_s": 4}))  # the file is read once
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("Own", "failover policy '{own}:Own' needs delay_s"),
+        ("None", "'{own}:None': {own} defines no None"),
+        ("Methodless", "'{own}:Methodless': a failover policy needs a method on_failure"),
+        ("Plain", "'{own}:Plain': Plain must be a typing.NamedTuple whose fields are its parameters"),
+        ("number", "'{own}:number': number must be a typing.NamedTuple whose fields are its parameters"),
+    ],
+)
+def test_what_is_no_policy(own, name, message):
+    with pytest.raises(ValueError, match=f"^{re.escape(message.format(own=own))}$"):
+        resolve("failover", f"{own}:{name}", {})
+
+
+def test_a_policys_own_check_is_heard(own):
+    with pytest.raises(ValueError, match=r"^delay_s: too odd$"):
+        resolve("failover", f"{own}:Picky", {"delay_s": 1})
+
+
+def test_a_file_that_is_missing_or_fails(tmp_path):
+    path = tmp_path / "mine.py"
+    with pytest.raises(ValueError, match=re.escape(f"'{path}:Mine': there is no file '{path}'")):
+        resolve("failover", f"{path}:Mine", {})
+    for text, reason in [
+        ("1 / 0", "ZeroDivisionError: division by zero"),
+        ("x = = 1", "SyntaxError: invalid"),
+    ]:
+        path.write_text(text)
+        with pytest.raises(ValueError, match=re.escape(f"'{path}' cannot be imported: {reason}")):
+            resolve("failover", f"{path}:Mine", {})
+    path.write_text(OWN)  # mended: read anew
+    assert resolve("failover", f"{path}:Own", {"delay_s": 1}).delay_s == 1
