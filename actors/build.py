@@ -248,7 +248,7 @@ def _config(scenario: Any, chosen: PolicySet, first: int, local: int, hosts_serv
         "run_time": work.run_time_s * SECOND,
         "run_distribution": DISTRIBUTIONS[work.run_time],
         "run_cv": work.run_time_cv,
-        "profile_period": _ns(work.profile[-1][0] * 3600) if work.profile else 0,
+        "profile_period": _profile(scenario)["hour"].max(initial=0),
         "service": servers.service_ms * 1e6,
         "service_exponential": servers.service == "exponential",
         "heartbeat_cost": servers.heartbeat_cost,
@@ -303,7 +303,7 @@ def _clients(count: int, homes: Any) -> Any:
     clients = _zeros(count, CLIENT)
     clients["server"] = clients["home"] = homes
     clients["debts"] = NONE
-    clients["flight"] = NONE
+    clients["flight"] = clients["resend"] = NONE
     return clients
 
 
@@ -358,6 +358,8 @@ def _profile(scenario: Any) -> Any:
     given = list(scenario.workload.profile)
     if not given:
         return _zeros(0, POINT)
+    if len(given) == 1:  # the same factor all day
+        given = [(0.0, given[0][1]), (24.0, given[0][1])]
     if given[0][0] > 0:  # the day before ended with the last factor
         given.insert(0, (0.0, given[-1][1]))
     points = _zeros(len(given), POINT)

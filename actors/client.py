@@ -17,6 +17,9 @@ from .world import EVICTIONS, GAVE_UP, GRANTS, LAUNCHES, NONE, SUPPRESSED, UNMET
 # States of a slot.
 IDLE, WAITING, METERED, UNMETERED, ASKING, CALLED = range(6)
 
+# Why a user waits after a denial: the first answer was one, or a program that had been granted was evicted.
+DENIED, EVICTED = 1, 2
+
 # on_denial
 GIVE_UP, ASK_AGAIN, WAIT_FOR_CALLBACK = range(3)
 
@@ -163,6 +166,7 @@ def await_answer(world, i, j):
     """The slot's program waits for its answer; under `after-start` enforcement it runs meanwhile."""
     slot = slot_of(world, i, j)
     slot.state = WAITING
+    slot.failures = 0
     slot.epoch += 1
     world.clients[i].wants |= bit(j)
     if world.config[0].before_start == 0 and slot.run_time > 0:
@@ -255,6 +259,7 @@ def _on_answer(world, i, kind, j, program, value):
     link.on_good_answer(world, i)
     if kind == kinds.ACK:
         world.clients[i].heartbeat_due = 0
+        world.clients[i].beat_failures = 0
     elif not _awaits(world, i, j, program):
         if kind == kinds.GRANT:
             holding.release(world, i, j, program, world.clients[i].server)
@@ -277,11 +282,13 @@ def _on_grant(world, i, j):
     slot = slot_of(world, i, j)
     client.wants &= ~bit(j)
     slot.asked = NONE
+    slot.failures = 0
     ledger.count(world, GRANTS)
     if slot.state == METERED and slot.lease == client.server:
         return
+    was_decided = slot.denied == EVICTED
     _wait_no_more(world, i, j)
-    if slot.state == WAITING:
+    if slot.state == WAITING and not was_decided:
         ledger.waited(world, world.control[0].now - slot.launched)
     if slot.state == METERED:
         holding.leave_behind(world, i, j)
@@ -308,7 +315,8 @@ def _on_denial(world, i, j):
     slot = slot_of(world, i, j)
     client.wants &= ~bit(j)
     slot.asked = NONE
-    if slot.state == METERED:
+    evicted = slot.state == METERED
+    if evicted:
         ledger.count(world, EVICTIONS)
     elif slot.state == WAITING and config.on_denial == GIVE_UP:
         ledger.waited(world, world.control[0].now - slot.launched)
@@ -316,21 +324,21 @@ def _on_denial(world, i, j):
     if slot.lease == client.server:
         slot.lease = NONE
     elif slot.lease != NONE:
-        holding.leave_behind(world, i, j)
+        holding.give_back(world, i, j)
     if config.on_denial == GIVE_UP:
         _idle(world, i, j)
     else:
-        _wait(world, i, j)
+        _wait(world, i, j, evicted)
 
 
 @jit
-def _wait(world, i, j):
+def _wait(world, i, j, evicted):
     """A user who was denied waits: to ask again after a while, or to be called back."""
     config = world.config[0]
     client = world.clients[i]
     slot = slot_of(world, i, j)
     if slot.denied == 0:
-        slot.denied = 1
+        slot.denied = EVICTED if evicted else DENIED
         ledger.waiting(world, 1)
     if config.on_denial == ASK_AGAIN:
         slot.state = ASKING

@@ -268,7 +268,7 @@ def _check_slots(world):
         for j in range(config.programs):
             slot = client.slot_of(world, i, j)
             waits = slot.state == client.ASKING or slot.state == client.CALLED  # noqa: PLR1714
-            waiting += slot.denied
+            waiting += slot.denied != 0
             wants = row.wants & client.bit(j) != 0
             leased = slot.lease != NONE
             if (

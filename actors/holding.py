@@ -56,6 +56,8 @@ def abandon(world, i, j):
     if slot.asked != NONE:
         server = slot.asked
         slot.asked = NONE
+        if server == slot.lease:
+            return  # it was asked for again, and is still held
         notify(world, config.first + i, j, slot.program, server, slot.asked_attempt)
         if server != world.clients[i].server:
             owe(world, i, server)

@@ -39,6 +39,7 @@ def create(world, client, server, slot, program, product, attempt, state):
     lease.program = program
     lease.product = product
     lease.state = state
+    lease.taken = 0
     lease.next = world.accounts[client].leases
     world.accounts[client].leases = n
     lease.heard = control.now

@@ -39,17 +39,21 @@ def proceed(world, i):
     client = world.clients[i]
     if client.flight != NOTHING:
         return
-    if client.wants != 0:
-        _send_request(world, i, _next_in_turn(world, i))
-    elif client.heartbeat_due and _holds_lease(world, i):
+    beats = client.heartbeat_due and _holds_lease(world, i)
+    if beats and (client.resend == BEAT or client.wants == 0):
         _send_heartbeat(world, i)
+    elif client.wants != 0:
+        _send_request(world, i, _next_in_turn(world, i))
     else:
         client.link = ONLINE
 
 
 @jit
 def _next_in_turn(world, i):
-    wants = world.clients[i].wants
+    client = world.clients[i]
+    wants = client.wants
+    if client.resend >= 0 and _still_asks(world, i, client.resend):
+        return np.int64(client.resend)
     best = NONE
     for j in range(world.config[0].programs):
         if wants & users.bit(j) and (best == NONE or _comes_before(world, i, j, best)):
@@ -99,6 +103,7 @@ def _send_heartbeat(world, i):
 def _begin_flight(world, i, what):
     client = world.clients[i]
     client.flight = what
+    client.resend = NOTHING
     client.attempt += 1
     client.flight_attempt = client.attempt
     _set_timer(world, i, world.config[0].request_timeout)
@@ -152,7 +157,6 @@ def on_good_answer(world, i):
     client.flight = NOTHING
     client.link = ONLINE
     client.tries_here = 0
-    client.failures = 0
     client.servers_tried = 0
     for m in range(world.config[0].memory):
         world.memory[i * world.config[0].memory + m] = 0.0
@@ -191,7 +195,7 @@ def _fail(world, i, failure, retry_after_s):
     else:
         ledger.count(world, OVERLOADS)
     client.tries_here += 1
-    client.failures += 1
+    _count_failure(world, i)
     if failure != OVERLOADED and client.tries_here == 1:
         holding.owe(world, i, client.server)  # releases sent of late may not have arrived
     decision = _decide(world, i, failure, retry_after_s)
@@ -201,6 +205,7 @@ def _fail(world, i, failure, retry_after_s):
     delay = np.int64(min(decision.delay_s, LONGEST_DELAY_S) * 1e9 + 0.5)
     if decision.action == RETRY:
         client.link = RETRYING
+        client.resend = client.flight
         _pause(world, i, RESUME, delay)
     elif decision.action == FAIL_OVER:
         client.link = SEARCHING
@@ -210,6 +215,30 @@ def _fail(world, i, failure, retry_after_s):
         _pause(world, i, COME_BACK, max(np.int64(1), delay))
     else:
         _give_up(world, i)
+
+
+@jit
+def _count_failure(world, i):
+    client = world.clients[i]
+    if client.flight == BEAT:
+        client.beat_failures += 1
+    elif _still_asks(world, i, client.flight):
+        users.slot_of(world, i, client.flight).failures += 1
+
+
+@jit
+def _still_asks(world, i, j):
+    """Whether the slot's program is still the one that asked; it may have ended, and another been launched."""
+    return world.clients[i].wants & users.bit(j) != 0 and users.slot_of(world, i, j).asked != NONE
+
+
+@jit
+def _failures(world, i):
+    """Return the failures in a row of the request, or of the heartbeat, in flight."""
+    client = world.clients[i]
+    if client.flight == BEAT:
+        return np.int64(client.beat_failures)
+    return max(np.int64(1), np.int64(users.slot_of(world, i, client.flight).failures))
 
 
 @jit
@@ -226,7 +255,7 @@ def _decide(world, i, failure, retry_after_s):
         np.int64(failure),
         np.float64(retry_after_s),
         np.int64(client.tries_here),
-        np.int64(client.failures),
+        _failures(world, i),
         np.int64(client.servers_tried),
         np.int64(config.servers),
         running,
@@ -278,12 +307,13 @@ def _move(world, i):
         _complain(world, i, BAD_SELECTION, server)
         return
     client.servers_tried += 1
+    client.heartbeat_due = 0
+    client.beat_failures = 0
     if server == client.server:
         return
     ledger.count(world, FAILOVERS)
     client.server = server
     client.tries_here = 0
-    client.heartbeat_due = 0
     for j in range(config.programs):
         _move_slot(world, i, j)
 
@@ -327,7 +357,7 @@ def _go_offline(world, i):
     ledger.count(world, OFFLINE_SPELLS)
     client.link = OFFLINE
     client.heartbeat_due = 0
-    client.failures = 0
+    client.beat_failures = 0
     client.wants = 0
     for j in range(world.config[0].programs):
         holding.abandon(world, i, j)
@@ -345,6 +375,7 @@ def _come_back(world, i):
         if slot.state == users.CALLED:
             users.await_answer(world, i, j)
         elif slot.running:
+            slot.failures = 0
             client.wants |= users.bit(j)
 
 
@@ -354,12 +385,13 @@ def _give_up(world, i):
     client = world.clients[i]
     j = client.flight
     client.flight = NOTHING
-    client.failures = 0
     client.link = ONLINE
     if j == BEAT:
         client.heartbeat_due = 0
-    elif client.wants & users.bit(j):
+        client.beat_failures = 0
+    elif _still_asks(world, i, j):
         client.wants &= ~users.bit(j)
+        users.slot_of(world, i, j).failures = 0
         holding.abandon(world, i, j)
         if users.slot_of(world, i, j).state == users.WAITING:
             users.end_unlicensed(world, i, j)

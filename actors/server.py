@@ -201,7 +201,7 @@ def _service_time(world, s, kind):
 def _answer(world, n, s, kind, value):
     event = world.events[n]
     server = world.config[0].clients + s
-    send(
+    return send(
         world,
         kind,
         server,
@@ -248,9 +248,10 @@ def _decide(world, n, s):
         leases.haunt(world, lease)
         lease = NONE
     if lease != NONE and world.leases[lease].state != leases.RESERVED:
-        leases.revive(world, lease)
+        if event.attempt > _seat(world, event.source, event.slot).abandoned:
+            leases.revive(world, lease)
         leases.refresh(world, lease, event.attempt)
-        _answer(world, n, s, kinds.GRANT, 0)
+        _grant(world, n, s, lease)
         return False
     world.servers[s].decided += 1
     world.pools[s * world.config[0].products + event.product].requests += 1
@@ -269,8 +270,15 @@ def _decide(world, n, s):
     ledger.leased(world, event.product, 1)
     if event.attempt <= _seat(world, event.source, event.slot).abandoned:
         leases.haunt(world, lease)
-    _answer(world, n, s, kinds.GRANT, 0)
+    _grant(world, n, s, lease)
     return False
+
+
+@jit
+def _grant(world, n, s, lease):
+    """Answer with a lease, and note whether its client will know that it has it."""
+    if _answer(world, n, s, kinds.GRANT, 0):
+        world.leases[lease].taken = 1
 
 
 @jit
@@ -353,7 +361,7 @@ def _free(world, lease):
 def _reclaim(world, lease):
     """Take a lease away from whoever holds it: nobody (a ghost), a running program, or a user called back."""
     row = world.leases[lease]
-    if row.state == leases.GHOST:
+    if row.state == leases.GHOST or (row.state == leases.LIVE and row.taken == 0):
         _free(world, lease)
         return
     s, product = row.server, row.product

@@ -85,16 +85,16 @@ DUE = _rows(("time", "i8"), ("event", "i4"), ("target", "i4"))
 
 CLIENT = _rows(
     ("serial", "i8"), ("digest", "u8"), ("server", "i4"), ("home", "i4"), ("tries_here", "i4"),
-    ("failures", "i4"), ("servers_tried", "i4"), ("attempt", "i4"), ("flight_attempt", "i4"), ("timer", "i4"),
-    ("draws", "i4"), ("wants", "u4"), ("debts", "i4"), ("flight", "i2"), ("link", "i1"), ("pause", "i1"),
-    ("heartbeat_due", "i1"), ("owing", "i1"),
+    ("beat_failures", "i4"), ("servers_tried", "i4"), ("attempt", "i4"), ("flight_attempt", "i4"), ("timer", "i4"),
+    ("draws", "i4"), ("wants", "u4"), ("debts", "i4"), ("flight", "i2"), ("resend", "i2"), ("link", "i1"),
+    ("pause", "i1"), ("heartbeat_due", "i1"), ("owing", "i1"),
 )  # fmt: skip
 
 # A slot runs one metered program at a time.
 SLOT = _rows(
     ("launched", "i8"), ("run_time", "i8"), ("arrival", "i4"), ("program", "i4"), ("epoch", "i4"), ("lease", "i4"),
     ("asked", "i4"), ("asked_attempt", "i4"), ("product", "i2"), ("state", "i1"), ("running", "i1"),
-    ("denied", "i1"),
+    ("denied", "i1"), ("failures", "i4"),
 )  # fmt: skip
 
 # A lease left behind that a client still means to give back: it offers it to the server until it answers.
@@ -125,7 +125,7 @@ PRODUCT = _rows(
 
 LEASE = _rows(
     ("heard", "i8"), ("client", "i4"), ("program", "i4"), ("server", "i4"), ("attempt", "i4"), ("next", "i4"),
-    ("older", "i4"), ("newer", "i4"), ("slot", "i2"), ("product", "i2"), ("state", "i1"),
+    ("older", "i4"), ("newer", "i4"), ("slot", "i2"), ("product", "i2"), ("state", "i1"), ("taken", "i1"),
 )  # fmt: skip
 
 # What the servers' shard knows of each client, and of each of its slots.

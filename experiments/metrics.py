@@ -33,7 +33,10 @@ def metrics(scenario: Any, tally: Tally) -> dict[str, Value]:
     denials = sum(causes.values())
     abnormal = denials - causes["denials_exhausted"]
     grants, launches, attempts = (int(counts[k]) for k in (world.GRANTS, world.LAUNCHES, world.ATTEMPTS))
-    busy = tally.servers["busy_area"] / (duration_s * 1e6)
+    start_ns, duration_ns = round(scenario.run.warmup_s * SECOND), round(duration_s * SECOND)
+    # Areas are kept between whole microseconds, so that a constant state gives its own value as the mean.
+    duration_us = (start_ns + duration_ns) // 1000 - start_ns // 1000
+    busy = tally.servers["busy_area"] / duration_us
     return {
         "launches": launches,
         "suppressed": int(counts[world.SUPPRESSED]),
@@ -58,12 +61,12 @@ def metrics(scenario: Any, tally: Tally) -> dict[str, Value]:
         "messages_lost": int(counts[world.MESSAGES_LOST]),
         "goodput_per_s": grants / duration_s,
         "storm_peak_ratio": _storm_peak_ratio(scenario, tally),
-        "imbalance_mean": float(tally.products["imbalance_area"].max() / (duration_s * SECOND)),
+        "imbalance_mean": float(tally.products["imbalance_area"].max() / duration_ns),
         "imbalance_max": float(tally.products["imbalance_max"].max()),
         "ghost_license_hours": int(control["ghost_area"]) / HOUR_US,
         "overissued": int(control["overissued"]),
-        "licenses_in_use_mean": int(control["leased_area"]) / (duration_s * 1e6),
-        "waiting_users_mean": int(control["waiting_area"]) / (duration_s * 1e6),
+        "licenses_in_use_mean": int(control["leased_area"]) / duration_us,
+        "waiting_users_mean": int(control["waiting_area"]) / duration_us,
         **_durations("wait_s", control, "wait", tally.histograms[world.WAIT]),
         **_durations("queue_s", control, "queue", tally.histograms[world.QUEUE]),
         "server_utilization_mean": float(busy.mean()),

@@ -17,7 +17,9 @@ class Estimate(NamedTuple):
 def estimate(values: Sequence[float], confidence: float = 0.95) -> Estimate:
     """Return the mean and the half-width of its Student-t interval; both are infinite when a value is."""
     n = len(values)
-    mean = sum(values) / n if any(map(math.isinf, values)) else math.fsum(values) / n
+    if math.inf in values and -math.inf in values:
+        return Estimate(0.0, math.inf)  # anything at all
+    mean = math.fsum(values) / n
     if n == 1:
         return Estimate(mean, None)
     if not math.isfinite(mean):

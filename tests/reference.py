@@ -16,7 +16,7 @@ from random import Random
 REQUEST, RELEASE, HEARTBEAT, KEPT_RELEASE = "request", "release", "heartbeat", "kept release"
 GRANT, DENY, ACK, KEPT_ACK, OVERLOADED, REFUSED = "grant", "deny", "ack", "kept ack", "overloaded", "refusals"
 RETRY, FAIL_OVER, OFFLINE, GIVE_UP = "retry", "fail over", "offline", "give up"
-ELSEWHERE, WAITING, LAST = 1, 2, 3  # whose turn comes first at a client
+REPEATED, ELSEWHERE, WAITING, LAST = 0, 1, 2, 3  # whose turn comes first at a client
 SITE = None  # the other end of a server's message when it is the site server
 REPORT_DEADLINE_S = 30.0  # how long the site server waits for reports, at most half its interval
 COUNTS = [
@@ -946,6 +946,7 @@ class Client:
         self.online = False
         if action == RETRY:
             if item.wanted:
+                item.rank = REPEATED
                 self.waiting.append(item)
             self.pausing = True
             self.world.after(seconds, self.resume)

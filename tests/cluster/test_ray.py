@@ -143,7 +143,6 @@ def test_a_bad_decision_in_a_shard_surfaces(ray, faulty):
         run.run(faulty, shards=2)
 
 
-@pytest.mark.xfail(reason="spread() raises Ray's error, whose text is the worker's traceback, not its cause")
 def test_a_bad_decision_in_a_worker_surfaces(ray, faulty):
     with pytest.raises(InvariantViolation, match="the failover policy returned an unknown action") as raised:
         run.run(faulty, workers=2)

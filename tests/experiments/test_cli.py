@@ -359,7 +359,7 @@ def test_a_policy_that_answers_nonsense_violates_an_invariant(options):
 
 
 # Known defects; take the mark away from what is mended.
-DEFECTS = {
+MORE_WRONG_INPUT = {
     "a policy's file exits": ("--failover exits.py:Mine", 2, ["exits.py"]),
     "balancing raises": ("--balancing mine.py:Fails", 3, ["Fails", "RuntimeError: boom"]),
     "balancing has no interval": ("--balancing mine.py:NoInterval", 2, ["policies.balancing", "interval_s"]),
@@ -369,10 +369,9 @@ DEFECTS = {
 }
 
 
-@pytest.mark.xfail(reason="known defects")
-@pytest.mark.parametrize("name", DEFECTS)
+@pytest.mark.parametrize("name", MORE_WRONG_INPUT)
 def test_more_wrong_input(name):
-    options, code, words = DEFECTS[name]
+    options, code, words = MORE_WRONG_INPUT[name]
     refused(invoke("run", "dark.toml", "--json", "--workers", 0, *options.split()), code, words)
 
 
@@ -485,7 +484,6 @@ def check_tables(folder: Path, content: Any) -> None:
             assert sum(row["clients"] for row in mine) == 40
 
 
-@pytest.mark.xfail(reason="--check-shards prints its line to standard output, after the JSON")
 def test_json_leaves_standard_output_to_the_summary_also_when_shards_are_checked(monkeypatch):
     monkeypatch.setattr(run, "check_shards", lambda results, shards, report: [])
     run_json("short.toml", "--check-shards", 2)

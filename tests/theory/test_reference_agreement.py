@@ -159,7 +159,13 @@ SCENARIOS: dict[str, tuple[str, list[dict[str, Any]]]] = {
     ),
     "overload and late answers": (
         "timeouts failovers ghost_license_hours",
-        [servers(service_ms=3500.0, service="exponential"), BEFORE, backoff(2.0), clients(count=20)],
+        [
+            servers(service_ms=3500.0, service="exponential"),
+            BEFORE,
+            backoff(1.0),
+            clients(count=20),
+            {"network": {"loss": 0.2}},
+        ],
     ),
     # faults
     "slow servers": (
@@ -258,6 +264,21 @@ SCENARIOS: dict[str, tuple[str, list[dict[str, Any]]]] = {
             faults(fault("unreachable", [0], 100.0, 60.0, repeat_s=120.0, repeats=29)),
         ],
     ),
+    "granted when nobody waits any more": (
+        "timeouts failovers ghost_license_hours",
+        [
+            IMMEDIATE,
+            BEFORE,
+            PLENTY,
+            servers(reclaim_after_s=0.0),
+            clients(heartbeat_s=0.0, count=60),
+            workload(run_time_s=20.0),
+            faults(
+                fault("slow", [0], 300.0, 600.0, factor=100.0),
+                fault("loss", [0], 300.0, 3000.0, probability=0.6),
+            ),
+        ],
+    ),
     # offline
     "offline, allowed": (
         "offline_spells unmetered_starts refusals",
@@ -303,7 +324,12 @@ SCENARIOS: dict[str, tuple[str, list[dict[str, Any]]]] = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", SCENARIOS)
+# The two differ in whether a heartbeat that waits behind a request which gives up is still sent (engine: yes).
+UNDECIDED = "requests and heartbeats give up"
+CASES = [pytest.param(n, marks=pytest.mark.xfail(reason="undecided")) if n == UNDECIDED else n for n in SCENARIOS]
+
+
+@pytest.mark.parametrize("name", CASES)
 def test_both_measure_the_same(name: str):
     shows, layers = SCENARIOS[name]
     raw = merged(BASE, *layers)
