@@ -18,7 +18,7 @@ class ScenarioError(Exception):
     """A scenario that cannot be used; `errors` holds everything that is wrong with it, one line each."""
 
     def __init__(self, errors: Iterable[str]) -> None:
-        self.errors = list(dict.fromkeys(errors))
+        self.errors = [line.replace("\n", "\\n") for line in dict.fromkeys(errors)]
         super().__init__(self.errors)
 
     def __str__(self) -> str:

@@ -64,7 +64,7 @@ def faulty(tmp_path):
 
 
 def descendants() -> dict[int, str]:
-    """The living processes below this one, with their starting times, which tell a reused id."""
+    """The living Ray processes below this one, with their starting times, which tell a reused id."""
     parents, started = {}, {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
@@ -76,8 +76,16 @@ def descendants() -> dict[int, str]:
     found, frontier = {}, {os.getpid()}
     while frontier:
         frontier = {pid for pid, parent in parents.items() if parent in frontier}
-        found.update({pid: started[pid] for pid in frontier})
+        found.update({pid: started[pid] for pid in frontier if is_rays(pid)})
     return found
+
+
+def is_rays(pid: int) -> bool:
+    """Whether a process belongs to Ray; other tests may have left the resource tracker of multiprocessing."""
+    try:
+        return b"ray" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
 
 
 def alive(processes: dict[int, str]) -> list[int]:

@@ -323,12 +323,12 @@ SCENARIOS: dict[str, tuple[str, list[dict[str, Any]]]] = {
 }
 
 
-@pytest.mark.slow
 # The two differ in whether a heartbeat that waits behind a request which gives up is still sent (engine: yes).
 UNDECIDED = "requests and heartbeats give up"
 CASES = [pytest.param(n, marks=pytest.mark.xfail(reason="undecided")) if n == UNDECIDED else n for n in SCENARIOS]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_both_measure_the_same(name: str):
     shows, layers = SCENARIOS[name]
