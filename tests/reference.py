@@ -557,10 +557,12 @@ class Server:
             if lease is not None:
                 lease.end()
         else:
-            for lease in list(leases.values()):
+            named = set(message.names or ())  # of a slot's leases, the newest is meant
+            for lease in reversed(list(leases.values())):
                 asked_since = lease.token > message.token
-                if message.names is None or lease.program in message.names or asked_since:
+                if message.names is None or lease.program.slot in named or asked_since:
                     lease.heard = self.world.now
+                    named.discard(lease.program.slot)
                 else:
                     lease.end()
             self.answer(ACK if message.kind == HEARTBEAT else KEPT_ACK, message)
@@ -773,7 +775,7 @@ class Client:
                 self.world.after(self.settings["deferred_retry_s"], self.offer)
 
     def offer(self) -> None:
-        """Name to each server what holds or awaits a lease there, so that it frees the rest."""
+        """Name to each server the slots that hold or await a lease there, so that it frees the rest."""
         self.offering = bool(self.debts)
         for server in sorted(self.debts, key=lambda server: server.number):
             self.token += 1
@@ -782,8 +784,9 @@ class Client:
         if self.offering:
             self.world.after(self.settings["deferred_retry_s"], self.offer)
 
-    def held_at(self, server: Server) -> set[Program]:
-        return {p for p in self.programs if server in {p.asked, p.lease and p.lease.server}}
+    def held_at(self, server: Server) -> set[int]:
+        """The slots that hold or await a lease there."""
+        return {p.slot for p in self.programs if server in {p.asked, p.lease and p.lease.server}}
 
     def without_answer(self, program: Program) -> None:
         """The client is offline, so nobody is asked."""
