@@ -325,7 +325,7 @@ SCENARIOS: dict[str, tuple[str, list[dict[str, Any]]]] = {
 
 # Known defect of the engine: a heartbeat that was due when the last lease ended stays due (link.proceed).
 UNDECIDED = "requests and heartbeats give up"
-CASES = [pytest.param(n, marks=pytest.mark.xfail(reason="stale heartbeat_due")) if n == UNDECIDED else n for n in SCENARIOS]
+CASES = [pytest.param(n, marks=pytest.mark.xfail(reason="defect")) if n == UNDECIDED else n for n in SCENARIOS]
 
 
 @pytest.mark.slow
