@@ -203,18 +203,24 @@ def test_a_license_stays_reserved_for_a_user_called_back_and_then_goes_to_the_ne
     assert result["waiting_users_mean"] == exactly(waiting / LAST)
 
 
-@covers("servers.callback_honored")
-@pytest.mark.parametrize("honored", [True, False])
-def test_a_license_that_is_not_reserved_goes_to_whoever_comes_first(honored):
-    """Client 3's request is served before that of client 1, who was called back (KB Q226823)."""
-    launched = FREED - LATENCY + 0.001
-    result = run([*QUEUE[:2], (launched, 3, 10.0)], CALLED, {"servers": {"callback_honored": honored}})
-    assert (result["grants"], result["denials"]) == (3, 2)
-    first = launched + ANSWER
-    second = first + SERVICE
-    granted_1 = second if honored else first + 10 + LATENCY + LATENCY + ANSWER
-    granted_3 = first if not honored else second + 10 + LATENCY + LATENCY + ANSWER
-    assert result["wait_s_mean"] * 3 == exactly(ANSWER + (granted_1 - 15.0) + (granted_3 - launched))
+@covers("servers.callback_cycle_s")
+@pytest.mark.parametrize("cycle_s", [0.0, 20.0, 900.0])
+def test_a_user_called_back_within_a_site_server_cycle_is_denied_again(cycle_s):
+    """Client 1 is denied at 15 s and called back at 30 s; a cycle of 900 s ends later (KB Q226823)."""
+    result = run(QUEUE, CALLED, {"servers": {"callback_cycle_s": cycle_s}})
+    again = int(cycle_s == 900.0)
+    assert (result["grants"], result["denials"], result["denials_misplaced"]) == (3, 2 + again, again)
+    ran = 10 + LATENCY + LATENCY + ANSWER  # from one grant to that of the next user called back
+    first = 900 + LATENCY + ANSWER if again else FREED + LATENCY + ANSWER
+    waits = [first - 16.0, first + ran - 15.0] if again else [first - 15.0, first + ran - 16.0]
+    assert result["wait_s_mean"] * 3 == exactly(ANSWER + sum(waits))
+
+
+@covers("clients.callback_poll_s")
+def test_asking_again_keeps_the_place_in_the_queue():
+    polls = {"clients": {"on_denial": "callback", "callback_poll_s": 14.5}}
+    release = {"servers": {"release_cost": 0.0}}
+    assert run(QUEUE, CALLED, polls, release)["wait_s_max"] == run(QUEUE, CALLED, release)["wait_s_max"]
 
 
 # [[products]]
