@@ -134,7 +134,7 @@ class Shards:
     def __exit__(self, *exception: object) -> None:
         pass
 
-    def simulate(self, made: Any, replication: int, report: Any) -> Any:
+    def simulate(self, made: Any, replication: int, report: Any, keep_journal: bool) -> Any:
         return simulate(made, replication)
 
 
