@@ -38,12 +38,16 @@ def handle(world, kind, s, slot, program, product, value):
         _crash(world, s)
     elif kind == kinds.GRACE_END:
         _end_grace(world, s, value, slot, program)
+    elif kind == kinds.CALLBACK_CYCLE:
+        _begin_callback_cycle(world, s)
     elif kind == kinds.ASK_REPORT:
         _report(world, s)
     elif kind == kinds.TAKE:
         _take(world, s, product, value)
     elif kind == kinds.GIVE:
         _give(world, s, product, value)
+    elif kind == kinds.DROP:
+        _drop(world, s, product, value)
 
 
 @jit
@@ -52,6 +56,8 @@ def start(world, s):
     config = world.config[0]
     if config.scan > 0:
         set_timer(world, kinds.SCAN, config.clients + s, config.scan, 0, 0, 0)
+    if config.callback_cycle > 0:
+        set_timer(world, kinds.CALLBACK_CYCLE, config.clients + s, config.callback_cycle, 0, 0, 0)
     for k in range(world.spells_from[s], world.spells_from[s + 1]):
         spell = world.spells[k]
         if spell.crashed and (k == world.spells_from[s] or world.spells[k - 1].crashed == 0):
@@ -79,7 +85,7 @@ def _arrive(world, n, s):
         calendar.free(world, n)
         return
     if event.kind == kinds.RELEASE:
-        lease = leases.find(world, event.source, s, event.slot, event.program)
+        lease = _released(world, n, s)
         if lease != NONE:
             leases.haunt(world, lease)
     elif event.kind != kinds.KEPT_RELEASE and world.accounts[event.source].heard_at != s:
@@ -227,8 +233,7 @@ def _carry_out(world, n, s):
         if _decide(world, n, s):
             return
     elif kind == kinds.RELEASE:
-        event = world.events[n]
-        lease = leases.find(world, event.source, s, event.slot, event.program)
+        lease = _released(world, n, s)
         if lease != NONE:
             _free(world, lease)
     else:
@@ -236,6 +241,16 @@ def _carry_out(world, n, s):
         _hear(world, n, s, frees)
         _answer(world, n, s, kinds.KEPT_ACK if kind == kinds.KEPT_RELEASE else kinds.ACK, 0)
     calendar.free(world, n)
+
+
+@jit
+def _released(world, n, s):
+    """Return the lease that a RELEASE means; NONE when there is none, or a newer request has asked for it again."""
+    event = world.events[n]
+    lease = leases.find(world, event.source, s, event.slot, event.program)
+    if lease != NONE and world.leases[lease].attempt > event.attempt:
+        return NONE
+    return lease
 
 
 @jit
@@ -259,7 +274,7 @@ def _decide(world, n, s):
         pool.reserved -= 1
         world.leases[lease].state = leases.LIVE
         leases.refresh(world, lease, event.attempt)
-    elif pool.free > 0:
+    elif pool.free > 0 and _seat(world, event.source, event.slot).barred != _callback_cycle(world):
         pool.free -= 1
         lease = leases.create(
             world, event.source, s, event.slot, event.program, event.product, event.attempt, leases.LIVE
@@ -302,6 +317,7 @@ def _deny(world, n, s):
         world.events[pool.queue_tail].next = n
     pool.queue_tail = n
     _seat(world, event.source, event.slot).queued = event.attempt
+    event.time = world.control[0].now
     world.control[0].callbacks += 1
     return True
 
@@ -376,10 +392,12 @@ def _reclaim(world, lease):
     _license_freed(world, s, product)
 
 
+# --- callbacks ------------------------------------------------------------------------------------------------
+
+
 @jit
 def _license_freed(world, s, product):
     """A license is free: for the first user who waits for a callback, or else for anyone."""
-    config = world.config[0]
     pool = world.pools[pool_of(world, s, product)]
     while pool.queue_head != NONE:
         n = pool.queue_head
@@ -391,9 +409,9 @@ def _license_freed(world, s, product):
         seat = _seat(world, event.source, event.slot)
         if seat.queued == event.attempt:  # else this user has asked again since
             seat.queued = 0
-            _call_back(world, n)
+            is_honored = _call_back(world, n)
             calendar.free(world, n)
-            if config.callback_honored:
+            if is_honored:
                 return
             break
         calendar.free(world, n)
@@ -401,12 +419,41 @@ def _license_freed(world, s, product):
 
 
 @jit
+def _callback_cycle(world):
+    """Return the number, from 1, of the present site server cycle; -1 where callbacks do not depend on it."""
+    config = world.config[0]
+    return 1 + world.control[0].now // config.callback_cycle if config.callback_cycle > 0 else np.int64(-1)
+
+
+@jit
+def _begin_callback_cycle(world, s):
+    """Whoever was denied before now is called back for the licenses that have been free meanwhile."""
+    config = world.config[0]
+    now = world.control[0].now
+    set_timer(world, kinds.CALLBACK_CYCLE, config.clients + s, now + config.callback_cycle, 0, 0, 0)
+    if world.spells[network.spell_at(world, s, now)].crashed:
+        return
+    for product in range(config.products):
+        pool = world.pools[pool_of(world, s, product)]
+        for _ in range(pool.free):
+            if pool.queue_head != NONE:
+                pool.free -= 1
+                _license_freed(world, s, product)
+
+
+@jit
 def _call_back(world, n):
-    """Tell a user that a license is free, and reserve it for the grace time if the server does so."""
+    """Tell a user that a license is free, and reserve it for the grace time; return whether it is.
+
+    It is not for a user denied in the present site server cycle, who is then denied again (KB Q226823).
+    """
     config = world.config[0]
     event = world.events[n]
     s = event.target - config.clients
-    if config.callback_honored:
+    is_honored = config.callback_cycle == 0 or event.time // config.callback_cycle + 1 != _callback_cycle(world)
+    if not is_honored:
+        _seat(world, event.source, event.slot).barred = _callback_cycle(world)
+    else:
         world.pools[pool_of(world, s, event.product)].reserved += 1
         leases.create(
             world, event.source, s, event.slot, event.program, event.product, event.attempt, leases.RESERVED
@@ -418,6 +465,7 @@ def _call_back(world, n):
             event.product, 0, event.source, 0,
         )  # fmt: skip
     _answer(world, n, s, kinds.CALLBACK, 0)
+    return is_honored
 
 
 @jit
@@ -510,19 +558,45 @@ def _take(world, s, product, wanted):
     site = config.clients + config.servers
     if taken == 0 or not send(world, kinds.TAKEN, config.clients + s, site, s, 0, 0, product, 0, taken, 0):
         return
-    ledger.settle_imbalance(world, product)
     row = world.products[product]
-    pool.free -= taken
-    pool.allocated -= taken
-    row.allocated -= taken
     row.in_transit += taken
+    if config.keeps_until_ack:
+        row.copies += taken
+    else:
+        _give_up(world, s, product, taken)
+
+
+@jit
+def _give_up(world, s, product, count):
+    """Free licenses leave a server's pool."""
+    pool = world.pools[s * world.config[0].products + product]
+    ledger.settle_imbalance(world, product)
+    pool.free -= count
+    pool.allocated -= count
+    world.products[product].allocated -= count
     ledger.allocation_changed(world, product)
 
 
 @jit
+def _drop(world, s, product, arrived):
+    """Licenses that were sent and kept until now have arrived: drop those that were not leased out meanwhile.
+
+    The others are from now on in two pools, which is how licenses became more (KB Q269547).
+    """
+    dropped = min(np.int64(arrived), world.pools[s * world.config[0].products + product].free)
+    world.products[product].copies -= dropped
+    _give_up(world, s, product, dropped)
+
+
+@jit
 def _give(world, s, product, given):
+    config = world.config[0]
+    if config.keeps_until_ack:
+        send(
+            world, kinds.GIVEN, config.clients + s, config.clients + config.servers, s, 0, 0, product, 0, given, 0
+        )
     ledger.settle_imbalance(world, product)
-    pool = world.pools[s * world.config[0].products + product]
+    pool = world.pools[s * config.products + product]
     row = world.products[product]
     row.in_transit -= given
     row.allocated += given

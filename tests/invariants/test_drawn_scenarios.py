@@ -104,7 +104,7 @@ def scenarios(draw: st.DrawFn) -> tuple[dict[str, Any], bool]:
             "reclaim_after_s": draw(st.sampled_from([0.0, 200.0, 900.0])),
             "scan_s": draw(st.floats(100.0, 900.0)),
             "callback_grace_s": draw(st.sampled_from([0.01, 1.0, 60.0])),
-            "callback_honored": draw(st.booleans()),
+            "callback_cycle_s": draw(st.sampled_from([0.0, 0.0, 100.0])),
         },
         "products": [
             {
