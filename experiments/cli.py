@@ -63,7 +63,7 @@ def run_command(
     ] = None,
     workers: Annotated[
         int | None,
-        typer.Option(min=0, help="Ray workers that run whole worlds; 0: none; default: as it pays."),
+        typer.Option(min=0, help="Ray workers that run whole worlds; 0: none; default: as it pays (kb: 0)."),
     ] = None,
     check_shards: Annotated[
         int,
@@ -82,7 +82,7 @@ def run_command(
 
     meterstorm run kb runs all built-in scenarios of a Knowledge Base article, each into a folder of its own, and
     says which symptoms are reproduced: they show in the first arm, and less in the last. The exit status is 0
-    whatever is reproduced.
+    whatever is reproduced; --json prints an entry for each article.
     """
     policies = {
         "--failover": failover, "--selection": selection, "--admission": admission, "--balancing": balancing,
@@ -93,11 +93,12 @@ def run_command(
         "run.seed": seed, "run.replications": replications, "run.shards": _shards(shards), "run.clock": clock,
         **{f"policies.{option[2:]}.name": _policy(name) for option, name in policies.items()},
     }  # fmt: skip
+    scenarios = _load(source, settings or [], options)
     if source == KB:
-        _run_collection(_load_collection(settings or [], options), workers, out, as_json)
-        return
-    scenario = _load(source, settings or [], options)
-    _run(scenario, Path(source).stem, workers, check_shards, out, as_json)
+        _run_collection(scenarios, workers, out, as_json)
+    else:
+        ((name, scenario),) = scenarios.items()
+        _run(scenario, name, workers, check_shards, out, as_json)
 
 
 def _refuse_for_collection(options: dict[str, object]) -> None:
@@ -121,20 +122,16 @@ def _overrides(settings: list[str], options: dict[str, Any]) -> dict[str, object
     return overrides
 
 
-def _load(source: str, settings: list[str], options: dict[str, Any]) -> Scenario:
+def _load(source: str, settings: list[str], options: dict[str, Any]) -> dict[str, Scenario]:
+    """Return what is to be run, by name: one scenario, or those of the collection."""
     try:
-        scenario = load(source, _overrides(settings, options))
-        _check_clock(scenario)
-        return scenario
-    except (ScenarioError, ValueError) as error:
-        _fail(WRONG_INPUT, str(error))
+        overrides = _overrides(settings, options)
+        if source == KB:
+            from . import collection  # noqa: PLC0415 - slow to import
 
-
-def _load_collection(settings: list[str], options: dict[str, Any]) -> dict[str, Scenario]:
-    from . import collection  # noqa: PLC0415 - slow to import
-
-    try:
-        scenarios = collection.load_all(_overrides(settings, options))
+            scenarios = collection.load_all(overrides)
+        else:
+            scenarios = {Path(source).stem: load(source, overrides)}
         for scenario in scenarios.values():
             _check_clock(scenario)
         return scenarios
@@ -180,7 +177,7 @@ def _run_collection(scenarios: dict[str, Scenario], workers: int | None, out: Pa
     with _progress(f"{KB}: {len(scenarios)} scenarios", total) as report:
         for name, scenario in scenarios.items():
             into = out / name if out else None
-            results, content, folder = _finish(scenario, name, workers, into, _after(before, report))
+            results, content, folder = _finish(scenario, name, workers or 0, into, _after(before, report))
             finished.append(collection.Finished(name, results, content))
             before += _kept(content)
             if results.interrupted:

@@ -49,8 +49,9 @@ class PollFirst(NamedTuple):
     before the retry can occur" (KB Q235153).
 
     So with `delay_s >= polling_s`, which the article calls the default (240 min both), there is never a retry.
-    The client monitors software use itself until the poll, which then contacts the server anew; after `retries`
-    retries it does the same. A client meets its first failure at any moment between two polls alike.
+    The client monitors software use itself until the poll, which then contacts the server anew. It does the same
+    when more than `retries` attempts have failed since the last good answer, those of polls included. A client
+    meets its first failure at any moment between two polls alike.
     """
 
     retries: float = 1
