@@ -80,9 +80,9 @@ def run_command(
     Examples: meterstorm run q226827 --replications 20, or
     meterstorm run my.toml --failover ./mine.py:MyPolicy --set policies.failover.delay_s=30
 
-    meterstorm run kb runs all built-in scenarios of a Knowledge Base article, each into a folder of its own, and
-    says which symptoms are reproduced: they show in the first arm, and less in the last. The exit status is 0
-    whatever is reproduced; --json prints an entry for each article.
+    meterstorm run kb runs every built-in scenario of a Knowledge Base article.
+    Its table says which symptoms are reproduced: in the first arm, and less in the last.
+    The exit status is 0 whatever is reproduced; --json prints an entry for each article.
     """
     policies = {
         "--failover": failover, "--selection": selection, "--admission": admission, "--balancing": balancing,

@@ -99,8 +99,10 @@ def show_collection(console: Console, finished: list[Finished], folder: Path) ->
         table.add_row(scenario.results.scenario.article, row.defect.case.symptom, _reproduced(row), _numbers(row))
     console.print(table)
     engines = [scenario.summary["engine"] for scenario in finished]
+    unjudged = sum(row.reproduced is None for _, row in found)
     console.print(
-        f"{sum(row.reproduced is True for _, row in found)} of {len(found)} symptoms reproduced; "
+        f"{sum(row.reproduced is True for _, row in found)} of {len(found)} symptoms reproduced"
+        f"{f', {unjudged} not judged' if unjudged else ''}; "
         f"{sum(engine['events'] for engine in engines):,} events in "
         f"{sum(engine['wall_s'] for engine in engines):.1f} s; results in {folder}; digest {digest(finished)}",
         highlight=False,

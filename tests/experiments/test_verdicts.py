@@ -212,6 +212,13 @@ def test_a_symptom_without_end_is_reproduced_when_it_ends_at_times(old, new, rep
     assert not math.isnan(found.less.mean)
 
 
+def test_equal_infinities_differ_by_nothing():
+    raw = {**FOREVER, "arms": RAW["arms"]}
+    values = arms([NEVER, NEVER], [NEVER, 0.0], [NEVER, 0.0])
+    (found,) = reproductions(results_of(values, raw, "time_to_recover_s"))
+    assert (found.less, found.reproduced) == ((math.inf, math.inf), True)  # 0 and infinity: the second one counts
+
+
 @pytest.mark.parametrize(
     ("value", "text"),
     [(0.0123456, "0.01235"), (12.3456, "12.35"), (9999.4, "9999"), (11230.4, "11230"), (1.5e7, "15000000")],
