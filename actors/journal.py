@@ -25,6 +25,7 @@ _WORDS = {
     if name.isupper() and isinstance(number, int)
 }
 _ACTIONS = {1: "retry", 2: "fail over", 3: "go offline", 4: "give up"}
+_DETAILS = ("slot", "program", "product", "attempt", "value", "flag")
 _ORDER = ("serial", "source", "target", "time")  # the last one first
 
 
@@ -61,7 +62,7 @@ def merged(journals: list[Any]) -> Any:
 
 
 def first_difference(a: Any, b: Any) -> int | None:
-    """Return the first row in which two journals differ (the end of the shorter one counts); None when none does."""
+    """Return the first row in which two journals differ, the end of the shorter one included, or None."""
     shorter = min(len(a), len(b))
     different = a[:shorter] != b[:shorter]
     if different.any():
@@ -79,9 +80,7 @@ def describe(row: Any, clients: int, servers: int) -> str:
         return f"{when}  {source} decided to {_ACTIONS.get(int(row['kind']), kind)} after a failure at {target}"
     if what == MOVED:
         return f"{when}  {source} moved to {target}"
-    details = ", ".join(
-        f"{name} {row[name]}" for name in ("slot", "program", "product", "attempt", "value", "flag")
-    )
+    details = ", ".join(f"{name} {row[name]}" for name in _DETAILS)
     if source == target:
         return f"{when}  {target}: {kind} ({details})"
     if what == HANDLED:

@@ -97,3 +97,13 @@ def notify(world, kind, source, slot, program, server, attempt):
     observer = config.clients + config.servers + 1
     serial = next_serial(world, source)
     post(world, serial, kind, source, observer, time, slot, program, 0, attempt, server, 0)
+
+
+@jit
+def answer(world, n, s, kind, value):
+    """Answer the client's message of event `n` at server `s`; return whether the answer will arrive."""
+    event = world.events[n]
+    server = world.config[0].clients + s
+    return send(
+        world, kind, server, event.source, s, event.slot, event.program, event.product, event.attempt, value, 0
+    )

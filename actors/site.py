@@ -27,10 +27,9 @@ def handle(world, kind, source, product, value):
     elif kind == kinds.TAKEN:
         world.products[product].in_transit -= value
         world.products[product].reserve += value
-        if world.config[0].keeps_until_ack:
-            world.pools[
-                (source - world.config[0].clients) * world.config[0].products + product
-            ].unacknowledged += value
+        config = world.config[0]
+        if config.keeps_until_ack:
+            world.pools[(source - config.clients) * config.products + product].unacknowledged += value
         _give_out(world, product)
     elif kind == kinds.GIVEN:
         _acknowledge(world, product, value)

@@ -10,9 +10,10 @@ HORIZON, GROW, BALANCE = 0, 1, 2
 
 MEANING = {
     BAD_DECISION: "the failover policy returned an unknown action",
-    BAD_DELAY: "the failover policy returned a delay that is negative (value: in whole seconds) or not a number (0)",
+    BAD_DELAY: "the failover policy returned a delay that is negative (value: in s) or not a number (0)",
     BAD_SELECTION: "the selection policy named a server that does not exist",
-    NOT_CONSERVED: "licenses of a product are not conserved: allocated + in transit + in reserve != owned (+ copies, where a sender keeps)",
+    NOT_CONSERVED: "licenses of a product are not conserved: allocated + in transit + in reserve != owned "
+    "(+ copies, where a sender keeps licenses until the ack)",
     NEGATIVE_POOL: "a pool does not add up: allocated != free + leased + reserved, or one is negative",
     DOUBLE_LEASE: "a program holds two leases at one server",
     STALLED: "time stands still: an instant has no end of events "

@@ -1,4 +1,4 @@
-"""The command line: run, list, show, doctor."""
+"""The command line: run, diff, list, show, doctor."""
 
 import os
 import platform
@@ -71,6 +71,9 @@ def run_command(
     ] = 0,
     clock: Annotated[str | None, typer.Option(help="Only 'virtual' in this version.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the results.")] = None,
+    journal: Annotated[
+        bool, typer.Option("--journal", help="Keep every event, in journal.parquet: for small runs.")
+    ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print summary.json, and nothing else, to stdout.")
     ] = False,
@@ -88,7 +91,7 @@ def run_command(
         "--failover": failover, "--selection": selection, "--admission": admission, "--balancing": balancing,
     }  # fmt: skip
     if source == KB:
-        _refuse_for_collection({**policies, "--check-shards": check_shards})
+        _refuse_for_collection({**policies, "--check-shards": check_shards, "--journal": journal})
     options = {
         "run.seed": seed, "run.replications": replications, "run.shards": _shards(shards), "run.clock": clock,
         **{f"policies.{option[2:]}.name": _policy(name) for option, name in policies.items()},
@@ -98,13 +101,14 @@ def run_command(
         _run_collection(scenarios, workers, out, as_json)
     else:
         ((name, scenario),) = scenarios.items()
-        _run(scenario, name, workers, check_shards, out, as_json)
+        _run(scenario, name, workers, check_shards, out, journal, as_json)
 
 
 def _refuse_for_collection(options: dict[str, object]) -> None:
     for option, value in options.items():
         if value:
-            _fail(WRONG_INPUT, f"{option} {value}: not for {KB}, a collection: its scenarios compare policies")
+            given = option if value is True else f"{option} {value}"
+            _fail(WRONG_INPUT, f"{given}: not for {KB}, a collection; give it to one scenario at a time")
 
 
 def _shards(text: str | None) -> object:
@@ -144,7 +148,15 @@ def _check_clock(scenario: Scenario) -> None:
         raise ScenarioError(['run.clock: "wall" is not available in this version; it must be "virtual"'])
 
 
-def _run(scenario: Scenario, name: str, workers: int | None, check: int, out: Path | None, as_json: bool) -> None:
+def _run(
+    scenario: Scenario,
+    name: str,
+    workers: int | None,
+    check: int,
+    out: Path | None,
+    journal: bool,
+    as_json: bool,
+) -> None:
     from . import summary, tables  # noqa: PLC0415 - what follows is slow to import
 
     if check and scenario.network.latency_ms == 0:
@@ -154,7 +166,7 @@ def _run(scenario: Scenario, name: str, workers: int | None, check: int, out: Pa
     announce_compilation()
     total, replications = _worlds(scenario), scenario.run.replications
     with _progress(f"{total // replications} x {replications} worlds", total) as report:
-        results, content, folder = _finish(scenario, name, workers, out, report)
+        results, content, folder = _finish(scenario, name, workers, out, report, journal)
     if as_json:
         print(summary.to_json(content))
     else:
@@ -199,7 +211,12 @@ def _after(before: int, report: Callable[[float], None]) -> Callable[[float], No
 
 
 def _finish(
-    scenario: Scenario, name: str, workers: int | None, out: Path | None, report: Callable[[float], None]
+    scenario: Scenario,
+    name: str,
+    workers: int | None,
+    out: Path | None,
+    report: Callable[[float], None],
+    journal: bool = False,
 ) -> tuple[Any, dict[str, Any], Path]:
     """Run a scenario and write its folder; return the results, the summary and the folder."""
     from . import run, summary  # noqa: PLC0415
@@ -209,7 +226,7 @@ def _finish(
         shards, reason = run.choose_shards(scenario)
         screen.print(f"shards = auto: {shards}, since {reason}", highlight=False)
     try:
-        results = run.run(scenario, shards=shards, workers=workers, on_progress=report)
+        results = run.run(scenario, shards=shards, workers=workers, keep_journal=journal, on_progress=report)
     except InvariantViolation as error:
         _fail(INVARIANT, f"invariant violated: {error}")
     except ValueError as error:
@@ -291,6 +308,25 @@ def announce_compilation() -> None:
     if not doctor.is_compiled():
         screen.print("compiling the engine; this happens once and takes about half a minute ...")
         doctor.compile_engine()
+
+
+@app.command("diff")
+def diff_command(
+    a: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")],
+    b: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of another run.")],
+) -> None:
+    """Compare two runs, world by world; show the first event that differs. Exit 0: equal; 1: they differ."""
+    from . import diff  # noqa: PLC0415
+
+    try:
+        runs = diff.read(a), diff.read(b)
+        found = diff.compare(*runs)
+    except (ScenarioError, ValueError) as error:
+        _fail(WRONG_INPUT, str(error))
+    for line in diff.report(*runs, found):
+        print(line)
+    if not isinstance(found, int):
+        raise typer.Exit(1)
 
 
 @app.command("list")

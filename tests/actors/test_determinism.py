@@ -78,13 +78,13 @@ def known(tally: Tally, scenario: Any) -> dict[str, Any]:
     return {"digest": tally.digest, "events": tally.events, **metrics(scenario, tally)}
 
 
-def in_shards(scenario: Any, shards: int) -> Tally:
+def in_shards(scenario: Any, shards: int, keep_journal: bool = False) -> Tally:
     """One replication on several shards, each in a thread of its own."""
     hosts = [ShardHost(shard, shards, b"a key of thirty-two bytes, or so") for shard in range(shards)]
 
     def whole(host: ShardHost) -> Tally:
         host.connect(addresses)
-        host.begin(scenario, 0)
+        host.begin(scenario, 0, keep_journal)
         while not host.run(0.5)[1]:
             pass
         return host.tally()

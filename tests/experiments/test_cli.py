@@ -198,9 +198,11 @@ def check_schema(content: Any, arms: list[tuple[str | None, str | None]], replic
     assert all(value > 0 for value in content["engine"].values())
     assert [(arm["case"], arm["name"]) for arm in content["arms"]] == arms
     for arm in content["arms"]:
-        assert list(arm) == ["case", "name", "replications", "digest", "metrics"]
+        assert list(arm) == ["case", "name", "replications", "digest", "digests", "metrics"]
         assert arm["replications"] == replications
         assert re.fullmatch("[0-9a-f]{16}", arm["digest"])
+        assert arm["digest"] == run.digest_of(arm["digests"])
+        assert len(arm["digests"]) == replications
         assert tuple(arm["metrics"]) == METRICS
         for name, metric in arm["metrics"].items():
             assert list(metric) == ["mean", "ci95", "values"], name
@@ -517,6 +519,7 @@ WRONG_FOR_KB = {
     "--admission fifo": ["--admission fifo: not for kb"],
     "--balancing static": ["--balancing static: not for kb"],
     "--check-shards 2": ["--check-shards 2: not for kb"],
+    "--journal": ["--journal: not for kb"],
     "--clock wall": ["run.clock: "],
     "--set clients.cont=3": ["clients.cont: unknown key"],
     "--set policies.failover.retries=3": ["unknown parameter", "(in q226823, q226838)"],
@@ -539,11 +542,11 @@ def test_wrong_input_for_kb(options, here, monkeypatch):
 def test_an_interrupt_of_kb_keeps_what_is_finished(here, two_articles, monkeypatch):
     whole, done = run.run_world, []
 
-    def interrupted(scenario, number):
-        done.append(number)
+    def interrupted(*job):
+        done.append(job)
         if len(done) > 4 * 2 + 3:  # the first scenario, and three worlds of the second
             raise KeyboardInterrupt
-        return whole(scenario, number)
+        return whole(*job)
 
     monkeypatch.setattr(run, "run_world", interrupted)
     result = invoke("run", "kb", "--replications", 2, "--workers", 0, "--json", "--out", "out")
