@@ -84,8 +84,8 @@ class PipeBusy(NamedTuple):
     """The agent of Windows 95/98 answers "pipe busy" with 15 retries on the spot (KB Q245228); then it moves on.
 
     Whatever else fails, it fails over at once (Q213167). What it does after the 15 retries is not said; here:
-    that too. The parameters are named after the registry values that Service Pack 4 reads, PipeRetries and
-    PipeRetryInterval (KB Q287626).
+    that too. The parameters are named after the registry values PipeRetries and PipeRetryInterval, with which
+    KB Q287626 changes the client's "retry algorithm".
     """
 
     pipe_retries: float = 15

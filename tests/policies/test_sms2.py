@@ -106,7 +106,7 @@ def test_whatever_else_fails_is_as_shipped(kind):
     )
 
 
-def test_the_registry_values_of_service_pack_4():
+def test_retries_and_pause_can_be_set_as_in_the_registry():
     policy = resolve("failover", "sms2-pipe-busy", {"pipe_retries": 2, "pipe_retry_interval_s": 0.5})
     found = [policy.on_failure(link(tries_here=n, kind=OVERLOADED), fresh(policy), 0.5) for n in (1, 2, 3)]
     assert found == [retry(0.5), retry(0.5), fail_over()]
