@@ -15,7 +15,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ..actors import jit
 from ..actors.shard import InvariantViolation
-from .scenario import Scenario, ScenarioError, built_in, load, parse_override, source_text
+from .scenario import Scenario, ScenarioError, built_in, load, parse_override, source_text, versions
 
 app = typer.Typer(
     add_completion=False,
@@ -25,6 +25,7 @@ app = typer.Typer(
     help="Measure what license clients and metering servers do to each other when servers fail.",
 )
 WRONG_INPUT, INVARIANT, INTERRUPTED = 2, 3, 130
+KB = "kb"  # the collection of all built-in scenarios that reproduce a Knowledge Base article
 screen = Console(stderr=True)
 
 
@@ -44,7 +45,9 @@ def _fail(code: int, text: str) -> NoReturn:
 
 @app.command("run")
 def run_command(
-    source: Annotated[str, typer.Argument(metavar="NAME|FILE", help="A built-in scenario, or a TOML file.")],
+    source: Annotated[
+        str, typer.Argument(metavar="NAME|FILE|kb", help="A built-in scenario, a TOML file, or kb: see below.")
+    ],
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Override a key, e.g. clients.count=2000. Repeatable."),
@@ -60,7 +63,7 @@ def run_command(
     ] = None,
     workers: Annotated[
         int | None,
-        typer.Option(min=0, help="Ray workers that run whole worlds; 0: none; default: as it pays."),
+        typer.Option(min=0, help="Ray workers that run whole worlds; 0: none; default: as it pays (kb: 0)."),
     ] = None,
     check_shards: Annotated[
         int,
@@ -79,14 +82,33 @@ def run_command(
 
     Examples: meterstorm run q226827 --replications 20, or
     meterstorm run my.toml --failover ./mine.py:MyPolicy --set policies.failover.delay_s=30
+
+    meterstorm run kb runs every built-in scenario of a Knowledge Base article.
+    Its table says which symptoms are reproduced: in the first arm, and less in the last.
+    The exit status is 0 whatever is reproduced; --json prints an entry for each article.
     """
+    policies = {
+        "--failover": failover, "--selection": selection, "--admission": admission, "--balancing": balancing,
+    }  # fmt: skip
+    if source == KB:
+        _refuse_for_collection({**policies, "--check-shards": check_shards, "--journal": journal})
     options = {
         "run.seed": seed, "run.replications": replications, "run.shards": _shards(shards), "run.clock": clock,
-        "policies.failover.name": _policy(failover), "policies.selection.name": _policy(selection),
-        "policies.admission.name": _policy(admission), "policies.balancing.name": _policy(balancing),
+        **{f"policies.{option[2:]}.name": _policy(name) for option, name in policies.items()},
     }  # fmt: skip
-    scenario = _load(source, settings or [], options)
-    _run(scenario, Path(source).stem, workers, check_shards, out, journal, as_json)
+    scenarios = _load(source, settings or [], options)
+    if source == KB:
+        _run_collection(scenarios, workers, out, as_json)
+    else:
+        ((name, scenario),) = scenarios.items()
+        _run(scenario, name, workers, check_shards, out, journal, as_json)
+
+
+def _refuse_for_collection(options: dict[str, object]) -> None:
+    for option, value in options.items():
+        if value:
+            given = option if value is True else f"{option} {value}"
+            _fail(WRONG_INPUT, f"{given}: not for {KB}, a collection; give it to one scenario at a time")
 
 
 def _shards(text: str | None) -> object:
@@ -95,19 +117,35 @@ def _shards(text: str | None) -> object:
 
 def _policy(name: str | None) -> str | None:
     """Make the path of a policy given on the command line absolute: it is meant from the current folder."""
-    return os.path.abspath(os.path.expanduser(name)) if name and ":" in name else name
+    return os.path.abspath(os.path.expanduser(name)) if name and ".py:" in name else name
 
 
-def _load(source: str, settings: list[str], options: dict[str, Any]) -> Scenario:
+def _overrides(settings: list[str], options: dict[str, Any]) -> dict[str, object]:
+    overrides = dict(parse_override(text) for text in settings)
+    overrides.update({key: value for key, value in options.items() if value is not None})
+    return overrides
+
+
+def _load(source: str, settings: list[str], options: dict[str, Any]) -> dict[str, Scenario]:
+    """Return what is to be run, by name: one scenario, or those of the collection."""
     try:
-        overrides = dict(parse_override(text) for text in settings)
-        overrides.update({key: value for key, value in options.items() if value is not None})
-        scenario = load(source, overrides)
-        if scenario.run.clock != "virtual":
-            raise ScenarioError(['run.clock: "wall" is not available in this version; it must be "virtual"'])
-        return scenario
+        overrides = _overrides(settings, options)
+        if source == KB:
+            from . import collection  # noqa: PLC0415 - slow to import
+
+            scenarios = collection.load_all(overrides)
+        else:
+            scenarios = {Path(source).stem: load(source, overrides)}
+        for scenario in scenarios.values():
+            _check_clock(scenario)
+        return scenarios
     except (ScenarioError, ValueError) as error:
         _fail(WRONG_INPUT, str(error))
+
+
+def _check_clock(scenario: Scenario) -> None:
+    if scenario.run.clock != "virtual":
+        raise ScenarioError(['run.clock: "wall" is not available in this version; it must be "virtual"'])
 
 
 def _run(
@@ -119,22 +157,76 @@ def _run(
     journal: bool,
     as_json: bool,
 ) -> None:
-    from . import run, summary, tables  # noqa: PLC0415 - what follows is slow to import
+    from . import summary, tables  # noqa: PLC0415 - what follows is slow to import
 
-    shards = scenario.run.shards
-    if shards == "auto":
-        shards, reason = run.choose_shards(scenario)
-        screen.print(f"shards = auto: {shards}, since {reason}", highlight=False)
     if check and scenario.network.latency_ms == 0:
         _fail(WRONG_INPUT, "--check-shards: shards need network.latency_ms > 0; this scenario has 0")
     if out is not None:
         _make_folder(out)
     announce_compilation()
-    versions = len(scenario.arms or [1]) * len(scenario.cases or [1])
-    total = versions * scenario.run.replications
+    total, replications = _worlds(scenario), scenario.run.replications
+    with _progress(f"{total // replications} x {replications} worlds", total) as report:
+        results, content, folder = _finish(scenario, name, workers, out, report, journal)
+    if as_json:
+        print(summary.to_json(content))
+    else:
+        _report(tables.show, results, content, folder)
+    if results.interrupted:
+        _fail_interrupted(_kept(content), total, folder)
+    if check:
+        _check(results, check, screen if as_json else Console())
+
+
+def _run_collection(scenarios: dict[str, Scenario], workers: int | None, out: Path | None, as_json: bool) -> None:
+    """Run one scenario after the other; each writes its folder before the next one starts."""
+    from . import collection, summary, tables  # noqa: PLC0415
+
+    if out is not None:
+        _make_folder(out)
+    announce_compilation()
+    total, before = sum(map(_worlds, scenarios.values())), 0
+    finished = []
+    with _progress(f"{KB}: {len(scenarios)} scenarios", total) as report:
+        for name, scenario in scenarios.items():
+            into = out / name if out else None
+            results, content, folder = _finish(scenario, name, workers or 0, into, _after(before, report))
+            finished.append(collection.Finished(name, results, content))
+            before += _kept(content)
+            if results.interrupted:
+                break
+    if as_json:
+        print(summary.to_json(collection.content(finished)))
+    else:
+        tables.show_collection(Console(), finished, folder.parent)
+    if results.interrupted:
+        _fail_interrupted(before, total, folder.parent)
+
+
+def _worlds(scenario: Scenario) -> int:
+    return len(versions(scenario)) * scenario.run.replications
+
+
+def _after(before: int, report: Callable[[float], None]) -> Callable[[float], None]:
+    return lambda done: report(before + done)
+
+
+def _finish(
+    scenario: Scenario,
+    name: str,
+    workers: int | None,
+    out: Path | None,
+    report: Callable[[float], None],
+    journal: bool = False,
+) -> tuple[Any, dict[str, Any], Path]:
+    """Run a scenario and write its folder; return the results, the summary and the folder."""
+    from . import run, summary  # noqa: PLC0415
+
+    shards = scenario.run.shards
+    if shards == "auto":
+        shards, reason = run.choose_shards(scenario)
+        screen.print(f"shards = auto: {shards}, since {reason}", highlight=False)
     try:
-        with _progress(f"{versions} x {scenario.run.replications} worlds", total) as report:
-            results = run.run(scenario, shards=shards, workers=workers, keep_journal=journal, on_progress=report)
+        results = run.run(scenario, shards=shards, workers=workers, keep_journal=journal, on_progress=report)
     except InvariantViolation as error:
         _fail(INVARIANT, f"invariant violated: {error}")
     except ValueError as error:
@@ -143,15 +235,15 @@ def _run(
     folder = out or Path("results") / f"{name}-{content['digest'][:8]}"
     if content["arms"]:
         summary.write_folder(folder, results, content)
-    if as_json:
-        print(summary.to_json(content))
-    else:
-        _report(tables.show, results, content, folder)
-    if results.interrupted:
-        done = sum(arm["replications"] for arm in content["arms"])
-        _fail(INTERRUPTED, f"interrupted; kept {done} of {total} worlds" + (f" in {folder}" if done else ""))
-    if check:
-        _check(run, results, check, screen if as_json else Console())
+    return results, content, folder
+
+
+def _kept(content: dict[str, Any]) -> int:
+    return sum(arm["replications"] for arm in content["arms"])
+
+
+def _fail_interrupted(kept: int, total: int, folder: Path) -> NoReturn:
+    _fail(INTERRUPTED, f"interrupted; kept {kept} of {total} worlds" + (f" in {folder}" if kept else ""))
 
 
 def _make_folder(folder: Path) -> None:
@@ -174,8 +266,10 @@ def _report(show: Callable[..., None], results: Any, content: dict[str, Any], fo
         )
 
 
-def _check(run: Any, results: Any, shards: int, console: Console) -> None:
+def _check(results: Any, shards: int, console: Console) -> None:
     """Compare digests alone and on shards; a difference is a defect."""
+    from . import run  # noqa: PLC0415
+
     started = time.perf_counter()
     with _progress(f"first replications on {shards} shards", len(results.versions)) as report:
         different = run.check_shards(results, shards, report)
@@ -198,11 +292,13 @@ class _progress:  # noqa: N801 - used like a function
         self.task = self.bar.add_task(title, total=total)
 
     def __enter__(self) -> Callable[[float], None]:
-        self.bar.start()
+        if screen.is_interactive:
+            self.bar.start()
         return lambda done: self.bar.update(self.task, completed=done)
 
     def __exit__(self, *exception: object) -> None:
-        self.bar.stop()
+        if screen.is_interactive:  # elsewhere even the end of a bar writes a line
+            self.bar.stop()
 
 
 def announce_compilation() -> None:
@@ -236,7 +332,8 @@ def diff_command(
 @app.command("list")
 def list_command() -> None:
     """List the built-in scenarios."""
-    for name, title in built_in().items():
+    titles = built_in() | {KB: "all of the above that reproduce a Knowledge Base article"}
+    for name, title in titles.items():
         print(f"{name:20} {title}")
 
 

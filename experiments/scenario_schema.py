@@ -64,6 +64,11 @@ Seed = Annotated[int, Field(strict=True, ge=0, lt=2**63), Allowed("an integer >=
 Flag = Annotated[bool, Field(strict=True), Allowed("true or false")]
 Text = Annotated[str, Field(strict=True), Allowed("a string")]
 Name = Annotated[str, Field(strict=True, pattern=r"\S"), Allowed("a string that is not empty")]
+Article = Annotated[
+    str,
+    Field(strict=True, pattern=r"^(Q\d{6})?$"),
+    Allowed('the number of a KB article, such as "Q226827", or ""'),
+]
 Spread = Annotated[Literal["constant", "exponential"], Allowed()]
 Times = Annotated[Literal["constant", "exponential", "lognormal", "gamma"], Allowed()]
 Point = Annotated[tuple[Number, Number], Allowed("a pair [hour, factor] of numbers >= 0")]
@@ -266,7 +271,10 @@ class Arm(Table):
 
 
 class Case(Arm):
-    """Conditions under which every arm runs; `metric` against the case `baseline` shows a symptom."""
+    """Conditions under which every arm runs; `metric` against the case `baseline` shows a symptom.
+
+    The first arm has the defect, the last one its cure.
+    """
 
     symptom: Name | None = None
     metric: Name | None = None
@@ -277,6 +285,7 @@ class Head(Table):
     """The keys above the first table."""
 
     title: Name = Field(examples=["one server is unreachable for ten minutes"])
+    article: Article = ""  # the KB article that the scenario reproduces: one of `meterstorm run kb`
     description: Text = ""
 
 

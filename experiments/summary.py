@@ -72,10 +72,11 @@ def _metric(values: list[Value]) -> dict[str, Any]:
     """Mean and interval over the replications to which the metric applies; an infinite number is "inf"."""
     known = [value for value in values if value is not None]
     mean, half_width = estimate(known) if known else (None, None)
-    return {"mean": _plain(mean), "ci95": _plain(half_width), "values": [_plain(value) for value in values]}
+    return {"mean": plain(mean), "ci95": plain(half_width), "values": [plain(value) for value in values]}
 
 
-def _plain(value: Value) -> Any:
+def plain(value: Value) -> Any:
+    """Return a number as JSON has it: an infinite one is "inf"."""
     return "inf" if value is not None and math.isinf(value) else value
 
 

@@ -1,15 +1,20 @@
-"""What a run shows on the screen: symptoms and verdicts, or headline metrics when the scenario names none."""
+"""What a run shows on the screen: symptoms and verdicts, or headline metrics when the scenario names none.
+
+For a collection: one line a symptom, and whether it is reproduced.
+"""
 
 import math
 from collections.abc import Iterable
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from .collection import Finished, digest
 from .run import Results
 from .statistics import Estimate, estimate
-from .verdicts import Verdict, verdicts
+from .verdicts import Reproduction, Verdict, reproductions, verdicts
 
 HEADLINES = (
     "denial_fraction",
@@ -83,6 +88,38 @@ def _show_headlines(console: Console, results: Results) -> None:
             console.print(table)
 
 
+def show_collection(console: Console, finished: list[Finished], folder: Path) -> None:
+    """Print a line for each symptom: its article, whether it is reproduced, and the numbers."""
+    table = Table(title="Symptoms of the articles (mean and 95 % interval)", title_justify="left")
+    for name in ("article", "symptom", "reproduced"):
+        table.add_column(name)
+    table.add_column("numbers", no_wrap=True)
+    found = [(scenario, row) for scenario in finished for row in reproductions(scenario.results)]
+    for scenario, row in found:
+        table.add_row(scenario.results.scenario.article, row.defect.case.symptom, _reproduced(row), _numbers(row))
+    console.print(table)
+    engines = [scenario.summary["engine"] for scenario in finished]
+    unjudged = sum(row.reproduced is None for _, row in found)
+    console.print(
+        f"{sum(row.reproduced is True for _, row in found)} of {len(found)} symptoms reproduced"
+        f"{f', {unjudged} not judged' if unjudged else ''}; "
+        f"{sum(engine['events'] for engine in engines):,} events in "
+        f"{sum(engine['wall_s'] for engine in engines):.1f} s; results in {folder}; digest {digest(finished)}",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def _reproduced(row: Reproduction) -> Text:
+    word = {True: "reproduced", False: "not reproduced", None: "not judged (one replication)"}[row.reproduced]
+    return Text(word, style={True: "bold", False: "red", None: ""}[row.reproduced])
+
+
+def _numbers(row: Reproduction) -> str:
+    arms = [f"{verdict.arm}: {_estimate(verdict.here)}" for verdict in (row.defect, row.cure)]
+    return "\n".join([f"{row.defect.case.metric}", *arms])
+
+
 def _metric(values: Iterable[float | None]) -> str:
     known = [value for value in values if value is not None]
     return _estimate(estimate(known)) if known else "-"
@@ -91,5 +128,11 @@ def _metric(values: Iterable[float | None]) -> str:
 def _estimate(value: Estimate, sign: bool = False) -> str:
     if math.isinf(value.mean):
         return "inf"
-    mean = f"{value.mean:+.4g}" if sign else f"{value.mean:.4g}"
-    return mean if value.half_width is None else f"{mean} ± {value.half_width:.2g}"
+    mean = _number(value.mean, 4, "+" if sign else "")
+    return mean if value.half_width is None else f"{mean} ± {_number(value.half_width, 2)}"
+
+
+def _number(value: float, digits: int, sign: str = "") -> str:
+    """Return a number with so many significant digits, and never an exponent for a large one."""
+    large = math.isfinite(value) and abs(value) >= 10**digits
+    return f"{value:{sign}.0f}" if large else f"{value:{sign}.{digits}g}"

@@ -10,10 +10,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from . import admission, balancing, failover, selection
+from . import admission, balancing, failover, selection, sms2
 
 BUILT_IN: dict[str, dict[str, Any]] = {
-    "failover": failover.POLICIES,
+    "failover": failover.POLICIES | sms2.POLICIES,
     "selection": selection.POLICIES,
     "admission": admission.POLICIES,
     "balancing": balancing.POLICIES,
@@ -73,6 +73,8 @@ def _built_in(kind: str, name: str) -> Any:
 
 def _from_file(kind: str, name: str) -> Any:
     path_text, _, class_name = name.rpartition(":")
+    if not path_text.endswith(".py"):
+        raise ValueError(f"{name!r}: {path_text!r} is not a .py file; a policy of your own is FILE.py:CLASS")
     path = Path(path_text).expanduser()
     if not path.is_file():
         raise ValueError(f"{name!r}: there is no file {str(path)!r}")

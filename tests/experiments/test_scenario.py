@@ -142,7 +142,7 @@ def test_the_shortest_scenario_is_one_line(write):
     (product,) = shortest.products
     assert (product.name, product.licenses, product.popularity) == ("product", 400, 1.0)
     assert shortest.faults == shortest.cases == shortest.arms == ()
-    assert shortest.description == ""
+    assert (shortest.description, shortest.article) == ("", "")
 
 
 def test_defaults_of_keys_that_the_example_lacks():
@@ -274,6 +274,11 @@ ANYWHERE = [
     ({"title": ""}, 'title: "" is not allowed; it must be a string that is not empty'),
     ({"title": 5}, "title: 5 is not allowed; it must be a string that is not empty"),
     ({"description": 5}, "description: 5 is not allowed; it must be a string"),
+    (
+        {"article": "226827"},
+        'article: "226827" is not allowed; it must be the number of a KB article, such as "Q226827", or ""',
+    ),
+    ({"article": 5}, 'article: 5 is not allowed; it must be the number of a KB article, such as "Q226827", or ""'),
     ({"network": 3}, "network: 3 is not allowed; it must be a table"),
     ({"products": {}}, "products: {} is not allowed; it must be a list of tables, [[products]]"),
     ({"products": []}, "products: [] is not allowed; it must be a list of one or more tables, [[products]]"),
@@ -440,7 +445,7 @@ def test_an_unknown_key_that_belongs_elsewhere_is_sent_there():
 
 def test_an_unknown_table():
     (line,) = errors({"client": {}})
-    assert line.startswith("client: unknown key; allowed: arms, cases, clients, ")
+    assert line.startswith("client: unknown key; allowed: arms, article, cases, clients, ")
     assert line.endswith('(did you mean "clients"?)')
 
 

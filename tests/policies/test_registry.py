@@ -43,7 +43,8 @@ def test_parameters_become_floats():
 
 REFUSED = [
     ("failover", "imediate", {}, "no failover policy 'imediate'; allowed: immediate, never, retry-then-failover, "
-     "retry-then-give-up, sms2-documented, full-jitter, or your own as FILE.py:CLASS (did you mean 'immediate'?)"),
+     "retry-then-give-up, sms2-documented, full-jitter, sms2-one-server, sms2-poll-first, sms2-pipe-busy, "
+     "or your own as FILE.py:CLASS (did you mean 'immediate'?)"),
     ("selection", "zzz", {},
      "no selection policy 'zzz'; allowed: ring, sticky-random, or your own as FILE.py:CLASS"),
     ("failover", "retry-then-failover", {"delay": 3},
@@ -104,6 +105,8 @@ def test_a_file_that_is_missing_or_fails(tmp_path):
     path = tmp_path / "mine.py"
     with pytest.raises(ValueError, match=re.escape(f"'{path}:Mine': there is no file '{path}'")):
         resolve("failover", f"{path}:Mine", {})
+    with pytest.raises(ValueError, match=r"^'immediate:Mine': 'immediate' is not a \.py file; .* FILE\.py:CLASS$"):
+        resolve("failover", "immediate:Mine", {})
     for text, reason in [
         ("1 / 0", "ZeroDivisionError: division by zero"),
         ("x = = 1", "SyntaxError: invalid"),
