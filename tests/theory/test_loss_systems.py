@@ -1,7 +1,7 @@
 """Denials of loss systems: Erlang's and Engset's formulas, and the two exact ends of balancing."""
 
 import pytest
-from laws import LOSS_SYSTEM, MANY, check, engset, erlang_b, offered
+from laws import LOSS_SYSTEM, MANY, check, engset, erlang_b, offered, replicate
 
 
 def finite(licenses: int, erlangs: float, clients: int = MANY) -> float:
@@ -38,6 +38,21 @@ def test_split_licenses_block_more(servers: int):
         offered(90.0, 100, 1.0, 5000.0 if servers == 1 else 2000.0),
         {"servers": {"count": servers}},
     )
+
+
+def test_causes_of_denials():
+    """Two servers are independent: who is denied at one finds the other full as often as anyone (Wolff 1982)."""
+    full = finite(2, 2.0, MANY // 2)
+    two = {"servers": {"count": 2}}
+    check(
+        {"denials_exhausted / denials": full, "denials_misplaced / denials": 1 - full},
+        LOSS_SYSTEM,
+        offered(4.0, 4, 1.0, 10_000.0),
+        two,
+    )
+    away = {"faults": [{"kind": "unreachable", "servers": [1], "start_s": 0.0, "duration_s": 100.0}]}
+    layers = [LOSS_SYSTEM, offered(4.0, 4, 1.0, 100.0), two, away, {"run": {"warmup_s": 0.0}}]
+    assert all(result["denials_stranded"] == result["denials"] > 0 for result in replicate(*layers))
 
 
 def test_a_shared_pool_blocks_like_one_server():

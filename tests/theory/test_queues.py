@@ -11,23 +11,33 @@ ONE_WORKER: dict[str, Any] = LOSS_SYSTEM | {
 }
 
 
-@pytest.mark.parametrize("places, rho", [(1, 0.8), (5, 0.9), (10, 1.2)])
-def test_mm1k(places: int, rho: float):
-    """Blocking, mean wait and busy share of M/M/1/K (Kleinrock 1975, section 3.6)."""
+@pytest.mark.parametrize(
+    "by, places, rho",
+    [("queue", 2, 0.8), ("queue", 5, 0.9), ("queue", 10, 1.2), ("admission", 1, 0.8), ("admission", 5, 0.9)],
+)
+def test_mm1k(by: str, places: int, rho: float):
+    """Blocking, mean wait and busy share of M/M/1/K (Kleinrock 1975), by a queue limit or an admission policy."""
     blocking, waiting = mm1k(rho, places)
     laws = {"overloaded / attempts": blocking, "server_utilization_mean": rho * (1 - blocking)}
     if places > 1:
         laws["queue_s_mean"] = waiting / (rho * (1 - blocking))
-    queue = {"servers": {"queue_limit": places - 1}} if places > 1 else {}
-    admission = {"policies": {"admission": {"name": "bounded", "limit": float(places - 1)}}}
-    check(laws, ONE_WORKER, offered(rho, 10**6, 0.0, 40_000.0), queue, admission, {"run": {"warmup_s": 200.0}})
+    limit: dict[str, Any] = {"servers": {"queue_limit": places - 1}}
+    if by == "admission":
+        limit = {"policies": {"admission": {"name": "bounded", "limit": float(places - 1)}}}
+    check(laws, ONE_WORKER, offered(rho, 10**6, 0.0, 40_000.0), limit, {"run": {"warmup_s": 200.0}})
 
 
 @pytest.mark.parametrize("service, variance", [("constant", 0.0), ("exponential", 1.0)])
 def test_pollaczek_khinchine(service: str, variance: float):
-    """Mean wait of M/G/1 at load 0.7: rho (1 + cv^2) / 2 / (1 - rho) services (Pollaczek 1930)."""
+    """Mean wait of M/G/1 at load 0.7: rho (1 + cv^2) / 2 / (1 - rho) services (Pollaczek 1930).
+
+    Of M/M/1, whose messages are served in order, also the tail.
+    """
+    laws = {"queue_s_mean": 0.7 * (1 + variance) / 2 / 0.3, "server_utilization_mean": 0.7}
+    if service == "exponential":
+        laws |= {f"queue_s_p{percent}": waiting_quantile(1, 0.7, percent / 100) for percent in (50, 95)}
     check(
-        {"queue_s_mean": 0.7 * (1 + variance) / 2 / 0.3, "server_utilization_mean": 0.7},
+        laws,
         ONE_WORKER,
         offered(0.7, 10**6, 0.0, 80_000.0),
         {"servers": {"service": service}, "run": {"warmup_s": 500.0}},
@@ -78,5 +88,6 @@ def test_callbacks_make_a_queue(licenses: int, erlangs: float, duration_s: float
     )
 
 
-def test_erlang_c_gives_the_value_of_the_tables():
+def test_the_formulas_give_the_values_of_the_tables():
+    assert mm1k(0.9, 10)[0] == pytest.approx(0.050814, abs=5e-7)
     assert erlang_c(10, 8.0) == pytest.approx(0.40918, abs=5e-6)
