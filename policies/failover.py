@@ -225,7 +225,7 @@ class DecorrelatedJitter(NamedTuple):
     cap_s: float = 60.0
     retries: float = float("inf")
 
-    memory_size = 1  # the last wait, s; 0: none yet
+    memory_size = 1  # type: ignore[misc] # the last wait, s; 0: none yet
 
     def on_failure(self, link: Link, memory: "Memory", u: float) -> Decision:
         """Wait, then retry; when the retries are used up, fail over and forget the last wait."""
