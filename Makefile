@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint format types clean
+.PHONY: help setup demo test mutants check lint format types clean
 
 help:  ## Show the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -23,6 +23,9 @@ demo: setup  ## Reproduce KB Q226827 on Ray, and check it on two shards
 
 test: setup  ## Run the tests
 	$(BIN)/python -m pytest -q -n 2 --dist loadgroup
+
+mutants: setup  ## Break the model on purpose: a test must notice each time
+	$(BIN)/python tests/mutants.py
 
 check: lint format types  ## Run the linter, the formatter (as a check) and the type checker
 

@@ -6,6 +6,7 @@ scratch array of `memory_size` floats (a class attribute; none by default), zero
 zero by a good answer; `u` is uniform on [0, 1).
 """
 
+import math
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -140,12 +141,67 @@ class Sms2Documented(NamedTuple):
             raise ValueError("offline_s: 0 is not allowed; it must be > 0")
 
 
-class FullJitter(NamedTuple):
-    """Capped exponential backoff with full jitter: U(0, min(cap, base 2^n)) after the n-th failure.
+@register_jitable
+def capped_backoff(base_s: float, cap_s: float, failures: int) -> float:
+    """Return min(cap, base 2^n) after the n-th failure."""
+    # Doubling in a loop, not 2.0 ** n: powers are not rounded alike on every platform.
+    backoff_s = base_s
+    for _ in range(failures):
+        if backoff_s >= cap_s:
+            break
+        backoff_s *= 2.0
+    return min(cap_s, backoff_s)
 
-    Source: aws-samples/aws-arch-backoff-simulator, src/backoff_simulator.py. `retries = inf` (the default)
-    stays with the server forever; a finite number fails over when so many retries have failed there.
+
+def _check_backoff(base_s: float, cap_s: float) -> None:
+    for name, value in (("base_s", base_s), ("cap_s", cap_s)):
+        if not 0 < value < math.inf:
+            raise ValueError(f"{name}: {value} is not allowed; it must be > 0 and finite")
+
+
+class CappedExponential(NamedTuple):
+    """Capped exponential backoff: min(cap, base 2^n) after the n-th failure.
+
+    Source of the formulas of this policy and the three after it: aws-samples/aws-arch-backoff-simulator,
+    src/backoff_simulator.py. `retries = inf` (the default of all four) stays with the server forever; a finite
+    number fails over when so many retries have failed there.
     """
+
+    base_s: float = 1.0
+    cap_s: float = 60.0
+    retries: float = float("inf")
+
+    def on_failure(self, link: Link, memory: "Memory", u: float) -> Decision:
+        """Wait the backoff, then retry; fail over when the retries are used up."""
+        if link.tries_here > self.retries:
+            return fail_over(0.0)
+        return retry(capped_backoff(self.base_s, self.cap_s, link.tries_here))
+
+    def check(self) -> None:
+        """Raise ValueError when a parameter is impossible."""
+        _check_backoff(self.base_s, self.cap_s)
+
+
+class EqualJitter(NamedTuple):
+    """Backoff with equal jitter: half of min(cap, base 2^n), and a uniform share of the other half."""
+
+    base_s: float = 1.0
+    cap_s: float = 60.0
+    retries: float = float("inf")
+
+    def on_failure(self, link: Link, memory: "Memory", u: float) -> Decision:
+        """Wait between half the backoff and all of it, then retry; fail over when the retries are used up."""
+        if link.tries_here > self.retries:
+            return fail_over(0.0)
+        return retry((0.5 + 0.5 * u) * capped_backoff(self.base_s, self.cap_s, link.tries_here))
+
+    def check(self) -> None:
+        """Raise ValueError when a parameter is impossible."""
+        _check_backoff(self.base_s, self.cap_s)
+
+
+class FullJitter(NamedTuple):
+    """Backoff with full jitter: U(0, min(cap, base 2^n)) after the n-th failure."""
 
     base_s: float = 1.0
     cap_s: float = 60.0
@@ -155,11 +211,34 @@ class FullJitter(NamedTuple):
         """Wait a uniform share of the backoff, then retry; fail over when the retries are used up."""
         if link.tries_here > self.retries:
             return fail_over(0.0)
-        # Doubling in a loop, not 2.0 ** n: powers are not rounded alike on every platform.
-        backoff_s = self.base_s
-        for _ in range(link.tries_here):
-            backoff_s = min(self.cap_s, backoff_s * 2.0)
-        return retry(u * backoff_s)
+        return retry(u * capped_backoff(self.base_s, self.cap_s, link.tries_here))
+
+    def check(self) -> None:
+        """Raise ValueError when a parameter is impossible."""
+        _check_backoff(self.base_s, self.cap_s)
+
+
+class DecorrelatedJitter(NamedTuple):
+    """Backoff that follows its own last wait s, base at first: min(cap, U(base, 3 s))."""
+
+    base_s: float = 1.0
+    cap_s: float = 60.0
+    retries: float = float("inf")
+
+    memory_size = 1  # type: ignore[misc] # the last wait, s; 0: none yet
+
+    def on_failure(self, link: Link, memory: "Memory", u: float) -> Decision:
+        """Wait, then retry; when the retries are used up, fail over and forget the last wait."""
+        if link.tries_here > self.retries:
+            memory[0] = 0.0
+            return fail_over(0.0)
+        last_s = max(self.base_s, memory[0])
+        memory[0] = min(self.cap_s, self.base_s + u * (3.0 * last_s - self.base_s))
+        return retry(memory[0])
+
+    def check(self) -> None:
+        """Raise ValueError when a parameter is impossible."""
+        _check_backoff(self.base_s, self.cap_s)
 
 
 POLICIES = {
@@ -168,5 +247,8 @@ POLICIES = {
     "retry-then-failover": RetryThenFailover,
     "retry-then-give-up": RetryThenGiveUp,
     "sms2-documented": Sms2Documented,
+    "capped-exponential": CappedExponential,
+    "equal-jitter": EqualJitter,
     "full-jitter": FullJitter,
+    "decorrelated-jitter": DecorrelatedJitter,
 }

@@ -6,9 +6,13 @@ import numpy as np
 import pytest
 from meterstorm.policies import OVERLOADED, REFUSED, TIMED_OUT, Link, fail_over, give_up, go_offline, retry
 from meterstorm.policies.failover import (
+    FAIL_OVER,
     GO_OFFLINE,
     POLICIES,
     RETRY,
+    CappedExponential,
+    DecorrelatedJitter,
+    EqualJitter,
     FullJitter,
     Immediate,
     Never,
@@ -69,20 +73,49 @@ def test_jitter_of_sms2_shortens_both_waits(u, share):
     assert [decision.delay_s for decision in found] == pytest.approx([100 * share, 1000 * share])
 
 
+BACKOFFS = [CappedExponential, EqualJitter, FullJitter, DecorrelatedJitter]
+
+
 @pytest.mark.parametrize("n", [1, 2, 3, 4, 5, 6, 60, 2000])
-@pytest.mark.parametrize("u", [0.0, 0.25, 1.0])
-def test_full_jitter_is_a_share_of_the_capped_doubled_backoff(n, u):
-    found = FullJitter(base_s=1.5, cap_s=60.0).on_failure(link(tries_here=n), NO_MEMORY, u)
-    assert found == retry(u * min(60.0, 1.5 * 2.0 ** min(n, 100)))
+@pytest.mark.parametrize("u", [0.0, 0.25, 0.999])
+def test_backoffs_are_shares_of_the_capped_doubled_base(n, u):
+    longest = min(60.0, 1.5 * 2.0 ** min(n, 100))
+    shares = {CappedExponential: 1.0, EqualJitter: 0.5 + u / 2, FullJitter: u}
+    for policy, share in shares.items():
+        assert policy(1.5, 60.0).on_failure(link(tries_here=n), NO_MEMORY, u) == retry(share * longest)
+    assert CappedExponential(70.0, 60.0).on_failure(link(tries_here=n), NO_MEMORY, u) == retry(60.0)
 
 
-def test_full_jitter_fails_over_after_finite_retries():
-    found = answers(FullJitter(base_s=1.0, cap_s=60.0, retries=2), TRIES)
-    assert found == [retry(1.0), retry(2.0)] + [fail_over(0.0)] * 3
-    assert math.isinf(FullJitter().retries)
+def test_decorrelated_jitter_follows_its_last_wait():
+    policy, memory = DecorrelatedJitter(base_s=2.0, cap_s=10.0), np.zeros(1)
+    draws_and_waits = [(0.0, 2.0), (0.5, 4.0), (0.75, 9.5), (0.5, 10.0), (0.25, 9.0), (0.0, 2.0)]
+    for u, wait_s in draws_and_waits:
+        assert policy.on_failure(link(), memory, u) == retry(wait_s)
+    memory[0] = 0.0  # a good answer
+    assert policy.on_failure(link(), memory, 0.5) == retry(4.0)
+
+
+@pytest.mark.parametrize("policy", BACKOFFS)
+def test_backoffs_fail_over_after_finite_retries(policy):
+    memory = np.array([7.0])
+    decisions = [policy(1.0, 60.0, 2.0).on_failure(view, memory, 0.5) for view in TRIES]
+    assert [decision.action for decision in decisions] == [RETRY, RETRY, FAIL_OVER, FAIL_OVER, FAIL_OVER]
+    assert all(decision.delay_s > 0 for decision in decisions[:2])
+    assert decisions[2:] == [fail_over(0.0)] * 3
+    assert memory[0] == (0.0 if policy is DecorrelatedJitter else 7.0)
+    assert math.isinf(policy().retries)
+
+
+@pytest.mark.parametrize("policy", BACKOFFS)
+@pytest.mark.parametrize("field", ["base_s", "cap_s"])
+@pytest.mark.parametrize("value", [0.0, math.inf])
+def test_backoffs_refuse_what_is_no_time(policy, field, value):
+    with pytest.raises(ValueError, match=f"^{field}: {value} is not allowed; it must be > 0 and finite$"):
+        policy(**{field: value}).check()
 
 
 @pytest.mark.parametrize("name", POLICIES)
 def test_delays_are_never_negative(name):
     for u in (0.0, 0.999):
-        assert all(decision.delay_s >= 0 for decision in answers(POLICIES[name](), TRIES, u))
+        memory = np.zeros(1)
+        assert all(POLICIES[name]().on_failure(view, memory, u).delay_s >= 0 for view in TRIES)

@@ -14,6 +14,7 @@ from meterstorm.experiments.metrics import metrics
 from meterstorm.experiments.scenario import validate
 from scipy.sparse import lil_matrix
 from scipy.sparse.linalg import spsolve
+from scipy.stats import poisson
 from scipy.stats import t as student
 
 REPLICATIONS = 12
@@ -134,6 +135,42 @@ def _diagonal(sums: Any) -> Any:
     matrix = lil_matrix((sums.size, sums.size))
     matrix.setdiag(np.asarray(sums).ravel())
     return matrix
+
+
+def waiting_quantile(servers: int, erlangs: float, share: float) -> float:
+    """Quantile of the wait in M/M/c served in order: P(W > t) = C exp(-(c - a) t), in services (Erlang 1917)."""
+    return max(0.0, math.log(erlang_c(servers, erlangs) / (1 - share)) / (servers - erlangs))
+
+
+def mm1_orbit(rho: float, retry_rate: float) -> float:
+    """Mean number waiting to retry in M/M/1 with retrials, service rate 1 (Falin and Templeton 1997, ch. 1)."""
+    return rho * (rho + retry_rate * rho) / (retry_rate * (1 - rho))
+
+
+def decorrelated_mean(base: float, cap: float, cells: int = 1000) -> float:
+    """Stationary mean of the chain s <- min(cap, U(base, 3 s)), on cells and an atom at the cap."""
+    edges = np.geomspace(base, cap, cells + 1)
+    values = np.append((edges[1:] + edges[:-1]) / 2, cap)
+    up_to = np.clip((edges - base) / (3 * values[:, None] - base), 0, 1)
+    up_to = np.hstack([up_to, np.ones((values.size, 1))])
+    return float(np.linalg.matrix_power(np.diff(up_to), 256)[0] @ values)
+
+
+def busiest_bin(items: int, bins: int) -> float:
+    """Mean of the fullest of equal bins into which items fall by themselves: a maximum of multinomial counts.
+
+    Bins hold independent Poisson numbers, given that they add up to all items. E max = sum of P(max > n).
+    """
+    chances = poisson.pmf(np.arange(items + 1), items / bins)
+    mean, below, most = 0.0, 0.0, 0
+    while below < 1 - 1e-12:  # the chance that no bin holds as many as `most`
+        mean += 1 - below
+        together = np.ones(1)
+        for _ in range(bins):
+            together = np.convolve(together, chances[: most + 1])
+        below = together[items] / poisson.pmf(items, items) if together.size > items else 0.0
+        most += 1
+    return mean - 1  # `most` was 0 first
 
 
 def lost_round_trip(loss: float) -> float:

@@ -1,7 +1,7 @@
 """Denials of loss systems: Erlang's and Engset's formulas, and the two exact ends of balancing."""
 
 import pytest
-from laws import LOSS_SYSTEM, MANY, check, engset, erlang_b, offered
+from laws import LOSS_SYSTEM, MANY, check, engset, erlang_b, offered, replicate
 
 
 def finite(licenses: int, erlangs: float, clients: int = MANY) -> float:
@@ -29,9 +29,9 @@ def test_erlang_b_whatever_the_run_time(run_time: str):
     )
 
 
-@pytest.mark.parametrize("servers", [1, 2, 5, 10])
+@pytest.mark.parametrize("servers", [1, 2, 4, 5, 10, 20])
 def test_split_licenses_block_more(servers: int):
-    """90 erlangs and 100 licenses, evenly over servers that share nothing: Erlang B of each one's share."""
+    """90 erlangs and 100 licenses, evenly over servers that share nothing: Erlang B of each one's share (1917)."""
     check(
         {"denial_fraction": finite(100 // servers, 90 / servers, MANY // servers)},
         LOSS_SYSTEM,
@@ -40,8 +40,26 @@ def test_split_licenses_block_more(servers: int):
     )
 
 
+def test_causes_of_denials():
+    """Two servers are independent: who is denied at one finds the other full as often as anyone (Wolff 1982)."""
+    full = finite(2, 2.0, MANY // 2)
+    two = {"servers": {"count": 2}}
+    check(
+        {"denials_exhausted / denials": full, "denials_misplaced / denials": 1 - full},
+        LOSS_SYSTEM,
+        offered(4.0, 4, 1.0, 10_000.0),
+        two,
+    )
+    away = {"faults": [{"kind": "unreachable", "servers": [1], "start_s": 0.0, "duration_s": 100.0}]}
+    layers = [LOSS_SYSTEM, offered(4.0, 4, 1.0, 100.0), two, away, {"run": {"warmup_s": 0.0}}]
+    assert all(result["denials_stranded"] == result["denials"] > 0 for result in replicate(*layers))
+
+
 def test_a_shared_pool_blocks_like_one_server():
-    """Five servers on one pool: Erlang B of the whole, the least that any balancing can reach."""
+    """Five servers on one pool: Erlang B of the whole, the least that any balancing can reach.
+
+    Clients who try every server before they give up would be this case too, but a denial ends a request here.
+    """
     check(
         {"denial_fraction": finite(20, 18.0)},
         LOSS_SYSTEM,

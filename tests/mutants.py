@@ -1,0 +1,165 @@
+"""Break the model on purpose, one mutation at a time: does a test notice? (`make mutants`)
+
+Each mutation is applied to a copy of the sources, which the named tests then import. A wrong model must fail an
+assertion or violate an invariant of the engine; one that does not compile proves nothing. Exit status 1 when a
+mutation survives, proves nothing, or no longer fits the sources. Arguments: words of the mutations to try.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+ROOMS = ("actors", "policies", "experiments")
+AT_ONCE = 2
+PATIENCE_S = 900
+PROBE = "from meterstorm import actors, policies; print(*actors.__path__, *policies.__path__)"
+
+# name, file, old text (exactly once there), new text, tests of tests/theory that should notice
+MUTATIONS = [
+    ("a license is released twice", "actors/server.py",
+     "(world, product, -1)\n    leases.remove(world, lease)\n",
+     "(world, product, -1)\n    leases.remove(world, lease)\n    _license_freed(world, s, product)\n",
+     "test_loss_systems.py::test_erlang_b_whatever_the_run_time[exponential]"),
+    ("a repeated request takes a second license", "actors/server.py",
+     "].state == leases.LOST:\n        leases.haunt(", "].state != leases.RESERVED:\n        leases.haunt(",
+     "test_retries.py::test_n_retries_under_loss[0.3-3]"),
+    ("a retry is not counted", "actors/link.py",
+     "        ledger.count(world, RETRIES)\n", "        pass\n",
+     "test_retries.py::test_sms_as_documented_stops_trying"),
+    ("a failure of a request is not counted", "actors/link.py",
+     "client.flight).failures += 1", "client.flight).failures += 0",
+     "test_retries.py::test_n_retries_under_loss[0.3-1]"),
+    ("tries are remembered after a failover", "actors/link.py",
+     "    client.server = server\n    client.tries_here = 0\n", "    client.server = server\n",
+     "test_retries.py::test_tries_for_ever_at_a_fixed_pace"),
+    ("answers are never lost", "actors/network.py",
+     "    if loss == 0.0:\n", "    if loss == 0.0 or source >= world.config[0].clients:\n",
+     "test_retries.py::test_n_retries_under_loss[0.3-1]"),
+    ("decorrelated jitter forgets its last wait", "policies/failover.py",
+     "last_s = max(self.base_s, memory[0])", "last_s = self.base_s",
+     "test_retries.py::test_tries_for_ever_with_jitter[decorrelated-jitter-1.0-60.0]"),
+    ("a time-out cancels the work", "actors/server.py",
+     "duration = _service_time(world, s, event.kind)\n",
+     "duration = _service_time(world, s, event.kind)\n"
+     "        duration *= control.now - event.time <= world.config[0].request_timeout\n",
+     "test_storms.py::test_an_overload_outlives_its_trigger_where_retries_exceed_the_capacity"),
+    ("a lost release leaves no ghost", "actors/holding.py",
+     "0, 0, 0, 0):\n        notify(world, agent, j, program, server, 0)\n", "0, 0, 0, 0):\n        pass\n",
+     "test_leases.py::test_ghosts_last_until_a_scan_reclaims_them"),
+    ("a late grant is kept in silence", "actors/client.py",
+     "server != slot.asked):  # noqa: PLR1714\n        holding.release(world, i, j, program, server)\n",
+     "server != slot.asked):\n        pass\n",
+     "test_leases.py::test_late_grants_are_released_at_once"),
+    ("leases are reclaimed too early", "actors/server.py",
+     "heard + config.reclaim_after <= now", "heard + config.reclaim_after // 2 <= now",
+     "test_leases.py::test_ghosts_last_until_a_scan_reclaims_them"),
+    ("a heartbeat refreshes nothing", "actors/server.py",
+     "                leases.refresh(world, lease, row.attempt)\n", "                pass\n",
+     "test_leases.py::test_leases_without_heartbeats_are_reclaimed"),
+    ("a run begins at the grant under after-start", "actors/client.py",
+     "before_start == 0 and slot.run_time > 0", "before_start == 2 and slot.run_time > 0",
+     "test_leases.py::test_leases_last_as_long_as_runs"),
+    ("misplaced and stranded are swapped", "actors/server.py",
+     "return MISPLACED\n            cause = STRANDED", "return STRANDED\n            cause = MISPLACED",
+     "test_loss_systems.py::test_causes_of_denials"),
+    ("exhausted licenses are called ghosts", "actors/server.py",
+     "GHOST if world.products[product].ghosts > 0", "GHOST if world.products[product].ghosts >= 0",
+     "test_loss_systems.py::test_causes_of_denials"),
+    ("licenses given were never taken", "actors/server.py",
+     "    pool.allocated -= taken\n", "",
+     "test_reference_agreement.py::test_both_measure_the_same[licenses follow the demand]"),
+    ("one more may wait than the queue limit says", "actors/server.py",
+     "server.waiting >= config.queue_limit", "server.waiting > config.queue_limit",
+     "test_queues.py::test_mm1k[queue-5-0.9]"),
+    ("the last to arrive is served first", "actors/server.py",
+     "event.next = NONE\n    if server.tail == NONE:\n", "event.next = server.head\n    if True:\n",
+     "test_queues.py::test_pollaczek_khinchine[exponential-1.0]"),
+    ("exponential service is constant", "actors/server.py",
+     "    if config.service_exponential:\n", "    if config.service_exponential == 2:\n",
+     "test_queues.py::test_pollaczek_khinchine[exponential-1.0]"),
+    ("a callback reserves nothing", "actors/server.py",
+     "if config.callback_honored:\n        world.pools", "if config.callback_honored == 2:\n        world.pools",
+     "test_queues.py::test_callbacks_make_a_queue[1-0.7-200000.0]"),
+    ("what is reserved for a callback is free too", "actors/server.py",
+     "if config.callback_honored:\n                return", "if config.callback_honored:\n                break",
+     "test_queues.py::test_callbacks_make_a_queue[1-0.7-200000.0]"),
+    ("the last to wait is called back first", "actors/server.py",
+     "event.next = NONE\n    if pool.queue_tail == NONE:\n", "event.next = pool.queue_head\n    if True:\n",
+     "test_queues.py::test_callbacks_make_a_queue[1-0.7-200000.0]"),
+]  # fmt: skip
+
+
+def mutated(text: str, name: str, old: str, new: str) -> str:
+    if text.count(old) != 1:
+        sys.exit(f"{name}: its old text must be there once, not {text.count(old)} times:\n{old}")
+    return text.replace(old, new)
+
+
+def run(home: Path, changed: dict[str, str], tests: list[str]) -> tuple[int, str]:
+    """Run tests against a copy of the sources with some files changed; return exit status and last words."""
+    for room in ROOMS:
+        shutil.copytree(ROOT / room, home / "meterstorm" / room, ignore=shutil.ignore_patterns("__pycache__"))
+    for file, text in changed.items():
+        (home / "meterstorm" / file).write_text(text)
+    env = os.environ | {"PYTHONPATH": str(home), "NUMBA_CACHE_DIR": str(home / "cache"), "COLUMNS": "1000"}
+    probe = [sys.executable, "-c", PROBE]
+    paths = subprocess.run(probe, env=env, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    assert all(Path(path).is_relative_to(home) for path in paths), f"not the copy is imported: {paths}"
+    options = ["-q", "-x", "--tb=no", "-p", "no:cacheprovider"]
+    command = [sys.executable, "-m", "pytest", *options, *(f"tests/theory/{test}" for test in tests)]
+    try:
+        done = subprocess.run(
+            command, env=env, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return -1, f"no end within {PATIENCE_S} s"
+    failed = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
+    return done.returncode, failed[0] if failed else (done.stdout + done.stderr).strip()[-200:]
+
+
+def verdict(status: int, words: str) -> tuple[str, str]:
+    """Say whether a mutation was noticed, and by what."""
+    test, _, reason = words.removeprefix("FAILED tests/theory/").partition(" - ")
+    if status == 0:
+        return "SURVIVED", ""
+    if status == 1 and "InvariantViolation" in reason:
+        return "caught", f"{test} (invariant)"
+    if status == 1 and reason.startswith(("assert", "AssertionError")):
+        return "caught", test
+    return "BROKEN", words
+
+
+def attempt(mutation: tuple[str, str, str, str, str]) -> tuple[str, str, str, float]:
+    name, file, old, new, test = mutation
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="mutant_") as home:
+        changed = {file: mutated((ROOT / file).read_text(), name, old, new)}
+        found, by = verdict(*run(Path(home), changed, [test]))
+    print(f"{found}: {name}", file=sys.stderr, flush=True)
+    return name, found, by, time.monotonic() - started
+
+
+def main() -> int:
+    chosen = [m for m in MUTATIONS if all(word in m[0] for word in sys.argv[1:])]
+    for name, file, old, new, _ in chosen:
+        mutated((ROOT / file).read_text(), name, old, new)
+    with tempfile.TemporaryDirectory(prefix="mutant_") as home:
+        status, words = run(Path(home), {}, sorted({test for *_, test in chosen}))
+    if status != 0:
+        sys.exit(f"the tests fail without any mutation: {words}")
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        rows = list(pool.map(attempt, chosen))
+    width = max(len(name) for name, *_ in rows)
+    for name, found, by, seconds in rows:
+        print(f"{name:{width}}  {found:8}  {seconds:4.0f} s  {by}")
+    return int(any(found != "caught" for _, found, *_ in rows))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
