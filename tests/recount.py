@@ -601,8 +601,10 @@ class Books:
         elif event.kind == kinds.TAKE:
             self._take(s, event, outcome)
         elif event.kind in {kinds.GIVE, kinds.DROP}:
-            self._move_licenses(s, event)
+            self._move_licenses(s, event, outcome)
         self._call_back(outcome)
+        if outcome and event.kind != kinds.ASK_REPORT:
+            raise Contradiction(f"server {s} has no reason to send {outcome[0]} after {event}")
         if any(pool.free < 0 for pool in self.pools[s]):
             raise Contradiction(f"server {s} has less than no license free at {self.clock.now} ns")
 
@@ -815,7 +817,9 @@ class Books:
         if taken.what == journal.SENT and not self.keeps_until_ack:
             self._restock(s, event.product, -taken.value)
 
-    def _move_licenses(self, s: int, event: Row) -> None:
+    def _move_licenses(self, s: int, event: Row, outcome: deque[Row]) -> None:
+        if event.kind == kinds.GIVE and self.keeps_until_ack:
+            outcome.popleft()  # the ack
         free = self.pools[s][event.product].free
         self._restock(s, event.product, event.value if event.kind == kinds.GIVE else -min(event.value, free))
 
