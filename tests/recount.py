@@ -781,7 +781,7 @@ class Books:
     # Callbacks
 
     def _cycle(self) -> int:
-        """The number of the site server cycle, from 1; 0 where callbacks do not depend on it."""
+        """The number of the site server cycle, from 1; -1 where callbacks do not depend on it."""
         length = ns(self.scenario.servers.callback_cycle_s)
         return 1 + self.clock.now // length if length else -1
 
