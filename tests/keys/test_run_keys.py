@@ -57,6 +57,14 @@ def test_the_description_is_kept_with_the_results_and_changes_nothing(tmp_path):
     assert described["digest"] == plain["digest"]
 
 
+@covers("article")
+def test_a_scenario_with_an_article_belongs_to_the_collection(tmp_path):
+    """`meterstorm run kb` runs those that have one; the key changes nothing in the run."""
+    named = json.loads(command_line(tmp_path, article="Q226827").stdout)
+    assert scenario.load(tmp_path / "out" / "scenario.toml").article == "Q226827"
+    assert named["digest"] == json.loads(command_line(tmp_path).stdout)["digest"]
+
+
 # [run]
 
 
