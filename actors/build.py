@@ -8,7 +8,7 @@ import numpy as np
 from ..policies import registry
 from ..policies.balancing import share_out
 from ..policies.compile import Compiled, compile_admission, compile_failover, compile_selection
-from . import calendar, engine, faults, recorded, streams, workload
+from . import calendar, engine, faults, journal, recorded, streams, workload
 from .world import (
     ACCOUNT,
     BINS,
@@ -19,6 +19,7 @@ from .world import (
     DEBT,
     DUE,
     EVENT,
+    JOURNAL,
     LEASE,
     NEVER,
     NONE,
@@ -85,7 +86,9 @@ def bounds(clients: int, shards: int) -> list[int]:
     return [0, *(first + (clients - first) * k // (shards - 1) for k in range(shards))]
 
 
-def build(scenario: Any, chosen: PolicySet, replication: int, shard: int, shards: int) -> World:
+def build(
+    scenario: Any, chosen: PolicySet, replication: int, shard: int, shards: int, keep_journal: bool = False
+) -> World:
     """Return the state of one shard at time 0, before its agents' first timers are set."""
     limits = bounds(scenario.clients.count, shards)
     first, local = limits[shard], limits[shard + 1] - limits[shard]
@@ -130,6 +133,7 @@ def build(scenario: Any, chosen: PolicySet, replication: int, shard: int, shards
         profile=_profile(scenario),
         series=np.zeros((samples + 1) * COLUMNS, np.int64),
         histograms=np.zeros(2 * BINS, np.int64),
+        journal=_zeros(journal.FIRST_ROWS if keep_journal else 0, JOURNAL),
         failover=chosen.failover.call,
         failover_parameters=chosen.failover.parameters,
         selection=chosen.selection.call,
@@ -155,8 +159,10 @@ def grow(world: World) -> None:
         more_events(world, max(world.events.size, needed))
     if world.outbox.size - control.outgoing < needed:
         world.replace(outbox=_extended(world.outbox, max(world.outbox.size, needed)))
-    if control.free_leases < calendar.RESERVE:
-        _more_leases(world, world.leases.size)
+    if control.free_leases < calendar.RESERVE + control.callbacks:
+        _more_leases(world, max(world.leases.size, calendar.RESERVE + int(control.callbacks)))
+    if world.journal.size and world.journal.size - control.journaled < needed:
+        world.replace(journal=_extended(world.journal, max(world.journal.size, needed)))
     if control.free_debts < calendar.RESERVE:
         _more_debts(world, world.debts.size)
 
@@ -258,10 +264,11 @@ def _config(scenario: Any, chosen: PolicySet, first: int, local: int, hosts_serv
         "reclaim_after": _ns(servers.reclaim_after_s),
         "scan": _ns(servers.scan_s),
         "callback_grace": _ns(servers.callback_grace_s),
-        "callback_honored": servers.callback_honored,
+        "callback_cycle": _ns(servers.callback_cycle_s),
         "balance_interval": _ns(balancing.interval_s),
         "report_patience": _ns(min(REPORT_PATIENCE_S, balancing.interval_s / 2)),
         "shared_pool": bool(getattr(balancing, "is_shared", False)),
+        "keeps_until_ack": bool(getattr(balancing, "keeps_until_ack", False)),
         "shift": _shift(scenario, _bucket_count(local * (clients.programs + 1))),
     }
     config = _zeros(1, CONFIG)

@@ -11,14 +11,14 @@ import numpy as np
 
 from . import holding, kinds, ledger, link, streams, workload
 from .jit import jit
-from .messages import set_timer
+from .messages import notify, set_timer
 from .world import EVICTIONS, GAVE_UP, GRANTS, LAUNCHES, NONE, SUPPRESSED, UNMETERED_STARTS
 
 # States of a slot.
 IDLE, WAITING, METERED, UNMETERED, ASKING, CALLED = range(6)
 
-# Why a user waits after a denial: the first answer was one, or a program that had been granted was evicted.
-DENIED, EVICTED = 1, 2
+# Why a user waits after a denial: it was the first answer, or it stopped a program that ran by right till then.
+DENIED, STOPPED = 1, 2
 
 # on_denial
 GIVE_UP, ASK_AGAIN, WAIT_FOR_CALLBACK = range(3)
@@ -49,7 +49,7 @@ def handle(world, kind, agent, source, slot, program, attempt, value):
     elif link.is_awaited(world, i, attempt):
         _on_answer(world, i, kind, slot, program, value)
     elif kind == kinds.GRANT:
-        _on_late_grant(world, i, server, slot, program)
+        _on_late_grant(world, i, server, slot, program, attempt)
 
 
 @jit
@@ -286,7 +286,7 @@ def _on_grant(world, i, j):
     ledger.count(world, GRANTS)
     if slot.state == METERED and slot.lease == client.server:
         return
-    was_decided = slot.denied == EVICTED
+    was_decided = slot.denied == STOPPED
     _wait_no_more(world, i, j)
     if slot.state == WAITING and not was_decided:
         ledger.waited(world, world.control[0].now - slot.launched)
@@ -301,11 +301,14 @@ def _on_grant(world, i, j):
 
 
 @jit
-def _on_late_grant(world, i, server, j, program):
+def _on_late_grant(world, i, server, j, program, attempt):
     """Release a license that nobody waits for any more, unless the program holds or awaits it at that server."""
+    config = world.config[0]
     slot = slot_of(world, i, j)
     if slot.program != program or (server != slot.lease and server != slot.asked):  # noqa: PLR1714
         holding.release(world, i, j, program, server)
+    elif server != slot.lease:
+        notify(world, kinds.NOT_TAKEN, config.first + i, j, program, server, attempt)
 
 
 @jit
@@ -315,8 +318,8 @@ def _on_denial(world, i, j):
     slot = slot_of(world, i, j)
     client.wants &= ~bit(j)
     slot.asked = NONE
-    evicted = slot.state == METERED
-    if evicted:
+    stopped = slot.state == METERED or slot.state == UNMETERED  # noqa: PLR1714
+    if slot.state == METERED:
         ledger.count(world, EVICTIONS)
     elif slot.state == WAITING and config.on_denial == GIVE_UP:
         ledger.waited(world, world.control[0].now - slot.launched)
@@ -328,17 +331,17 @@ def _on_denial(world, i, j):
     if config.on_denial == GIVE_UP:
         _idle(world, i, j)
     else:
-        _wait(world, i, j, evicted)
+        _wait(world, i, j, stopped)
 
 
 @jit
-def _wait(world, i, j, evicted):
+def _wait(world, i, j, stopped):
     """A user who was denied waits: to ask again after a while, or to be called back."""
     config = world.config[0]
     client = world.clients[i]
     slot = slot_of(world, i, j)
     if slot.denied == 0:
-        slot.denied = EVICTED if evicted else DENIED
+        slot.denied = STOPPED if stopped else DENIED
         ledger.waiting(world, 1)
     if config.on_denial == ASK_AGAIN:
         slot.state = ASKING

@@ -6,7 +6,7 @@ latency. A message to another shard brings it nearer, since an answer may follow
 
 import numpy as np
 
-from . import calendar, client, kinds, leases, ledger, server, site, streams
+from . import calendar, client, journal, kinds, leases, ledger, server, site, streams
 from .jit import jit
 from .status import (
     DOUBLE_LEASE,
@@ -63,7 +63,8 @@ def has_room(world):
     return (
         control.free_events >= needed
         and world.outbox.size - control.outgoing >= needed
-        and control.free_leases >= calendar.RESERVE
+        and (world.journal.size == 0 or world.journal.size - control.journaled >= needed)
+        and control.free_leases >= calendar.RESERVE + control.callbacks
         and control.free_debts >= calendar.RESERVE
     )
 
@@ -101,7 +102,11 @@ def _step(world, time):
         return
     _advance_to(world, time)
     control.events += 1
-    _note(world, n)
+    _add_to_digest(world, n)
+    journal.note(
+        world, journal.HANDLED, event.kind, time, event.serial, event.source, event.target, event.slot,
+        event.program, event.product, event.attempt, event.value, event.flag,
+    )  # fmt: skip
     _dispatch(world, n)
 
 
@@ -137,15 +142,19 @@ def _dispatch(world, n):
     elif target < config.clients + config.servers:
         server.handle(world, kind, target - config.clients, slot, program, product, value)
     elif target == config.clients + config.servers:
-        site.handle(world, kind, product, value)
+        site.handle(world, kind, source, product, value)
     else:
-        _observe(world, source, slot, program, value, attempt)
+        _observe(world, kind, source, slot, program, value, attempt)
 
 
 @jit
-def _observe(world, source, slot, program, at, attempt):
+def _observe(world, kind, source, slot, program, at, attempt):
     """The observer learns that a program has no more use for a lease, or for an answer, at a server."""
     lease = leases.find(world, source, at, slot, program)
+    if kind == kinds.NOT_TAKEN:
+        if lease != NONE:
+            leases.leave_untaken(world, lease, attempt)
+        return
     if lease != NONE:
         leases.haunt(world, lease)
     seat = world.seats[source * world.config[0].programs + slot]
@@ -153,7 +162,7 @@ def _observe(world, source, slot, program, at, attempt):
 
 
 @jit
-def _note(world, n):
+def _add_to_digest(world, n):
     """Add an event to its agent's digest: a running hash, blind to where the agent lives."""
     config = world.config[0]
     event = world.events[n]
@@ -242,7 +251,8 @@ def _check_pools(world):
             allocated += pool.allocated
             if pool.free + pool.leased + pool.reserved != pool.allocated or min(pool.free, pool.leased) < 0:
                 return _found(world, NEGATIVE_POOL, s, p)
-        if allocated + product.in_transit + product.reserve != product.owned or allocated != product.allocated:
+        owned = product.owned + product.copies
+        if allocated + product.in_transit + product.reserve != owned or allocated != product.allocated:
             return _found(world, NOT_CONSERVED, config.servers, p)
     held = np.int64(0)
     for s in range(config.servers):

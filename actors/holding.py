@@ -30,11 +30,11 @@ def give_back(world, i, j):
 
 @jit
 def release(world, i, j, program, server):
-    """Send a release; when it will not arrive, only the observer learns that the lease has no program."""
+    """Send a release of what was asked for until now; when it is lost, only the observer learns of it."""
     config = world.config[0]
-    agent = config.first + i
-    if not send(world, kinds.RELEASE, agent, config.clients + server, server, j, program, 0, 0, 0, 0):
-        notify(world, agent, j, program, server, 0)
+    agent, attempt = config.first + i, world.clients[i].attempt
+    if not send(world, kinds.RELEASE, agent, config.clients + server, server, j, program, 0, attempt, 0, 0):
+        notify(world, kinds.NOTICE, agent, j, program, server, 0)
 
 
 @jit
@@ -44,7 +44,7 @@ def leave_behind(world, i, j):
     slot = world.slots[i * config.programs + j]
     server = slot.lease
     slot.lease = NONE
-    notify(world, config.first + i, j, slot.program, server, 0)
+    notify(world, kinds.NOTICE, config.first + i, j, slot.program, server, 0)
     owe(world, i, server)
 
 
@@ -58,7 +58,7 @@ def abandon(world, i, j):
         slot.asked = NONE
         if server == slot.lease:
             return  # it was asked for again, and is still held
-        notify(world, config.first + i, j, slot.program, server, slot.asked_attempt)
+        notify(world, kinds.NOTICE, config.first + i, j, slot.program, server, slot.asked_attempt)
         if server != world.clients[i].server:
             owe(world, i, server)
 

@@ -24,9 +24,12 @@ REPORT = 22
 TAKE = 23  # give up `value` free licenses of `product`
 TAKEN = 24
 GIVE = 25  # `value` more licenses of `product` are yours
+GIVEN = 26  # they have arrived; sent, as DROP is, only where senders keep licenses until then (KB Q269547)
+DROP = 27  # `value` of the licenses of `product` that you sent and kept have arrived
 
 # Client to observer: not a message of the system, but what is measured.
 NOTICE = 31  # program of slot no longer runs under, or waits for, a lease at server `value`
+NOT_TAKEN = 32  # the grant of `attempt` at server `value` came late: the program awaits another answer there
 
 # Timers.
 LAUNCH = 41
@@ -38,5 +41,6 @@ OFFER_DEBTS = 46
 SCAN = 51
 CRASH = 52
 GRACE_END = 53
+CALLBACK_CYCLE = 54
 BALANCE = 61
 REPORTS_DUE = 62

@@ -100,6 +100,18 @@ def haunt(world, n):
 
 
 @jit
+def leave_untaken(world, n, attempt):
+    """The program of a lease did not take up the grant of `attempt`; it runs without one until the next."""
+    lease = world.leases[n]
+    if lease.attempt <= attempt:
+        if lease.state == LOST:
+            ledger.unmetered(world, -1)
+            remove(world, n)
+        else:
+            lease.taken = 0
+
+
+@jit
 def revive(world, n):
     """The program of a ghost asks for its lease again."""
     lease = world.leases[n]

@@ -4,16 +4,18 @@ One attempt or heartbeat is in flight at a time. What else waits takes its turn:
 requested again first, then the others, each in order of launch; then the heartbeat.
 """
 
+import math
+
 import numpy as np
 
 from ..policies.failover import FAIL_OVER, GO_OFFLINE, OVERLOADED, REFUSED, RETRY, TIMED_OUT, Link
 from ..policies.failover import GIVE_UP as GIVE_UP_REQUEST
 from ..policies.selection import Choice
 from . import client as users
-from . import holding, kinds, ledger, streams
+from . import holding, journal, kinds, ledger, streams
 from .jit import jit
 from .messages import send, set_timer
-from .status import BAD_DECISION, BAD_SELECTION
+from .status import BAD_DECISION, BAD_DELAY, BAD_SELECTION
 from .tables import vector
 from .world import ATTEMPTS, FAILOVERS, NONE, OFFLINE_SPELLS, OVERLOADS, REFUSALS, RETRIES, TIMEOUTS
 
@@ -46,6 +48,8 @@ def proceed(world, i):
         _send_request(world, i, _next_in_turn(world, i))
     else:
         client.link = ONLINE
+        client.heartbeat_due = 0  # the last lease ended while it was due
+        client.resend = NOTHING
 
 
 @jit
@@ -199,9 +203,17 @@ def _fail(world, i, failure, retry_after_s):
     if failure != OVERLOADED and client.tries_here == 1:
         holding.owe(world, i, client.server)  # releases sent of late may not have arrived
     decision = _decide(world, i, failure, retry_after_s)
-    if not (decision.delay_s >= 0.0 and RETRY <= decision.action <= GIVE_UP_REQUEST):
+    if not RETRY <= decision.action <= GIVE_UP_REQUEST:
         _complain(world, i, BAD_DECISION, decision.action)
         return
+    if not decision.delay_s >= 0.0:
+        negative = decision.delay_s < 0.0
+        _complain(world, i, BAD_DELAY, math.floor(max(decision.delay_s, -LONGEST_DELAY_S)) if negative else 0)
+        return
+    journal.note(
+        world, journal.DECIDED, decision.action, world.control[0].now, 0, world.config[0].first + i,
+        world.config[0].clients + client.server, client.flight, 0, 0, client.flight_attempt, failure, 0,
+    )  # fmt: skip
     delay = np.int64(min(decision.delay_s, LONGEST_DELAY_S) * 1e9 + 0.5)
     if decision.action == RETRY:
         client.link = RETRYING
@@ -312,6 +324,10 @@ def _move(world, i):
     if server == client.server:
         return
     ledger.count(world, FAILOVERS)
+    agent = config.first + i
+    journal.note(
+        world, journal.MOVED, 0, world.control[0].now, 0, agent, config.clients + server, 0, 0, 0, 0, 0, 0
+    )
     client.server = server
     client.tries_here = 0
     for j in range(config.programs):

@@ -1,8 +1,7 @@
 """How events come to be: messages between agents, timers of an agent for itself, notices to the observer."""
 
-from . import calendar, ledger, network
+from . import calendar, journal, ledger, network
 from .jit import jit
-from .kinds import NOTICE
 from .world import MESSAGES, MESSAGES_LOST, NONE
 
 
@@ -80,7 +79,10 @@ def send(world, kind, source, target, server, slot, program, product, attempt, v
     sent = world.control[0].now
     arrival = sent + config.latency + network.jitter(world, source, serial)
     peer = target if source == config.clients + server else source
-    if network.is_lost(world, kind, source, serial, peer, server, sent, arrival):
+    is_lost = network.is_lost(world, kind, source, serial, peer, server, sent, arrival)
+    what = journal.LOST if is_lost else journal.SENT
+    journal.note(world, what, kind, arrival, serial, source, target, slot, program, product, attempt, value, flag)
+    if is_lost:
         ledger.count(world, MESSAGES_LOST)
         return False
     post(world, serial, kind, source, target, arrival, slot, program, product, attempt, value, flag)
@@ -88,10 +90,20 @@ def send(world, kind, source, target, server, slot, program, product, attempt, v
 
 
 @jit
-def notify(world, source, slot, program, server, attempt):
-    """Tell the observer, one constant latency from now, that a program has no more use for a lease."""
+def notify(world, kind, source, slot, program, server, attempt):
+    """Tell the observer, one constant latency from now, what became of a grant."""
     config = world.config[0]
     time = world.control[0].now + config.latency
     observer = config.clients + config.servers + 1
     serial = next_serial(world, source)
-    post(world, serial, NOTICE, source, observer, time, slot, program, 0, attempt, server, 0)
+    post(world, serial, kind, source, observer, time, slot, program, 0, attempt, server, 0)
+
+
+@jit
+def answer(world, n, s, kind, value):
+    """Answer the client's message of event `n` at server `s`; return whether the answer will arrive."""
+    event = world.events[n]
+    server = world.config[0].clients + s
+    return send(
+        world, kind, server, event.source, s, event.slot, event.program, event.product, event.attempt, value, 0
+    )

@@ -1,18 +1,20 @@
-"""A metering server: one worker, a FIFO queue, a pool of licenses for each product, and a table of leases.
+"""A metering server: one worker and a FIFO queue; its timers; and crashes.
 
 Whatever arrives from a client waits its turn in order of arrival and takes its service time; the answer leaves
 when the service ends. The server works on whatever has reached it, also for clients that have given up.
+Who gets a license is decided in `granting.py`; users who wait for one are in `callbacks.py`; what the site server
+moves is in `stock.py`.
 """
 
 import numpy as np
 
 from ..policies.admission import Arrival, refuse
-from . import calendar, kinds, leases, ledger, network, streams
+from . import calendar, callbacks, granting, kinds, leases, ledger, network, stock, streams
 from .jit import jit
-from .messages import next_serial, post, send, set_timer
+from .messages import answer, set_timer
 from .streams import draw, uniform
 from .tables import vector
-from .world import EXHAUSTED, GHOST, IN_SERVICE, MISPLACED, NONE, STRANDED, VOID, WANTS_CALLBACK
+from .world import IN_SERVICE, NONE, VOID
 
 
 @jit
@@ -37,13 +39,17 @@ def handle(world, kind, s, slot, program, product, value):
     elif kind == kinds.CRASH:
         _crash(world, s)
     elif kind == kinds.GRACE_END:
-        _end_grace(world, s, value, slot, program)
+        callbacks.end_grace(world, s, value, slot, program)
+    elif kind == kinds.CALLBACK_CYCLE:
+        callbacks.begin_cycle(world, s)
     elif kind == kinds.ASK_REPORT:
-        _report(world, s)
+        stock.report(world, s)
     elif kind == kinds.TAKE:
-        _take(world, s, product, value)
+        stock.take(world, s, product, value)
     elif kind == kinds.GIVE:
-        _give(world, s, product, value)
+        stock.give(world, s, product, value)
+    elif kind == kinds.DROP:
+        stock.drop(world, s, product, value)
 
 
 @jit
@@ -52,20 +58,12 @@ def start(world, s):
     config = world.config[0]
     if config.scan > 0:
         set_timer(world, kinds.SCAN, config.clients + s, config.scan, 0, 0, 0)
+    if config.callback_cycle > 0:
+        set_timer(world, kinds.CALLBACK_CYCLE, config.clients + s, config.callback_cycle, 0, 0, 0)
     for k in range(world.spells_from[s], world.spells_from[s + 1]):
         spell = world.spells[k]
         if spell.crashed and (k == world.spells_from[s] or world.spells[k - 1].crashed == 0):
             set_timer(world, kinds.CRASH, config.clients + s, spell.start, 0, 0, 0)
-
-
-@jit
-def pool_of(world, s, product):
-    """Return the row of the pool that a server takes a product's licenses from."""
-    config = world.config[0]
-    return product if config.shared_pool else s * config.products + product
-
-
-# --- queue ----------------------------------------------------------------------------------------------------
 
 
 @jit
@@ -75,11 +73,11 @@ def _arrive(world, n, s):
     _note_arrival(world, s)
     if world.spells[network.spell_at(world, s, world.control[0].now)].refusing:
         server.refused += 1
-        _answer(world, n, s, kinds.REFUSED, 0)
+        answer(world, n, s, kinds.REFUSED, 0)
         calendar.free(world, n)
         return
     if event.kind == kinds.RELEASE:
-        lease = leases.find(world, event.source, s, event.slot, event.program)
+        lease = granting.released(world, n, s)
         if lease != NONE:
             leases.haunt(world, lease)
     elif event.kind != kinds.KEPT_RELEASE and world.accounts[event.source].heard_at != s:
@@ -87,7 +85,7 @@ def _arrive(world, n, s):
     if event.kind == kinds.REQUEST:
         verdict = _admission(world, n, s)
         if verdict.admitted == 0:
-            _answer(world, n, s, kinds.OVERLOADED, np.int64(verdict.retry_after_s * 1000.0))
+            answer(world, n, s, kinds.OVERLOADED, np.int64(verdict.retry_after_s * 1000.0))
             calendar.free(world, n)
             return
     if server.serving == NONE:
@@ -138,7 +136,7 @@ def _admission(world, n, s):
         np.float64(world.control[0].now) * 1e-9,
         np.int64(server.waiting),
         np.int64(busy),
-        np.int64(world.pools[pool_of(world, s, event.product)].free),
+        np.int64(world.pools[granting.pool_of(world, s, event.product)].free),
     )
     u = uniform(draw(world.keys[streams.ADMISSION], event.source, event.attempt))
     parameters = vector(world.admission_parameters, 0, world.admission_parameters.size)
@@ -198,233 +196,21 @@ def _service_time(world, s, kind):
 
 
 @jit
-def _answer(world, n, s, kind, value):
-    event = world.events[n]
-    server = world.config[0].clients + s
-    return send(
-        world,
-        kind,
-        server,
-        event.source,
-        s,
-        event.slot,
-        event.program,
-        event.product,
-        event.attempt,
-        value,
-        0,
-    )
-
-
-# --- licenses -------------------------------------------------------------------------------------------------
-
-
-@jit
 def _carry_out(world, n, s):
     """Do what a message asks, and free its event unless the message goes on to wait for a callback."""
     kind = world.events[n].kind
     if kind == kinds.REQUEST:
-        if _decide(world, n, s):
+        if granting.decide(world, n, s):
             return
     elif kind == kinds.RELEASE:
-        event = world.events[n]
-        lease = leases.find(world, event.source, s, event.slot, event.program)
+        lease = granting.released(world, n, s)
         if lease != NONE:
-            _free(world, lease)
+            granting.free(world, lease)
     else:
         frees = kind == kinds.KEPT_RELEASE or world.config[0].names_leases == 1
-        _hear(world, n, s, frees)
-        _answer(world, n, s, kinds.KEPT_ACK if kind == kinds.KEPT_RELEASE else kinds.ACK, 0)
+        granting.hear(world, n, s, frees)
+        answer(world, n, s, kinds.KEPT_ACK if kind == kinds.KEPT_RELEASE else kinds.ACK, 0)
     calendar.free(world, n)
-
-
-@jit
-def _decide(world, n, s):
-    """Grant or deny a request; return whether its event was kept, to wait for a callback."""
-    event = world.events[n]
-    pool = world.pools[pool_of(world, s, event.product)]
-    lease = leases.find(world, event.source, s, event.slot, event.program)
-    if lease != NONE and world.leases[lease].state == leases.LOST:
-        leases.haunt(world, lease)
-        lease = NONE
-    if lease != NONE and world.leases[lease].state != leases.RESERVED:
-        if event.attempt > _seat(world, event.source, event.slot).abandoned:
-            leases.revive(world, lease)
-        leases.refresh(world, lease, event.attempt)
-        _grant(world, n, s, lease)
-        return False
-    world.servers[s].decided += 1
-    world.pools[s * world.config[0].products + event.product].requests += 1
-    if lease != NONE:
-        pool.reserved -= 1
-        world.leases[lease].state = leases.LIVE
-        leases.refresh(world, lease, event.attempt)
-    elif pool.free > 0:
-        pool.free -= 1
-        lease = leases.create(
-            world, event.source, s, event.slot, event.program, event.product, event.attempt, leases.LIVE
-        )
-    else:
-        return _deny(world, n, s)
-    pool.leased += 1
-    ledger.leased(world, event.product, 1)
-    if event.attempt <= _seat(world, event.source, event.slot).abandoned:
-        leases.haunt(world, lease)
-    _grant(world, n, s, lease)
-    return False
-
-
-@jit
-def _grant(world, n, s, lease):
-    """Answer with a lease, and note whether its client will know that it has it."""
-    if _answer(world, n, s, kinds.GRANT, 0):
-        world.leases[lease].taken = 1
-
-
-@jit
-def _seat(world, client, slot):
-    return world.seats[client * world.config[0].programs + slot]
-
-
-@jit
-def _deny(world, n, s):
-    event = world.events[n]
-    world.servers[s].denied += 1
-    ledger.count(world, _cause(world, event.product, event.source))
-    _answer(world, n, s, kinds.DENY, 0)
-    if event.flag & WANTS_CALLBACK == 0:
-        return False
-    pool = world.pools[pool_of(world, s, event.product)]
-    event.next = NONE
-    if pool.queue_tail == NONE:
-        pool.queue_head = n
-    else:
-        world.events[pool.queue_tail].next = n
-    pool.queue_tail = n
-    _seat(world, event.source, event.slot).queued = event.attempt
-    world.control[0].callbacks += 1
-    return True
-
-
-@jit
-def _cause(world, product, client):
-    """Return why a client is denied a license of a product now: a column of the time series.
-
-    Misplaced: one is free on a server that this client could reach; else stranded: free only on one that it
-    could not; else ghost: a lease exists whose program no longer runs under it; else exhausted.
-    """
-    config = world.config[0]
-    now = world.control[0].now
-    cause = GHOST if world.products[product].ghosts > 0 else EXHAUSTED
-    for s in range(config.servers):
-        if world.pools[s * config.products + product].free > 0:
-            if network.is_reachable(world, s, client, now):
-                return MISPLACED
-            cause = STRANDED
-    return cause
-
-
-@jit
-def _hear(world, n, s, frees):
-    """A client is alive: refresh its leases here; free those it does not name, if it names what it holds.
-
-    Of a slot that is named, the newest lease is meant. A lease asked for after this message left is spared.
-    """
-    event = world.events[n]
-    named = np.int64(event.value)
-    lease = world.accounts[event.source].leases
-    while lease != NONE:
-        row = world.leases[lease]
-        following = row.next
-        if row.server == s and (row.state == leases.LIVE or row.state == leases.GHOST):  # noqa: PLR1714
-            if not frees or named & (np.int64(1) << np.int64(row.slot)) or row.attempt > event.attempt:
-                leases.refresh(world, lease, row.attempt)
-                named &= ~(np.int64(1) << np.int64(row.slot))
-            else:
-                _free(world, lease)
-        lease = following
-
-
-@jit
-def _free(world, lease):
-    """A lease ends; its license is free from this instant."""
-    row = world.leases[lease]
-    s, product = row.server, row.product
-    leases.revive(world, lease)  # no longer a ghost
-    world.pools[pool_of(world, s, product)].leased -= 1
-    ledger.leased(world, product, -1)
-    leases.remove(world, lease)
-    _license_freed(world, s, product)
-
-
-@jit
-def _reclaim(world, lease):
-    """Take a lease away from whoever holds it: nobody (a ghost), a running program, or a user called back."""
-    row = world.leases[lease]
-    if row.state == leases.GHOST or (row.state == leases.LIVE and row.taken == 0):
-        _free(world, lease)
-        return
-    s, product = row.server, row.product
-    pool = world.pools[pool_of(world, s, product)]
-    if row.state == leases.RESERVED:
-        pool.reserved -= 1
-        leases.remove(world, lease)
-    else:
-        pool.leased -= 1
-        ledger.leased(world, product, -1)
-        leases.lose(world, lease)
-    _license_freed(world, s, product)
-
-
-@jit
-def _license_freed(world, s, product):
-    """A license is free: for the first user who waits for a callback, or else for anyone."""
-    config = world.config[0]
-    pool = world.pools[pool_of(world, s, product)]
-    while pool.queue_head != NONE:
-        n = pool.queue_head
-        event = world.events[n]
-        pool.queue_head = event.next
-        if pool.queue_head == NONE:
-            pool.queue_tail = NONE
-        world.control[0].callbacks -= 1
-        seat = _seat(world, event.source, event.slot)
-        if seat.queued == event.attempt:  # else this user has asked again since
-            seat.queued = 0
-            _call_back(world, n)
-            calendar.free(world, n)
-            if config.callback_honored:
-                return
-            break
-        calendar.free(world, n)
-    pool.free += 1
-
-
-@jit
-def _call_back(world, n):
-    """Tell a user that a license is free, and reserve it for the grace time if the server does so."""
-    config = world.config[0]
-    event = world.events[n]
-    s = event.target - config.clients
-    if config.callback_honored:
-        world.pools[pool_of(world, s, event.product)].reserved += 1
-        leases.create(
-            world, event.source, s, event.slot, event.program, event.product, event.attempt, leases.RESERVED
-        )
-        time = world.control[0].now + config.callback_grace
-        agent = event.target
-        post(
-            world, next_serial(world, agent), kinds.GRACE_END, agent, agent, time, event.slot, event.program,
-            event.product, 0, event.source, 0,
-        )  # fmt: skip
-    _answer(world, n, s, kinds.CALLBACK, 0)
-
-
-@jit
-def _end_grace(world, s, client, slot, program):
-    lease = leases.find(world, client, s, slot, program)
-    if lease != NONE and world.leases[lease].state == leases.RESERVED:
-        _reclaim(world, lease)
 
 
 @jit
@@ -437,7 +223,7 @@ def _scan(world, s):
     if config.reclaim_after == 0 or world.spells[network.spell_at(world, s, now)].crashed:
         return
     while server.oldest != NONE and world.leases[server.oldest].heard + config.reclaim_after <= now:
-        _reclaim(world, server.oldest)
+        granting.reclaim(world, server.oldest)
 
 
 @jit
@@ -461,72 +247,6 @@ def _crash(world, s):
     server.waiting = 0
     if config.durable:
         return
-    _forget_callbacks(world, s)
+    callbacks.forget(world, s)
     while server.oldest != NONE:
-        _reclaim(world, server.oldest)
-
-
-@jit
-def _forget_callbacks(world, s):
-    config = world.config[0]
-    if config.shared_pool:
-        return  # the queue belongs to the site, not to this server
-    for product in range(config.products):
-        pool = world.pools[s * config.products + product]
-        n = pool.queue_head
-        while n != NONE:
-            following = world.events[n].next
-            calendar.free(world, n)
-            world.control[0].callbacks -= 1
-            n = following
-        pool.queue_head = NONE
-        pool.queue_tail = NONE
-
-
-# --- balancing ------------------------------------------------------------------------------------------------
-
-
-@jit
-def _report(world, s):
-    config = world.config[0]
-    agent = config.clients + s
-    site = config.clients + config.servers
-    if not send(world, kinds.REPORT, agent, site, s, 0, 0, 0, 0, s, 0):
-        return
-    for product in range(config.products):
-        pool = world.pools[s * config.products + product]
-        pool.reported_allocated = pool.allocated
-        pool.reported_leased = pool.leased + pool.reserved
-        pool.reported_requests = pool.requests
-        pool.requests = 0
-
-
-@jit
-def _take(world, s, product, wanted):
-    """Give up free licenses, as many as wanted and there are, unless the site server cannot be told."""
-    config = world.config[0]
-    pool = world.pools[s * config.products + product]
-    taken = min(np.int64(wanted), pool.free)
-    site = config.clients + config.servers
-    if taken == 0 or not send(world, kinds.TAKEN, config.clients + s, site, s, 0, 0, product, 0, taken, 0):
-        return
-    ledger.settle_imbalance(world, product)
-    row = world.products[product]
-    pool.free -= taken
-    pool.allocated -= taken
-    row.allocated -= taken
-    row.in_transit += taken
-    ledger.allocation_changed(world, product)
-
-
-@jit
-def _give(world, s, product, given):
-    ledger.settle_imbalance(world, product)
-    pool = world.pools[s * world.config[0].products + product]
-    row = world.products[product]
-    row.in_transit -= given
-    row.allocated += given
-    pool.allocated += given
-    for _ in range(given):
-        _license_freed(world, s, product)
-    ledger.allocation_changed(world, product)
+        granting.reclaim(world, server.oldest)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..policies.balancing import Report
-from . import build, engine, ledger, site
+from . import build, engine, journal, ledger, site
 from .jit import JIT_DISABLED
 from .status import BALANCE, GROW, HORIZON, MEANING
 from .world import COLUMNS, CONTROL, EVENT, NEVER
@@ -40,15 +40,18 @@ class Tally:
     servers: Any  # SERVER rows, of the shard that hosts them
     pools: Any
     products: Any
+    journal: Any = None  # rows of JOURNAL, in the total order, if one was kept
     cpu_s: float = 0.0  # where shards ran, the CPU time of their processes
 
 
 class Shard:
     """One slice of a world at one replication of a scenario."""
 
-    def __init__(self, scenario: Any, replication: int = 0, shard: int = 0, shards: int = 1) -> None:
+    def __init__(
+        self, scenario: Any, replication: int = 0, shard: int = 0, shards: int = 1, keep_journal: bool = False
+    ) -> None:
         self.policies = build.policies(scenario)
-        self.world = build.build(scenario, self.policies, replication, shard, shards)
+        self.world = build.build(scenario, self.policies, replication, shard, shards, keep_journal)
         self.limits = build.bounds(scenario.clients.count, shards)
         self.end = int(self.world.config[0].end)
         self.latency = int(self.world.config[0].latency)
@@ -142,6 +145,7 @@ class Shard:
             world.servers.copy(),
             world.pools.copy(),
             world.products.copy(),
+            world.journal[: control.journaled] if world.journal.size else None,
         )
 
     def _balance(self) -> None:
@@ -186,9 +190,9 @@ class Shard:
         )
 
 
-def simulate(scenario: Any, replication: int = 0) -> Tally:
+def simulate(scenario: Any, replication: int = 0, keep_journal: bool = False) -> Tally:
     """Run one replication of a scenario as one shard, in this process."""
-    shard = Shard(scenario, replication)
+    shard = Shard(scenario, replication, keep_journal=keep_journal)
     shard.run(shard.end)
     return shard.tally()
 
@@ -209,6 +213,7 @@ def merge(tallies: list[Tally]) -> Tally:
         first.servers,
         first.pools,
         first.products,
+        None if first.journal is None else journal.merged([tally.journal for tally in tallies]),
         sum(tally.cpu_s for tally in tallies),
     )
 

@@ -1,7 +1,8 @@
 """The site server: every balancing interval it asks the servers for reports and moves free licenses.
 
 Take before give: a license leaves one pool before it enters another, so none is ever in two. What could not be
-delivered stays in the site server's reserve until the next cycle.
+delivered stays in the site server's reserve until the next cycle. Only under a balancing policy that says so
+(`keeps_until_ack`, KB Q269547) the sender keeps the license until the receiver has acknowledged it.
 """
 
 from . import kinds
@@ -11,7 +12,7 @@ from .status import BALANCE
 
 
 @jit
-def handle(world, kind, product, value):
+def handle(world, kind, source, product, value):
     """Handle one event of the site server."""
     control = world.control[0]
     if kind == kinds.BALANCE:
@@ -26,7 +27,12 @@ def handle(world, kind, product, value):
     elif kind == kinds.TAKEN:
         world.products[product].in_transit -= value
         world.products[product].reserve += value
+        config = world.config[0]
+        if config.keeps_until_ack:
+            world.pools[(source - config.clients) * config.products + product].unacknowledged += value
         _give_out(world, product)
+    elif kind == kinds.GIVEN:
+        _acknowledge(world, product, value)
 
 
 @jit
@@ -79,6 +85,20 @@ def carry_out(world):
             surplus = pool.reported_allocated - pool.target
             if world.servers[s].reported and surplus > 0:
                 send(world, kinds.TAKE, site, config.clients + s, s, 0, 0, product, 0, surplus, 0)
+
+
+@jit
+def _acknowledge(world, product, arrived):
+    """Tell the servers that kept the licenses they sent that so many have arrived, in order of servers."""
+    config = world.config[0]
+    site = config.clients + config.servers
+    for s in range(config.servers):
+        pool = world.pools[s * config.products + product]
+        count = min(pool.unacknowledged, arrived)
+        if count > 0:
+            arrived -= count
+            pool.unacknowledged -= count
+            send(world, kinds.DROP, site, config.clients + s, s, 0, 0, product, 0, count, 0)
 
 
 @jit

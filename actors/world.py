@@ -44,9 +44,9 @@ CONFIG = _rows(
     # servers
     ("service", "f8"), ("service_exponential", "i8"), ("heartbeat_cost", "f8"), ("release_cost", "f8"),
     ("queue_limit", "i8"), ("durable", "i8"), ("reclaim_after", "i8"), ("scan", "i8"),
-    ("callback_grace", "i8"), ("callback_honored", "i8"),
+    ("callback_grace", "i8"), ("callback_cycle", "i8"),
     # site server
-    ("balance_interval", "i8"), ("report_patience", "i8"), ("shared_pool", "i8"),
+    ("balance_interval", "i8"), ("report_patience", "i8"), ("shared_pool", "i8"), ("keeps_until_ack", "i8"),
     # calendar
     ("shift", "i8"),
 )  # fmt: skip
@@ -66,7 +66,7 @@ CONTROL = _rows(
     ("queue_sum", "i8"), ("queue_count", "i8"), ("queue_max", "i8"),
     ("waiting", "i8"), ("waiting_area", "i8"), ("unmetered", "i8"), ("unmetered_area", "i8"),
     ("leased", "i8"), ("leased_area", "i8"), ("ghosts", "i8"), ("ghost_area", "i8"), ("overissued", "i8"),
-    ("callbacks", "i8"),
+    ("callbacks", "i8"), ("journaled", "i8"),
     # the site server and the observer
     ("site_serial", "i8"), ("site_digest", "u8"), ("observer_digest", "u8"),
     ("reports", "i8"), ("collecting", "i8"),
@@ -113,12 +113,13 @@ SERVER = _rows(
 POOL = _rows(
     ("allocated", "i8"), ("free", "i8"), ("reserved", "i8"), ("leased", "i8"), ("requests", "i8"),
     ("reported_allocated", "i8"), ("reported_leased", "i8"), ("reported_requests", "i8"),
-    ("target", "i8"), ("need", "i8"), ("queue_head", "i4"), ("queue_tail", "i4"),
+    ("target", "i8"), ("need", "i8"), ("unacknowledged", "i8"), ("queue_head", "i4"), ("queue_tail", "i4"),
 )  # fmt: skip
 
 PRODUCT = _rows(
     ("up_to", "f8"),  # cumulative popularity, the last one 1
-    ("owned", "i8"), ("allocated", "i8"), ("in_transit", "i8"), ("reserve", "i8"), ("leased", "i8"),
+    ("owned", "i8"), ("copies", "i8"), ("allocated", "i8"), ("in_transit", "i8"), ("reserve", "i8"),
+    ("leased", "i8"),
     ("ghosts", "i8"), ("distance", "i8"), ("distance_since", "i8"), ("imbalance_area", "f8"),
     ("imbalance_max", "f8"),
 )  # fmt: skip
@@ -130,7 +131,7 @@ LEASE = _rows(
 
 # What the servers' shard knows of each client, and of each of its slots.
 ACCOUNT = _rows(("leases", "i4"), ("heard_at", "i4"))
-SEAT = _rows(("abandoned", "i4"), ("queued", "i4"))
+SEAT = _rows(("abandoned", "i4"), ("queued", "i4"), ("barred", "i4"))
 
 # From `start` on, until the next row's start, one server's fault state. Rows of a server are contiguous.
 SPELL = _rows(
@@ -145,6 +146,12 @@ POINT = _rows(("hour", "i8"), ("factor", "f8"), ("integral", "f8"))
 
 # One launch of a recorded trace, in order of client and time.
 RECORDED = _rows(("time", "i8"), ("run_time", "i8"), ("client", "i4"), ("product", "i4"))
+
+# What happened, in order, when a journal is kept: see journal.py.
+JOURNAL = _rows(
+    ("time", "i8"), ("serial", "i8"), ("target", "i4"), ("source", "i4"), ("program", "i4"), ("attempt", "i4"),
+    ("value", "i4"), ("slot", "i2"), ("product", "i2"), ("kind", "i1"), ("flag", "i1"), ("what", "i1"),
+)  # fmt: skip
 
 # Counters, one column each of the time series; row 0 is the warm-up, row n the n-th sample of measured time.
 (
@@ -195,6 +202,7 @@ TABLES: dict[str, Any] = {
     # what is measured
     "series": np.dtype("i8"),  # COLUMNS numbers for each sample
     "histograms": np.dtype("i8"),  # BINS numbers each
+    "journal": JOURNAL,  # empty when none is kept
     # policies
     "failover_parameters": np.dtype("f8"),
     "selection_parameters": np.dtype("f8"),

@@ -103,7 +103,9 @@ class Servers(Table):
     scan_s: PositiveSeconds = 7200.0
     split: Annotated[Literal["even"] | Weights, Allowed('"even" or a list of weights, numbers >= 0')] = "even"
     callback_grace_s: PositiveSeconds = 60.0  # a freed license stays reserved this long for the user called back
-    callback_honored: Flag = True  # false: it is not reserved at all (the defect of KB Q226823)
+    # A user called back before a site server cycle has passed since the denial is denied again (the defect of
+    # KB Q226823, where cycles are 900 s); 0: never.
+    callback_cycle_s: Seconds = 0.0
 
 
 class Product(Table):

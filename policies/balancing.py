@@ -51,20 +51,34 @@ class PeriodicDemand(NamedTuple):
 
     def targets(self, report: Report) -> Counts:
         """Return target allocations; rows of servers that did not answer stay as they are."""
-        targets = report.allocated.copy()
-        here = np.flatnonzero(report.answered)
-        for product in range(targets.shape[1]):
-            requests = report.requests[here, product]
-            if requests.sum() == 0:
-                continue
-            total = int(report.allocated[here, product].sum() + report.reserve[product])
-            targets[here, product] = share_out(total, requests, floors=report.leased[here, product])
-        return targets
+        return by_demand(report)
 
     def check(self) -> None:
         """Raise ValueError when a parameter is impossible."""
-        if not 0 < self.interval_s < float("inf"):
-            raise ValueError(f"interval_s: {self.interval_s} is not allowed; it must be > 0 and finite")
+        check_interval(self.interval_s)
+
+
+class KeepUntilAck(NamedTuple):
+    """`PeriodicDemand` with the defect of KB Q269547: the sender keeps a license until the receiver's ack.
+
+    `keeps_until_ack` tells the engine so. A license that the sender leases out meanwhile, or whose ack is lost,
+    is in two pools from then on: licenses become more than are owned. Every hour, as in the article's example.
+    """
+
+    interval_s: float = 3600.0
+
+    @property
+    def keeps_until_ack(self) -> bool:
+        """A license sent stays in the sender's pool until its arrival is acknowledged."""
+        return True
+
+    def targets(self, report: Report) -> Counts:
+        """Return target allocations; rows of servers that did not answer stay as they are."""
+        return by_demand(report)
+
+    def check(self) -> None:
+        """Raise ValueError when a parameter is impossible."""
+        check_interval(self.interval_s)
 
 
 class SharedPool(NamedTuple):
@@ -86,6 +100,25 @@ class SharedPool(NamedTuple):
     def targets(self, report: Report) -> Counts:
         """Return the allocations as they are."""
         return report.allocated
+
+
+def by_demand(report: Report) -> Counts:
+    """Share each product's licenses out by requests over the servers that answered, none below its leases."""
+    targets = report.allocated.copy()
+    here = np.flatnonzero(report.answered)
+    for product in range(targets.shape[1]):
+        requests = report.requests[here, product]
+        if requests.sum() == 0:
+            continue
+        total = int(report.allocated[here, product].sum() + report.reserve[product])
+        targets[here, product] = share_out(total, requests, floors=report.leased[here, product])
+    return targets
+
+
+def check_interval(interval_s: float) -> None:
+    """Raise ValueError when there is no time, or no end, between two cycles."""
+    if not 0 < interval_s < float("inf"):
+        raise ValueError(f"interval_s: {interval_s} is not allowed; it must be > 0 and finite")
 
 
 def share_out(total: int, weights: Counts, floors: Counts) -> Counts:
@@ -113,4 +146,9 @@ def share_out(total: int, weights: Counts, floors: Counts) -> Counts:
     return result
 
 
-POLICIES = {"static": Static, "periodic-demand": PeriodicDemand, "shared-pool": SharedPool}
+POLICIES = {
+    "static": Static,
+    "periodic-demand": PeriodicDemand,
+    "shared-pool": SharedPool,
+    "keep-until-ack": KeepUntilAck,
+}

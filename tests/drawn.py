@@ -180,7 +180,7 @@ def scenarios(
             "scan_s": draw(st.floats(100.0, 900.0)),
             "split": draw(st.one_of(st.just("even"), _weights(servers))),
             "callback_grace_s": draw(st.sampled_from([0.01, 1.0, 60.0])),
-            "callback_honored": draw(st.booleans()),
+            "callback_cycle_s": draw(st.sampled_from([0.0, 60.0, 400.0])),
         },
         "products": [
             {"name": name, "licenses": draw(licenses), "popularity": draw(st.floats(0.1, 2.0))} for name in names

@@ -343,8 +343,8 @@ def test_all_errors_of_a_file_at_once(here):
 
 VIOLATIONS = {
     "--failover mine.py:BadAction": ["failover policy", "unknown action", "value 9"],
-    "--failover mine.py:NegativeDelay": ["failover policy", "negative delay"],
-    "--failover mine.py:NotANumber": ["failover policy", "negative delay"],
+    "--failover mine.py:NegativeDelay": ["failover policy", "delay"],
+    "--failover mine.py:NotANumber": ["failover policy", "delay"],
     "--selection mine.py:TooFar": ["selection policy", "does not exist", "value 4"],
     "--selection mine.py:BelowZero": ["selection policy", "does not exist", "value -1"],
     "--balancing mine.py:TooMany": ["balancing policy TooMany", "[[101], [101], [101], [101]]", "[400]"],

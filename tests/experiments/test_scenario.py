@@ -148,7 +148,7 @@ def test_the_shortest_scenario_is_one_line(write):
 def test_defaults_of_keys_that_the_example_lacks():
     default = validate({"title": "x"})
     assert (default.clients.deferred_retry_s, default.clients.callback_poll_s) == (60.0, 0.0)
-    assert (default.servers.callback_grace_s, default.servers.callback_honored) == (60.0, True)
+    assert (default.servers.callback_grace_s, default.servers.callback_cycle_s) == (60.0, 0.0)
     assert default.workload.trace == ""
 
 
@@ -211,7 +211,7 @@ ONE_VALUE = [
     ("servers", "durable", 1, "1 is not allowed; it must be true or false"),
     ("servers", "scan_s", 0, f"0 {ABOVE_0}"),
     ("servers", "callback_grace_s", 0, f"0 {ABOVE_0}"),
-    ("servers", "callback_honored", "no", '"no" is not allowed; it must be true or false'),
+    ("servers", "callback_cycle_s", -1, "-1 is not allowed; it must be a number >= 0"),
     (
         "servers",
         "split",

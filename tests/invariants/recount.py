@@ -1,4 +1,4 @@
-"""The books of a whole world, counted once more in plain numpy and Python from its tables alone.
+"""The books of a whole world, counted once more in plain numpy and Python from its tables and its journal.
 
 Nothing here calls the engine: its own recount (`Shard.check`) may share its mistakes.
 """
@@ -7,10 +7,12 @@ from collections import Counter
 from typing import Any
 
 import numpy as np
-from meterstorm.actors import client, kinds, leases, link, workload, world
+from meterstorm.actors import client, journal, kinds, leases, link, workload, world
 from meterstorm.actors.world import NONE
 
 SECOND = 1_000_000_000
+ASKING = (kinds.REQUEST, kinds.HEARTBEAT, kinds.KEPT_RELEASE)
+ANSWERS = (kinds.GRANT, kinds.DENY, kinds.OVERLOADED, kinds.REFUSED, kinds.ACK, kinds.KEPT_ACK)
 DECIDED_LATER = (client.WAITING, client.ASKING, client.CALLED)
 
 
@@ -38,7 +40,7 @@ class Books:
         self.holders()
         self.timers()
         self.programs()
-        self.requests()
+        self.messages()
 
     # --- licenses ---------------------------------------------------------------------------------------------
 
@@ -47,8 +49,16 @@ class Books:
         shape = (self.config.servers, self.config.products)
         pools = {name: self.world.pools[name].reshape(shape) for name in ("allocated", "free", "leased", "reserved")}
         products = self.world.products
-        owned = pools["allocated"].sum(axis=0) + products["in_transit"] + products["reserve"]
-        assert (owned == products["owned"]).all()
+        moved = np.zeros(self.config.products, int)
+        moving = self.alive[np.isin(self.alive["kind"], (kinds.TAKEN, kinds.GIVE))]
+        np.add.at(moved, moving["product"], moving["value"])
+        assert (moved == products["in_transit"]).all()
+        known = pools["allocated"].sum(axis=0) + products["in_transit"] + products["reserve"]
+        assert (known == products["owned"] + products["copies"]).all()
+        assert (products["leased"] <= products["owned"] + products["copies"]).all()
+        if not self.config.keeps_until_ack:  # the one policy under which a license may be in two pools
+            assert not products["copies"].any()
+            assert self.control.overissued <= 0
         assert (pools["free"] + pools["leased"] + pools["reserved"] == pools["allocated"]).all()
         assert min(value.min() for value in (*pools.values(), products["in_transit"], products["reserve"])) >= 0
         holds = np.isin(self.leases["state"], (leases.LIVE, leases.GHOST))
@@ -59,7 +69,6 @@ class Books:
             assert (counted == pools[name]).all(), name
         assert holds.sum() == self.control.leased == products["leased"].sum()
         assert (self.leases["state"] == leases.GHOST).sum() == self.control.ghosts == products["ghosts"].sum()
-        assert self.control.overissued <= 0
 
     # --- tables -----------------------------------------------------------------------------------------------
 
@@ -183,32 +192,37 @@ class Books:
         assert known <= launches or not no_second
         assert known >= launches or not none_runs_out
 
-    def requests(self) -> None:
-        """Every request that was sent is served, waits, is on its way, or is counted among what never was served.
+    def messages(self) -> None:
+        """Every message sent is lost on the way, handled once, or under way; and whoever asks is answered once.
 
-        These are lost on the way, refused, dropped in a crash, or met a full queue. The last are not counted at
-        the server, so that with a limit or another admission policy only one side of the law is left.
+        From the journal. Only a server that crashed may owe answers, no more than the messages that it dropped.
         """
-        config, total, servers = self.config, self.total, self.world.servers
-        requests = self.alive[self.alive["kind"] == kinds.REQUEST]
-        begun = (requests["flag"] & world.IN_SERVICE != 0).sum()
-        called = [n for head in self.world.pools["queue_head"] for n in _chain(self.world.events["next"], head)]
-        begun += (self.world.events["flag"][called] & world.IN_SERVICE == 0).sum()  # served in no time at all
-        not_yet = len(requests) - begun
-        served = total[world.QUEUED]
-        missing = total[world.ATTEMPTS] - served - not_yet
-        assert missing >= 0
-        never = total[world.MESSAGES_LOST] + servers["refused"].sum() + servers["dropped"].sum()
-        plain = config.queue_limit == 0 and len(self.world.admission_parameters) == 1
-        if plain:
-            assert missing <= never
-        denials = total[[world.MISPLACED, world.STRANDED, world.GHOST, world.EXHAUSTED]].sum()
-        assert denials == servers["denied"].sum()
-        assert servers["decided"].sum() <= served
+        rows = self.world.journal[: self.control.journaled].view(np.ndarray)
+        rows = rows[(rows["kind"] <= kinds.DROP) & (rows["flag"] & world.IN_SERVICE == 0)]
+        sent, lost, handled = (rows[rows["what"] == what] for what in (journal.SENT, journal.LOST, journal.HANDLED))
+        assert self.total[world.MESSAGES] == len(sent) + len(lost)
+        assert self.total[world.MESSAGES_LOST] == len(lost)
+        assert self.total[world.ATTEMPTS] == sum((some["kind"] == kinds.REQUEST).sum() for some in (sent, lost))
+        left, arrived, under_way = (_pairs(some, "source", "serial") for some in (sent, handled, self.events))
+        assert max(Counter(left + arrived).values(), default=0) <= 2
+        assert set(arrived) <= set(left) <= set(arrived) | set(under_way)
+        # A client's attempts and heartbeats, and its offers of what it kept, have numbers, which answers repeat.
+        asked = _pairs(handled[np.isin(handled["kind"], ASKING)], "source", "attempt")
+        answers = np.concatenate([sent, lost])
+        answered = _pairs(answers[np.isin(answers["kind"], ANSWERS)], "target", "attempt")
+        waiting = _pairs(self.alive[np.isin(self.alive["kind"], ASKING)], "source", "attempt")
+        assert max(Counter(asked).values(), default=0) <= 1
+        assert max(Counter(answered).values(), default=0) <= 1
+        assert set(answered) <= set(asked)
+        assert len(set(asked) - set(answered) - set(waiting)) <= self.world.servers["dropped"].sum()
 
 
 def _used(rows: Any, mask: Any) -> Any:
     return rows.view(np.ndarray)[mask]
+
+
+def _pairs(rows: Any, *names: str) -> list[tuple[int, ...]]:
+    return list(zip(*(rows[name].tolist() for name in names), strict=True))
 
 
 def _chain(following: Any, first: int) -> list[int]:

@@ -323,13 +323,8 @@ SCENARIOS: dict[str, tuple[str, list[dict[str, Any]]]] = {
 }
 
 
-# Known defect of the engine: a heartbeat that was due when the last lease ended stays due (link.proceed).
-UNDECIDED = "requests and heartbeats give up"
-CASES = [pytest.param(n, marks=pytest.mark.xfail(reason="defect")) if n == UNDECIDED else n for n in SCENARIOS]
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", SCENARIOS)
 def test_both_measure_the_same(name: str):
     shows, layers = SCENARIOS[name]
     raw = merged(BASE, *layers)

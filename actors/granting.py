@@ -1,0 +1,165 @@
+"""Who gets a license: requests granted or denied, and why; leases heard of, freed and reclaimed."""
+
+import numpy as np
+
+from . import callbacks, kinds, leases, ledger, network
+from .jit import jit
+from .messages import answer
+from .world import EXHAUSTED, GHOST, MISPLACED, NONE, STRANDED, WANTS_CALLBACK
+
+
+@jit
+def pool_of(world, s, product):
+    """Return the row of the pool that a server takes a product's licenses from."""
+    config = world.config[0]
+    return product if config.shared_pool else s * config.products + product
+
+
+@jit
+def released(world, n, s):
+    """Return the lease that a RELEASE means; NONE when a newer request asked for it again."""
+    event = world.events[n]
+    lease = leases.find(world, event.source, s, event.slot, event.program)
+    if lease != NONE and world.leases[lease].attempt > event.attempt:
+        return NONE
+    return lease
+
+
+@jit
+def decide(world, n, s):
+    """Grant or deny a request; return whether its event was kept, to wait for a callback."""
+    event = world.events[n]
+    pool = world.pools[pool_of(world, s, event.product)]
+    lease = leases.find(world, event.source, s, event.slot, event.program)
+    if lease != NONE and world.leases[lease].state == leases.LOST:
+        leases.haunt(world, lease)
+        lease = NONE
+    if lease != NONE and world.leases[lease].state != leases.RESERVED:
+        if event.attempt > seat_of(world, event.source, event.slot).abandoned:
+            leases.revive(world, lease)
+        leases.refresh(world, lease, event.attempt)
+        _grant(world, n, s, lease)
+        return False
+    world.servers[s].decided += 1
+    world.pools[s * world.config[0].products + event.product].requests += 1
+    if lease != NONE:
+        pool.reserved -= 1
+        world.leases[lease].state = leases.LIVE
+        leases.refresh(world, lease, event.attempt)
+    elif pool.free > 0 and seat_of(world, event.source, event.slot).barred != callbacks.cycle_now(world):
+        pool.free -= 1
+        lease = leases.create(
+            world, event.source, s, event.slot, event.program, event.product, event.attempt, leases.LIVE
+        )
+    else:
+        return _deny(world, n, s)
+    pool.leased += 1
+    ledger.leased(world, event.product, 1)
+    if event.attempt <= seat_of(world, event.source, event.slot).abandoned:
+        leases.haunt(world, lease)
+    _grant(world, n, s, lease)
+    return False
+
+
+@jit
+def _grant(world, n, s, lease):
+    """Answer with a lease, and note whether its client will know that it has it."""
+    if answer(world, n, s, kinds.GRANT, 0):
+        world.leases[lease].taken = 1
+
+
+@jit
+def seat_of(world, client, slot):
+    """Return what the servers know of a client's slot."""
+    return world.seats[client * world.config[0].programs + slot]
+
+
+@jit
+def _deny(world, n, s):
+    event = world.events[n]
+    world.servers[s].denied += 1
+    ledger.count(world, _cause(world, event.product, event.source))
+    answer(world, n, s, kinds.DENY, 0)
+    if event.flag & WANTS_CALLBACK == 0:
+        return False
+    pool = world.pools[pool_of(world, s, event.product)]
+    event.next = NONE
+    if pool.queue_tail == NONE:
+        pool.queue_head = n
+    else:
+        world.events[pool.queue_tail].next = n
+    pool.queue_tail = n
+    seat_of(world, event.source, event.slot).queued = event.attempt
+    event.time = world.control[0].now
+    world.control[0].callbacks += 1
+    return True
+
+
+@jit
+def _cause(world, product, client):
+    """Return why a client is denied a license of a product now: a column of the time series.
+
+    Misplaced: one is free on a server that this client could reach; else stranded: free only on one that it
+    could not; else ghost: a lease exists whose program no longer runs under it; else exhausted.
+    """
+    config = world.config[0]
+    now = world.control[0].now
+    cause = GHOST if world.products[product].ghosts > 0 else EXHAUSTED
+    for s in range(config.servers):
+        if world.pools[s * config.products + product].free > 0:
+            if network.is_reachable(world, s, client, now):
+                return MISPLACED
+            cause = STRANDED
+    return cause
+
+
+@jit
+def hear(world, n, s, frees):
+    """A client is alive: refresh its leases here; free those it does not name, if it names what it holds.
+
+    Of a slot that is named, the newest lease is meant. A lease asked for after this message left is spared.
+    """
+    event = world.events[n]
+    named = np.int64(event.value)
+    lease = world.accounts[event.source].leases
+    while lease != NONE:
+        row = world.leases[lease]
+        following = row.next
+        if row.server == s and (row.state == leases.LIVE or row.state == leases.GHOST):  # noqa: PLR1714
+            if not frees or named & (np.int64(1) << np.int64(row.slot)) or row.attempt > event.attempt:
+                leases.refresh(world, lease, row.attempt)
+                named &= ~(np.int64(1) << np.int64(row.slot))
+            else:
+                free(world, lease)
+        lease = following
+
+
+@jit
+def free(world, lease):
+    """A lease ends; its license is free from this instant."""
+    row = world.leases[lease]
+    s, product = row.server, row.product
+    leases.revive(world, lease)  # no longer a ghost
+    world.pools[pool_of(world, s, product)].leased -= 1
+    ledger.leased(world, product, -1)
+    leases.remove(world, lease)
+    callbacks.license_freed(world, s, product)
+
+
+@jit
+def reclaim(world, lease):
+    """Take a lease away from whoever holds it: nobody (a ghost), a running program, or a user called back."""
+    row = world.leases[lease]
+    if row.state == leases.GHOST or (row.state == leases.LIVE and row.taken == 0):
+        free(world, lease)
+        return
+    s, product = row.server, row.product
+    pool = world.pools[pool_of(world, s, product)]
+    if row.state == leases.RESERVED:
+        pool.reserved -= 1
+        leases.remove(world, lease)
+    else:
+        pool.leased -= 1
+        ledger.leased(world, product, -1)
+        leases.lose(world, lease)
+    callbacks.license_freed(world, s, product)

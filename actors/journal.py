@@ -1,0 +1,96 @@
+"""The journal of a run, kept when asked for: every event in the total order, and what its agent did about it.
+
+A row HANDLED is an event at the moment when its agent handles it. The rows after it, until the next of its kind,
+are what came of it: messages SENT, or LOST on the way, and what a client's policies DECIDED (`kind` is the action,
+`target` the server that failed, `value` the kind of failure, `attempt` what had been in flight) and where it MOVED
+(`target` is the server). Rows are those of `world.JOURNAL`; times are ns since the start of the simulation.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from . import kinds
+from .jit import jit
+from .world import JOURNAL
+
+HANDLED, SENT, LOST, DECIDED, MOVED = range(5)
+WHAT = ("handled", "sent", "lost", "decided", "moved")
+
+FIRST_ROWS = 1 << 14
+
+_WORDS = {
+    number: name.lower().replace("_", " ")
+    for name, number in vars(kinds).items()
+    if name.isupper() and isinstance(number, int)
+}
+_ACTIONS = {1: "retry", 2: "fail over", 3: "go offline", 4: "give up"}
+_DETAILS = ("slot", "program", "product", "attempt", "value", "flag")
+_ORDER = ("serial", "source", "target", "time")  # the last one first
+
+
+@jit
+def note(world, what, kind, time, serial, source, target, slot, program, product, attempt, value, flag):
+    """Enter a row, if a journal is kept."""
+    if world.journal.size == 0:
+        return
+    control = world.control[0]
+    row = world.journal[control.journaled]
+    control.journaled += 1
+    row.what = what
+    row.kind = kind
+    row.time = time
+    row.serial = serial
+    row.source = source
+    row.target = target
+    row.slot = slot
+    row.program = program
+    row.product = product
+    row.attempt = attempt
+    row.value = value
+    row.flag = flag
+
+
+def merged(journals: list[Any]) -> Any:
+    """Return the journals of a world's shards as one, in the total order."""
+    rows = np.concatenate(journals)
+    handled = rows[rows["what"] == HANDLED]
+    place = np.empty(len(handled), np.int64)
+    place[np.lexsort([handled[name] for name in _ORDER])] = np.arange(len(handled))
+    event = np.cumsum(rows["what"] == HANDLED) - 1
+    return rows[np.argsort(place[event], kind="stable")].astype(JOURNAL)
+
+
+def first_difference(a: Any, b: Any) -> int | None:
+    """Return the first row in which two journals differ, the end of the shorter one included, or None."""
+    shorter = min(len(a), len(b))
+    different = a[:shorter] != b[:shorter]
+    if different.any():
+        return int(np.argmax(different))
+    return None if len(a) == len(b) else shorter
+
+
+def describe(row: Any, clients: int, servers: int) -> str:
+    """Return a row in words."""
+    what = int(row["what"])
+    kind = _WORDS.get(int(row["kind"]), str(row["kind"]))
+    source, target = _agent(int(row["source"]), clients, servers), _agent(int(row["target"]), clients, servers)
+    when = f"{row['time'] / 1e9:.9f} s"
+    if what == DECIDED:
+        return f"{when}  {source} decided to {_ACTIONS.get(int(row['kind']), kind)} after a failure at {target}"
+    if what == MOVED:
+        return f"{when}  {source} moved to {target}"
+    details = ", ".join(f"{name} {row[name]}" for name in _DETAILS)
+    if source == target:
+        return f"{when}  {target}: {kind} ({details})"
+    if what == HANDLED:
+        return f"{when}  {target} handled {kind} of {source} ({details})"
+    return f"{when}  {source} {WHAT[what]} {kind} to {target} ({details})"
+
+
+def _agent(number: int, clients: int, servers: int) -> str:
+    if number < clients:
+        return f"client {number}"
+    if number < clients + servers:
+        return f"server {number - clients}"
+    return "the site server" if number == clients + servers else "the observer"

@@ -1,0 +1,80 @@
+"""A server's stock of licenses as the site server sees it: reports, and licenses that move."""
+
+import numpy as np
+
+from . import callbacks, kinds, ledger
+from .jit import jit
+from .messages import send
+
+
+@jit
+def report(world, s):
+    """Report allocations, leases, and the requests decided since the last report."""
+    config = world.config[0]
+    agent = config.clients + s
+    site = config.clients + config.servers
+    if not send(world, kinds.REPORT, agent, site, s, 0, 0, 0, 0, s, 0):
+        return
+    for product in range(config.products):
+        pool = world.pools[s * config.products + product]
+        pool.reported_allocated = pool.allocated
+        pool.reported_leased = pool.leased + pool.reserved
+        pool.reported_requests = pool.requests
+        pool.requests = 0
+
+
+@jit
+def take(world, s, product, wanted):
+    """Give up free licenses, as many as wanted and there are, unless the site server cannot be told."""
+    config = world.config[0]
+    pool = world.pools[s * config.products + product]
+    taken = min(np.int64(wanted), pool.free)
+    site = config.clients + config.servers
+    if taken == 0 or not send(world, kinds.TAKEN, config.clients + s, site, s, 0, 0, product, 0, taken, 0):
+        return
+    row = world.products[product]
+    row.in_transit += taken
+    if config.keeps_until_ack:
+        row.copies += taken
+    else:
+        _give_up(world, s, product, taken)
+
+
+@jit
+def _give_up(world, s, product, count):
+    """Free licenses leave a server's pool."""
+    pool = world.pools[s * world.config[0].products + product]
+    ledger.settle_imbalance(world, product)
+    pool.free -= count
+    pool.allocated -= count
+    world.products[product].allocated -= count
+    ledger.allocation_changed(world, product)
+
+
+@jit
+def drop(world, s, product, arrived):
+    """Licenses that were sent and kept until now have arrived: drop those that were not leased out meanwhile.
+
+    The others are from now on in two pools, which is how licenses became more (KB Q269547).
+    """
+    dropped = min(np.int64(arrived), world.pools[s * world.config[0].products + product].free)
+    world.products[product].copies -= dropped
+    _give_up(world, s, product, dropped)
+
+
+@jit
+def give(world, s, product, given):
+    """Take licenses into the pool; users who wait for a callback come first."""
+    config = world.config[0]
+    if config.keeps_until_ack:
+        site = config.clients + config.servers
+        send(world, kinds.GIVEN, config.clients + s, site, s, 0, 0, product, 0, given, 0)
+    ledger.settle_imbalance(world, product)
+    pool = world.pools[s * config.products + product]
+    row = world.products[product]
+    row.in_transit -= given
+    row.allocated += given
+    pool.allocated += given
+    for _ in range(given):
+        callbacks.license_freed(world, s, product)
+    ledger.allocation_changed(world, product)
