@@ -142,6 +142,7 @@ def scenarios(
     draw: st.DrawFn,
     latencies_ms: st.SearchStrategy[float] = LATENCIES,
     arrivals: tuple[str, ...] = ("closed", "closed", "open", "open", "trace"),
+    clients_min: int = 1,
     clients_max: int = 150,
     duration_s: float = 2400.0,
 ) -> dict[str, Any]:
@@ -150,7 +151,7 @@ def scenarios(
     failover = draw(policies("failover"))
     hasty = is_hasty(failover, servers)
     most = draw(st.sampled_from([8] if hasty else [30, 30, 30, 30, 30, clients_max]))
-    clients = draw(st.integers(1, min(most, clients_max)))
+    clients = draw(st.integers(clients_min, min(most, clients_max)))
     programs = draw(st.integers(1, 3))
     names = ["a", "b", "c"][: draw(st.integers(1, 3))]
     licenses = st.integers(0, clients * programs)

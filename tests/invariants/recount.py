@@ -47,7 +47,9 @@ class Books:
     def licenses(self) -> None:
         """Every license is in one place: leased, reserved, free, in transit, or with the site server."""
         shape = (self.config.servers, self.config.products)
-        pools = {name: self.world.pools[name].reshape(shape) for name in ("allocated", "free", "leased", "reserved")}
+        pools = {
+            name: self.world.pools[name].reshape(shape) for name in ("allocated", "free", "leased", "reserved")
+        }
         products = self.world.products
         moved = np.zeros(self.config.products, int)
         moving = self.alive[np.isin(self.alive["kind"], (kinds.TAKEN, kinds.GIVE))]
@@ -124,7 +126,11 @@ class Books:
 
     def _fate_is_known(self, c: int, j: int, program: int, s: int) -> bool:
         """Whether a lease that no program holds is awaited, or its client or server is about to hear of it."""
-        slot, clients, observer = self.slots[c, j], self.config.clients, self.config.clients + self.config.servers + 1
+        slot, clients, observer = (
+            self.slots[c, j],
+            self.config.clients,
+            self.config.clients + self.config.servers + 1,
+        )
         return (
             (slot.program == program and slot.asked == s)
             or (kinds.GRANT, clients + s, c, j, program) in self.under_way
@@ -199,7 +205,9 @@ class Books:
         """
         rows = self.world.journal[: self.control.journaled].view(np.ndarray)
         rows = rows[(rows["kind"] <= kinds.DROP) & (rows["flag"] & world.IN_SERVICE == 0)]
-        sent, lost, handled = (rows[rows["what"] == what] for what in (journal.SENT, journal.LOST, journal.HANDLED))
+        sent, lost, handled = (
+            rows[rows["what"] == what] for what in (journal.SENT, journal.LOST, journal.HANDLED)
+        )
         assert self.total[world.MESSAGES] == len(sent) + len(lost)
         assert self.total[world.MESSAGES_LOST] == len(lost)
         assert self.total[world.ATTEMPTS] == sum((some["kind"] == kinds.REQUEST).sum() for some in (sent, lost))
