@@ -94,11 +94,11 @@ class ShardHost:
         """Join the mesh."""
         self.mesh.connect(addresses)
 
-    def begin(self, scenario: Any, replication: int) -> None:
+    def begin(self, scenario: Any, replication: int, keep_journal: bool) -> None:
         """Build this shard of a new world."""
         self.cpu_started = time.process_time()
         try:
-            shard = Shard(scenario, replication, self.mesh.shard, self.mesh.shards)
+            shard = Shard(scenario, replication, self.mesh.shard, self.mesh.shards, keep_journal)
             self.windows = Windows(shard, self.mesh, self.window)
         except BaseException:
             self.mesh.close()  # lets the peers fail at once instead of waiting for a frame
@@ -137,10 +137,14 @@ class ShardSet:
         self._all("connect", addresses)
 
     def simulate(
-        self, scenario: Any, replication: int, on_progress: Callable[[float], None] = lambda share: None
+        self,
+        scenario: Any,
+        replication: int,
+        on_progress: Callable[[float], None] = lambda share: None,
+        keep_journal: bool = False,
     ) -> Tally:
         """Run one replication on the shards; `on_progress` is told the share of simulated time done."""
-        self._all("begin", scenario, replication)
+        self._all("begin", scenario, replication, keep_journal)
         end_s = scenario.run.warmup_s + scenario.run.duration_s
         done = False
         while not done:

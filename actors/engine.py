@@ -105,7 +105,7 @@ def _step(world, time):
     _add_to_digest(world, n)
     journal.note(
         world, journal.HANDLED, event.kind, time, event.serial, event.source, event.target, event.slot,
-        event.program, event.product, event.attempt, event.value, event.flag,
+        event.program, event.product, event.attempt, event.value, event.flag & ~FOREIGN,
     )  # fmt: skip
     _dispatch(world, n)
 

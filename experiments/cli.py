@@ -1,4 +1,4 @@
-"""The command line: run, list, show, doctor."""
+"""The command line: run, diff, list, show, doctor."""
 
 import os
 import platform
@@ -68,6 +68,9 @@ def run_command(
     ] = 0,
     clock: Annotated[str | None, typer.Option(help="Only 'virtual' in this version.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the results.")] = None,
+    journal: Annotated[
+        bool, typer.Option("--journal", help="Keep every event, in journal.parquet: for small runs.")
+    ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print summary.json, and nothing else, to stdout.")
     ] = False,
@@ -83,7 +86,7 @@ def run_command(
         "policies.admission.name": _policy(admission), "policies.balancing.name": _policy(balancing),
     }  # fmt: skip
     scenario = _load(source, settings or [], options)
-    _run(scenario, Path(source).stem, workers, check_shards, out, as_json)
+    _run(scenario, Path(source).stem, workers, check_shards, out, journal, as_json)
 
 
 def _shards(text: str | None) -> object:
@@ -107,7 +110,15 @@ def _load(source: str, settings: list[str], options: dict[str, Any]) -> Scenario
         _fail(WRONG_INPUT, str(error))
 
 
-def _run(scenario: Scenario, name: str, workers: int | None, check: int, out: Path | None, as_json: bool) -> None:
+def _run(
+    scenario: Scenario,
+    name: str,
+    workers: int | None,
+    check: int,
+    out: Path | None,
+    journal: bool,
+    as_json: bool,
+) -> None:
     from . import run, summary, tables  # noqa: PLC0415 - what follows is slow to import
 
     shards = scenario.run.shards
@@ -123,7 +134,7 @@ def _run(scenario: Scenario, name: str, workers: int | None, check: int, out: Pa
     total = versions * scenario.run.replications
     try:
         with _progress(f"{versions} x {scenario.run.replications} worlds", total) as report:
-            results = run.run(scenario, shards=shards, workers=workers, on_progress=report)
+            results = run.run(scenario, shards=shards, workers=workers, keep_journal=journal, on_progress=report)
     except InvariantViolation as error:
         _fail(INVARIANT, f"invariant violated: {error}")
     except ValueError as error:
@@ -201,6 +212,25 @@ def announce_compilation() -> None:
     if not doctor.is_compiled():
         screen.print("compiling the engine; this happens once and takes about half a minute ...")
         doctor.compile_engine()
+
+
+@app.command("diff")
+def diff_command(
+    a: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")],
+    b: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of another run.")],
+) -> None:
+    """Compare two runs, world by world; show the first event that differs. Exit 0: equal; 1: they differ."""
+    from . import diff  # noqa: PLC0415
+
+    try:
+        runs = diff.read(a), diff.read(b)
+        found = diff.compare(*runs)
+    except (ScenarioError, ValueError) as error:
+        _fail(WRONG_INPUT, str(error))
+    for line in diff.report(*runs, found):
+        print(line)
+    if not isinstance(found, int):
+        raise typer.Exit(1)
 
 
 @app.command("list")

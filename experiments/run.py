@@ -33,6 +33,7 @@ class Replication:
     memory_bytes: int  # peak resident set of the process that ran it
     series: Any  # int64, shape (samples + 1, COLUMNS)
     servers: Any  # rows of world.SERVER
+    journal: Any = None  # rows of world.JOURNAL, if one was kept
 
 
 @dataclass
@@ -68,12 +69,14 @@ def run(
     *,
     shards: int = 1,
     workers: int | None = None,
+    keep_journal: bool = False,
     on_progress: Progress = lambda done: None,
 ) -> Results:
     """Run all versions of a scenario and return what they gave; an interrupt keeps what is finished.
 
     `shards` > 1 runs every world on so many Ray actors. Else `workers` Ray workers run whole worlds in
-    parallel; None lets the time of the first world decide, and 0 stays in this process.
+    parallel; None lets the time of the first world decide, and 0 stays in this process. `keep_journal` keeps every
+    event of every world, in memory.
 
     Raises ValueError for a policy that cannot be compiled or a trace that cannot be read, and
     actors.shard.InvariantViolation.
@@ -82,8 +85,12 @@ def run(
     started = time.perf_counter()
     jobs = [(v, r) for r in range(scenario.run.replications) for v in range(len(results.versions))]
     try:
-        steps = _on_shards if shards > 1 else _in_parallel
-        for done, (version, replication) in enumerate(steps(results, jobs, shards, workers, on_progress), 1):
+        steps = (
+            _on_shards(results, jobs, shards, keep_journal, on_progress)
+            if shards > 1
+            else _in_parallel(results, jobs, workers, keep_journal)
+        )
+        for done, (version, replication) in enumerate(steps, 1):
             results.add(version, replication)
             on_progress(done)
     except KeyboardInterrupt:
@@ -106,48 +113,48 @@ def choose_shards(scenario: Scenario) -> tuple[int, str]:
     return shards, f"{clients:,} clients keep {shards} shards busy"
 
 
-def run_world(scenario: Scenario, replication: int) -> Replication:
+def run_world(scenario: Scenario, replication: int, keep_journal: bool = False) -> Replication:
     """Run one replication of one version, as one shard in this process."""
     started = time.process_time()
-    tally = simulate(scenario, replication)
+    tally = simulate(scenario, replication, keep_journal)
     return _replication(scenario, replication, tally, time.process_time() - started)
 
 
 def _replication(scenario: Scenario, number: int, tally: Tally, cpu_s: float) -> Replication:
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     values = metrics(scenario, tally)
-    return Replication(number, tally.digest, values, tally.events, cpu_s, memory, tally.series, tally.servers)
+    return Replication(
+        number, tally.digest, values, tally.events, cpu_s, memory, tally.series, tally.servers, tally.journal
+    )
 
 
 Steps = Iterator[tuple[int, Replication]]
 
 
-def _in_parallel(
-    results: Results, jobs: list[tuple[int, int]], shards: int, workers: int | None, on_progress: Progress
-) -> Steps:
+def _in_parallel(results: Results, jobs: list[tuple[int, int]], workers: int | None, keep_journal: bool) -> Steps:
     """Run whole worlds: here, until it is clear that Ray workers pay, or at once on workers if asked to."""
     worlds = [result.version.scenario for result in results.versions]
     started, here = time.perf_counter(), 0
     if workers is None or workers == 0:
         for version, number in jobs:
-            yield version, run_world(worlds[version], number)
+            yield version, run_world(worlds[version], number, keep_journal)
             here += 1
             spent = time.perf_counter() - started
             if workers is None and spent / here * (len(jobs) - here) > RAY_PAYS_FROM_S:
                 break
-    rest = [(worlds[version], number) for version, number in jobs[here:]]
+    rest = [(worlds[version], number, keep_journal) for version, number in jobs[here:]]
     if rest:
         for index, replication in cluster.spread(run_world, rest, workers or os.cpu_count() or 1):
             yield jobs[here + index][0], replication
 
 
 def _on_shards(
-    results: Results, jobs: list[tuple[int, int]], shards: int, workers: int | None, on_progress: Progress
+    results: Results, jobs: list[tuple[int, int]], shards: int, keep_journal: bool, on_progress: Progress
 ) -> Steps:
     with cluster.ShardSet(shards) as shard_set:
         for done, (version, number) in enumerate(jobs):
             scenario = results.versions[version].version.scenario
-            tally = shard_set.simulate(scenario, number, _added_to(done, on_progress))
+            tally = shard_set.simulate(scenario, number, _added_to(done, on_progress), keep_journal)
             yield version, _replication(scenario, number, tally, tally.cpu_s)
 
 

@@ -36,7 +36,7 @@ def _examine_list(name: str, raw: object) -> tuple[list[str], list[Facts]]:
 
 
 def _model(name: str, item: object) -> type[Table]:
-    kind = item.get("kind") if name == "faults" and isinstance(item, dict) else None
+    kind = item.get("kind", "unreachable") if name == "faults" and isinstance(item, dict) else None
     return FAULTS.get(kind, Fault) if isinstance(kind, str) else LISTS[name]
 
 

@@ -2,7 +2,15 @@
 
 from typing import Annotated, Any, Literal, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from .scenario_rules import Facts, broken_rules, one_of, refuse
@@ -196,10 +204,10 @@ class Fault(Table):
     """What every fault has; a kind that is not known is checked against this alone."""
 
     model_config = ConfigDict(extra="ignore")
-    kind: Annotated[Kind, Allowed()] = Field(examples=["crash"])
-    servers: ServerIds = "all"
-    start_s: Seconds = 0.0  # from the end of the warm-up
-    duration_s: PositiveSeconds = Field(examples=[600])
+    kind: Annotated[Kind, Allowed()] = "unreachable"
+    servers: ServerIds = (0,)
+    start_s: Seconds = 3600.0  # from the end of the warm-up
+    duration_s: PositiveSeconds = 600.0
     repeat_s: Seconds = 0.0  # 0: once
     repeats: Count = 1
 
@@ -207,7 +215,7 @@ class Fault(Table):
 class Outage(Fault, extra="forbid"):
     """Servers that time out, refuse, or crash."""
 
-    kind: Literal["unreachable", "refusing", "crash"]
+    kind: Literal["unreachable", "refusing", "crash"] = "unreachable"
 
 
 class Slow(Fault, extra="forbid"):
@@ -239,7 +247,15 @@ FAULTS: dict[str, type[Fault]] = {
     "loss": Lossy,
     "cut": Cut,
 }
-AnyFault = Annotated[Outage | Slow | Lossy | Cut, Field(discriminator="kind")]
+
+
+def _with_kind(value: object) -> object:
+    return {"kind": "unreachable", **value} if isinstance(value, dict) else value
+
+
+AnyFault = Annotated[
+    Annotated[Outage | Slow | Lossy | Cut, Field(discriminator="kind")], BeforeValidator(_with_kind)
+]
 
 
 class Arm(Table):

@@ -63,6 +63,7 @@ def _arm(result: VersionResult) -> dict[str, Any]:
         "name": result.version.arm,
         "replications": len(rows),
         "digest": digest_of([f"{row.digest:016x}" for row in rows]),
+        "digests": [f"{row.digest:016x}" for row in rows],
         "metrics": {name: _metric([row.metrics[name] for row in rows]) for name in METRICS},
     }
 
@@ -91,6 +92,8 @@ def write_folder(folder: Path, results: Results, content: dict[str, Any]) -> Non
     (folder / "provenance.json").write_text(to_json(_provenance(results, content)) + "\n", encoding="utf-8")
     parquet.write_table(_time_series(results), folder / "timeseries.parquet")
     parquet.write_table(_servers(results), folder / "servers.parquet")
+    if any(row.journal is not None for _, row in _rows(results)):
+        parquet.write_table(_journal(results), folder / "journal.parquet")
 
 
 def _provenance(results: Results, content: dict[str, Any]) -> dict[str, Any]:
@@ -132,6 +135,16 @@ def _servers(results: Results) -> pa.Table:
         columns.update({name: pa.array(row.servers[name].astype("int64")) for name in SERVER_COLUMNS})
         tables.append(pa.table(columns))
     return pa.concat_tables(tables) if tables else pa.table({})
+
+
+def _journal(results: Results) -> pa.Table:
+    """One row for each row of each replication's journal: see actors/journal.py."""
+    tables = []
+    for result, row in _rows(results):
+        columns: dict[str, Any] = _keys(result, row.number, len(row.journal))
+        columns.update({name: pa.array(row.journal[name]) for name in row.journal.dtype.names})
+        tables.append(pa.table(columns))
+    return pa.concat_tables(tables)
 
 
 def _rows(results: Results) -> Any:

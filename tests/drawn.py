@@ -150,8 +150,9 @@ def scenarios(
     servers = draw(st.integers(1, 4))
     failover = draw(policies("failover"))
     hasty = is_hasty(failover, servers)
-    most = draw(st.sampled_from([8] if hasty else [30, 30, 30, 30, 30, clients_max]))
-    clients = draw(st.integers(clients_min, min(most, clients_max)))
+    sizes = [(1, 8)] if hasty else [(1, 5), (6, 15), (16, 30), (16, 30), (31, 150)]
+    least, most = draw(st.sampled_from(sizes))
+    clients = draw(st.integers(max(clients_min, min(least, clients_max)), min(most, clients_max)))
     programs = draw(st.integers(1, 3))
     names = ["a", "b", "c"][: draw(st.integers(1, 3))]
     licenses = st.integers(0, clients * programs)
@@ -215,7 +216,7 @@ def scenarios(
             "profile": draw(st.sampled_from(PROFILES)),
         },
         "policies": {kind: failover if kind == "failover" else draw(policies(kind)) for kind in BUILT_IN},
-        "faults": draw(st.lists(faults(servers, clients), max_size=3)),
+        "faults": [draw(faults(servers, clients)) for _ in range(draw(st.sampled_from([0, 1, 1, 2, 3])))],
     }
 
 

@@ -25,11 +25,15 @@ class Books:
         self.control = shard.world.control[0]
         self.slots = self.world.slots.reshape(self.config.clients, self.config.programs)
         self.leases = _used(self.world.leases, self.world.leases["state"] != 0)
-        self.events = _used(self.world.events, ~_free(self.world.events, self.control.free_event))
         self.total = self.world.series.reshape(-1, world.COLUMNS).sum(axis=0)
-        # A message that died in a crash keeps its row until its service would have ended.
-        self.alive = self.events[self.events["flag"] & world.VOID == 0]
-        # What is on its way or waits, by kind, source, target, slot and program.
+        # Of these, what is on its way or waits for service: not the denied requests whose users wait to be called
+        # back, nor a message that died in a crash, which keeps its row until its service would have ended.
+        self.called = [_chain(self.world.events["next"], n) for n in self.world.pools["queue_head"]]
+        in_use = ~_free(self.world.events, self.control.free_event)
+        self.events = _used(self.world.events, in_use)
+        in_use[sum(self.called, [])] = False
+        self.alive = _used(self.world.events, in_use & (self.world.events["flag"] & world.VOID == 0))
+        # The same, by kind, source, target, slot and program.
         names = ("kind", "source", "target", "slot", "program")
         self.under_way = set(zip(*(self.alive[name].tolist() for name in names), strict=True))
 
@@ -92,12 +96,11 @@ class Books:
             assert (tables.leases["server"][rows] == s).all()
             assert (np.diff(tables.leases["heard"][rows]) >= 0).all()
         queued = [_chain(tables.events["next"], n) for n in tables.servers["head"]]
-        called = [_chain(tables.events["next"], n) for n in tables.pools["queue_head"]]
-        assert sum(map(len, called)) == control.callbacks
+        assert sum(map(len, self.called)) == control.callbacks
         waiting = [int((tables.events["kind"][rows] == kinds.REQUEST).sum()) for rows in queued]
         assert waiting == tables.servers["waiting"].tolist()
         elsewhere = control.pending + control.open
-        assert sum(map(len, queued + called)) + elsewhere == len(self.events)
+        assert sum(map(len, queued + self.called)) + elsewhere == len(self.events)
 
     # --- who holds what ---------------------------------------------------------------------------------------
 
