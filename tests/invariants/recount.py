@@ -31,7 +31,7 @@ class Books:
         self.called = [_chain(self.world.events["next"], n) for n in self.world.pools["queue_head"]]
         in_use = ~_free(self.world.events, self.control.free_event)
         self.events = _used(self.world.events, in_use)
-        in_use[sum(self.called, [])] = False
+        in_use[[n for rows in self.called for n in rows]] = False
         self.alive = _used(self.world.events, in_use & (self.world.events["flag"] & world.VOID == 0))
         # The same, by kind, source, target, slot and program.
         names = ("kind", "source", "target", "slot", "program")
