@@ -12,6 +12,7 @@ from . import calendar, engine, faults, journal, recorded, streams, workload
 from .world import (
     ACCOUNT,
     BINS,
+    CALLER,
     CLIENT,
     COLUMNS,
     CONFIG,
@@ -98,6 +99,7 @@ def build(
     config[0].first_fault = first_fault
     homes = _homes(scenario, keys)
     hosts = 1 if shard == 0 else 0
+    calls_back = 1 if scenario.clients.on_denial == "callback" else 0
     servers = scenario.servers.count
     places = local * scenario.clients.programs
     events = places + 2 * local + 8 * servers + 8 * calendar.RESERVE + hosts * scenario.clients.count // 8
@@ -127,6 +129,7 @@ def build(
         leases=_zeros(0, LEASE),
         accounts=_accounts(homes if hosts else homes[:0]),
         seats=_zeros(hosts * scenario.clients.count * scenario.clients.programs, SEAT),
+        callers=_zeros(hosts * calls_back * scenario.clients.count * scenario.clients.programs, CALLER),
         spells=spells,
         spells_from=spells_from,
         cuts=cuts,

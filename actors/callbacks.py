@@ -14,6 +14,49 @@ from .world import NONE
 
 
 @jit
+def _caller(world, client, slot):
+    return world.callers[client * world.config[0].programs + slot]
+
+
+@jit
+def enqueue(world, n, s):
+    """A user who was denied waits to be called back; return whether the request's event was kept for that.
+
+    Who asks again while waiting keeps the place in the queue.
+    """
+    event = world.events[n]
+    caller = _caller(world, event.source, event.slot)
+    if caller.queued != 0 and caller.server == s and caller.program == event.program:
+        return False
+    caller.queued = event.attempt
+    caller.server = s
+    caller.program = event.program
+    pool = world.pools[granting.pool_of(world, s, event.product)]
+    event.next = NONE
+    event.time = world.control[0].now
+    if pool.queue_tail == NONE:
+        pool.queue_head = n
+    else:
+        world.events[pool.queue_tail].next = n
+    pool.queue_tail = n
+    world.control[0].callbacks += 1
+    return True
+
+
+@jit
+def wait_no_more(world, client, slot):
+    """The slot's user has a license."""
+    if world.callers.size > 0:
+        _caller(world, client, slot).queued = 0
+
+
+@jit
+def is_barred(world, client, slot):
+    """Whether the slot's user was called back in vain in the present site server cycle."""
+    return world.callers.size > 0 and _caller(world, client, slot).barred == _cycle_now(world)
+
+
+@jit
 def license_freed(world, s, product):
     """A license is free: for the first user who waits for a callback, or else for anyone."""
     pool = world.pools[granting.pool_of(world, s, product)]
@@ -24,9 +67,9 @@ def license_freed(world, s, product):
         if pool.queue_head == NONE:
             pool.queue_tail = NONE
         world.control[0].callbacks -= 1
-        seat = granting.seat_of(world, event.source, event.slot)
-        if seat.queued == event.attempt:  # else this user has asked again since
-            seat.queued = 0
+        caller = _caller(world, event.source, event.slot)
+        if caller.queued == event.attempt:  # else this user waits no more, or elsewhere
+            caller.queued = 0
             is_honored = _call_back(world, n)
             calendar.free(world, n)
             if is_honored:
@@ -37,7 +80,7 @@ def license_freed(world, s, product):
 
 
 @jit
-def cycle_now(world):
+def _cycle_now(world):
     """Return the number, from 1, of the present site server cycle; -1 where callbacks do not depend on it."""
     config = world.config[0]
     return 1 + world.control[0].now // config.callback_cycle if config.callback_cycle > 0 else np.int64(-1)
@@ -68,9 +111,9 @@ def _call_back(world, n):
     config = world.config[0]
     event = world.events[n]
     s = event.target - config.clients
-    is_honored = config.callback_cycle == 0 or event.time // config.callback_cycle + 1 != cycle_now(world)
+    is_honored = config.callback_cycle == 0 or event.time // config.callback_cycle + 1 != _cycle_now(world)
     if not is_honored:
-        granting.seat_of(world, event.source, event.slot).barred = cycle_now(world)
+        _caller(world, event.source, event.slot).barred = _cycle_now(world)
     else:
         world.pools[granting.pool_of(world, s, event.product)].reserved += 1
         leases.create(

@@ -46,7 +46,7 @@ def decide(world, n, s):
         pool.reserved -= 1
         world.leases[lease].state = leases.LIVE
         leases.refresh(world, lease, event.attempt)
-    elif pool.free > 0 and seat_of(world, event.source, event.slot).barred != callbacks.cycle_now(world):
+    elif pool.free > 0 and not callbacks.is_barred(world, event.source, event.slot):
         pool.free -= 1
         lease = leases.create(
             world, event.source, s, event.slot, event.program, event.product, event.attempt, leases.LIVE
@@ -64,6 +64,7 @@ def decide(world, n, s):
 @jit
 def _grant(world, n, s, lease):
     """Answer with a lease, and note whether its client will know that it has it."""
+    callbacks.wait_no_more(world, world.events[n].source, world.events[n].slot)
     if answer(world, n, s, kinds.GRANT, 0):
         world.leases[lease].taken = 1
 
@@ -82,17 +83,7 @@ def _deny(world, n, s):
     answer(world, n, s, kinds.DENY, 0)
     if event.flag & WANTS_CALLBACK == 0:
         return False
-    pool = world.pools[pool_of(world, s, event.product)]
-    event.next = NONE
-    if pool.queue_tail == NONE:
-        pool.queue_head = n
-    else:
-        world.events[pool.queue_tail].next = n
-    pool.queue_tail = n
-    seat_of(world, event.source, event.slot).queued = event.attempt
-    event.time = world.control[0].now
-    world.control[0].callbacks += 1
-    return True
+    return callbacks.enqueue(world, n, s)
 
 
 @jit

@@ -45,6 +45,11 @@ _11, _12, _27, _30, _31 = np.uint64(11), np.uint64(12), np.uint64(27), np.uint64
 _LN2_HIGH = 6.93147180369123816490e-01  # the leading 33 bits of ln 2, so that a multiple of it is exact
 _LN2_LOW = 1.90821492927058770002e-10
 _SQRT_HALF = 0.7071067811865476
+_FRACTION, _HALF = np.int64((1 << 52) - 1), np.int64(0x3FE << 52)  # of the bits of a number; those of 0.5
+_LG = (
+    6.666666666666735130e-01, 3.999999999940941908e-01, 2.857142874366239149e-01, 2.222219843214978396e-01,
+    1.818357216161805012e-01, 1.531383769920937332e-01, 1.479819860511658591e-01,
+)  # fmt: skip
 
 
 @jit
@@ -82,17 +87,24 @@ def inner_uniform(bits):
 
 @jit
 def log(x):
-    """Natural logarithm of a positive normal number, by the series of artanh; error below 2 ulp."""
-    mantissa, exponent = math.frexp(x)
+    """Natural logarithm of a positive normal number, error below 1 ulp.
+
+    Method and coefficients of fdlibm's e_log.c (Sun Microsystems, 1993): log(1 + f) by s = f / (2 + f).
+    """
+    bits = np.float64(x).view(np.int64)
+    exponent = np.float64((bits >> 52) - 1022)
+    mantissa = np.int64((bits & _FRACTION) | _HALF).view(np.float64)
     if mantissa < _SQRT_HALF:
-        mantissa *= 2.0
-        exponent -= 1
-    s = (mantissa - 1.0) / (mantissa + 1.0)
+        mantissa += mantissa
+        exponent -= 1.0
+    f = mantissa - 1.0
+    s = f / (2.0 + f)
     z = s * s
-    series = 0.0
-    for k in range(23, 1, -2):
-        series = z * (1.0 / k + series)
-    return exponent * _LN2_HIGH + (2.0 * s + (2.0 * s * series + exponent * _LN2_LOW))
+    w = z * z
+    even = w * (_LG[1] + w * (_LG[3] + w * _LG[5]))
+    odd = z * (_LG[0] + w * (_LG[2] + w * (_LG[4] + w * _LG[6])))
+    square = 0.5 * f * f
+    return exponent * _LN2_HIGH - ((square - (s * (square + (even + odd)) + exponent * _LN2_LOW)) - f)
 
 
 @jit

@@ -129,9 +129,12 @@ LEASE = _rows(
     ("older", "i4"), ("newer", "i4"), ("slot", "i2"), ("product", "i2"), ("state", "i1"), ("taken", "i1"),
 )  # fmt: skip
 
-# What the servers' shard knows of each client, and of each of its slots.
+# What the servers' shard knows of each client, of each of its slots, and of each slot's user who was denied and
+# may be called back: the denied attempt (0: none), where, for which program, and in which site server cycle
+# another denial is certain.
 ACCOUNT = _rows(("leases", "i4"), ("heard_at", "i4"))
-SEAT = _rows(("abandoned", "i4"), ("queued", "i4"), ("barred", "i4"))
+SEAT = _rows(("abandoned", "i4"))
+CALLER = _rows(("queued", "i4"), ("server", "i4"), ("program", "i4"), ("barred", "i4"))
 
 # From `start` on, until the next row's start, one server's fault state. Rows of a server are contiguous.
 SPELL = _rows(
@@ -167,8 +170,8 @@ BINS = 64 * 32
 WAIT, QUEUE = 0, 1
 
 
-# Every table of a shard and what its rows are. A shard that does not host the servers has no leases, accounts
-# and seats.
+# Every table of a shard and what its rows are. A shard that does not host the servers has no leases, accounts,
+# seats and callers.
 TABLES: dict[str, Any] = {
     "config": CONFIG,
     "control": CONTROL,
@@ -194,6 +197,7 @@ TABLES: dict[str, Any] = {
     "leases": LEASE,
     "accounts": ACCOUNT,
     "seats": SEAT,
+    "callers": CALLER,  # empty where users are not called back
     # the network and the day
     "spells": SPELL,
     "spells_from": np.dtype("i8"),
