@@ -94,11 +94,11 @@ CLIENT = _rows(
 SLOT = _rows(
     ("launched", "i8"), ("run_time", "i8"), ("arrival", "i4"), ("program", "i4"), ("epoch", "i4"), ("lease", "i4"),
     ("asked", "i4"), ("asked_attempt", "i4"), ("product", "i2"), ("state", "i1"), ("running", "i1"),
-    ("denied", "i1"), ("failures", "i4"),
+    ("denied", "i1"), ("kept", "i1"), ("failures", "i4"),
 )  # fmt: skip
 
 # A lease left behind that a client still means to give back: it offers it to the server until it answers.
-DEBT = _rows(("server", "i4"), ("next", "i4"))
+DEBT = _rows(("server", "i4"), ("next", "i4"), ("since", "i4"))
 
 SERVER = _rows(
     ("serial", "i8"), ("digest", "u8"), ("head", "i4"), ("tail", "i4"), ("serving", "i4"), ("waiting", "i4"),

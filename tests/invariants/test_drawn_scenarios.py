@@ -47,19 +47,13 @@ QUIET = "drawn: a quiet end"
 def quiet(draw: st.DrawFn) -> dict[str, Any]:
     """A scenario without losses in which launches cease, and which waits long for the last programs to end.
 
-    Leases left behind on purpose (`release_old = "lost"`, after a request elsewhere) are excluded, and so are
-    servers that refuse: see `late-grant-kept` in test_found.py.
+    Leases left behind on purpose (`release_old = "lost"`, after a request elsewhere) are excluded.
     """
     raw = draw(drawn.scenarios(latencies_ms=st.floats(1.0, 300.0), arrivals=("closed", "open", "trace")))
     raw["title"] = QUIET
     raw["run"] |= {"duration_s": 4000.0}
     raw["network"]["loss"] = 0.0
-    raw["servers"] |= {
-        "reclaim_after_s": 0.0,
-        "service_ms": draw(st.sampled_from([200.0, 1000.0, 3000.0])),
-        "queue_limit": 0,
-    }
-    raw["policies"]["admission"] = {"name": "fifo"}
+    raw["servers"] |= {"reclaim_after_s": 0.0, "service_ms": draw(st.sampled_from([200.0, 1000.0, 3000.0]))}
     raw["clients"] |= draw(st.sampled_from([{"rerequest": False}, {"release_old": "deferred"}]))
     raw["workload"] |= {"profile": drawn.QUIET_HOURS, "run_time_s": draw(st.sampled_from([0.0, 5.0, 100.0]))}
     faults = drawn.faults(raw["servers"]["count"], raw["clients"]["count"], ("slow",))
@@ -125,7 +119,7 @@ def _sums_are_bounded(scenario: Scenario, shard: Shard) -> Any:
 @pytest.mark.parametrize("part", range(4))
 def test_the_books_balance(part: int):
     happened: Counter[str] = Counter()
-    drawn.explore(drawn.scenarios(), lambda scenario: happened.update(balances(scenario)), 130, part)
+    drawn.explore(drawn.scenarios(), lambda scenario: happened.update(balances(scenario)), 200, part)
     seldom = [name for name in (*COUNTED, *FAULTS, "LOST", "RESERVED", "callback", "debt") if happened[name] < 2]
     assert not seldom, f"hardly ever happened: {seldom}"
 
@@ -134,7 +128,7 @@ def test_the_books_balance(part: int):
 def test_a_quiet_end_leaves_nothing_behind(part: int):
     happened: Counter[str] = Counter()
     drawn.explore(quiet(), lambda scenario: happened.update(balances(scenario)), 60, part)
-    assert happened["TIMEOUTS"] > 20
+    assert happened["TIMEOUTS"] > 15
 
 
 def test_all_that_a_file_may_say_is_drawn():
