@@ -1,10 +1,11 @@
-# `make demo` and `make test` set up all they need, in .venv. Other targets: setup, check, clean.
+# `make demo` and `make test` set up all they need, in .venv. Other targets: setup, fuzz, check, clean.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test mutants check lint format types clean
+SECONDS ?= 600
+.PHONY: help setup demo test mutants fuzz check lint format types clean
 
 help:  ## Show the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -26,6 +27,9 @@ test: setup  ## Run the tests
 
 mutants: setup  ## Break the model on purpose: a test must notice each time
 	$(BIN)/python tests/mutants.py
+
+fuzz: setup  ## Draw and check fresh scenarios, SECONDS=600 of them long; failures stay in results/fuzz
+	$(BIN)/python tests/fuzz.py $(SECONDS)
 
 check: lint format types  ## Run the linter, the formatter (as a check) and the type checker
 

@@ -28,6 +28,8 @@ def enqueue(world, n, s):
     caller = _caller(world, event.source, event.slot)
     if caller.queued != 0 and caller.server == s and caller.program == event.program:
         return False
+    if caller.program != event.program:
+        caller.barred = 0
     caller.queued = event.attempt
     caller.server = s
     caller.program = event.program
@@ -51,9 +53,12 @@ def wait_no_more(world, client, slot):
 
 
 @jit
-def is_barred(world, client, slot):
-    """Whether the slot's user was called back in vain in the present site server cycle."""
-    return world.callers.size > 0 and _caller(world, client, slot).barred == _cycle_now(world)
+def is_barred(world, client, slot, program):
+    """Whether the program's user was called back in vain in the present site server cycle."""
+    if world.callers.size == 0:
+        return False
+    caller = _caller(world, client, slot)
+    return caller.program == program and caller.barred == _cycle_now(world)
 
 
 @jit

@@ -45,7 +45,7 @@ def handle(world, kind, agent, source, slot, program, attempt, value):
     elif kind == kinds.CALLBACK:
         _on_callback(world, i, server, slot, program)
     elif kind == kinds.KEPT_ACK:
-        holding.forget_debt(world, i, server)
+        holding.forget_debt(world, i, server, attempt)
     elif link.is_awaited(world, i, attempt):
         _on_answer(world, i, kind, slot, program, value)
     elif kind == kinds.GRANT:
@@ -232,7 +232,7 @@ def _end(world, i, j):
     """The slot's program has run its time."""
     _stop(world, i, j)
     world.clients[i].wants &= ~bit(j)
-    holding.abandon(world, i, j)
+    holding.abandon(world, i, j, True)
     if slot_of(world, i, j).lease != NONE:
         holding.give_back(world, i, j)
     _idle(world, i, j)
@@ -282,6 +282,7 @@ def _on_grant(world, i, j):
     slot = slot_of(world, i, j)
     client.wants &= ~bit(j)
     slot.asked = NONE
+    slot.kept = 0
     slot.failures = 0
     ledger.count(world, GRANTS)
     if slot.state == METERED and slot.lease == client.server:
@@ -308,6 +309,7 @@ def _on_late_grant(world, i, server, j, program, attempt):
     if slot.program != program or (server != slot.lease and server != slot.asked):  # noqa: PLR1714
         holding.release(world, i, j, program, server)
     elif server != slot.lease:
+        slot.kept = 1
         notify(world, kinds.NOT_TAKEN, config.first + i, j, program, server, attempt)
 
 
@@ -318,6 +320,7 @@ def _on_denial(world, i, j):
     slot = slot_of(world, i, j)
     client.wants &= ~bit(j)
     slot.asked = NONE
+    slot.kept = 0
     stopped = slot.state == METERED or slot.state == UNMETERED  # noqa: PLR1714
     if slot.state == METERED:
         ledger.count(world, EVICTIONS)

@@ -41,6 +41,7 @@ def start(world):
         site.start(world)
         for p in range(config.products):
             ledger.allocation_changed(world, p)
+    ledger.turn(world)  # without a warm-up the first instant is measured
 
 
 @jit

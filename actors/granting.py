@@ -46,7 +46,7 @@ def decide(world, n, s):
         pool.reserved -= 1
         world.leases[lease].state = leases.LIVE
         leases.refresh(world, lease, event.attempt)
-    elif pool.free > 0 and not callbacks.is_barred(world, event.source, event.slot):
+    elif pool.free > 0 and not callbacks.is_barred(world, event.source, event.slot, event.program):
         pool.free -= 1
         lease = leases.create(
             world, event.source, s, event.slot, event.program, event.product, event.attempt, leases.LIVE
@@ -66,7 +66,7 @@ def _grant(world, n, s, lease):
     """Answer with a lease, and note whether its client will know that it has it."""
     callbacks.wait_no_more(world, world.events[n].source, world.events[n].slot)
     if answer(world, n, s, kinds.GRANT, 0):
-        world.leases[lease].taken = 1
+        world.leases[lease].granted = world.events[n].attempt
 
 
 @jit
@@ -141,7 +141,7 @@ def free(world, lease):
 def reclaim(world, lease):
     """Take a lease away from whoever holds it: nobody (a ghost), a running program, or a user called back."""
     row = world.leases[lease]
-    if row.state == leases.GHOST or (row.state == leases.LIVE and row.taken == 0):
+    if row.state == leases.GHOST or (row.state == leases.LIVE and row.granted == 0):
         free(world, lease)
         return
     s, product = row.server, row.product

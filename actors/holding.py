@@ -49,16 +49,19 @@ def leave_behind(world, i, j):
 
 
 @jit
-def abandon(world, i, j):
-    """The slot's program no longer waits for an answer to what it asked."""
+def abandon(world, i, j, is_over):
+    """The slot's program no longer waits for an answer to what it asked, or is over altogether."""
     config = world.config[0]
     slot = world.slots[i * config.programs + j]
     if slot.asked != NONE:
         server = slot.asked
         slot.asked = NONE
-        if server == slot.lease:
+        if server == slot.lease and not is_over:
             return  # it was asked for again, and is still held
         notify(world, kinds.NOTICE, config.first + i, j, slot.program, server, slot.asked_attempt)
+        if slot.kept:
+            slot.kept = 0
+            release(world, i, j, slot.program, server)
         if server != world.clients[i].server:
             owe(world, i, server)
 
@@ -79,7 +82,11 @@ def held_at(world, i, server):
 def owe(world, i, server):
     """Remember to free, when `server` answers again, what this client may still hold there."""
     client = world.clients[i]
-    if world.config[0].deferred == 0 or _find_debt(world, i, server) != NONE:
+    if world.config[0].deferred == 0:
+        return
+    known = _find_debt(world, i, server)
+    if known != NONE:
+        world.debts[known].since = client.attempt
         return
     control = world.control[0]
     n = control.free_debt
@@ -87,6 +94,7 @@ def owe(world, i, server):
     control.free_debt = debt.next
     control.free_debts -= 1
     debt.server = server
+    debt.since = client.attempt
     debt.next = client.debts
     client.debts = n
     if client.owing == 0:
@@ -122,10 +130,10 @@ def offer_debts(world, i):
 
 
 @jit
-def forget_debt(world, i, server):
-    """A server has answered an offer: nothing is owed to it any more."""
+def forget_debt(world, i, server, attempt):
+    """A server has answered an offer: what was owed to it when the offer left is owed no more."""
     found = _find_debt(world, i, server)
-    if found == NONE:
+    if found == NONE or attempt <= world.debts[found].since:
         return
     client = world.clients[i]
     if client.debts == found:

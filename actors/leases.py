@@ -39,7 +39,7 @@ def create(world, client, server, slot, program, product, attempt, state):
     lease.program = program
     lease.product = product
     lease.state = state
-    lease.taken = 0
+    lease.granted = 0
     lease.next = world.accounts[client].leases
     world.accounts[client].leases = n
     lease.heard = control.now
@@ -103,12 +103,12 @@ def haunt(world, n):
 def leave_untaken(world, n, attempt):
     """The program of a lease did not take up the grant of `attempt`; it runs without one until the next."""
     lease = world.leases[n]
-    if lease.attempt <= attempt:
+    if lease.granted <= attempt:
         if lease.state == LOST:
             ledger.unmetered(world, -1)
             remove(world, n)
         else:
-            lease.taken = 0
+            lease.granted = 0
 
 
 @jit

@@ -205,7 +205,10 @@ def _carry_out(world, n, s):
     elif kind == kinds.RELEASE:
         lease = granting.released(world, n, s)
         if lease != NONE:
-            granting.free(world, lease)
+            if world.leases[lease].state == leases.RESERVED:
+                granting.reclaim(world, lease)
+            else:
+                granting.free(world, lease)
     else:
         frees = kind == kinds.KEPT_RELEASE or world.config[0].names_leases == 1
         granting.hear(world, n, s, frees)
@@ -248,5 +251,7 @@ def _crash(world, s):
     if config.durable:
         return
     callbacks.forget(world, s)
-    while server.oldest != NONE:
-        granting.reclaim(world, server.oldest)
+    last, n = server.newest, NONE  # those that come behind are reserved by what this loop sets free
+    while server.oldest != NONE and n != last:
+        n = server.oldest
+        granting.reclaim(world, n)

@@ -115,9 +115,9 @@ class Shard:
         self._control[OUTGOING] = 0
         self._control[SENT_FIRST] = NEVER
         rows = self._outbox[:count]
-        # Servers and what comes after them live in shard 0, like the first clients.
-        targets = np.where(rows["target"] < self.limits[-1], rows["target"], 0)
-        homes = np.searchsorted(self.limits, targets, side="right") - 1
+        # Servers and what comes after them live in shard 0.
+        targets = rows["target"]
+        homes = np.where(targets < self.limits[-1], np.searchsorted(self.limits, targets, side="right") - 1, 0)
         if count == 1 or (homes == homes[0]).all():
             return [rows.tobytes() if k == homes[0] else b"" for k in range(shards)], first
         return [rows[homes == k].tobytes() for k in range(shards)], first

@@ -94,11 +94,11 @@ CLIENT = _rows(
 SLOT = _rows(
     ("launched", "i8"), ("run_time", "i8"), ("arrival", "i4"), ("program", "i4"), ("epoch", "i4"), ("lease", "i4"),
     ("asked", "i4"), ("asked_attempt", "i4"), ("product", "i2"), ("state", "i1"), ("running", "i1"),
-    ("denied", "i1"), ("failures", "i4"),
+    ("denied", "i1"), ("kept", "i1"), ("failures", "i4"),
 )  # fmt: skip
 
 # A lease left behind that a client still means to give back: it offers it to the server until it answers.
-DEBT = _rows(("server", "i4"), ("next", "i4"))
+DEBT = _rows(("server", "i4"), ("next", "i4"), ("since", "i4"))
 
 SERVER = _rows(
     ("serial", "i8"), ("digest", "u8"), ("head", "i4"), ("tail", "i4"), ("serving", "i4"), ("waiting", "i4"),
@@ -126,7 +126,7 @@ PRODUCT = _rows(
 
 LEASE = _rows(
     ("heard", "i8"), ("client", "i4"), ("program", "i4"), ("server", "i4"), ("attempt", "i4"), ("next", "i4"),
-    ("older", "i4"), ("newer", "i4"), ("slot", "i2"), ("product", "i2"), ("state", "i1"), ("taken", "i1"),
+    ("older", "i4"), ("newer", "i4"), ("granted", "i4"), ("slot", "i2"), ("product", "i2"), ("state", "i1"),
 )  # fmt: skip
 
 # What the servers' shard knows of each client, of each of its slots, and of each slot's user who was denied and

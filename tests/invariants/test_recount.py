@@ -203,7 +203,6 @@ def shown(value: float | None) -> bool:
 
 # Where the engine falls short of the contract, the recount holds to the contract.
 SHORT = {
-    67: "a crash of a shared pool's server calls back more users than there are licenses, and keeps none for them",
     87: "a program whose lease is gone counts as unmetered until its denial is decided, not until it arrives",
 }
 NUMBERS = [pytest.param(n, marks=pytest.mark.xfail(reason=SHORT[n]) if n in SHORT else ()) for n in range(DRAWN)]

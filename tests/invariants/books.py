@@ -1,0 +1,251 @@
+"""The books of a whole world, counted once more in plain numpy and Python from its tables and its journal.
+
+Nothing here calls the engine: its own recount (`Shard.check`) may share its mistakes.
+"""
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+from meterstorm.actors import client, journal, kinds, leases, link, workload, world
+from meterstorm.actors.world import NONE
+
+SECOND = 1_000_000_000
+ASKING = (kinds.REQUEST, kinds.HEARTBEAT, kinds.KEPT_RELEASE)
+ANSWERS = (kinds.GRANT, kinds.DENY, kinds.OVERLOADED, kinds.REFUSED, kinds.ACK, kinds.KEPT_ACK)
+DECIDED_LATER = (client.WAITING, client.ASKING, client.CALLED)
+
+
+class Books:
+    """The rows in use of a world's tables."""
+
+    def __init__(self, shard: Any) -> None:
+        self.world = shard.world
+        self.config = shard.world.config[0]
+        self.control = shard.world.control[0]
+        self.slots = self.world.slots.reshape(self.config.clients, self.config.programs)
+        self.leases = _used(self.world.leases, self.world.leases["state"] != 0)
+        self.total = self.world.series.reshape(-1, world.COLUMNS).sum(axis=0)
+        # Of these, what is on its way or waits for service: not the denied requests whose users wait to be called
+        # back, nor a message that died in a crash, which keeps its row until its service would have ended.
+        self.called = [_chain(self.world.events["next"], n) for n in self.world.pools["queue_head"]]
+        in_use = ~_free(self.world.events, self.control.free_event)
+        self.events = _used(self.world.events, in_use)
+        in_use[[n for rows in self.called for n in rows]] = False
+        self.alive = _used(self.world.events, in_use & (self.world.events["flag"] & world.VOID == 0))
+        # The same, by kind, source, target, slot and program.
+        names = ("kind", "source", "target", "slot", "program")
+        self.under_way = set(zip(*(self.alive[name].tolist() for name in names), strict=True))
+
+    def balance(self) -> None:
+        """Everything that must hold at any time."""
+        self.licenses()
+        self.rows()
+        self.holders()
+        self.timers()
+        self.programs()
+        self.messages()
+
+    # --- licenses ---------------------------------------------------------------------------------------------
+
+    def licenses(self) -> None:
+        """Every license is in one place: leased, reserved, free, in transit, or with the site server."""
+        shape = (self.config.servers, self.config.products)
+        pools = {
+            name: self.world.pools[name].reshape(shape) for name in ("allocated", "free", "leased", "reserved")
+        }
+        products = self.world.products
+        moved = np.zeros(self.config.products, int)
+        moving = self.alive[np.isin(self.alive["kind"], (kinds.TAKEN, kinds.GIVE))]
+        np.add.at(moved, moving["product"], moving["value"])
+        assert (moved == products["in_transit"]).all()
+        known = pools["allocated"].sum(axis=0) + products["in_transit"] + products["reserve"]
+        assert (known == products["owned"] + products["copies"]).all()
+        assert (products["leased"] <= products["owned"] + products["copies"]).all()
+        if not self.config.keeps_until_ack:  # the one policy under which a license may be in two pools
+            assert not products["copies"].any()
+            assert self.control.overissued <= 0
+        assert (pools["free"] + pools["leased"] + pools["reserved"] == pools["allocated"]).all()
+        assert min(value.min() for value in (*pools.values(), products["in_transit"], products["reserve"])) >= 0
+        holds = np.isin(self.leases["state"], (leases.LIVE, leases.GHOST))
+        place = np.zeros(len(self.leases), int) if self.config.shared_pool else self.leases["server"]
+        for name, rows in (("leased", holds), ("reserved", self.leases["state"] == leases.RESERVED)):
+            counted = np.zeros(shape, int)
+            np.add.at(counted, (place[rows], self.leases["product"][rows]), 1)
+            assert (counted == pools[name]).all(), name
+        assert holds.sum() == self.control.leased == products["leased"].sum()
+        assert (self.leases["state"] == leases.GHOST).sum() == self.control.ghosts == products["ghosts"].sum()
+
+    # --- tables -----------------------------------------------------------------------------------------------
+
+    def rows(self) -> None:
+        """No row is lost or used twice: not of a lease, nor of an event; and no program has two leases."""
+        tables, control = self.world, self.control
+        assert control.free_leases == len(tables.leases) - len(self.leases)
+        assert control.free_leases == _free(tables.leases, control.free_lease).sum()
+        assert control.free_events == len(tables.events) - len(self.events)
+        names = ("client", "slot", "program", "server")
+        programs = Counter(zip(*(self.leases[name].tolist() for name in names), strict=True))
+        assert max(programs.values(), default=1) == 1, programs.most_common(1)
+        by_client = [_chain(tables.leases["next"], n) for n in tables.accounts["leases"]]
+        assert sum(map(len, by_client)) == len(self.leases)
+        assert all((tables.leases["client"][rows] == c).all() for c, rows in enumerate(by_client))
+        by_server = [_chain(tables.leases["newer"], n) for n in tables.servers["oldest"]]
+        assert sum(map(len, by_server)) == (self.leases["state"] != leases.LOST).sum()
+        for s, rows in enumerate(by_server):
+            assert (tables.leases["server"][rows] == s).all()
+            assert (np.diff(tables.leases["heard"][rows]) >= 0).all()
+        queued = [_chain(tables.events["next"], n) for n in tables.servers["head"]]
+        assert sum(map(len, self.called)) == control.callbacks
+        waiting = [int((tables.events["kind"][rows] == kinds.REQUEST).sum()) for rows in queued]
+        assert waiting == tables.servers["waiting"].tolist()
+        elsewhere = control.pending + control.open
+        assert sum(map(len, queued + self.called)) + elsewhere == len(self.events)
+
+    # --- who holds what ---------------------------------------------------------------------------------------
+
+    def holders(self) -> None:
+        """Every lease has a program, is known to have none, or its fate is on its way; and the other way round."""
+        held = set()
+        names = ("client", "slot", "program", "server", "state")
+        for c, j, program, s, state in zip(*(self.leases[name].tolist() for name in names), strict=True):
+            slot = self.slots[c, j]
+            holds = slot.program == program and slot.lease == s
+            held.add((c, j, program, s))
+            if state == leases.RESERVED:
+                agent = self.config.clients + s
+                assert (kinds.GRACE_END, agent, agent, j, program) in self.under_way
+            elif state == leases.GHOST:
+                assert not holds, f"client {c}'s slot {j} holds a lease of server {s} that counts as a ghost"
+            elif not holds:
+                assert self._fate_is_known(c, j, program, s), f"server {s} keeps a lease of client {c}'s slot {j}"
+        for (c, j), slot in np.ndenumerate(self.slots):
+            if slot["state"] == client.METERED and not self._may_be_denied(c, slot):
+                key = (c, j, int(slot["program"]), int(slot["lease"]))
+                assert key in held, f"client {c}'s slot {j} runs under a lease that server {slot['lease']} has not"
+        unleased = (self.slots["running"] != 0) & (self.slots["lease"] == NONE)
+        assert self.control.unmetered == unleased.sum() + (self.leases["state"] == leases.LOST).sum()
+        assert self.control.waiting == (self.slots["denied"] != 0).sum()
+
+    def _fate_is_known(self, c: int, j: int, program: int, s: int) -> bool:
+        """Whether a lease that no program holds is awaited, or its client or server is about to hear of it."""
+        slot, clients, observer = (
+            self.slots[c, j],
+            self.config.clients,
+            self.config.clients + self.config.servers + 1,
+        )
+        return (
+            (slot.program == program and slot.asked == s)
+            or (kinds.GRANT, clients + s, c, j, program) in self.under_way
+            or (kinds.RELEASE, c, clients + s, j, program) in self.under_way
+            or (kinds.NOTICE, c, observer, j, program) in self.under_way
+        )
+
+    def _may_be_denied(self, c: int, slot: Any) -> bool:
+        """Whether a program asks again at the very server that granted its lease.
+
+        After a spell offline all that runs is requested again. If its lease was reclaimed meanwhile, or crashed
+        away, the server may strike it and deny; until the answer arrives, the program still runs under it.
+        """
+        return bool(slot["asked"] == slot["lease"])
+
+    # --- timers -----------------------------------------------------------------------------------------------
+
+    def timers(self) -> None:
+        """Whatever waits for a timer has one; timers that would go off after the end of the run are not set."""
+        config, now = self.config, self.control.now
+        names = ("kind", "target", "slot", "attempt")
+        timers = Counter(zip(*(self.alive[name].tolist() for name in names), strict=True))
+        launches = Counter((kind, c, j) for kind, c, j, _ in timers.elements() if kind == kinds.LAUNCH)
+        assert max(launches.values(), default=0) <= 1
+        for (c, j), slot in np.ndenumerate(self.slots):
+            if slot["running"] and now + slot["run_time"] < config.end:
+                assert timers[kinds.END, c, j, int(slot["epoch"])] == 1
+            if slot["state"] == client.CALLED and 0 < config.callback_poll < config.end - now:
+                assert timers[kinds.ASK_AGAIN, c, j, int(slot["epoch"])] == 1
+            if config.arrivals == workload.CLOSED and slot["state"] != client.IDLE:
+                assert launches[kinds.LAUNCH, c, j] == 0
+        for c, row in enumerate(self.world.clients):
+            if row.flight not in (link.NOTHING, link.PAUSED) and now + config.request_timeout < config.end:
+                assert timers[kinds.LINK_TIMER, c, 0, int(row.timer)] == 1
+
+    # --- what was counted -------------------------------------------------------------------------------------
+
+    def programs(self) -> None:
+        """Every launch is accounted for.
+
+        Launches are what the slots have drawn. A launched program that asks is granted, denied, given up, started
+        without a server, or undecided. Two things are not counted: a program that ran out before its answer, so
+        that the sum may fall short under `after-start`; and a user who asks again after an eviction or after a
+        start without a server, so that it may be too large under other than `give-up`.
+        """
+        config, control, total = self.config, self.control, self.total
+        idle = (self.slots["state"] == client.IDLE).sum()
+        launches = total[world.LAUNCHES]
+        if config.arrivals == workload.CLOSED:
+            assert launches == self.slots["arrival"].sum() - idle
+            assert total[world.SUPPRESSED] == 0
+        elif config.arrivals == workload.OPEN:
+            assert launches + total[world.SUPPRESSED] == (self.slots["arrival"] - 1).sum()
+        else:
+            before = np.searchsorted(self.world.recorded["client"], np.arange(config.clients))
+            assert launches + total[world.SUPPRESSED] == (self.world.recorded_next - before).sum()
+        if config.measure_from > 0:
+            return  # users' waits are counted from the end of the warm-up on
+        undecided = np.isin(self.slots["state"], DECIDED_LATER).sum()
+        known = control.wait_count + total[world.GAVE_UP] + total[world.UNMETERED_STARTS] + undecided
+        no_second = config.on_denial == client.GIVE_UP or (
+            total[world.EVICTIONS] == total[world.UNMETERED_STARTS] == 0
+        )
+        none_runs_out = config.before_start or (config.run_time == 0 and config.arrivals != workload.TRACE)
+        assert known <= launches or not no_second
+        assert known >= launches or not none_runs_out
+
+    def messages(self) -> None:
+        """Every message sent is lost on the way, handled once, or under way; and whoever asks is answered once.
+
+        From the journal. Only a server that crashed may owe answers, no more than the messages that it dropped.
+        """
+        rows = self.world.journal[: self.control.journaled].view(np.ndarray)
+        rows = rows[(rows["kind"] <= kinds.DROP) & (rows["flag"] & world.IN_SERVICE == 0)]
+        sent, lost, handled = (
+            rows[rows["what"] == what] for what in (journal.SENT, journal.LOST, journal.HANDLED)
+        )
+        assert self.total[world.MESSAGES] == len(sent) + len(lost)
+        assert self.total[world.MESSAGES_LOST] == len(lost)
+        assert self.total[world.ATTEMPTS] == sum((some["kind"] == kinds.REQUEST).sum() for some in (sent, lost))
+        left, arrived, under_way = (_pairs(some, "source", "serial") for some in (sent, handled, self.events))
+        assert max(Counter(left + arrived).values(), default=0) <= 2
+        assert set(arrived) <= set(left) <= set(arrived) | set(under_way)
+        # A client's attempts and heartbeats, and its offers of what it kept, have numbers, which answers repeat.
+        asked = _pairs(handled[np.isin(handled["kind"], ASKING)], "source", "attempt")
+        answers = np.concatenate([sent, lost])
+        answered = _pairs(answers[np.isin(answers["kind"], ANSWERS)], "target", "attempt")
+        waiting = _pairs(self.alive[np.isin(self.alive["kind"], ASKING)], "source", "attempt")
+        assert max(Counter(asked).values(), default=0) <= 1
+        assert max(Counter(answered).values(), default=0) <= 1
+        assert set(answered) <= set(asked)
+        assert len(set(asked) - set(answered) - set(waiting)) <= self.world.servers["dropped"].sum()
+
+
+def _used(rows: Any, mask: Any) -> Any:
+    return rows.view(np.ndarray)[mask]
+
+
+def _pairs(rows: Any, *names: str) -> list[tuple[int, ...]]:
+    return list(zip(*(rows[name].tolist() for name in names), strict=True))
+
+
+def _chain(following: Any, first: int) -> list[int]:
+    """The rows of a linked list."""
+    found, n = [], int(first)
+    while n != NONE:
+        found.append(n)
+        n = int(following[n])
+    return found
+
+
+def _free(rows: Any, first: int) -> Any:
+    mask = np.zeros(len(rows), bool)
+    mask[_chain(rows["next"], first)] = True
+    return mask
