@@ -12,27 +12,14 @@ from meterstorm.actors.shard import simulate
 from meterstorm.experiments.metrics import metrics
 
 FOUND = sorted((Path(__file__).parent / "found").glob("*.toml"))
-OPEN = {
-    "kept-release-forgotten": "the answer to an offer forgets also what was left behind since the offer was sent",
-    "late-grant-kept": "a late grant kept for a repeated request is not given back when that one fails too",
-}
 
 
-@pytest.mark.parametrize(
-    "file",
-    [
-        pytest.param(
-            file, id=file.stem, marks=[pytest.mark.xfail(reason=OPEN[file.stem])] if file.stem in OPEN else []
-        )
-        for file in FOUND
-    ],
-)
+@pytest.mark.parametrize("file", FOUND, ids=lambda file: file.stem)
 def test_it_holds(file: Path):
     scenario = load(file)
     PROPERTIES[scenario.title][1](scenario)
 
 
-@pytest.mark.xfail(reason="what happens in the first instant is counted as warm-up, even when there is none")
 def test_a_launch_at_the_very_start_is_measured(tmp_path: Path):
     trace = tmp_path / "trace.csv"
     trace.write_text("time_s,client,run_time_s\n0.0,0,10.0\n")
