@@ -10,8 +10,8 @@ from . import CLIENTS_PER_LICENSE, HOLD_S, LATENCY_S, SERVERS, THINK_S, TIMEOUT_
 DENIED = [world.MISPLACED, world.STRANDED, world.GHOST, world.EXHAUSTED]
 
 
-def scenario(clients: int, seconds: float, seed: int, timeout_s: float) -> Scenario:
-    """Return the model; nothing happens in it but what every program simulates."""
+def scenario(clients: int, seconds: float, seed: int, timeout_s: float, changes: dict[str, Any]) -> Scenario:
+    """Return the model, with sections replaced; without, only that happens in it which every program simulates."""
     settings: dict[str, Any] = {
         "title": "the micro-model of the engine's benchmark",
         "run": {"duration_s": seconds, "warmup_s": 0.0, "seed": seed, "sample_s": seconds},
@@ -24,12 +24,14 @@ def scenario(clients: int, seconds: float, seed: int, timeout_s: float) -> Scena
         "workload": {"launch_interval_s": THINK_S, "run_time_s": HOLD_S},
         "policies": {"failover": {"name": "never"}, "balancing": {"name": "static"}},
     }  # fmt: skip
-    return validate(settings)
+    return validate(settings | changes)
 
 
-def simulate(clients: int, seconds: float, seed: int, timeout_s: float = TIMEOUT_S) -> Sample:
+def simulate(
+    clients: int, seconds: float, seed: int, timeout_s: float = TIMEOUT_S, changes: dict[str, Any] | None = None
+) -> Sample:
     """Simulate so long (s)."""
-    shard = Shard(scenario(clients, seconds, seed, timeout_s))
+    shard = Shard(scenario(clients, seconds, seed, timeout_s, changes or {}))
     cpu_s = timed(lambda: shard.run(shard.end))
     tally = shard.tally()
     counts = tally.series.sum(axis=0)
