@@ -49,6 +49,7 @@ class Program:
     title: str
     package: str = ""  # that it needs, and whose version counts
     queue: str = ""
+    flags: tuple[str, ...] = ()  # for the C compiler
 
 
 OWN = (
@@ -179,12 +180,12 @@ def worker(program: Program, clients: int) -> Iterator[Worker]:
             started.end()
 
 
-def _compiled(program: Program, folder: Path, *flags: str) -> str:
+def _compiled(program: Program, folder: Path) -> str:
     source = Path(peers.__file__).parent / "model.c"
     target = str(folder / program.name)
     command = [
-        compiler() or "cc", "-std=c99", "-O3", "-march=native", f'-DQUEUE="{program.queue}.h"', *flags,
-        str(source), "-o", target, "-lm",
+        compiler() or "cc", "-std=c99", "-O3", "-march=native", f'-DQUEUE="{program.queue}.h"',
+        *program.flags, str(source), "-o", target, "-lm",
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -257,6 +258,7 @@ def _disagreement(name: str, there: Sequence[Row], here: Sequence[Row], confiden
     if interval.low <= 0.0 <= interval.high or a == b:
         return None
     return (
-        f"{there[0].program} at {there[0].clients:,} clients: {sum(a) / len(a):.6g} {name} per client-second, not "
-        f"{sum(b) / len(b):.6g}; the difference is in [{interval.low:.3g}, {interval.high:.3g}] at {confidence:.5%}"
+        f"{there[0].program} at {there[0].clients:,} clients: {sum(a) / len(a):.6g} {name} per client-second, "
+        f"not {sum(b) / len(b):.6g}; the difference is in "
+        f"[{interval.low:.3g}, {interval.high:.3g}] at {confidence:.5%}"
     )

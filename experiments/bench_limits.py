@@ -34,7 +34,10 @@ def bytes_per_client(clients: int, seconds: float = SECONDS) -> float:
 
 
 def storm(
-    clients: int, repetitions: int, seconds: float = SECONDS, on_progress: Callable[[float], None] = lambda done: None
+    clients: int,
+    repetitions: int,
+    seconds: float = SECONDS,
+    on_progress: Callable[[float], None] = lambda done: None,
 ) -> Storm:
     """Measure the calm and the storm in turns, then the memory that storms of two lengths take.
 

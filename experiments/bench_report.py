@@ -14,6 +14,7 @@ import plotly.graph_objects as go
 import pyarrow as pa
 from pyarrow import parquet
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from .bench_engine import OWN, PROGRAMS, Program, Row, compiler, rate, select
@@ -29,8 +30,8 @@ def show(console: Console, rows: Sequence[Row]) -> None:
         if any(row.program == ours.name for row in rows):
             console.print(_ratios(rows, ours))
     console.print(
-        "Each cell: the median of the repetitions; under a ratio, its range over the repetitions, which took turns. "
-        "CPU time of the simulation alone: no imports, compiling, construction or first timers.",
+        "Each cell: the median of the repetitions, which took turns; under a ratio, its range over them. CPU "
+        " time of the simulation alone: no imports, compiling, construction or first timers.",
         highlight=False,
     )
 
@@ -40,7 +41,7 @@ def _rates(rows: Sequence[Row]) -> Table:
     for program in _programs(rows):
         cells = [f"{rate(rows, program.name, size) / 1e6:.3g}" for size in _sizes(rows)]
         found = next(row.version for row in rows if row.program == program.name)
-        table.add_row(f"{program.title}\n[dim]{found}[/dim]", *cells)
+        table.add_row(f"{program.title}\n[dim]{escape(found)}[/dim]", *cells)
     return table
 
 
@@ -129,4 +130,6 @@ def processor() -> str:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
         return platform.processor()
-    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor())
+    return next(
+        (line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor()
+    )

@@ -267,7 +267,7 @@ def bench_engine_command(
             return
         programs, notes = bench_engine.choose(peers)
         for note in notes:
-            screen.print(note, highlight=False)
+            screen.print(note, highlight=False, markup=False)
         _make_folder(out)
         total = len(programs) * len(sizes) * repetitions
         with _progress(f"{len(programs)} programs", total) as report:
@@ -294,8 +294,8 @@ def _bench_limits(sizes: list[int], memory: bool, storm: bool, repetitions: int)
                 found = bench_limits.storm(size, repetitions, on_progress=report)
             print(
                 f"{size:,} clients: {found.calm_rate / 1e6:.3g} million events per CPU second in the calm, "
-                f"{found.storm_rate / 1e6:.3g} in the storm (x {found.storm_rate / found.calm_rate:.2f}); peak memory "
-                f"{found.memory / 2**20:.0f} MiB, {found.memory_longer / 2**20:.0f} in a storm "
+                f"{found.storm_rate / 1e6:.3g} in the storm (x {found.storm_rate / found.calm_rate:.2f}); "
+                f"peak memory {found.memory / 2**20:.0f} MiB, {found.memory_longer / 2**20:.0f} in a storm "
                 f"{bench_limits.LONGER:g} times as long"
             )
 

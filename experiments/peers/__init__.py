@@ -1,9 +1,9 @@
-"""One closed-loop model of license clients, as eight programs that measure the same thing (see bench_engine.py).
+"""One closed-loop model of license clients, as eight programs that measure the same thing (bench_engine.py).
 
-N clients, client c at server c mod 4. A client thinks for 60 s (exponential), asks its server for a license, holds a
-granted one for 30 s (exponential) and releases it; a message takes 5 ms; a server has N / 40 licenses. The events
-are the ends of thinking and holding and the arrivals of requests, answers and releases: five a granted cycle,
-three a denied one. Denials are counted at the servers, grants at the clients. All clients begin thinking.
+N clients, client c at server c mod 4. A client thinks for 60 s (exponential), asks its server for a license, holds
+a granted one for 30 s (exponential) and releases it; a message takes 5 ms; a server has N / 40 licenses. The
+events are the ends of thinking and holding and the arrivals of requests, answers and releases: five a granted
+cycle, three a denied one. Denials are counted at the servers, grants at the clients. All clients begin thinking.
 
 Every program's process reads lines "seconds seed" and answers each with a line "cpu_s events grants denials". The
 CPU time is that of the simulation alone: imports, compiling, construction, every client's first timer, and what

@@ -1,4 +1,4 @@
-"""The model as a scenario of this package, without time-outs: none would come due before the end, so none is set."""
+"""The model as a scenario of this package, without time-outs: none is due before the end, so none is set."""
 
 from . import Sample, meterstorm_timeouts
 

@@ -1,4 +1,4 @@
-"""The model in the fastest style of SimPy: a generator a client, which reads and writes its server's pool itself."""
+"""The model in the fastest style of SimPy: a generator a client, which changes its server's pool itself."""
 
 import random
 from collections.abc import Iterator
