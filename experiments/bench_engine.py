@@ -136,7 +136,10 @@ class Worker:
 
     def __init__(self, name: str, command: Sequence[str]) -> None:
         self.name = name
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        # In a session of its own, so that Ctrl-C ends it through this process, without a traceback.
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+        )
 
     def ask(self, seconds: float, seed: int) -> Sample:
         """Simulate so long; raises BenchError when the process stops."""

@@ -30,7 +30,7 @@ def show(console: Console, rows: Sequence[Row]) -> None:
         if any(row.program == ours.name for row in rows):
             console.print(_ratios(rows, ours))
     console.print(
-        "Each cell: the median of the repetitions, which took turns; under a ratio, its range over them. CPU "
+        "Each cell: the median of the repetitions, which took turns; under a ratio, its range over them. CPU"
         " time of the simulation alone: no imports, compiling, construction or first timers.",
         highlight=False,
     )
