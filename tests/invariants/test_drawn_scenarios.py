@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from books import Books
 from hypothesis import strategies as st
 from meterstorm.actors import kinds, leases, world
 from meterstorm.actors.shard import Shard
@@ -14,7 +15,6 @@ from meterstorm.experiments.metrics import metrics
 from meterstorm.experiments.scenario import Scenario
 from meterstorm.experiments.scenario_schema import FAULTS, LISTS, SECTIONS
 from meterstorm.policies.registry import BUILT_IN
-from books import Books
 
 sys.path.append(str(Path(__file__).parents[1]))
 import drawn
