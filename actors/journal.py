@@ -6,6 +6,7 @@ are what came of it: messages SENT, or LOST on the way, and what a client's poli
 (`target` is the server). Rows are those of `world.JOURNAL`; times are ns since the start of the simulation.
 """
 
+import heapq
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ _WORDS = {
 }
 _ACTIONS = {1: "retry", 2: "fail over", 3: "go offline", 4: "give up"}
 _DETAILS = ("slot", "program", "product", "attempt", "value", "flag")
-_ORDER = ("serial", "source", "target", "time")  # the last one first
+_ORDER = ("time", "target", "source", "serial")
 
 
 @jit
@@ -52,13 +53,20 @@ def note(world, what, kind, time, serial, source, target, slot, program, product
 
 
 def merged(journals: list[Any]) -> Any:
-    """Return the journals of a world's shards as one, in the total order."""
+    """Return the journals of a world's shards as one, in the total order.
+
+    Each shard's own order stays: what happens at once may lead to more at that instant, which comes after it.
+    """
     rows = np.concatenate(journals)
-    handled = rows[rows["what"] == HANDLED]
-    place = np.empty(len(handled), np.int64)
-    place[np.lexsort([handled[name] for name in _ORDER])] = np.arange(len(handled))
-    event = np.cumsum(rows["what"] == HANDLED) - 1
-    return rows[np.argsort(place[event], kind="stable")].astype(JOURNAL)
+    is_handled = rows["what"] == HANDLED
+    keys = rows[is_handled][list(_ORDER)].tolist()
+    shard_ends = np.cumsum([int((journal["what"] == HANDLED).sum()) for journal in journals])
+    by_shard = [
+        range(end - count, end) for end, count in zip(shard_ends, np.diff(shard_ends, prepend=0), strict=True)
+    ]
+    place = np.empty(len(keys), np.int64)
+    place[list(heapq.merge(*by_shard, key=keys.__getitem__))] = np.arange(len(keys))
+    return rows[np.argsort(place[np.cumsum(is_handled) - 1], kind="stable")].astype(JOURNAL)
 
 
 def first_difference(a: Any, b: Any) -> int | None:

@@ -13,10 +13,16 @@ from typing import Any
 import numpy as np
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
+from hypothesis.internal.conjecture import providers
 from meterstorm.experiments.scenario import Scenario, to_toml, validate
 from meterstorm.experiments.scenario_schema import FAULTS
 from meterstorm.policies.failover import FAIL_OVER, GIVE_UP, OVERLOADED, REFUSED, TIMED_OUT, Decision, Link
 from meterstorm.policies.registry import BUILT_IN, resolve
+
+# Hypothesis also draws constants that it finds in the modules that happen to be loaded; without them, the same
+# number draws the same scenarios in every process.
+providers._get_local_constants = providers.Constants
+providers.CONSTANTS_CACHE.cache.clear()
 
 ROUND = 10
 TIMES = st.sampled_from(["constant", "exponential", "lognormal", "gamma"])

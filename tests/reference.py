@@ -439,6 +439,7 @@ class Program:
         self.asked: Server | None = None  # where it waits for an answer, pauses between retries included
         self.asked_token = 0  # of its last request
         self.abandoned = 0  # the same, of the last one whose answer it has no more use for
+        self.kept: Lease | None = None  # granted late by the server where it still waits for an answer
 
     def review(self) -> None:
         """Without a lease for whatever reason: also when the server has lost or reclaimed it."""
@@ -763,6 +764,9 @@ class Client:
             return
         if program.lease is None or program.lease.server is not server:
             self.world.notice(program.abandon, server, program.asked_token)
+            if program.kept is not None:
+                self.release(program.kept)
+        program.kept = None
         if server is not self.server:
             self.owe(server)
 
@@ -864,7 +868,7 @@ class Client:
             self.tries_here = 0
             self.online = True
             if item.program is not None:
-                item.program.asked = None
+                item.program.asked = item.program.kept = None
             if kind == GRANT and item.wanted:
                 self.take_up(item.program, lease)
             elif kind == GRANT:
@@ -881,6 +885,8 @@ class Client:
         elif holds and lease.alive:
             program.lease = lease
             program.review()
+        elif not holds:
+            program.kept = lease
 
     def take_up(self, program: Program, lease: Lease) -> None:
         world = self.world

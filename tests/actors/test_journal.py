@@ -22,8 +22,7 @@ def test_it_holds_every_event_and_message_and_changes_nothing(scenario: Scenario
     counted = kept.series.sum(axis=0)
     assert (rows["what"] == journal.LOST).sum() == counted[MESSAGES_LOST]
     assert np.isin(rows["what"], [journal.SENT, journal.LOST]).sum() == counted[MESSAGES]
-    order = [tuple(row) for row in handled[["time", "target", "source", "serial"]].tolist()]
-    assert order == sorted(order)
+    assert (np.diff(handled["time"]) >= 0).all()
 
 
 @pytest.mark.parametrize("shards", [2, 3])
