@@ -1,0 +1,20 @@
+"""`make mutants` takes ten minutes, so it is not part of the tests; that its mutations still fit the sources is."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+sys.path.append(str(ROOT / "tests"))
+from mutants import MUTATIONS
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation[0])
+def test_it_fits(mutation: tuple[str, str, str, str, str]):
+    _, file, old, new, test = mutation
+    text = (ROOT / file).read_text()
+    assert text.count(old) == 1
+    assert old != new
+    module, _, name = test.partition("::")
+    assert f"def {name.partition('[')[0]}(" in (ROOT / "tests" / "theory" / module).read_text()
