@@ -1,13 +1,12 @@
-"""`make mutants` takes ten minutes, so it is not part of the tests; that its mutations still fit the sources is."""
+"""`make mutants` takes ten minutes, so it is no part of the tests; that its mutations still fit the sources is."""
 
 import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-sys.path.append(str(ROOT / "tests"))
-from mutants import MUTATIONS
+sys.path.append(str(Path(__file__).parents[1]))
+from mutants import MUTATIONS, ROOT
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation[0])
