@@ -232,9 +232,9 @@ def _end(world, i, j):
     """The slot's program has run its time."""
     _stop(world, i, j)
     world.clients[i].wants &= ~bit(j)
-    holding.abandon(world, i, j, True)
     if slot_of(world, i, j).lease != NONE:
         holding.give_back(world, i, j)
+    holding.abandon(world, i, j)
     _idle(world, i, j)
 
 

@@ -17,12 +17,16 @@ def pool_of(world, s, product):
 
 @jit
 def released(world, n, s):
-    """Return the lease that a RELEASE means; NONE when a newer request asked for it again."""
+    """Return the lease that a RELEASE means; NONE when a newer request asked for it again.
+
+    A reservation is no lease yet: what is released was granted before.
+    """
     event = world.events[n]
     lease = leases.find(world, event.source, s, event.slot, event.program)
-    if lease != NONE and world.leases[lease].attempt > event.attempt:
+    if lease == NONE:
         return NONE
-    return lease
+    row = world.leases[lease]
+    return NONE if row.state == leases.RESERVED or row.attempt > event.attempt else lease
 
 
 @jit

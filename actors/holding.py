@@ -49,14 +49,14 @@ def leave_behind(world, i, j):
 
 
 @jit
-def abandon(world, i, j, is_over):
-    """The slot's program no longer waits for an answer to what it asked, or is over altogether."""
+def abandon(world, i, j):
+    """The slot's program no longer waits for an answer to what it asked."""
     config = world.config[0]
     slot = world.slots[i * config.programs + j]
     if slot.asked != NONE:
         server = slot.asked
         slot.asked = NONE
-        if server == slot.lease and not is_over:
+        if server == slot.lease:
             return  # it was asked for again, and is still held
         notify(world, kinds.NOTICE, config.first + i, j, slot.program, server, slot.asked_attempt)
         if slot.kept:

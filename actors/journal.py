@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..policies.failover import FAIL_OVER, GIVE_UP, GO_OFFLINE, RETRY
 from . import kinds
 from .jit import jit
 from .world import JOURNAL
@@ -25,7 +26,7 @@ _WORDS = {
     for name, number in vars(kinds).items()
     if name.isupper() and isinstance(number, int)
 }
-_ACTIONS = {1: "retry", 2: "fail over", 3: "go offline", 4: "give up"}
+_ACTIONS = {RETRY: "retry", FAIL_OVER: "fail over", GO_OFFLINE: "go offline", GIVE_UP: "give up"}
 _DETAILS = ("slot", "program", "product", "attempt", "value", "flag")
 _ORDER = ("time", "target", "source", "serial")
 

@@ -357,7 +357,7 @@ def _move_slot(world, i, j):
     """The client has a new server: ask there for what runs under a lease elsewhere, and for what waits."""
     client = world.clients[i]
     slot = users.slot_of(world, i, j)
-    holding.abandon(world, i, j, False)
+    holding.abandon(world, i, j)
     if slot.state == users.METERED:
         client.wants &= ~users.bit(j)
         if slot.lease != client.server and world.config[0].rerequest:
@@ -376,7 +376,7 @@ def _go_offline(world, i):
     client.beat_failures = 0
     client.wants = 0
     for j in range(world.config[0].programs):
-        holding.abandon(world, i, j, False)
+        holding.abandon(world, i, j)
         if users.slot_of(world, i, j).state == users.WAITING:
             users.do_without_server(world, i, j)
 
@@ -408,7 +408,7 @@ def _give_up(world, i):
     elif _still_asks(world, i, j):
         client.wants &= ~users.bit(j)
         users.slot_of(world, i, j).failures = 0
-        holding.abandon(world, i, j, False)
+        holding.abandon(world, i, j)
         if users.slot_of(world, i, j).state == users.WAITING:
             users.end_unlicensed(world, i, j)
     proceed(world, i)

@@ -205,10 +205,7 @@ def _carry_out(world, n, s):
     elif kind == kinds.RELEASE:
         lease = granting.released(world, n, s)
         if lease != NONE:
-            if world.leases[lease].state == leases.RESERVED:
-                granting.reclaim(world, lease)
-            else:
-                granting.free(world, lease)
+            granting.free(world, lease)
     else:
         frees = kind == kinds.KEPT_RELEASE or world.config[0].names_leases == 1
         granting.hear(world, n, s, frees)
