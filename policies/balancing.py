@@ -4,10 +4,11 @@ Balancing runs rarely, so it is plain numpy: a `Report` in, target allocations o
 NamedTuple with a field `interval_s` (seconds between cycles) and a method `targets(self, report)`.
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 Counts = NDArray[np.int64]
 
@@ -121,29 +122,36 @@ def check_interval(interval_s: float) -> None:
         raise ValueError(f"interval_s: {interval_s} is not allowed; it must be > 0 and finite")
 
 
-def share_out(total: int, weights: Counts, floors: Counts) -> Counts:
+def share_out(total: int, weights: ArrayLike, floors: Counts) -> Counts:
     """Split `total` in proportion to `weights` (evenly if all are 0), nobody below their floor.
 
     Shapes (n,); the floors must not exceed the total. Whoever would fall below their floor gets just it, and
     the others share the rest by weight; leftovers of rounding go to the largest remainders, first one first.
+    Exact, so that equal remainders are equal.
     """
-    shares = weights.astype(np.float64) if weights.sum() > 0 else np.ones(len(weights))
-    result = floors.astype(np.int64).copy()
-    open_ = np.ones(len(shares), dtype=bool)
-    while open_.any():
-        rest = total - int(result[~open_].sum())
-        weight = shares[open_].sum()
-        ideal = np.zeros(len(shares))
-        ideal[open_] = rest * shares[open_] / weight if weight > 0 else rest / open_.sum()
-        below = open_ & (ideal < floors)
-        if not below.any():
-            result[open_] = np.floor(ideal[open_]).astype(np.int64)
-            order = np.argsort(-(ideal - np.floor(ideal))[open_], kind="stable")
-            winners = np.flatnonzero(open_)[order[: total - int(result.sum())]]
-            result[winners] += 1
-            return result
-        open_ &= ~below
-    return result
+    shares = _in_proportion(np.asarray(weights).tolist())
+    result = [int(floor) for floor in floors]
+    free = list(range(len(shares)))  # who is not held at the floor
+    while free:
+        rest = total - sum(result) + sum(result[k] for k in free)
+        parts = shares if any(shares[k] for k in free) else [1] * len(shares)
+        whole = sum(parts[k] for k in free)
+        below = {k for k in free if rest * parts[k] < int(floors[k]) * whole}
+        if not below:
+            for k in free:
+                result[k] = rest * parts[k] // whole
+            for k in sorted(free, key=lambda k: -(rest * parts[k] % whole))[: total - sum(result)]:
+                result[k] += 1
+            break
+        free = [k for k in free if k not in below]
+    return np.array(result, dtype=np.int64)
+
+
+def _in_proportion(weights: list[float]) -> list[int]:
+    """Return whole numbers in the same proportion."""
+    ratios = [weight.as_integer_ratio() for weight in weights]
+    common = math.lcm(*(denominator for _, denominator in ratios))
+    return [numerator * (common // denominator) for numerator, denominator in ratios]
 
 
 POLICIES = {

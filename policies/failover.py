@@ -153,18 +153,17 @@ def capped_backoff(base_s: float, cap_s: float, failures: int) -> float:
     return min(cap_s, backoff_s)
 
 
-def _check_backoff(base_s: float, cap_s: float) -> None:
-    for name, value in (("base_s", base_s), ("cap_s", cap_s)):
-        if not 0 < value < math.inf:
-            raise ValueError(f"{name}: {value} is not allowed; it must be > 0 and finite")
+@register_jitable
+def _retry_or_move(link: Link, retries: float, delay_s: float) -> Decision:
+    return fail_over(0.0) if link.tries_here > retries else retry(delay_s)
 
 
 class CappedExponential(NamedTuple):
     """Capped exponential backoff: min(cap, base 2^n) after the n-th failure.
 
-    Source of the formulas of this policy and the three after it: aws-samples/aws-arch-backoff-simulator,
-    src/backoff_simulator.py. `retries = inf` (the default of all four) stays with the server forever; a finite
-    number fails over when so many retries have failed there.
+    Source of the formulas of this policy and the three that vary it: aws-samples/aws-arch-backoff-simulator,
+    src/backoff_simulator.py. `retries = inf` (the default) stays with the server forever; a finite number fails
+    over at once when so many retries have failed there.
     """
 
     base_s: float = 1.0
@@ -172,73 +171,44 @@ class CappedExponential(NamedTuple):
     retries: float = float("inf")
 
     def on_failure(self, link: Link, memory: "Memory", u: float) -> Decision:
-        """Wait the backoff, then retry; fail over when the retries are used up."""
-        if link.tries_here > self.retries:
-            return fail_over(0.0)
-        return retry(capped_backoff(self.base_s, self.cap_s, link.tries_here))
+        """Wait the backoff, then retry."""
+        return _retry_or_move(link, self.retries, capped_backoff(self.base_s, self.cap_s, link.tries_here))
 
     def check(self) -> None:
         """Raise ValueError when a parameter is impossible."""
-        _check_backoff(self.base_s, self.cap_s)
+        for name, value in (("base_s", self.base_s), ("cap_s", self.cap_s)):
+            if not 0 < value < math.inf:
+                raise ValueError(f"{name}: {value} is not allowed; it must be > 0 and finite")
 
 
-class EqualJitter(NamedTuple):
+class EqualJitter(CappedExponential):
     """Backoff with equal jitter: half of min(cap, base 2^n), and a uniform share of the other half."""
 
-    base_s: float = 1.0
-    cap_s: float = 60.0
-    retries: float = float("inf")
-
     def on_failure(self, link: Link, memory: "Memory", u: float) -> Decision:
-        """Wait between half the backoff and all of it, then retry; fail over when the retries are used up."""
-        if link.tries_here > self.retries:
-            return fail_over(0.0)
-        return retry((0.5 + 0.5 * u) * capped_backoff(self.base_s, self.cap_s, link.tries_here))
-
-    def check(self) -> None:
-        """Raise ValueError when a parameter is impossible."""
-        _check_backoff(self.base_s, self.cap_s)
+        """Wait between half the backoff and all of it, then retry."""
+        backoff_s = capped_backoff(self.base_s, self.cap_s, link.tries_here)
+        return _retry_or_move(link, self.retries, (0.5 + 0.5 * u) * backoff_s)
 
 
-class FullJitter(NamedTuple):
+class FullJitter(CappedExponential):
     """Backoff with full jitter: U(0, min(cap, base 2^n)) after the n-th failure."""
 
-    base_s: float = 1.0
-    cap_s: float = 60.0
-    retries: float = float("inf")
+    def on_failure(self, link: Link, memory: "Memory", u: float) -> Decision:
+        """Wait a uniform share of the backoff, then retry."""
+        return _retry_or_move(link, self.retries, u * capped_backoff(self.base_s, self.cap_s, link.tries_here))
+
+
+class DecorrelatedJitter(CappedExponential):
+    """Backoff that follows its own last wait s, base at first: min(cap, U(base, 3 s)); a failover forgets it."""
+
+    memory_size = 1  # the last wait, s; 0: none yet
 
     def on_failure(self, link: Link, memory: "Memory", u: float) -> Decision:
-        """Wait a uniform share of the backoff, then retry; fail over when the retries are used up."""
-        if link.tries_here > self.retries:
-            return fail_over(0.0)
-        return retry(u * capped_backoff(self.base_s, self.cap_s, link.tries_here))
-
-    def check(self) -> None:
-        """Raise ValueError when a parameter is impossible."""
-        _check_backoff(self.base_s, self.cap_s)
-
-
-class DecorrelatedJitter(NamedTuple):
-    """Backoff that follows its own last wait s, base at first: min(cap, U(base, 3 s))."""
-
-    base_s: float = 1.0
-    cap_s: float = 60.0
-    retries: float = float("inf")
-
-    memory_size = 1  # type: ignore[misc] # the last wait, s; 0: none yet
-
-    def on_failure(self, link: Link, memory: "Memory", u: float) -> Decision:
-        """Wait, then retry; when the retries are used up, fail over and forget the last wait."""
-        if link.tries_here > self.retries:
-            memory[0] = 0.0
-            return fail_over(0.0)
+        """Wait, then retry."""
         last_s = max(self.base_s, memory[0])
-        memory[0] = min(self.cap_s, self.base_s + u * (3.0 * last_s - self.base_s))
-        return retry(memory[0])
-
-    def check(self) -> None:
-        """Raise ValueError when a parameter is impossible."""
-        _check_backoff(self.base_s, self.cap_s)
+        wait_s = min(self.cap_s, self.base_s + u * (3.0 * last_s - self.base_s))
+        memory[0] = 0.0 if link.tries_here > self.retries else wait_s
+        return _retry_or_move(link, self.retries, wait_s)
 
 
 POLICIES = {

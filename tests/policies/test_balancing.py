@@ -19,6 +19,7 @@ def shared(total, weights, floors=None):
     [
         (100, [1, 1, 1, 1], None, [25, 25, 25, 25]),
         (10, [1, 1, 1], None, [4, 3, 3]),  # a tie goes to the first
+        (3, [1.0, 1.0, 2.5], None, [1, 1, 1]),  # 2/3 2/3 5/3: a tie though binary fractions are rounded
         (10, [0, 0, 0], None, [4, 3, 3]),  # no weights: evenly
         (7, [5, 3, 1], None, [4, 2, 1]),  # 3.89 2.33 0.78
         (10, [6, 4, 0], None, [6, 4, 0]),
