@@ -116,7 +116,7 @@ def _run_again(run: RunFolder, world: World) -> Any:
 
 def _name(world: World) -> str:
     case, arm, replication = world
-    names = [*(f"case {case!r}" for _ in [0] if case), *(f"arm {arm!r}" for _ in [0] if arm)]
+    names = [f"{what} {name!r}" for what, name in (("case", case), ("arm", arm)) if name]
     return ", ".join([*names, f"replication {replication}"])
 
 

@@ -16,6 +16,9 @@ from .scenario import Scenario, Version, versions
 # Starting Ray takes about five seconds, so workers must save more than that.
 RAY_PAYS_FROM_S = 12.0
 
+# A version's first world may take so much longer than its others: it loads the engine and compiles policies.
+LOADING_S = 3.0
+
 # `shards = "auto"`: a smaller world spends more time in exchanging windows than in handling events.
 CLIENTS_PER_SHARD = 100_000
 LATENCY_MS_MIN = 1.0
@@ -134,12 +137,14 @@ Steps = Iterator[tuple[int, Replication]]
 def _in_parallel(results: Results, jobs: list[tuple[int, int]], workers: int | None, keep_journal: bool) -> Steps:
     """Run whole worlds: here, until it is clear that Ray workers pay, or at once on workers if asked to."""
     worlds = [result.version.scenario for result in results.versions]
-    started, here = time.perf_counter(), 0
+    spent, here = 0.0, 0
     if workers is None or workers == 0:
         for version, number in jobs:
+            started = time.perf_counter()
             yield version, run_world(worlds[version], number, keep_journal)
+            once_s = LOADING_S if here < len(worlds) else 0.0
+            spent += max(0.0, time.perf_counter() - started - once_s)
             here += 1
-            spent = time.perf_counter() - started
             if workers is None and spent / here * (len(jobs) - here) > RAY_PAYS_FROM_S:
                 break
     rest = [(worlds[version], number, keep_journal) for version, number in jobs[here:]]

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from .scenario_rules import Facts, broken_rules, did_you_mean, refuse, show
-from .scenario_schema import FAULTS, LISTS, SECTIONS, Allowed, Fault, Head, Scenario, Table
+from .scenario_schema import DEFAULT_KIND, FAULTS, LISTS, SECTIONS, Allowed, Fault, Head, Scenario, Table
 
 
 def examine(raw: Mapping[str, object]) -> list[str]:
@@ -36,7 +36,7 @@ def _examine_list(name: str, raw: object) -> tuple[list[str], list[Facts]]:
 
 
 def _model(name: str, item: object) -> type[Table]:
-    kind = item.get("kind", "unreachable") if name == "faults" and isinstance(item, dict) else None
+    kind = item.get("kind", DEFAULT_KIND) if name == "faults" and isinstance(item, dict) else None
     return FAULTS.get(kind, Fault) if isinstance(kind, str) else LISTS[name]
 
 

@@ -203,13 +203,14 @@ ServerIds = Annotated[
     Allowed('"all", a list of server ids (integers >= 0) or { fraction = f } with 0 < f <= 1'),
 ]
 Kind = Literal["unreachable", "refusing", "crash", "slow", "loss", "cut"]
+DEFAULT_KIND: Literal["unreachable"] = "unreachable"
 
 
 class Fault(Table):
     """What every fault has; a kind that is not known is checked against this alone."""
 
     model_config = ConfigDict(extra="ignore")
-    kind: Annotated[Kind, Allowed()] = "unreachable"
+    kind: Annotated[Kind, Allowed()] = DEFAULT_KIND
     servers: ServerIds = (0,)
     start_s: Seconds = 3600.0  # from the end of the warm-up
     duration_s: PositiveSeconds = 600.0
@@ -220,7 +221,7 @@ class Fault(Table):
 class Outage(Fault, extra="forbid"):
     """Servers that time out, refuse, or crash."""
 
-    kind: Literal["unreachable", "refusing", "crash"] = "unreachable"
+    kind: Literal["unreachable", "refusing", "crash"] = DEFAULT_KIND
 
 
 class Slow(Fault, extra="forbid"):
@@ -255,7 +256,7 @@ FAULTS: dict[str, type[Fault]] = {
 
 
 def _with_kind(value: object) -> object:
-    return {"kind": "unreachable", **value} if isinstance(value, dict) else value
+    return {"kind": DEFAULT_KIND, **value} if isinstance(value, dict) else value
 
 
 AnyFault = Annotated[

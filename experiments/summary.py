@@ -58,12 +58,13 @@ def summary(results: Results) -> dict[str, Any]:
 
 def _arm(result: VersionResult) -> dict[str, Any]:
     rows = result.replications
+    digests = [f"{row.digest:016x}" for row in rows]
     return {
         "case": result.version.case,
         "name": result.version.arm,
         "replications": len(rows),
-        "digest": digest_of([f"{row.digest:016x}" for row in rows]),
-        "digests": [f"{row.digest:016x}" for row in rows],
+        "digest": digest_of(digests),
+        "digests": digests,
         "metrics": {name: _metric([row.metrics[name] for row in rows]) for name in METRICS},
     }
 

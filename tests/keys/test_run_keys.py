@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import pytest
 import tomli_w
-from lab import ANSWER, INSTANT, LAST, LATENCY, covers, exactly, is_by_chance, layered, measure, recorded, run
+from lab import ANSWER, INSTANT, LAST, LATENCY, covers, exactly, is_by_chance, measure, on_bare, recorded, run
 from meterstorm.actors import cluster
 from meterstorm.actors.shard import simulate
 from meterstorm.experiments import cli, scenario, verdicts
@@ -24,18 +24,18 @@ DRAWN: dict[str, Any] = {  # a small world in which everything is drawn
 
 def results_of(*layers: dict[str, Any]) -> Results:
     """All versions and replications, in this process."""
-    return runs.run(scenario.validate(layered(*layers)), workers=0)
+    return runs.run(scenario.validate(on_bare(*layers)), workers=0)
 
 
 def digest_of(*layers: dict[str, Any], replication: int = 0) -> int:
     """The digest of BARE with layers on top."""
-    return simulate(scenario.validate(layered(*layers)), replication).digest
+    return simulate(scenario.validate(on_bare(*layers)), replication).digest
 
 
 def command_line(folder: Path, *options: str, **tables: Any) -> Any:
     """The exit status and output of `meterstorm run FILE --json` with DRAWN and tables on top."""
     file = folder / "scenario.toml"
-    file.write_text(tomli_w.dumps(layered(DRAWN, tables)))
+    file.write_text(tomli_w.dumps(on_bare(DRAWN, tables)))
     out = str(folder / "out")
     return CliRunner().invoke(cli.app, ["run", str(file), "--json", "--out", out, "--workers", "0", *options])
 
@@ -161,7 +161,7 @@ def test_worlds_run_on_so_many_shards(shards, used, tmp_path, monkeypatch):
 )
 def test_auto_spreads_large_worlds_over_the_cores(cores, clients, shards, monkeypatch):
     monkeypatch.setattr(runs.os, "cpu_count", lambda: cores)
-    made = scenario.validate(layered({"clients": {"count": clients}, "run": {"shards": "auto"}}))
+    made = scenario.validate(on_bare({"clients": {"count": clients}, "run": {"shards": "auto"}}))
     assert made.run.shards == "auto" and runs.choose_shards(made)[0] == shards
 
 
