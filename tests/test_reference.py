@@ -8,6 +8,7 @@ from itertools import pairwise
 from statistics import fmean, stdev
 
 import pytest
+from layers import layered
 from reference import Profile, complete, shares, simulate
 from scipy.stats import t as student
 
@@ -20,18 +21,9 @@ LOSS_SYSTEM = {
 STATIC = {"balancing": {"name": "static"}}
 
 
-def scenario(*layers: dict) -> dict:
-    """One scenario from layers; a section of a later layer adds to that of an earlier one."""
-    merged: dict = {}
-    for layer in layers:
-        for section, value in layer.items():
-            merged[section] = merged.get(section, {}) | value if isinstance(value, dict) else value
-    return merged
-
-
 def check(laws: dict, *layers: dict) -> None:
     """The mean of each metric over replications agrees with its law, known to 20 %."""
-    results = [simulate(scenario(*layers), seed) for seed in range(REPLICATIONS)]
+    results = [simulate(layered(*layers), seed) for seed in range(REPLICATIONS)]
     for name, law in laws.items():
         top, _, bottom = name.partition(" / ")
         values = [result[top] / (result[bottom] if bottom else 1) for result in results]
@@ -66,7 +58,7 @@ def test_denials_follow_erlang_b():
     )
     blocking = erlang_b(10, 10.0)
     check({"denial_fraction": blocking, "licenses_in_use_mean": 10 * (1 - blocking)}, *layers)
-    alone = simulate(scenario(*layers), 1)
+    alone = simulate(layered(*layers), 1)
     assert alone["denials_exhausted"] == alone["denials"] == alone["launches"] - alone["grants"]
 
 
@@ -105,10 +97,10 @@ def test_split_licenses_block_more():
     check({"denial_fraction": engset(30, 10, 0.5)}, *layers)
     shared = {"policies": {"balancing": {"name": "shared-pool"}}}
     check({"denial_fraction": engset(60, 20, 0.5)}, *layers, shared)
-    alone = simulate(scenario(*layers), 1)
+    alone = simulate(layered(*layers), 1)
     assert 0 < alone["denials_misplaced"] < alone["denials"]
     assert alone["denials_misplaced"] + alone["denials_exhausted"] == alone["denials"]
-    assert simulate(scenario(*layers, shared), 1)["denials_misplaced"] == 0
+    assert simulate(layered(*layers, shared), 1)["denials_misplaced"] == 0
 
 
 def test_requests_are_an_m_m_1_k():
@@ -129,9 +121,9 @@ def test_requests_are_an_m_m_1_k():
     laws = {"overloaded / attempts": blocking, "server_utilization_mean": busy, "queue_s_mean": wait_s}
     queue_limit = {"servers": {"queue_limit": size - 1}}
     check(laws, *layers, queue_limit)
-    alone = simulate(scenario(*layers, queue_limit), 1)
+    alone = simulate(layered(*layers, queue_limit), 1)
     bounded = {"policies": {"admission": {"name": "bounded", "limit": size - 1}}}
-    assert alone == simulate(scenario(*layers, bounded), 1)
+    assert alone == simulate(layered(*layers, bounded), 1)
     assert alone["gave_up"] == alone["overloaded"]
     assert alone["denials"] == 0
 
@@ -196,7 +188,7 @@ def test_retry_forever_load(kind: str, failover: dict, pause_s: float):
     clients, duration_s = 20, 2000
     trip_s = 3.0 if kind == "unreachable" else 2 * 1.0
     result = simulate(
-        scenario(
+        layered(
             {"run": {"duration_s": duration_s, "warmup_s": 200, "sample_s": 500}},
             {"network": {"latency_ms": 1000.0}, "policies": STATIC | {"failover": failover}},
             {"clients": {"count": clients, "request_timeout_s": 3.0, "enforcement": "before-start"}},
@@ -232,7 +224,7 @@ AWAY = {"servers": [0], "start_s": 0, "duration_s": 1e6}
 
 
 def story(*layers: dict, seed: int = 1) -> dict:
-    return simulate(scenario(ALONE, *layers), seed)
+    return simulate(layered(ALONE, *layers), seed)
 
 
 def test_three_retries_fail_over_at_the_fourth_failure():

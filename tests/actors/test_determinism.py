@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import drawn
 import pytest
 from hypothesis import strategies as st
 from meterstorm.actors import build
@@ -16,9 +17,6 @@ from meterstorm.actors.cluster import ShardHost
 from meterstorm.actors.shard import Shard, Tally, merge, simulate
 from meterstorm.experiments.metrics import metrics
 from meterstorm.experiments.scenario import Scenario, validate
-
-sys.path.append(str(Path(__file__).parents[1]))
-import drawn
 
 # Shards need a latency; a long one makes few windows.
 SIZE: dict[str, Any] = {
@@ -110,7 +108,7 @@ def test_the_bucket_width_does_not_matter(shift: int, monkeypatch: pytest.Monkey
 
 def test_the_jit_does_not_matter():
     code = (
-        f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        f"import sys; sys.path[:0] = {[str(path) for path in Path(__file__).parents[:2]]}\n"
         "from test_determinism import known, simulate, some\n"
         "import json\n"
         "print(json.dumps([known(simulate(scenario), scenario) for scenario in some(5, 3)]))"

@@ -1,10 +1,9 @@
 """Whatever the scenario, the books balance: hypothesis draws whole scenarios, and all is counted once more."""
 
-import sys
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
+import drawn
 import numpy as np
 import pytest
 from books import Books
@@ -15,9 +14,6 @@ from meterstorm.experiments.metrics import metrics
 from meterstorm.experiments.scenario import Scenario
 from meterstorm.experiments.scenario_schema import FAULTS, LISTS, SECTIONS
 from meterstorm.policies.registry import BUILT_IN
-
-sys.path.append(str(Path(__file__).parents[1]))
-import drawn
 
 FRACTIONS = [
     *("denial_fraction", "abnormal_denial_fraction", "imbalance_mean", "imbalance_max"),

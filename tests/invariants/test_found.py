@@ -1,15 +1,12 @@
 """Scenarios in which drawn ones once failed, kept as they were found."""
 
-import sys
 from pathlib import Path
 
 import pytest
-from meterstorm.experiments.scenario import load, validate
-
-sys.path.append(str(Path(__file__).parents[1]))
 from fuzz import PROPERTIES
 from meterstorm.actors.shard import simulate
 from meterstorm.experiments.metrics import metrics
+from meterstorm.experiments.scenario import load, validate
 
 FOUND = sorted((Path(__file__).parent / "found").glob("*.toml"))
 

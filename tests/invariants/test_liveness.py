@@ -20,10 +20,9 @@ than FAILURES failures of one client while it asks for k <= 3 programs have a ch
 """
 
 import math
-import sys
-from pathlib import Path
 from typing import Any
 
+import drawn
 import numpy as np
 import pytest
 from hypothesis import strategies as st
@@ -31,9 +30,6 @@ from meterstorm.actors import client, faults
 from meterstorm.actors.shard import Shard
 from meterstorm.experiments.scenario import Scenario
 from meterstorm.experiments.scenario_schema import FAULTS
-
-sys.path.append(str(Path(__file__).parents[1]))
-import drawn
 
 SECOND = 1_000_000_000
 FAILURES = 12

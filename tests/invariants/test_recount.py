@@ -5,19 +5,16 @@ The books of `recount.py` share no code with the engine. Counts must be equal; s
 """
 
 import math
-import sys
 from functools import cache
-from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
+from layers import layered
 from meterstorm.actors.shard import simulate
 from meterstorm.experiments.metrics import metrics
 from meterstorm.experiments.metrics_names import METRICS
 from meterstorm.experiments.scenario import to_toml, validate
-
-sys.path.append(str(Path(__file__).parents[1]))
 from recount import recount
 
 EXACT = 1e-9  # relative: sums of floats may be rounded in another order
@@ -150,15 +147,6 @@ CHOSEN: dict[str, Raw] = {
 SHOWN = [name for name in METRICS if not name.startswith(("queue_s_p", "wait_s_p"))]
 
 
-def combined(base: Raw, changes: Raw) -> Raw:
-    """Tables merge key by key; everything else, policies included, is replaced."""
-    result = dict(base)
-    for key, value in changes.items():
-        mergeable = isinstance(value, dict) and key in base and "name" not in value
-        result[key] = combined(base[key], value) if mergeable else value
-    return result
-
-
 def counted(raw: Raw) -> Raw:
     """Run a scenario and recount it; return the metrics, which agree."""
     scenario = validate({"title": "recounted"} | raw)
@@ -184,7 +172,7 @@ def agree(name: str, engine: Any, again: Any) -> bool:
 
 @cache
 def chosen(name: str) -> Raw:
-    return counted(combined(BASE, CHOSEN[name]))
+    return counted(layered(BASE, CHOSEN[name]))
 
 
 @pytest.mark.parametrize("name", CHOSEN)

@@ -12,6 +12,7 @@ from types import UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 import pytest
+from layers import layered
 from meterstorm.actors.shard import simulate
 from meterstorm.experiments.metrics import metrics
 from meterstorm.experiments.scenario import validate
@@ -74,18 +75,14 @@ def _keys(annotation: Any, path: str) -> Iterator[str]:
         yield path
 
 
-def layered(*layers: dict[str, Any]) -> dict[str, Any]:
-    """BARE with layers on top; a table of a later layer adds to that of an earlier one."""
-    merged: dict[str, Any] = {}
-    for layer in (BARE, *layers):
-        for name, value in layer.items():
-            merged[name] = merged.get(name, {}) | value if isinstance(value, dict) else value
-    return merged
+def on_bare(*layers: dict[str, Any]) -> dict[str, Any]:
+    """BARE with layers on top."""
+    return layered(BARE, *layers)
 
 
 def measure(*layers: dict[str, Any]) -> dict[str, Any]:
     """The metrics of BARE with layers on top."""
-    scenario = validate(layered(*layers))
+    scenario = validate(on_bare(*layers))
     return metrics(scenario, simulate(scenario, 0))
 
 

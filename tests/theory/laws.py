@@ -9,6 +9,7 @@ from statistics import fmean, stdev
 from typing import Any
 
 import numpy as np
+from layers import layered
 from meterstorm.actors.shard import simulate
 from meterstorm.experiments.metrics import metrics
 from meterstorm.experiments.scenario import validate
@@ -32,12 +33,8 @@ LOSS_SYSTEM: dict[str, Any] = {
 
 
 def scenario(*layers: dict[str, Any]) -> Any:
-    """One scenario from layers; a section of a later layer adds to that of an earlier one."""
-    merged: dict[str, Any] = {}
-    for layer in layers:
-        for section, value in layer.items():
-            merged[section] = merged.get(section, {}) | value if isinstance(value, dict) else value
-    return validate(merged)
+    """One scenario from layers."""
+    return validate(layered(*layers))
 
 
 def offered(arrivals_per_s: float, licenses: int, run_time_s: float, duration_s: float) -> dict[str, Any]:

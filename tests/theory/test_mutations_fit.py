@@ -1,11 +1,6 @@
 """`make mutants` takes ten minutes, so it is no part of the tests; that its mutations still fit the sources is."""
 
-import sys
-from pathlib import Path
-
 import pytest
-
-sys.path.append(str(Path(__file__).parents[1]))
 from mutants import MUTATIONS, ROOT
 
 

@@ -7,19 +7,16 @@ would prove nothing.
 """
 
 import math
-import sys
-from pathlib import Path
 from statistics import fmean, variance
 from typing import Any
 
 import pytest
+import reference
+from layers import layered
 from meterstorm.actors.shard import simulate
 from meterstorm.experiments.metrics import metrics
 from meterstorm.experiments.scenario import validate
 from scipy.stats import t as student
-
-sys.path.append(str(Path(__file__).parents[1]))
-import reference
 
 REPLICATIONS = 20
 LEVEL = 1e-3  # of one scenario: all its metrics together
@@ -327,7 +324,7 @@ SCENARIOS: dict[str, tuple[str, list[dict[str, Any]]]] = {
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_both_measure_the_same(name: str):
     shows, layers = SCENARIOS[name]
-    raw = merged(BASE, *layers)
+    raw = layered(BASE, *layers)
     made = validate(raw)
     engine = [metrics(made, simulate(made, r)) for r in range(REPLICATIONS)]
     plain = [reference.simulate(raw, 1000 + r) for r in range(REPLICATIONS)]
@@ -342,15 +339,6 @@ def test_both_measure_the_same(name: str):
     assert not found, "engine, reference:\n" + "\n".join(found)
     for metric in shows.split():
         assert fmean(p[metric] for p in plain) > 0, f"shows nothing of {metric}"
-
-
-def merged(*layers: dict[str, Any]) -> dict[str, Any]:
-    """One scenario from layers; a section of a later layer adds to that of an earlier one."""
-    result: dict[str, Any] = {}
-    for layer in layers:
-        for section, value in layer.items():
-            result[section] = result.get(section, {}) | value if isinstance(value, dict) else value
-    return result
 
 
 def disagreement(ours: list[Any], theirs: list[Any], metric: str, level: float) -> str | None:
