@@ -12,11 +12,13 @@ from . import calendar, engine, faults, journal, recorded, streams, workload
 from .world import (
     ACCOUNT,
     BINS,
+    CACHE_LINE,
     CALLER,
     CLIENT,
     COLUMNS,
     CONFIG,
     CONTROL,
+    DEADLINE,
     DEBT,
     DUE,
     EVENT,
@@ -51,6 +53,9 @@ REPORT_PATIENCE_S = 30.0
 # their time on exchanges, of which there are the fewest when the servers' shard hosts its full share of clients.
 SERVERS_WORK = 0.25
 CLIENTS_THAT_WORK = 50_000
+
+# The state of so many clients is more than a core's own cache holds.
+CLIENTS_OUT_OF_CACHE = 2048
 
 
 class PolicySet(NamedTuple):
@@ -102,7 +107,8 @@ def build(
     calls_back = 1 if scenario.clients.on_denial == "callback" else 0
     servers = scenario.servers.count
     places = local * scenario.clients.programs
-    events = places + 2 * local + 8 * servers + 8 * calendar.RESERVE + hosts * scenario.clients.count // 8
+    beats = local if scenario.clients.heartbeat_s > 0 else 0
+    events = places + beats + (places + hosts * scenario.clients.count) // 16 + 8 * servers + 8 * calendar.RESERVE
     licenses = sum(product.licenses for product in scenario.products)
     rows = recorded.read(scenario) if scenario.workload.arrivals == "trace" else np.zeros(0, RECORDED)
     buckets = _bucket_count(places + local)
@@ -113,13 +119,16 @@ def build(
         keys=keys,
         events=_zeros(0, EVENT),
         due=_zeros(0, DUE),
+        deadlines=_zeros(1 << 10, DEADLINE),
         buckets=np.full(buckets, NONE, np.int32),
         occupied=np.zeros(max(1, buckets // 64), np.uint64),
         outbox=_zeros(4 * calendar.RESERVE if shards == 1 else 1 << 14, EVENT),
         clients=_clients(local, homes[first : first + local]),
+        homes=homes[first : first + local],
         slots=_slots(places),
         memory=np.zeros(local * chosen.memory_size),
         debts=_zeros(0, DEBT),
+        owed=np.full(local if scenario.clients.release_old == "deferred" else 0, NONE, np.int32),
         recorded=rows.view(np.recarray),
         recorded_next=_recorded_bound(rows, first, local, "left"),
         recorded_end=_recorded_bound(rows, first, local, "right"),
@@ -146,20 +155,28 @@ def build(
     )
     control = world.control[0]
     control.free_event = control.free_lease = control.free_debt = NONE
-    control.sent_first = NEVER
+    control.sent_first = control.deadline = NEVER
+    control.cursor = -1
     control.bucket_end = config[0].measure_from
-    more_events(world, events)
+    _more_events(world, events)
+    _more_due(world, int(config[0].room))
     _more_leases(world, hosts * min(licenses, 1 << 16) + 2 * calendar.RESERVE)
     _more_debts(world, 2 * calendar.RESERVE)
     return world
 
 
-def grow(world: World) -> None:
-    """Make each table that has no room for what one event may add at least twice as large."""
+def grow(world: World, incoming: int = 0) -> None:
+    """Make each table larger that has no room for what one event may add, or for `incoming` messages."""
     control = world.control[0]
     needed = int(engine.room_needed(world))
-    if control.free_events < needed:
-        more_events(world, max(world.events.size, needed))
+    arriving = max(needed, incoming)
+    if control.free_events < arriving:
+        _more_events(world, max(world.events.size // 4, arriving))
+    if world.due.size < max(control.open, control.crowd) + arriving:
+        _more_due(world, max(world.due.size, int(control.crowd) + arriving))
+    control.crowd = 0
+    if world.deadlines.size - (control.deadlines_end - control.deadlines_begin) < calendar.RESERVE:
+        _more_deadlines(world)
     if world.outbox.size - control.outgoing < needed:
         world.replace(outbox=_extended(world.outbox, max(world.outbox.size, needed)))
     if control.free_leases < calendar.RESERVE + control.callbacks:
@@ -175,11 +192,16 @@ def _array(rows: Any) -> Any:
 
 
 def _zeros(count: int, dtype: Any) -> Any:
-    return np.zeros(count, dtype).view(np.recarray)
+    """Return rows of zeros that begin with a line of the cache, and take memory only when they are used."""
+    raw = np.zeros(count * dtype.itemsize + CACHE_LINE, np.uint8)
+    start = -raw.ctypes.data % CACHE_LINE
+    return _array(raw[start : start + count * dtype.itemsize].view(dtype))
 
 
 def _extended(rows: Any, more: int) -> Any:
-    return _array(np.concatenate([rows, np.zeros(more, rows.dtype)]))
+    larger = _zeros(rows.size + more, rows.dtype)
+    larger[: rows.size] = rows
+    return larger
 
 
 def _linked(rows: Any, more: int, head: int) -> Any:
@@ -191,13 +213,25 @@ def _linked(rows: Any, more: int, head: int) -> Any:
     return larger
 
 
-def more_events(world: World, more: int) -> None:
-    """Make room for `more` events."""
-    control = world.control[0]
-    events = _linked(world.events, more, control.free_event)
-    control.free_event = world.events.size
-    control.free_events += more
-    world.replace(events=events, due=_extended(world.due, more))
+def _more_events(world: World, more: int) -> None:
+    world.control[0].free_events += more
+    world.replace(events=_extended(world.events, more))
+
+
+def _more_due(world: World, more: int) -> None:
+    world.replace(due=_extended(world.due, more))
+
+
+def _more_deadlines(world: World) -> None:
+    """Double the ring."""
+    control, old = world.control[0], world.deadlines
+    numbers = np.arange(control.deadlines_begin, control.deadlines_end)
+    rows = old[numbers % old.size]
+    deadlines = _zeros(2 * old.size, DEADLINE)
+    deadlines[numbers % deadlines.size] = rows
+    pending = rows["client"] != NONE
+    world.clients["deadline"][rows["client"][pending]] = (numbers % deadlines.size)[pending]
+    world.replace(deadlines=deadlines)
 
 
 def _more_leases(world: World, more: int) -> None:
@@ -273,11 +307,24 @@ def _config(scenario: Any, chosen: PolicySet, first: int, local: int, hosts_serv
         "shared_pool": bool(getattr(balancing, "is_shared", False)),
         "keeps_until_ack": bool(getattr(balancing, "keeps_until_ack", False)),
         "shift": _shift(scenario, _bucket_count(local * (clients.programs + 1))),
+        "looks_ahead": local >= CLIENTS_OUT_OF_CACHE,
+        "room": _room(scenario, hosts_servers),
     }
     config = _zeros(1, CONFIG)
     for name, value in values.items():
         config[name] = value
     return config
+
+
+def _room(scenario: Any, hosts_servers: bool) -> int:
+    """Return how many events one event may add, at the very most, besides one for each user called back."""
+    servers = scenario.servers.count
+    room = calendar.RESERVE + scenario.clients.programs
+    if hosts_servers:
+        room += 4 * servers * len(scenario.products)
+    if scenario.clients.release_old == "deferred":
+        room += servers
+    return int(room)
 
 
 def _bucket_count(timers: int) -> int:
@@ -288,7 +335,7 @@ def _bucket_count(timers: int) -> int:
 def _shift(scenario: Any, buckets: int) -> int:
     """Return log2 of the bucket width in ns: the ring spans twice the longest of the usual timers."""
     work, clients = scenario.workload, scenario.clients
-    longest = 2 * max(work.launch_interval_s, work.run_time_s, clients.heartbeat_s, clients.request_timeout_s)
+    longest = 2 * max(work.launch_interval_s, work.run_time_s, clients.heartbeat_s)
     return max(10, int(longest * SECOND / buckets).bit_length() - 1)
 
 
@@ -296,11 +343,11 @@ def _homes(scenario: Any, keys: Any) -> Any:
     """Return every client's first server, shape (clients,)."""
     count, servers, assignment = scenario.clients.count, scenario.servers.count, scenario.clients.assignment
     if assignment == "round-robin":
-        return np.arange(count) % servers
+        return np.arange(count, dtype=np.int32) % np.int32(servers)
     if assignment == "random":
-        return np.array([int(_uniform(keys, c) * servers) for c in range(count)])
+        return np.array([int(_uniform(keys, c) * servers) for c in range(count)], np.int32)
     shares = share_out(count, np.array(assignment), np.zeros(servers, np.int64))
-    return np.repeat(np.arange(servers), shares)
+    return np.repeat(np.arange(servers, dtype=np.int32), shares)
 
 
 def _uniform(keys: Any, client: int) -> float:
@@ -311,9 +358,8 @@ def _uniform(keys: Any, client: int) -> float:
 
 def _clients(count: int, homes: Any) -> Any:
     clients = _zeros(count, CLIENT)
-    clients["server"] = clients["home"] = homes
-    clients["debts"] = NONE
-    clients["flight"] = clients["resend"] = NONE
+    clients["server"] = homes
+    clients["deadline"] = clients["flight"] = clients["resend"] = NONE
     return clients
 
 

@@ -9,26 +9,36 @@ with a bitmap to skip empty buckets).
 
 import numpy as np
 
-from .jit import jit
+from . import deadlines
+from .jit import inlined, jit
+from .kinds import RELEASE
+from .tables import prefetch
 from .world import FOREIGN, NONE
 
 # Room that must be free before an event is handled: more than any handler needs by itself.
 RESERVE = 64
 
+# How many buckets ahead of the cursor memory is fetched: agents, and before them the events that name them.
+NEAR, MIDDLE, FAR = 8, 16, 24
+
 _ONE = np.uint64(1)
 
 
-@jit
+@inlined
 def allocate(world):
-    """Take an event row from the free list; the caller has checked that there is one."""
+    """Take an event row: one that was used before, else a fresh one; the caller has checked that there is one."""
     control = world.control[0]
     n = control.free_event
-    control.free_event = world.events[n].next
+    if n != NONE:
+        control.free_event = world.events[n].next
+    else:
+        n = control.fresh_event
+        control.fresh_event += 1
     control.free_events -= 1
     return n
 
 
-@jit
+@inlined
 def free(world, n):
     """Return an event row to the free list."""
     control = world.control[0]
@@ -40,7 +50,7 @@ def free(world, n):
     control.free_events += 1
 
 
-@jit
+@inlined
 def schedule(world, n):
     """File event `n` under its time."""
     control = world.control[0]
@@ -56,38 +66,97 @@ def schedule(world, n):
 
 
 @jit
-def advance(world):
-    """Open the next bucket that holds anything due; False when no event is left.
+def _open_next(world):
+    """Open the next bucket that holds anything due, but none after the first deadline.
 
-    The heap is as large as the event table, so it never runs out of room.
+    Sets `control.crowd` when the heap has no room for a bucket, which then stays closed.
     """
     control = world.control[0]
-    mask = world.buckets.size - 1
-    while control.pending > 0:
+    shift = world.config[0].shift
+    last = control.deadline >> shift
+    while control.open == 0 and control.pending > 0:
         _skip_empty(world)
-        place = control.cursor & mask
-        n = world.buckets[place]
-        world.buckets[place] = NONE
-        later = NONE
+        if control.cursor > last:
+            control.cursor = last
+            return
+        if world.config[0].looks_ahead:
+            _look_ahead(world)
+        _open(world)
+        if control.crowd > 0:
+            return
+        if control.open == 0:
+            control.cursor += 1
+
+
+@inlined
+def _open(world):
+    """Move what is due in the cursor's bucket to the heap; the rest is due in later turns of the ring."""
+    control = world.control[0]
+    shift = world.config[0].shift
+    place = control.cursor & (world.buckets.size - 1)
+    n = world.buckets[place]
+    later = NONE
+    crowd = np.int64(0)
+    while n != NONE:
+        following = world.events[n].next
+        is_due = world.events[n].time >> shift <= control.cursor
+        if is_due and control.open < world.due.size:
+            _push(world, n)
+        else:
+            crowd += is_due
+            world.events[n].next = later
+            later = n
+        n = following
+    if crowd > 0:
+        control.crowd = crowd + control.open
+        for k in range(control.open):
+            n = world.due[k].event
+            world.events[n].next = later
+            later = n
+        control.open = 0
+    control.pending -= control.open
+    world.buckets[place] = later
+    if later == NONE:
+        world.occupied[place >> 6] &= ~(_ONE << np.uint64(place & 63))
+
+
+@inlined
+def _look_ahead(world):
+    """Have memory fetched that the coming buckets need: rows of events, and a little later of their clients."""
+    control = world.control[0]
+    mask = world.buckets.size - 1
+    k = max(control.ahead, control.cursor)
+    control.ahead = control.cursor + NEAR
+    while k < control.ahead:
+        n = world.buckets[(k + FAR - NEAR) & mask]
+        if n != NONE:
+            prefetch(world.events, n)
+        n = world.buckets[(k + MIDDLE - NEAR) & mask]
+        if n != NONE and world.events[n].next != NONE:
+            prefetch(world.events, world.events[n].next)
+        n = world.buckets[k & mask]
         while n != NONE:
-            following = world.events[n].next
-            if world.events[n].time >> world.config[0].shift <= control.cursor:
-                control.pending -= 1
-                _push(world, n)
-            else:
-                world.events[n].next = later
-                later = n
-            n = following
-        world.buckets[place] = later
-        if later == NONE:
-            world.occupied[place >> 6] &= ~(_ONE << np.uint64(place & 63))
-        if control.open > 0:
-            return True
-        control.cursor += 1
-    return False
+            _fetch_agent(world, n)
+            n = world.events[n].next
+        k += 1
 
 
-@jit
+@inlined
+def _fetch_agent(world, n):
+    config = world.config[0]
+    event = world.events[n]
+    if event.target < config.clients:
+        i = event.target - config.first
+        prefetch(world.clients, i)
+        prefetch(world.slots, i * config.programs + event.slot)
+        if config.hosts_servers:
+            prefetch(world.accounts, event.target)
+            prefetch(world.seats, event.target * config.programs + event.slot)
+    elif event.kind == RELEASE:
+        prefetch(world.leases, max(0, world.accounts[event.source].leases))
+
+
+@inlined
 def _skip_empty(world):
     """Move the cursor to the next bucket whose list is not empty (maybe itself)."""
     control = world.control[0]
@@ -103,16 +172,50 @@ def _skip_empty(world):
         control.cursor += 1
 
 
-@jit
+@inlined
 def next_time(world):
-    """Return the time of the next event, or the largest time when there is none."""
+    """Return the time of the next event, or NEVER when there is none."""
     control = world.control[0]
     if control.open == 0:
-        advance(world)
-    return world.due[0].time if control.open > 0 else np.iinfo(np.int64).max
+        deadlines.settle(world)
+        _open_next(world)
+    if control.open == 0:
+        return control.deadline
+    time = world.due[0].time
+    if control.deadline <= time:
+        deadlines.settle(world)
+    return min(time, control.deadline)
 
 
-@jit
+@inlined
+def pop(world):
+    """Take the next event, of which there must be one, out of the queue; return its row number."""
+    if _deadline_is_first(world):
+        n = allocate(world)
+        deadlines.take(world, world.events[n])
+        return n
+    return _pop(world)
+
+
+@inlined
+def _deadline_is_first(world):
+    """Whether the first deadline, which is not struck out, comes before all events in the total order."""
+    control = world.control[0]
+    if control.open == 0 or control.deadline < world.due[0].time:
+        return True
+    if control.deadline > world.due[0].time:
+        return False
+    row = world.deadlines[control.deadlines_begin & (world.deadlines.size - 1)]
+    agent = world.config[0].first + row.client
+    first = world.events[world.due[0].event]
+    if agent != first.target:
+        return agent < first.target
+    if agent != first.source:
+        return agent < first.source
+    return row.serial < first.serial
+
+
+@inlined
 def _before(world, a, b):
     """Whether heap entry `a` comes before `b` in the total order."""
     if a.time != b.time:
@@ -126,7 +229,7 @@ def _before(world, a, b):
     return first.serial < second.serial
 
 
-@jit
+@inlined
 def _push(world, n):
     due = world.due
     control = world.control[0]
@@ -143,8 +246,8 @@ def _push(world, n):
         place = parent
 
 
-@jit
-def pop(world):
+@inlined
+def _pop(world):
     """Take the first event off the heap, which must not be empty; return its row number."""
     due = world.due
     control = world.control[0]
@@ -167,7 +270,7 @@ def pop(world):
     return first
 
 
-@jit
+@inlined
 def _swap(due, i, j):
     time, event, target = due[i].time, due[i].event, due[i].target
     due[i].time, due[i].event, due[i].target = due[j].time, due[j].event, due[j].target

@@ -10,7 +10,7 @@ Functions take the client's index `i` within its shard and a slot `j`.
 import numpy as np
 
 from . import holding, kinds, ledger, link, streams, workload
-from .jit import jit
+from .jit import inlined, jit
 from .messages import notify, set_timer
 from .world import EVICTIONS, GAVE_UP, GRANTS, LAUNCHES, NONE, SUPPRESSED, UNMETERED_STARTS
 
@@ -24,7 +24,7 @@ DENIED, STOPPED = 1, 2
 GIVE_UP, ASK_AGAIN, WAIT_FOR_CALLBACK = range(3)
 
 
-@jit
+@inlined
 def handle(world, kind, agent, source, slot, program, attempt, value):
     """Handle one event of a client."""
     config = world.config[0]
@@ -52,7 +52,7 @@ def handle(world, kind, agent, source, slot, program, attempt, value):
         _on_late_grant(world, i, server, slot, program, attempt)
 
 
-@jit
+@inlined
 def is_stale(world, kind, agent, slot, attempt):
     """Whether a timer was overtaken by events; it then counts for nothing."""
     config = world.config[0]
@@ -78,13 +78,13 @@ def start(world, i):
         set_timer(world, kinds.HEARTBEAT_TICK, agent, np.int64(u * config.heartbeat), 0, 0, 0)
 
 
-@jit
+@inlined
 def slot_of(world, i, j):
     """Return the row of a client's slot."""
     return world.slots[i * world.config[0].programs + j]
 
 
-@jit
+@inlined
 def _place(world, i, j):
     """Return the number of a slot among all clients' slots."""
     config = world.config[0]
@@ -110,7 +110,7 @@ def _await_recorded(world, i):
         set_timer(world, kinds.LAUNCH, world.config[0].first + i, world.recorded[k].time, 0, 0, 0)
 
 
-@jit
+@inlined
 def _on_launch(world, i, j):
     config = world.config[0]
     if config.arrivals == workload.TRACE:
@@ -123,8 +123,7 @@ def _on_launch(world, i, j):
     if slot.state != IDLE:
         ledger.count(world, SUPPRESSED)
         return
-    place = _place(world, i, j)
-    _launch(world, i, j, number, workload.product(world, place, number), workload.run_time(world, place, number))
+    _launch(world, i, j, number, workload.product(world, _place(world, i, j), number))
 
 
 @jit
@@ -134,17 +133,16 @@ def _on_recorded_launch(world, i):
     _await_recorded(world, i)
     for j in range(world.config[0].programs):
         if slot_of(world, i, j).state == IDLE:
-            _launch(world, i, j, k + 1, world.recorded[k].product, world.recorded[k].run_time)
+            _launch(world, i, j, k + 1, world.recorded[k].product)
             return
     ledger.count(world, SUPPRESSED)
 
 
-@jit
-def _launch(world, i, j, number, product, run_time):
+@inlined
+def _launch(world, i, j, number, product):
     slot = slot_of(world, i, j)
     slot.program = number
     slot.product = product
-    slot.run_time = run_time
     slot.launched = world.control[0].now
     ledger.count(world, LAUNCHES)
     _want(world, i, j)
@@ -169,8 +167,10 @@ def await_answer(world, i, j):
     slot.failures = 0
     slot.epoch += 1
     world.clients[i].wants |= bit(j)
-    if world.config[0].before_start == 0 and slot.run_time > 0:
-        _run(world, i, j)
+    if world.config[0].before_start == 0:
+        run_time = _run_time(world, i, j)
+        if run_time > 0:
+            _run(world, i, j, run_time)
 
 
 @jit
@@ -184,7 +184,7 @@ def do_without_server(world, i, j):
     _wait_no_more(world, i, j)
     slot.state = UNMETERED
     if slot.running == 0:
-        _run(world, i, j)
+        _run(world, i, j, _run_time(world, i, j))
 
 
 @jit
@@ -195,7 +195,7 @@ def end_unlicensed(world, i, j):
     _idle(world, i, j)
 
 
-@jit
+@inlined
 def bit(j):
     """Return the bit of a slot in a set of slots."""
     return np.int64(1) << np.int64(j)
@@ -205,14 +205,20 @@ def bit(j):
 
 
 @jit
-def _run(world, i, j):
+def _run_time(world, i, j):
+    """Return how long the slot's program runs, ns."""
+    return workload.run_time(world, _place(world, i, j), slot_of(world, i, j).program)
+
+
+@jit
+def _run(world, i, j, run_time):
     """The slot's program starts to run."""
     slot = slot_of(world, i, j)
     slot.running = 1
     slot.epoch += 1
     if slot.lease == NONE:
         ledger.unmetered(world, 1)
-    end = world.control[0].now + slot.run_time
+    end = world.control[0].now + run_time
     set_timer(world, kinds.END, world.config[0].first + i, end, j, slot.program, slot.epoch)
 
 
@@ -227,7 +233,7 @@ def _stop(world, i, j):
             ledger.unmetered(world, -1)
 
 
-@jit
+@inlined
 def _end(world, i, j):
     """The slot's program has run its time."""
     _stop(world, i, j)
@@ -250,7 +256,7 @@ def _idle(world, i, j):
 # --- answers --------------------------------------------------------------------------------------------------
 
 
-@jit
+@inlined
 def _on_answer(world, i, kind, j, program, value):
     """Handle the answer to what is in flight."""
     if kind == kinds.REFUSED or kind == kinds.OVERLOADED:  # noqa: PLR1714
@@ -270,13 +276,13 @@ def _on_answer(world, i, kind, j, program, value):
     link.proceed(world, i)
 
 
-@jit
+@inlined
 def _awaits(world, i, j, program):
     """Whether the slot's program is this one and still waits for its answer."""
     return world.clients[i].wants & bit(j) != 0 and slot_of(world, i, j).program == program
 
 
-@jit
+@inlined
 def _on_grant(world, i, j):
     client = world.clients[i]
     slot = slot_of(world, i, j)
@@ -298,7 +304,7 @@ def _on_grant(world, i, j):
     slot.lease = client.server
     slot.state = METERED
     if slot.running == 0:
-        _run(world, i, j)
+        _run(world, i, j, _run_time(world, i, j))
 
 
 @jit
@@ -313,7 +319,7 @@ def _on_late_grant(world, i, server, j, program, attempt):
         notify(world, kinds.NOT_TAKEN, config.first + i, j, program, server, attempt)
 
 
-@jit
+@inlined
 def _on_denial(world, i, j):
     config = world.config[0]
     client = world.clients[i]

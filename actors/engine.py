@@ -7,7 +7,7 @@ latency. A message to another shard brings it nearer, since an answer may follow
 import numpy as np
 
 from . import calendar, client, journal, kinds, leases, ledger, server, site, streams
-from .jit import jit
+from .jit import inlined, jit
 from .status import (
     DOUBLE_LEASE,
     GROW,
@@ -44,25 +44,21 @@ def start(world):
     ledger.turn(world)  # without a warm-up the first instant is measured
 
 
-@jit
+@inlined
 def room_needed(world):
     """Return how many events one event may add, at the very most."""
-    config = world.config[0]
-    needed = calendar.RESERVE + config.programs + world.control[0].callbacks
-    if config.hosts_servers:
-        needed += 4 * config.servers * config.products
-    if config.deferred:
-        needed += config.servers
-    return needed
+    return world.config[0].room + world.control[0].callbacks
 
 
-@jit
+@inlined
 def has_room(world):
     """Whether every table has room for what one event may add."""
     control = world.control[0]
     needed = room_needed(world)
     return (
         control.free_events >= needed
+        and world.due.size - control.open >= needed
+        and world.deadlines.size - (control.deadlines_end - control.deadlines_begin) >= calendar.RESERVE
         and world.outbox.size - control.outgoing >= needed
         and (world.journal.size == 0 or world.journal.size - control.journaled >= needed)
         and control.free_leases >= calendar.RESERVE + control.callbacks
@@ -80,38 +76,43 @@ def run(world, horizon):
         if not has_room(world):
             return GROW
         time = calendar.next_time(world)
+        if control.crowd > 0:
+            return GROW
         if time >= control.horizon:
             control.next = time
             return HORIZON
-        _step(world, time)
+        n = calendar.pop(world)
+        if _is_void(world, n):
+            calendar.free(world, n)
+            continue
+        _advance_to(world, time)
+        _record(world, n)
+        _dispatch(world, n)
         if control.status != HORIZON:
             return control.status
 
 
-@jit
-def _step(world, time):
-    config = world.config[0]
-    control = world.control[0]
-    n = calendar.pop(world)
+@inlined
+def _is_void(world, n):
+    """Whether an event counts for nothing: a timer overtaken by events, or a message that died in a crash."""
     event = world.events[n]
-    if event.target < config.clients:
-        if client.is_stale(world, event.kind, event.target, event.slot, event.attempt):
-            calendar.free(world, n)
-            return
-    elif event.flag & VOID:
-        calendar.free(world, n)
-        return
-    _advance_to(world, time)
-    control.events += 1
+    if event.target < world.config[0].clients:
+        return client.is_stale(world, event.kind, event.target, event.slot, event.attempt)
+    return event.flag & VOID != 0
+
+
+@inlined
+def _record(world, n):
+    event = world.events[n]
+    world.control[0].events += 1
     _add_to_digest(world, n)
     journal.note(
-        world, journal.HANDLED, event.kind, time, event.serial, event.source, event.target, event.slot,
+        world, journal.HANDLED, event.kind, event.time, event.serial, event.source, event.target, event.slot,
         event.program, event.product, event.attempt, event.value, event.flag & ~FOREIGN,
     )  # fmt: skip
-    _dispatch(world, n)
 
 
-@jit
+@inlined
 def _advance_to(world, time):
     control = world.control[0]
     if time > control.now:
@@ -126,7 +127,7 @@ def _advance_to(world, time):
             control.value = control.same_time
 
 
-@jit
+@inlined
 def _dispatch(world, n):
     """Hand an event to its agent. Messages at servers keep their row while they wait; others free it first."""
     config = world.config[0]
@@ -162,7 +163,7 @@ def _observe(world, kind, source, slot, program, at, attempt):
     seat.abandoned = max(seat.abandoned, attempt)
 
 
-@jit
+@inlined
 def _add_to_digest(world, n):
     """Add an event to its agent's digest: a running hash, blind to where the agent lives."""
     config = world.config[0]
@@ -188,7 +189,7 @@ def _add_to_digest(world, n):
 def deliver(world, incoming):
     """File messages from other shards; return the status GROW when there is no room for them."""
     control = world.control[0]
-    if control.free_events < incoming.size:
+    if min(control.free_events, world.due.size - control.open) < incoming.size:
         return GROW
     for k in range(incoming.size):
         n = calendar.allocate(world)

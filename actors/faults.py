@@ -1,6 +1,7 @@
 """Scheduled faults: from the scenario's list to each server's states over time."""
 
 import math
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ def schedule(scenario: Any) -> tuple[Any, Any, Any, int]:
         for start, end in _times(fault, origin):
             for server in _servers(fault, count):
                 by_server[server].append((start, end, fault))
-    rows = [_states(faults) for faults in by_server]
+    rows = [_states(faults, scenario.network.loss) for faults in by_server]
     spells = np.array([row for server in rows for row in server], dtype=SPELL).view(np.recarray)
     spells_from = np.cumsum([0, *map(len, rows)])
     cuts = [
@@ -57,16 +58,20 @@ def _servers(fault: Any, count: int) -> range | tuple[int, ...]:
     return tuple(fault.servers)
 
 
-def _states(faults: list[tuple[int, int, Any]]) -> list[tuple[Any, ...]]:
+def _states(faults: list[tuple[int, int, Any]], loss: float) -> list[tuple[Any, ...]]:
     """Return one SPELL row for each stretch of time in which a server's faults are the same."""
     turns = sorted({0, *(t for start, end, _ in faults for t in (start, end))})
-    return [_state(t, [fault for start, end, fault in faults if start <= t < end]) for t in turns]
+    return [
+        _state(t, until, [fault for start, end, fault in faults if start <= t < end], loss)
+        for t, until in pairwise([*turns, NEVER])
+    ]
 
 
-def _state(time: int, faults: list[Any]) -> tuple[Any, ...]:
+def _state(time: int, until: int, faults: list[Any], loss: float) -> tuple[Any, ...]:
     kinds = {fault.kind for fault in faults}
     slow = math.prod(fault.factor for fault in faults if fault.kind == "slow")
     arrives = math.prod(1.0 - fault.probability for fault in faults if fault.kind == "loss")
     crashed = "crash" in kinds
     refusing = crashed or "refusing" in kinds
-    return (time, slow, 1.0 - arrives, "unreachable" in kinds, refusing, crashed, "cut" in kinds)
+    calm = loss == 0.0 and kinds <= {"slow"}
+    return (time, until, slow, 1.0 - arrives, "unreachable" in kinds, refusing, crashed, "cut" in kinds, calm)

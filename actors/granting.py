@@ -3,19 +3,19 @@
 import numpy as np
 
 from . import callbacks, kinds, leases, ledger, network
-from .jit import jit
+from .jit import inlined, jit
 from .messages import answer
 from .world import EXHAUSTED, GHOST, MISPLACED, NONE, STRANDED, WANTS_CALLBACK
 
 
-@jit
+@inlined
 def pool_of(world, s, product):
     """Return the row of the pool that a server takes a product's licenses from."""
     config = world.config[0]
     return product if config.shared_pool else s * config.products + product
 
 
-@jit
+@inlined
 def released(world, n, s):
     """Return the lease that a RELEASE means; NONE when a newer request asked for it again.
 
@@ -29,7 +29,7 @@ def released(world, n, s):
     return NONE if row.state == leases.RESERVED or row.attempt > event.attempt else lease
 
 
-@jit
+@inlined
 def decide(world, n, s):
     """Grant or deny a request; return whether its event was kept, to wait for a callback."""
     event = world.events[n]
@@ -65,7 +65,7 @@ def decide(world, n, s):
     return False
 
 
-@jit
+@inlined
 def _grant(world, n, s, lease):
     """Answer with a lease, and note whether its client will know that it has it."""
     callbacks.wait_no_more(world, world.events[n].source, world.events[n].slot)
@@ -73,13 +73,13 @@ def _grant(world, n, s, lease):
         world.leases[lease].granted = world.events[n].attempt
 
 
-@jit
+@inlined
 def seat_of(world, client, slot):
     """Return what the servers know of a client's slot."""
     return world.seats[client * world.config[0].programs + slot]
 
 
-@jit
+@inlined
 def _deny(world, n, s):
     event = world.events[n]
     world.servers[s].denied += 1
@@ -90,7 +90,7 @@ def _deny(world, n, s):
     return callbacks.enqueue(world, n, s)
 
 
-@jit
+@inlined
 def _cause(world, product, client):
     """Return why a client is denied a license of a product now: a column of the time series.
 
@@ -129,7 +129,7 @@ def hear(world, n, s, frees):
         lease = following
 
 
-@jit
+@inlined
 def free(world, lease):
     """A lease ends; its license is free from this instant."""
     row = world.leases[lease]

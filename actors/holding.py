@@ -9,12 +9,12 @@ until the server answers; the server frees the rest.
 import numpy as np
 
 from . import kinds, link
-from .jit import jit
+from .jit import inlined, jit
 from .messages import notify, send, set_timer
 from .world import NONE
 
 
-@jit
+@inlined
 def give_back(world, i, j):
     """End a lease whose program has ended: by a release, kept for later if its server seems to be away."""
     config = world.config[0]
@@ -58,7 +58,7 @@ def abandon(world, i, j):
         slot.asked = NONE
         if server == slot.lease:
             return  # it was asked for again, and is still held
-        notify(world, kinds.NOTICE, config.first + i, j, slot.program, server, slot.asked_attempt)
+        notify(world, kinds.NOTICE, config.first + i, j, slot.program, server, world.clients[i].attempt)
         if slot.kept:
             slot.kept = 0
             release(world, i, j, slot.program, server)
@@ -95,8 +95,8 @@ def owe(world, i, server):
     control.free_debts -= 1
     debt.server = server
     debt.since = client.attempt
-    debt.next = client.debts
-    client.debts = n
+    debt.next = world.owed[i]
+    world.owed[i] = n
     if client.owing == 0:
         _offer_later(world, i)
 
@@ -116,7 +116,7 @@ def offer_debts(world, i):
     client = world.clients[i]
     agent = config.first + i
     client.owing = 0
-    n = client.debts
+    n = world.owed[i]
     while n != NONE:
         server = world.debts[n].server
         client.attempt += 1
@@ -125,7 +125,7 @@ def offer_debts(world, i):
             client.attempt, held_at(world, i, server), 0,
         )  # fmt: skip
         n = world.debts[n].next
-    if client.debts != NONE:
+    if world.owed[i] != NONE:
         _offer_later(world, i)
 
 
@@ -135,11 +135,10 @@ def forget_debt(world, i, server, attempt):
     found = _find_debt(world, i, server)
     if found == NONE or attempt <= world.debts[found].since:
         return
-    client = world.clients[i]
-    if client.debts == found:
-        client.debts = world.debts[found].next
+    if world.owed[i] == found:
+        world.owed[i] = world.debts[found].next
     else:
-        n = client.debts
+        n = world.owed[i]
         while world.debts[n].next != found:
             n = world.debts[n].next
         world.debts[n].next = world.debts[found].next
@@ -151,7 +150,7 @@ def forget_debt(world, i, server, attempt):
 
 @jit
 def _find_debt(world, i, server):
-    n = world.clients[i].debts
+    n = world.owed[i]
     while n != NONE and world.debts[n].server != server:
         n = world.debts[n].next
     return n

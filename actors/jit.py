@@ -52,10 +52,19 @@ def _specialize_once(dispatcher: Any) -> None:
 
 def jit(function: F) -> F:
     """Compile a function of the engine, with the compiled code cached."""
+    return _compiled(function, is_inlined=False)
+
+
+def inlined(function: F) -> F:
+    """As `jit`, but compiled into each function that calls it: for what is short, or called in one busy place."""
+    return _compiled(function, is_inlined=True)
+
+
+def _compiled(function: F, is_inlined: bool) -> F:
     before = numba.config.CACHE_DIR
     numba.config.CACHE_DIR = str(CACHE_FOLDER)
     try:
-        compiled: F = numba.njit(cache=True, error_model="numpy", nogil=True)(function)
+        compiled: F = numba.njit(cache=True, error_model="numpy", nogil=True, forceinline=is_inlined)(function)
     finally:
         numba.config.CACHE_DIR = before
     if not JIT_DISABLED:

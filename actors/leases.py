@@ -5,7 +5,7 @@ look-up; leases of a server form a list in the order they were last heard of, fo
 """
 
 from . import ledger
-from .jit import jit
+from .jit import inlined, jit
 from .world import NONE
 
 # A LOST lease was reclaimed or crashed away while its program runs on: it holds no license, but the time that
@@ -13,7 +13,7 @@ from .world import NONE
 LIVE, GHOST, LOST, RESERVED = 1, 2, 3, 4
 
 
-@jit
+@inlined
 def find(world, client, server, slot, program):
     """Return the lease of a program at a server, or NONE; a LOST one counts."""
     n = world.accounts[client].leases
@@ -25,7 +25,7 @@ def find(world, client, server, slot, program):
     return NONE
 
 
-@jit
+@inlined
 def create(world, client, server, slot, program, product, attempt, state):
     """Enter a lease and return its row; the caller has taken the license from the pool."""
     control = world.control[0]
@@ -48,7 +48,7 @@ def create(world, client, server, slot, program, product, attempt, state):
     return n
 
 
-@jit
+@inlined
 def remove(world, n):
     """Strike a lease from the table."""
     control = world.control[0]
@@ -69,7 +69,7 @@ def remove(world, n):
     control.free_leases += 1
 
 
-@jit
+@inlined
 def refresh(world, n, attempt):
     """A lease has been heard of, by attempt number `attempt` of its client."""
     lease = world.leases[n]
@@ -87,7 +87,7 @@ def lose(world, n):
     ledger.unmetered(world, 1)
 
 
-@jit
+@inlined
 def haunt(world, n):
     """The program of a lease no longer runs under it."""
     lease = world.leases[n]
@@ -111,7 +111,7 @@ def leave_untaken(world, n, attempt):
             lease.granted = 0
 
 
-@jit
+@inlined
 def revive(world, n):
     """The program of a ghost asks for its lease again."""
     lease = world.leases[n]
@@ -120,7 +120,7 @@ def revive(world, n):
         ledger.ghost(world, lease.product, -1)
 
 
-@jit
+@inlined
 def _append(world, n):
     lease = world.leases[n]
     server = world.servers[lease.server]
@@ -133,7 +133,7 @@ def _append(world, n):
     server.newest = n
 
 
-@jit
+@inlined
 def _unlink(world, n):
     lease = world.leases[n]
     server = world.servers[lease.server]

@@ -7,7 +7,7 @@ and kept in microseconds, which leaves room for 10^9 license-hours.
 
 import numpy as np
 
-from .jit import jit
+from .jit import inlined, jit
 from .world import (
     BINS,
     COLUMNS,
@@ -23,13 +23,13 @@ from .world import (
 )
 
 
-@jit
+@inlined
 def count(world, column):
     """Count one in the current sample."""
     world.series[world.control[0].bucket * COLUMNS + column] += 1
 
 
-@jit
+@inlined
 def instant(world):
     """Return now, clipped to the measured time, in whole microseconds."""
     return max(world.control[0].now, world.config[0].measure_from) // 1000
@@ -101,7 +101,7 @@ def unmetered(world, change):
     control.unmetered_area -= change * instant(world)
 
 
-@jit
+@inlined
 def leased(world, product, change):
     """A license of a product is leased (+1) or no longer (-1)."""
     control = world.control[0]
@@ -112,7 +112,7 @@ def leased(world, product, change):
     control.overissued = max(control.overissued, row.leased - row.owned)
 
 
-@jit
+@inlined
 def ghost(world, product, change):
     """A lease becomes a ghost (+1) or ceases to be one (-1)."""
     control = world.control[0]
@@ -121,7 +121,7 @@ def ghost(world, product, change):
     control.ghost_area -= change * instant(world)
 
 
-@jit
+@inlined
 def waited(world, duration):
     """A user has waited so long (ns) from launch to decision."""
     control = world.control[0]
@@ -132,7 +132,7 @@ def waited(world, duration):
         world.histograms[WAIT * BINS + bin_of(duration)] += 1
 
 
-@jit
+@inlined
 def queued(world, duration):
     """A request has waited so long (ns) at a server before its service began."""
     control = world.control[0]
@@ -146,7 +146,7 @@ def queued(world, duration):
         world.histograms[QUEUE * BINS + bin_of(duration)] += 1
 
 
-@jit
+@inlined
 def bin_of(duration):
     """Return the histogram bin of a duration >= 0 ns: 32 bins an octave, so at most 3.1 % wide."""
     if duration < 64:

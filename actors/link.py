@@ -12,8 +12,8 @@ from ..policies.failover import FAIL_OVER, GO_OFFLINE, OVERLOADED, REFUSED, RETR
 from ..policies.failover import GIVE_UP as GIVE_UP_REQUEST
 from ..policies.selection import Choice
 from . import client as users
-from . import holding, journal, kinds, ledger, streams
-from .jit import jit
+from . import deadlines, holding, journal, kinds, ledger, streams
+from .jit import inlined, jit
 from .messages import send, set_timer
 from .status import BAD_DECISION, BAD_DELAY, BAD_SELECTION
 from .tables import vector
@@ -52,7 +52,7 @@ def proceed(world, i):
         client.resend = NOTHING
 
 
-@jit
+@inlined
 def _next_in_turn(world, i):
     client = world.clients[i]
     wants = client.wants
@@ -74,7 +74,7 @@ def _comes_before(world, i, a, b):
     return first.launched < second.launched
 
 
-@jit
+@inlined
 def _send_request(world, i, j):
     config = world.config[0]
     client = world.clients[i]
@@ -84,7 +84,6 @@ def _send_request(world, i, j):
         ledger.count(world, RETRIES)
     _begin_flight(world, i, j)
     slot.asked = client.server
-    slot.asked_attempt = client.attempt
     call_back = 1 if config.on_denial == users.WAIT_FOR_CALLBACK else 0
     send(
         world, kinds.REQUEST, config.first + i, config.clients + client.server, client.server, j,
@@ -103,23 +102,22 @@ def _send_heartbeat(world, i):
     )  # fmt: skip
 
 
-@jit
+@inlined
 def _begin_flight(world, i, what):
     client = world.clients[i]
     client.flight = what
     client.resend = NOTHING
     client.attempt += 1
     client.flight_attempt = client.attempt
-    _set_timer(world, i, world.config[0].request_timeout)
+    _void_timer(world, i)
+    deadlines.add(world, i)
 
 
-@jit
-def _set_timer(world, i, delay):
-    """Set the link's one timer; an earlier one is void."""
-    client = world.clients[i]
-    client.timer += 1
-    time = world.control[0].now + delay
-    set_timer(world, kinds.LINK_TIMER, world.config[0].first + i, time, 0, 0, client.timer)
+@inlined
+def _void_timer(world, i):
+    """Whatever timer was set for the link, it means nothing any more."""
+    world.clients[i].timer += 1
+    deadlines.strike(world, i)
 
 
 @jit
@@ -145,7 +143,7 @@ def _holds_lease(world, i):
 # --- answers --------------------------------------------------------------------------------------------------
 
 
-@jit
+@inlined
 def is_awaited(world, i, attempt):
     """Whether an answer is the one to what is in flight."""
     client = world.clients[i]
@@ -153,11 +151,11 @@ def is_awaited(world, i, attempt):
     return in_flight and attempt == client.flight_attempt
 
 
-@jit
+@inlined
 def on_good_answer(world, i):
     """The server serves: whatever failed before is forgotten."""
     client = world.clients[i]
-    client.timer += 1  # the time-out is void
+    _void_timer(world, i)
     client.flight = NOTHING
     client.link = ONLINE
     client.tries_here = 0
@@ -169,7 +167,7 @@ def on_good_answer(world, i):
 @jit
 def on_failure_answer(world, i, kind, value):
     """The server answers that it does not serve."""
-    world.clients[i].timer += 1
+    _void_timer(world, i)
     if kind == kinds.REFUSED:
         _fail(world, i, REFUSED, 0.0)
     else:
@@ -291,10 +289,11 @@ def _pause(world, i, then, delay):
     client = world.clients[i]
     client.pause = then
     client.flight = PAUSED
+    _void_timer(world, i)
     if delay > 0:
-        _set_timer(world, i, delay)
+        time = world.control[0].now + delay
+        set_timer(world, kinds.LINK_TIMER, world.config[0].first + i, time, 0, 0, client.timer)
     else:
-        client.timer += 1
         _resume(world, i)
 
 
@@ -344,7 +343,7 @@ def _select(world, i):
     choice = Choice(
         np.int64(agent),
         np.int64(client.server),
-        np.int64(client.home),
+        np.int64(world.homes[i]),
         np.int64(client.servers_tried),
         np.int64(config.servers),
     )

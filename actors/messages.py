@@ -1,11 +1,11 @@
 """How events come to be: messages between agents, timers of an agent for itself, notices to the observer."""
 
 from . import calendar, journal, ledger, network
-from .jit import jit
+from .jit import inlined, jit
 from .world import MESSAGES, MESSAGES_LOST, NONE
 
 
-@jit
+@inlined
 def is_local(world, agent):
     """Whether an agent lives in this shard."""
     config = world.config[0]
@@ -14,7 +14,7 @@ def is_local(world, agent):
     return config.first <= agent < config.first + config.local
 
 
-@jit
+@inlined
 def next_serial(world, agent):
     """Return the next serial number of a local agent's events."""
     config = world.config[0]
@@ -31,7 +31,7 @@ def next_serial(world, agent):
     return control.site_serial
 
 
-@jit
+@inlined
 def post(world, serial, kind, source, target, time, slot, program, product, attempt, value, flag):
     """Put an event into this shard's calendar, or into the outbox when its target lives elsewhere."""
     if is_local(world, target):

@@ -9,11 +9,11 @@ one that cannot be delivered has no effect.
 import numpy as np
 
 from . import streams
-from .jit import jit
+from .jit import inlined, jit
 from .kinds import ASK_REPORT, NOTICE, RELEASE
 
 
-@jit
+@inlined
 def spell_at(world, server, time):
     """Return the row of a server's fault state at a time."""
     low = world.spells_from[server]
@@ -27,7 +27,7 @@ def spell_at(world, server, time):
     return low
 
 
-@jit
+@inlined
 def jitter(world, source, serial):
     """Return the exponential part of a message's latency, ns."""
     mean = world.config[0].jitter
@@ -47,10 +47,12 @@ def is_cut(world, server, peer, time):
     return False
 
 
-@jit
+@inlined
 def is_lost(world, kind, source, serial, peer, server, sent, arrival):
     """Whether a message between `peer` (a client or the site server) and a server never arrives."""
     before = world.spells[spell_at(world, server, sent)]
+    if before.calm and arrival < before.end:
+        return False
     after = world.spells[spell_at(world, server, arrival)]
     if before.unreachable or after.unreachable:
         return True

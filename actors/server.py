@@ -10,14 +10,14 @@ import numpy as np
 
 from ..policies.admission import Arrival, refuse
 from . import calendar, callbacks, granting, kinds, leases, ledger, network, stock, streams
-from .jit import jit
+from .jit import inlined, jit
 from .messages import answer, set_timer
 from .streams import draw, uniform
 from .tables import vector
 from .world import IN_SERVICE, NONE, VOID
 
 
-@jit
+@inlined
 def handle_message(world, n, s):
     """Handle a client's message: its arrival, or the end of its service."""
     event = world.events[n]
@@ -66,7 +66,7 @@ def start(world, s):
             set_timer(world, kinds.CRASH, config.clients + s, spell.start, 0, 0, 0)
 
 
-@jit
+@inlined
 def _arrive(world, n, s):
     event = world.events[n]
     server = world.servers[s]
@@ -102,7 +102,7 @@ def _arrive(world, n, s):
         server.queue_max = max(server.queue_max, server.waiting)
 
 
-@jit
+@inlined
 def _note_arrival(world, s):
     """Count an arrival, and keep the busiest whole second from the first fault on."""
     config = world.config[0]
@@ -123,7 +123,7 @@ def _note_arrival(world, s):
         server.peak = max(server.peak, server.second_count)
 
 
-@jit
+@inlined
 def _admission(world, n, s):
     """Ask the admission policy; the scenario's queue limit comes first."""
     config = world.config[0]
@@ -164,7 +164,7 @@ def _work(world, n, s):
         n = _next_in_queue(world, s)
 
 
-@jit
+@inlined
 def _next_in_queue(world, s):
     server = world.servers[s]
     n = server.head
@@ -177,7 +177,7 @@ def _next_in_queue(world, s):
     return n
 
 
-@jit
+@inlined
 def _service_time(world, s, kind):
     config = world.config[0]
     mean = config.service
@@ -195,7 +195,7 @@ def _service_time(world, s, kind):
     return np.int64(mean + 0.5)
 
 
-@jit
+@inlined
 def _carry_out(world, n, s):
     """Do what a message asks, and free its event unless the message goes on to wait for a callback."""
     kind = world.events[n].kind

@@ -126,7 +126,7 @@ class Shard:
         """File messages from another shard."""
         rows = np.frombuffer(messages, dtype=EVENT).view(np.recarray)
         while engine.deliver(self.world, rows) == GROW:
-            build.more_events(self.world, max(self.world.events.size, rows.size))
+            build.grow(self.world, rows.size)
 
     def tally(self) -> Tally:
         """Close the books at the end of the run."""

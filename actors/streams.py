@@ -14,7 +14,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from .jit import jit
+from .jit import inlined, jit
 
 # One stream for each purpose.
 (
@@ -52,7 +52,7 @@ _LG = (
 )  # fmt: skip
 
 
-@jit
+@inlined
 def mix(z):
     """SplitMix64's output function, a bijection of 64-bit numbers."""
     z = (z ^ (z >> _30)) * _MIX_1
@@ -60,32 +60,32 @@ def mix(z):
     return z ^ (z >> _31)
 
 
-@jit
+@inlined
 def draw(key, agent, index):
     """Return 64 random bits of a stream (`key`, from `stream_keys`), an agent and an index (both >= 0)."""
     start = mix(key + np.uint64(agent) * GOLDEN)
     return mix(start + np.uint64(index) * GOLDEN)
 
 
-@jit
+@inlined
 def identity(agent, clients):
     """Return an agent's number for draws and digests: it does not depend on how many clients there are."""
     return agent if agent < clients else agent - clients + 2_000_000_000
 
 
-@jit
+@inlined
 def uniform(bits):
     """Return a number in [0, 1): a multiple of 2^-53."""
     return np.float64(bits >> _11) * 1.1102230246251565e-16
 
 
-@jit
+@inlined
 def inner_uniform(bits):
     """Return a number in (0, 1): an odd multiple of 2^-53."""
     return (np.float64(bits >> _12) + 0.5) * 2.220446049250313e-16
 
 
-@jit
+@inlined
 def log(x):
     """Natural logarithm of a positive normal number, error below 1 ulp.
 
@@ -118,7 +118,7 @@ def exp(x):
     return math.ldexp(total, int(k))
 
 
-@jit
+@inlined
 def exponential(bits):
     """Standard exponential, mean 1."""
     return -log(inner_uniform(bits))

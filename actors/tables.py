@@ -33,7 +33,7 @@ from numba.extending import (
 from numba.np.arrayobj import populate_array
 
 from ..policies.compile import SIGNATURES
-from .world import POLICIES, TABLES, World
+from .world import CACHE_LINE, POLICIES, TABLES, World
 
 _WORD = ir.IntType(64)
 
@@ -202,3 +202,30 @@ def vector(table: Any, start: int, count: int) -> Any:
 @overload(vector, inline="always")
 def _overload_vector(table, start, count):
     return lambda table, start, count: _vector(table, np.int64(start), np.int64(count))
+
+
+@intrinsic
+def _prefetch(typing: Any, table: Any, index: Any) -> Any:
+    """LLVM's prefetch, of the first and the last byte of a row, which may lie on two lines of the cache."""
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        byte, number = cgutils.voidptr_t, ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
+        fetch = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+        row = builder.bitcast(_pointer(context, builder, sig.args[0], args[0], sig.args[1], args[1]), byte)
+        size = context.get_abi_sizeof(context.get_data_type(sig.args[0].row))
+        for place in {0} if size % CACHE_LINE == 0 else {0, (size - 1) & ~7}:
+            start = builder.gep(row, [ir.Constant(_WORD, place)])
+            builder.call(fetch, [start, *(ir.Constant(number, flag) for flag in (1, 3, 1))])  # write, keep, data
+        return context.get_dummy_value()
+
+    return types.none(table, types.int64), generate
+
+
+def prefetch(table: Any, index: int) -> None:
+    """Have memory fetch a row that will be used soon. It changes nothing but the speed."""
+
+
+@overload(prefetch, inline="always")
+def _overload_prefetch(table, index):
+    return lambda table, index: _prefetch(table, np.int64(index))

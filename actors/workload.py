@@ -9,7 +9,7 @@ import math
 import numpy as np
 
 from . import streams
-from .jit import jit
+from .jit import inlined, jit
 
 CLOSED, OPEN, TRACE = range(3)
 
@@ -35,15 +35,19 @@ def next_launch(world, place, number, now):
 def run_time(world, place, number):
     """Return how long a launch runs, ns."""
     config = world.config[0]
+    if config.arrivals == TRACE:
+        return world.recorded[number - 1].run_time
     bits = streams.draw(world.keys[streams.RUN], place, number)
     return np.int64(config.run_time * streams.sample(bits, config.run_distribution, config.run_cv) + 0.5)
 
 
-@jit
+@inlined
 def product(world, place, number):
     """Return the product of a launch, by popularity."""
+    if world.config[0].products == 1:
+        return np.int64(0)
     u = streams.uniform(streams.draw(world.keys[streams.PRODUCT], place, number))
-    p = 0
+    p = np.int64(0)
     while u >= world.products[p].up_to:
         p += 1
     return p

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 NEVER = np.iinfo(np.int64).max
+CACHE_LINE = 64  # bytes
 NONE = -1  # no server, no lease, no event, ...
 
 # Flags of an event, as bits. Of a client's message at a server: its client wants to be called back; it is in
@@ -48,14 +49,17 @@ CONFIG = _rows(
     # site server
     ("balance_interval", "i8"), ("report_patience", "i8"), ("shared_pool", "i8"), ("keeps_until_ack", "i8"),
     # calendar
-    ("shift", "i8"),
+    ("shift", "i8"), ("looks_ahead", "i8"),
+    ("room", "i8"),  # how many events one event may add, at the very most
 )  # fmt: skip
 
 # What changes in a run and belongs to no agent. One row.
 CONTROL = _rows(
     ("now", "i8"), ("next", "i8"), ("status", "i8"), ("horizon", "i8"), ("events", "i8"), ("same_time", "i8"),
     # calendar
-    ("cursor", "i8"), ("open", "i8"), ("pending", "i8"), ("free_event", "i8"), ("free_events", "i8"),
+    ("cursor", "i8"), ("open", "i8"), ("pending", "i8"), ("crowd", "i8"), ("ahead", "i8"),
+    ("free_event", "i8"), ("fresh_event", "i8"), ("free_events", "i8"),
+    ("deadline", "i8"), ("deadlines_begin", "i8"), ("deadlines_end", "i8"),
     # messages for other shards
     ("outgoing", "i8"), ("sent_first", "i8"), ("foreign", "i8"),
     # free lists
@@ -83,18 +87,22 @@ EVENT = _rows(
 # An entry of the open bucket's heap.
 DUE = _rows(("time", "i8"), ("event", "i4"), ("target", "i4"))
 
+# The time-out of what a client (its index in this shard; NONE: struck out) has in flight; see deadlines.py.
+DEADLINE = _rows(("time", "i8"), ("serial", "i8"), ("client", "i4"), ("timer", "i4"))
+
+# 64 bytes: one line of the processor's cache.
 CLIENT = _rows(
-    ("serial", "i8"), ("digest", "u8"), ("server", "i4"), ("home", "i4"), ("tries_here", "i4"),
-    ("beat_failures", "i4"), ("servers_tried", "i4"), ("attempt", "i4"), ("flight_attempt", "i4"), ("timer", "i4"),
-    ("draws", "i4"), ("wants", "u4"), ("debts", "i4"), ("flight", "i2"), ("resend", "i2"), ("link", "i1"),
-    ("pause", "i1"), ("heartbeat_due", "i1"), ("owing", "i1"),
+    ("serial", "i8"), ("digest", "u8"), ("server", "i4"), ("tries_here", "i4"), ("beat_failures", "i4"),
+    ("servers_tried", "i4"), ("attempt", "i4"), ("flight_attempt", "i4"), ("timer", "i4"), ("deadline", "i4"),
+    ("draws", "i4"), ("wants", "u4"), ("flight", "i1"), ("resend", "i1"), ("link", "i1"), ("pause", "i1"),
+    ("heartbeat_due", "i1"), ("owing", "i1"),
 )  # fmt: skip
 
-# A slot runs one metered program at a time.
+# A slot runs one metered program at a time. 40 bytes.
 SLOT = _rows(
-    ("launched", "i8"), ("run_time", "i8"), ("arrival", "i4"), ("program", "i4"), ("epoch", "i4"), ("lease", "i4"),
-    ("asked", "i4"), ("asked_attempt", "i4"), ("product", "i2"), ("state", "i1"), ("running", "i1"),
-    ("denied", "i1"), ("kept", "i1"), ("failures", "i4"),
+    ("launched", "i8"), ("arrival", "i4"), ("program", "i4"), ("epoch", "i4"), ("lease", "i4"),
+    ("asked", "i4"), ("failures", "i4"), ("product", "i2"), ("state", "i1"), ("running", "i1"), ("denied", "i1"),
+    ("kept", "i1"),
 )  # fmt: skip
 
 # A lease left behind that a client still means to give back: it offers it to the server until it answers.
@@ -136,10 +144,10 @@ ACCOUNT = _rows(("leases", "i4"), ("heard_at", "i4"))
 SEAT = _rows(("abandoned", "i4"))
 CALLER = _rows(("queued", "i4"), ("server", "i4"), ("program", "i4"), ("barred", "i4"))
 
-# From `start` on, until the next row's start, one server's fault state. Rows of a server are contiguous.
+# From `start` on, until `end`, one server's fault state. Rows of a server are contiguous. `calm`: nothing is lost.
 SPELL = _rows(
-    ("start", "i8"), ("slow", "f8"), ("loss", "f8"), ("unreachable", "i1"), ("refusing", "i1"),
-    ("crashed", "i1"), ("cut", "i1"),
+    ("start", "i8"), ("end", "i8"), ("slow", "f8"), ("loss", "f8"), ("unreachable", "i1"), ("refusing", "i1"),
+    ("crashed", "i1"), ("cut", "i1"), ("calm", "i1"),
 )  # fmt: skip
 CUT = _rows(("start", "i8"), ("end", "i8"), ("server", "i8"), ("first", "i8"), ("last", "i8"))
 
@@ -181,12 +189,15 @@ TABLES: dict[str, Any] = {
     "due": DUE,
     "buckets": np.dtype("i4"),
     "occupied": np.dtype("u8"),
+    "deadlines": DEADLINE,
     "outbox": EVENT,
     # clients of this shard
     "clients": CLIENT,
+    "homes": np.dtype("i4"),  # each client's first server
     "slots": SLOT,
     "memory": np.dtype("f8"),  # the failover policy's, `config.memory` numbers for each client
     "debts": DEBT,
+    "owed": np.dtype("i4"),  # each client's first debt; empty where none is kept
     "recorded": RECORDED,
     "recorded_next": np.dtype("i8"),  # each client's next row of `recorded`, and the end of all
     "recorded_end": np.dtype("i8"),

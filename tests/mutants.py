@@ -64,7 +64,7 @@ MUTATIONS = [
      "                leases.refresh(world, lease, row.attempt)\n", "                pass\n",
      "test_leases.py::test_leases_without_heartbeats_are_reclaimed"),
     ("a run begins at the grant under after-start", "actors/client.py",
-     "before_start == 0 and slot.run_time > 0", "before_start == 2 and slot.run_time > 0",
+     "before_start == 0:\n        run_time =", "before_start == 2:\n        run_time =",
      "test_leases.py::test_leases_last_as_long_as_runs"),
     ("misplaced and stranded are swapped", "actors/granting.py",
      "return MISPLACED\n            cause = STRANDED", "return STRANDED\n            cause = MISPLACED",

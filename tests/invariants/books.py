@@ -30,6 +30,7 @@ class Books:
         # back, nor a message that died in a crash, which keeps its row until its service would have ended.
         self.called = [_chain(self.world.events["next"], n) for n in self.world.pools["queue_head"]]
         in_use = ~_free(self.world.events, self.control.free_event)
+        in_use[self.control.fresh_event :] = False
         self.events = _used(self.world.events, in_use)
         in_use[[n for rows in self.called for n in rows]] = False
         self.alive = _used(self.world.events, in_use & (self.world.events["flag"] & world.VOID == 0))
@@ -159,15 +160,26 @@ class Books:
         launches = Counter((kind, c, j) for kind, c, j, _ in timers.elements() if kind == kinds.LAUNCH)
         assert max(launches.values(), default=0) <= 1
         for (c, j), slot in np.ndenumerate(self.slots):
-            if slot["running"] and now + slot["run_time"] < config.end:
+            place = c * config.programs + j
+            if slot["running"] and now + workload.run_time(self.world, place, int(slot["program"])) < config.end:
                 assert timers[kinds.END, c, j, int(slot["epoch"])] == 1
             if slot["state"] == client.CALLED and 0 < config.callback_poll < config.end - now:
                 assert timers[kinds.ASK_AGAIN, c, j, int(slot["epoch"])] == 1
             if config.arrivals == workload.CLOSED and slot["state"] != client.IDLE:
                 assert launches[kinds.LAUNCH, c, j] == 0
+        deadlines = self._deadlines()
         for c, row in enumerate(self.world.clients):
             if row.flight not in (link.NOTHING, link.PAUSED) and now + config.request_timeout < config.end:
-                assert timers[kinds.LINK_TIMER, c, 0, int(row.timer)] == 1
+                assert deadlines[c, int(row.timer)] == 1
+            if row.flight in (link.NOTHING, link.PAUSED):
+                assert row.deadline == NONE
+
+    def _deadlines(self) -> Counter[tuple[int, int]]:
+        """How often each client with its timer's number is in the ring of deadlines, which is in order of time."""
+        control, ring = self.control, self.world.deadlines
+        rows = ring[np.arange(control.deadlines_begin, control.deadlines_end) % ring.size]
+        assert (np.diff(rows["time"]) >= 0).all()
+        return Counter(_pairs(rows[rows["client"] != NONE], "client", "timer"))
 
     # --- what was counted -------------------------------------------------------------------------------------
 

@@ -69,7 +69,7 @@ def balances(scenario: Scenario) -> set[str]:
         states = set(books.leases["state"].tolist())
         happened |= {name for name in ("GHOST", "LOST") if getattr(leases, name) in states}
         happened |= {"callback"} if shard.world.control[0].callbacks else set()
-        happened |= {"debt"} if (shard.world.clients["debts"] != world.NONE).any() else set()
+        happened |= {"debt"} if (shard.world.owed != world.NONE).any() else set()
     rows = shard.world.journal[: shard.world.control[0].journaled]
     happened |= {"called back"} if (rows["kind"] == kinds.CALLBACK).any() else set()
     if scenario.title == QUIET:

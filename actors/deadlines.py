@@ -1,0 +1,77 @@
+"""Time-outs of what clients have in flight: a ring, since all are equally long and so come due in turn.
+
+An answer strikes its time-out out at once, which then costs nothing more; as an event of the calendar it would
+come up a time-out later, only to be thrown away.
+"""
+
+from . import kinds
+from .jit import inlined
+from .world import NEVER, NONE
+
+
+@inlined
+def add(world, i):
+    """Set the time-out of what client `i` has just sent."""
+    config = world.config[0]
+    control = world.control[0]
+    time = control.now + config.request_timeout
+    if time >= config.end:
+        return
+    client = world.clients[i]
+    client.serial += 1
+    client.deadline = control.deadlines_end & (world.deadlines.size - 1)
+    row = world.deadlines[client.deadline]
+    row.time = time
+    row.serial = client.serial
+    row.client = i
+    row.timer = client.timer
+    if control.deadlines_begin == control.deadlines_end:
+        control.deadline = time
+    control.deadlines_end += 1
+
+
+@inlined
+def strike(world, i):
+    """Strike the time-out of client `i` out, if it has one."""
+    client = world.clients[i]
+    if client.deadline != NONE:
+        world.deadlines[client.deadline].client = NONE
+        client.deadline = NONE
+
+
+@inlined
+def settle(world):
+    """Forget those in front that are struck out; `control.deadline` is then the time of the first."""
+    control = world.control[0]
+    mask = world.deadlines.size - 1
+    while (
+        control.deadlines_begin < control.deadlines_end
+        and world.deadlines[control.deadlines_begin & mask].client == NONE
+    ):
+        control.deadlines_begin += 1
+    if control.deadlines_begin < control.deadlines_end:
+        control.deadline = world.deadlines[control.deadlines_begin & mask].time
+    else:
+        control.deadline = NEVER
+
+
+@inlined
+def take(world, event):
+    """Take the first, which must not be struck out, and make an event of it."""
+    config = world.config[0]
+    control = world.control[0]
+    row = world.deadlines[control.deadlines_begin & (world.deadlines.size - 1)]
+    event.time = row.time
+    event.serial = row.serial
+    event.source = config.first + row.client
+    event.target = event.source
+    event.kind = kinds.LINK_TIMER
+    event.slot = 0
+    event.program = 0
+    event.product = 0
+    event.attempt = row.timer
+    event.value = 0
+    event.flag = 0
+    world.clients[row.client].deadline = NONE
+    control.deadlines_begin += 1
+    settle(world)
