@@ -54,6 +54,8 @@ REPORT_PATIENCE_S = 30.0
 SERVERS_WORK = 0.25
 CLIENTS_THAT_WORK = 50_000
 
+BUCKETS_PER_TIMER = 0.53
+
 # The state of so many clients is more than a core's own cache holds.
 CLIENTS_OUT_OF_CACHE = 2048
 
@@ -111,7 +113,7 @@ def build(
     events = places + beats + (places + hosts * scenario.clients.count) // 16 + 8 * servers + 8 * calendar.RESERVE
     licenses = sum(product.licenses for product in scenario.products)
     rows = recorded.read(scenario) if scenario.workload.arrivals == "trace" else np.zeros(0, RECORDED)
-    buckets = _bucket_count(places + local)
+    buckets = _bucket_count(places + beats)
     samples = math.ceil(scenario.run.duration_s / scenario.run.sample_s - 1e-9)
     world = World(
         config=config,
@@ -306,7 +308,7 @@ def _config(scenario: Any, chosen: PolicySet, first: int, local: int, hosts_serv
         "report_patience": _ns(min(REPORT_PATIENCE_S, balancing.interval_s / 2)),
         "shared_pool": bool(getattr(balancing, "is_shared", False)),
         "keeps_until_ack": bool(getattr(balancing, "keeps_until_ack", False)),
-        "shift": _shift(scenario, _bucket_count(local * (clients.programs + 1))),
+        "shift": _shift(scenario, _bucket_count(local * (clients.programs + (clients.heartbeat_s > 0)))),
         "looks_ahead": local >= CLIENTS_OUT_OF_CACHE,
         "room": _room(scenario, hosts_servers),
     }
@@ -328,8 +330,8 @@ def _room(scenario: Any, hosts_servers: bool) -> int:
 
 
 def _bucket_count(timers: int) -> int:
-    """About one bucket for each timer that waits, a power of two."""
-    return 1 << max(10, min(22, max(1, timers - 1).bit_length()))
+    """Return a power of two, about one bucket for each timer that waits: see PERFORMANCE.md."""
+    return 1 << max(10, min(24, int(BUCKETS_PER_TIMER * timers).bit_length()))
 
 
 def _shift(scenario: Any, buckets: int) -> int:

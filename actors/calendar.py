@@ -18,8 +18,10 @@ from .world import FOREIGN, NONE
 # Room that must be free before an event is handled: more than any handler needs by itself.
 RESERVE = 64
 
-# How many buckets ahead of the cursor memory is fetched: agents, and before them the events that name them.
-NEAR, MIDDLE, FAR = 8, 16, 24
+# How far ahead of the cursor memory is fetched, in buckets: agents NEAR, and before them the events that name
+# them. Only an event tells where the next one of its bucket is, so each is fetched STEP buckets after the one before
+# it, down to DEPTH; buckets rarely hold more. Further ahead, the first-level cache loses lines before their use.
+NEAR, STEP, DEPTH = 3, 2, 5
 
 _ONE = np.uint64(1)
 
@@ -122,23 +124,29 @@ def _open(world):
 
 @inlined
 def _look_ahead(world):
-    """Have memory fetched that the coming buckets need: rows of events, and a little later of their clients."""
+    """Have memory fetched that the coming buckets need: rows of events, and a little later of their agents."""
     control = world.control[0]
     mask = world.buckets.size - 1
     k = max(control.ahead, control.cursor)
     control.ahead = control.cursor + NEAR
     while k < control.ahead:
-        n = world.buckets[(k + FAR - NEAR) & mask]
-        if n != NONE:
-            prefetch(world.events, n)
-        n = world.buckets[(k + MIDDLE - NEAR) & mask]
-        if n != NONE and world.events[n].next != NONE:
-            prefetch(world.events, world.events[n].next)
+        for depth in range(DEPTH):
+            _fetch_event(world, (k + (DEPTH - depth) * STEP) & mask, depth)
         n = world.buckets[k & mask]
         while n != NONE:
             _fetch_agent(world, n)
             n = world.events[n].next
         k += 1
+
+
+@inlined
+def _fetch_event(world, place, depth):
+    n = world.buckets[place]
+    for _ in range(depth):
+        if n != NONE:
+            n = world.events[n].next
+    if n != NONE:
+        prefetch(world.events, n)
 
 
 @inlined
