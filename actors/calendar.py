@@ -19,8 +19,8 @@ from .world import FOREIGN, NONE
 RESERVE = 64
 
 # How far ahead of the cursor memory is fetched, in buckets: agents NEAR, and before them the events that name
-# them. Only an event tells where the next one of its bucket is, so each is fetched STEP buckets after the one before
-# it, down to DEPTH; buckets rarely hold more. Further ahead, the first-level cache loses lines before their use.
+# them. Only an event tells where the next one of its bucket is, so each is fetched STEP buckets after the one
+# before it, down to DEPTH; few buckets hold more. Further ahead, lines would leave the cache before their use.
 NEAR, STEP, DEPTH = 3, 2, 5
 
 _ONE = np.uint64(1)
