@@ -11,7 +11,7 @@ import numpy as np
 
 from . import deadlines
 from .jit import inlined, jit
-from .kinds import RELEASE
+from .kinds import NOTICE, RELEASE
 from .tables import prefetch
 from .world import FOREIGN, NONE
 
@@ -162,6 +162,9 @@ def _fetch_agent(world, n):
             prefetch(world.seats, event.target * config.programs + event.slot)
     elif event.kind == RELEASE:
         prefetch(world.leases, max(0, world.accounts[event.source].leases))
+    elif event.kind == NOTICE:
+        prefetch(world.accounts, event.source)
+        prefetch(world.seats, event.source * config.programs + event.slot)
 
 
 @inlined

@@ -6,7 +6,11 @@ come up a time-out later, only to be thrown away.
 
 from . import kinds
 from .jit import inlined
+from .tables import prefetch
 from .world import NEVER, NONE
+
+# How many deadlines ahead memory is fetched.
+AHEAD = 8
 
 
 @inlined
@@ -75,3 +79,13 @@ def take(world, event):
     world.clients[row.client].deadline = NONE
     control.deadlines_begin += 1
     settle(world)
+    _look_ahead(world)
+
+
+@inlined
+def _look_ahead(world):
+    """In a storm deadlines do come due: have the memory of the clients fetched that are next but a few."""
+    ahead = world.deadlines[(world.control[0].deadlines_begin + AHEAD) & (world.deadlines.size - 1)]
+    i = max(0, ahead.client)  # of an old entry, if so many are not there: it changes nothing
+    prefetch(world.clients, i)
+    prefetch(world.slots, i * world.config[0].programs)

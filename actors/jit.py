@@ -9,7 +9,8 @@ function itself, so a change in a function that it calls would go unnoticed.
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -60,13 +61,20 @@ def inlined(function: F) -> F:
     return _compiled(function, is_inlined=True)
 
 
-def _compiled(function: F, is_inlined: bool) -> F:
+@contextmanager
+def cache_folder() -> Iterator[None]:
+    """Have numba keep in CACHE_FOLDER what is declared here."""
     before = numba.config.CACHE_DIR
     numba.config.CACHE_DIR = str(CACHE_FOLDER)
     try:
-        compiled: F = numba.njit(cache=True, error_model="numpy", nogil=True, forceinline=is_inlined)(function)
+        yield
     finally:
         numba.config.CACHE_DIR = before
+
+
+def _compiled(function: F, is_inlined: bool) -> F:
+    with cache_folder():
+        compiled: F = numba.njit(cache=True, error_model="numpy", nogil=True, forceinline=is_inlined)(function)
     if not JIT_DISABLED:
         _specialize_once(compiled)
     return compiled

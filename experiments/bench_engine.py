@@ -17,7 +17,6 @@ from importlib.metadata import version as package_version
 from pathlib import Path
 from statistics import median
 
-from scipy import stats
 
 from . import peers
 from .peers import Sample
@@ -257,6 +256,8 @@ def disagreements(rows: Sequence[Row]) -> list[str]:
 def _disagreement(name: str, there: Sequence[Row], here: Sequence[Row], confidence: float) -> str | None:
     a = [getattr(row, name) / (row.clients * row.seconds) for row in there]
     b = [getattr(row, name) / (row.clients * row.seconds) for row in here]
+    from scipy import stats  # noqa: PLC0415 - most of a second, and only this needs it
+
     interval = stats.ttest_ind(a, b, equal_var=False).confidence_interval(confidence)
     if interval.low <= 0.0 <= interval.high or a == b:
         return None

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from scipy import stats
+from scipy import special
 
 
 class Estimate(NamedTuple):
@@ -25,7 +25,7 @@ def estimate(values: Sequence[float], confidence: float = 0.95) -> Estimate:
     if not math.isfinite(mean):
         return Estimate(mean, math.inf)
     deviation = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (n - 1))
-    return Estimate(mean, float(stats.t.ppf(0.5 + confidence / 2, n - 1)) * deviation / math.sqrt(n))
+    return Estimate(mean, float(special.stdtrit(n - 1, 0.5 + confidence / 2)) * deviation / math.sqrt(n))
 
 
 def paired_difference(a: Sequence[float], b: Sequence[float], confidence: float = 0.95) -> Estimate:

@@ -13,8 +13,11 @@ from typing import Any, NamedTuple, get_type_hints
 import numba
 import numpy as np
 from numba import types
+from numba.core.caching import FunctionCache
+from numba.core.ccallback import CFunc
 from numba.np.unsafe.ndarray import to_fixed_tuple
 
+from ..actors.jit import cache_folder
 from .admission import Arrival, Verdict
 from .failover import Decision, Link
 from .selection import Choice
@@ -70,7 +73,11 @@ def _compiled(policy: Any, shim: Callable[..., Any], method: str, signature: Any
 def _function(cls: Any, shim: Callable[..., Any], method: str, signature: Any) -> Any:
     try:
         function = shim(cls, getattr(cls, method), len(cls._fields))
-        return function if numba.config.DISABLE_JIT else numba.cfunc(signature)(function)
+        if numba.config.DISABLE_JIT:
+            return function
+        if cls.__module__.partition(".policies.")[0] != __package__.partition(".policies")[0]:
+            return numba.cfunc(signature)(function)
+        return _cached(function, f"{cls.__module__}.{cls.__qualname__}.{method}", signature)
     except numba.core.errors.NumbaError as error:
         lines = [line.strip() for line in str(error).splitlines()]
         reason = next((line for line in lines if line and not line.startswith("Failed in nopython")), "")
@@ -79,6 +86,29 @@ def _function(cls: Any, shim: Callable[..., Any], method: str, signature: Any) -
             f"{source}: {cls.__qualname__}.{method} cannot be compiled: {reason}\n"
             "A policy's method may use numbers, arithmetic, conditions, loops and its arguments' fields."
         ) from error
+
+
+class _Cache(FunctionCache):  # type: ignore[misc]
+    """Numba's cache, for a generated function: two shims differ only by the policy, which numba cannot tell."""
+
+    def __init__(self, function: Any, name: str) -> None:
+        self._policy = name
+        super().__init__(function)
+
+    def _index_key(self, sig: Any, codegen: Any) -> Any:
+        return str(sig), codegen.magic_tuple(), self._policy
+
+
+def _cached(function: Any, name: str, signature: Any) -> Any:
+    """Compile a policy of this package, or load it: the folder of the cache changes whenever its source does.
+
+    A user's policy may import what numba would not notice to have changed, so it is compiled anew.
+    """
+    compiled = CFunc(function, (signature.args, signature.return_type), {}, {})
+    with cache_folder():
+        compiled._cache = _Cache(function, name)
+    compiled.compile()
+    return compiled
 
 
 def _failover_shim(cls: Any, method: Any, size: int) -> Any:
