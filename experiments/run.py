@@ -96,12 +96,11 @@ def run(
     for (version, _), replication in before.items():
         results.add(version, replication)
     jobs = [(v, r) for r in range(scenario.run.replications) for v in range(len(results.versions))]
-    worlds = []
-    for version, number in jobs:
-        if (version, number) not in before:
-            checkpoints = unfinished.world(version, number) if unfinished else None
-            world = results.versions[version].version.scenario
-            worlds.append(World(version, number, world, keep_journal, checkpoints))
+    worlds = [
+        World(v, r, results.versions[v].version.scenario, keep_journal) for v, r in jobs if (v, r) not in before
+    ]
+    if unfinished:
+        worlds = [world._replace(checkpoints=unfinished.world(world.version, world.number)) for world in worlds]
     try:
         steps = (
             _on_shards(worlds, shards, lambda done: on_progress(len(before) + done))
@@ -155,7 +154,7 @@ class World(NamedTuple):
     number: int
     scenario: Scenario
     keep_journal: bool
-    checkpoints: Checkpoints | None
+    checkpoints: Checkpoints | None = None
 
     @property
     def job(self) -> tuple[Scenario, int, bool, Checkpoints | None]:
