@@ -5,6 +5,7 @@ import platform
 import sys
 import time
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from importlib.metadata import version as package_version
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -312,14 +313,15 @@ def _finish(
     from . import run, summary  # noqa: PLC0415
 
     try:
-        results = run.run(
-            scenario,
-            shards=shards,
-            workers=workers,
-            keep_journal=journal,
-            on_progress=report,
-            unfinished=unfinished,
-        )
+        with redirect_stdout(sys.stderr):  # Ray prints there what it has to say of lost processes
+            results = run.run(
+                scenario,
+                shards=shards,
+                workers=workers,
+                keep_journal=journal,
+                on_progress=report,
+                unfinished=unfinished,
+            )
     except InvariantViolation as error:
         _fail(INVARIANT, f"invariant violated: {error}")
     except ValueError as error:
