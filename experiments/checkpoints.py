@@ -59,7 +59,7 @@ def default_folder(name: str, scenario: Scenario) -> Path:
 class UnfinishedRun:
     """A run that keeps what it has done, for one process at a time: `begin` one, or `reopen` it.
 
-    `done` has the finished replications by version and number.
+    `done` has the finished replications by version and number. Leaving the context ends the process's hold.
     """
 
     def __init__(self, folder: Path, scenario: Scenario, settings: Settings, lock: IO[str]) -> None:
@@ -69,7 +69,7 @@ class UnfinishedRun:
         self.done: dict[tuple[int, int], Replication] = {}
         self.began_s = time.time()
         self._versions = versions(scenario)
-        self._lock = lock  # until this object is gone
+        self._lock = lock
         self._read()
 
     @classmethod
@@ -125,9 +125,15 @@ class UnfinishedRun:
         checkpoint.write(self._path("done", version, replication.number), facts, arrays)
         shutil.rmtree(self._path("world", version, replication.number), ignore_errors=True)
 
-    def close(self) -> None:
+    def remove(self) -> None:
         """Remove what is not needed any more once the results are written."""
         shutil.rmtree(self.folder / "checkpoints")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Let other processes go on with this run."""
         self._lock.close()
 
     def _read(self) -> None:

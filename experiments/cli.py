@@ -5,7 +5,7 @@ import platform
 import sys
 import time
 from collections.abc import Callable
-from contextlib import redirect_stdout
+from contextlib import nullcontext, redirect_stdout
 from importlib.metadata import version as package_version
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -312,28 +312,29 @@ def _finish(
     """Run a scenario and write its folder; return the results, the summary and the folder."""
     from . import run, summary  # noqa: PLC0415
 
-    try:
-        with redirect_stdout(sys.stderr):  # Ray prints there what it has to say of lost processes
-            results = run.run(
-                scenario,
-                shards=shards,
-                workers=workers,
-                keep_journal=journal,
-                on_progress=report,
-                unfinished=unfinished,
-            )
-    except InvariantViolation as error:
-        _fail(INVARIANT, f"invariant violated: {error}")
-    except ValueError as error:
-        _fail(WRONG_INPUT, str(error))
-    except (ShardLost, CheckpointError) as error:
-        _fail(LOST, f"{error}{_way_on(unfinished)}")
-    content = summary.summary(results)
-    folder = unfinished.folder if unfinished else out or Path("results") / f"{name}-{content['digest'][:8]}"
-    if content["arms"]:
-        summary.write_folder(folder, results, content)
-    if unfinished and not results.interrupted:
-        unfinished.close()
+    with unfinished or nullcontext():
+        try:
+            with redirect_stdout(sys.stderr):  # Ray prints there what it has to say of lost processes
+                results = run.run(
+                    scenario,
+                    shards=shards,
+                    workers=workers,
+                    keep_journal=journal,
+                    on_progress=report,
+                    unfinished=unfinished,
+                )
+        except InvariantViolation as error:
+            _fail(INVARIANT, f"invariant violated: {error}")
+        except ValueError as error:
+            _fail(WRONG_INPUT, str(error))
+        except (ShardLost, CheckpointError) as error:
+            _fail(LOST, f"{error}{_way_on(unfinished)}")
+        content = summary.summary(results)
+        folder = unfinished.folder if unfinished else out or Path("results") / f"{name}-{content['digest'][:8]}"
+        if content["arms"]:
+            summary.write_folder(folder, results, content)
+        if unfinished and not results.interrupted:
+            unfinished.remove()
     return results, content, folder
 
 
