@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 from meterstorm.actors import cluster
+from meterstorm.actors.checkpoint import Checkpoints
 from meterstorm.actors.cluster import ShardLost, start_ray
 from meterstorm.experiments import cli, run
 from meterstorm.experiments.checkpoints import Settings, UnfinishedRun
@@ -123,13 +124,22 @@ def check_same(there: run.Results, here: run.Results) -> None:
 
 
 @pytest.mark.parametrize(("count", "kills", "seed"), [(2, 12, 1), (3, 8, 2)])
-def test_a_run_whose_shards_are_killed_ends_as_if_they_had_not(ray, tmp_path, count, kills, seed):
+def test_a_run_whose_shards_are_killed_ends_as_if_they_had_not(ray, tmp_path, monkeypatch, count, kills, seed):
+    restored, restore = [], Checkpoints.restore
+
+    def noted(self: Checkpoints, load_parts: Any) -> Any:
+        result = restore(self, load_parts)
+        restored.append(result is not None)
+        return result
+
+    monkeypatch.setattr(Checkpoints, "restore", noted)
     world = scenario(4000)
     expected = run.run(world, workers=0)
     unfinished = UnfinishedRun.begin(tmp_path, world, Settings("killed", count, 0, False, EVERY_S))
     with Killer(kills, seed) as killer:
         results = run.run(world, shards=count, on_progress=killer.report, unfinished=unfinished)
     assert killer.killed >= kills
+    assert sum(restored) >= kills // 4  # most did not begin anew
     check_same(results, expected)
     assert eventually(lambda: not shards())
 
