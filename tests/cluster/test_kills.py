@@ -133,7 +133,7 @@ def test_a_run_whose_shards_are_killed_ends_as_if_they_had_not(ray, tmp_path, mo
         return result
 
     monkeypatch.setattr(Checkpoints, "restore", noted)
-    world = scenario(4000)
+    world = scenario(2500)
     expected = run.run(world, workers=0)
     unfinished = UnfinishedRun.begin(tmp_path, world, Settings("killed", count, 0, False, EVERY_S))
     with Killer(kills, seed) as killer:
@@ -198,7 +198,7 @@ def test_a_run_whose_driver_is_killed_is_resumed_to_the_same_folder(tmp_path, mo
     if len(str(tmp_path)) > 60:  # Ray's sockets have names of 107 bytes at most
         monkeypatch.setenv("RAY_TMPDIR", tempfile.gettempdir())
     file, out, whole = tmp_path / "killed.toml", tmp_path / "out", tmp_path / "whole"
-    file.write_text(to_toml(scenario(3000 if shards_count > 1 else 40000)))
+    file.write_text(to_toml(scenario(2000 if shards_count > 1 else 40000)))
     options = ["--shards", shards_count, "--workers", 0, "--json"]
     numbers = random.Random(shards_count)
     for kill in range(kills):
