@@ -4,18 +4,24 @@ A shard alone is a whole world (`simulate`). Several advance in windows: each go
 earliest event plus one latency allows, then all exchange what they sent (`cluster.py`).
 """
 
+import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..policies.balancing import Report
-from . import build, engine, journal, ledger, site
+from . import build, checkpoint, engine, journal, ledger, site
 from .jit import JIT_DISABLED
 from .status import BALANCE, GROW, HORIZON, MEANING
 from .world import COLUMNS, CONTROL, EVENT, NEVER
 
 SECOND = 1_000_000_000
+
+# A world with checkpoints runs in slices of about so much wall time; the first is this part of its duration.
+SLICE_S = 0.5
+FIRST_SLICES = 1000
 
 # Where some fields stand in the control row, in words of 8 bytes.
 _OFFSETS: Any = CONTROL.fields
@@ -41,7 +47,7 @@ class Tally:
     pools: Any
     products: Any
     journal: Any = None  # rows of JOURNAL, in the total order, if one was kept
-    cpu_s: float = 0.0  # where shards ran, the CPU time of their processes
+    cpu_s: float = 0.0  # CPU time of the shards' processes; what was lost and done again counts once
 
 
 class Shard:
@@ -56,12 +62,20 @@ class Shard:
         self.end = int(self.world.config[0].end)
         self.latency = int(self.world.config[0].latency)
         self._hosts_servers = shard == 0
-        # The control row as plain numbers: a window is short, and records are slow to read from Python.
-        self._control = self.world.control.view(np.ndarray).view(np.int64)
-        self._outbox = self.world.outbox.view(np.ndarray)
+        self._view()
         with np.errstate(over="ignore"):
             engine.start(self.world)
         self.run(0)
+
+    def restore(self, tables: dict[str, Any]) -> None:
+        """Go on from the tables of a checkpoint of this shard."""
+        self.world.replace(**tables)
+        self._view()
+
+    def _view(self) -> None:
+        # The control row as plain numbers: a window is short, and records are slow to read from Python.
+        self._control = self.world.control.view(np.ndarray).view(np.int64)
+        self._outbox = self.world.outbox.view(np.ndarray)
 
     @property
     def next_time(self) -> int:
@@ -190,11 +204,49 @@ class Shard:
         )
 
 
-def simulate(scenario: Any, replication: int = 0, keep_journal: bool = False) -> Tally:
-    """Run one replication of a scenario as one shard, in this process."""
+def simulate(
+    scenario: Any,
+    replication: int = 0,
+    keep_journal: bool = False,
+    checkpoints: checkpoint.Checkpoints | None = None,
+) -> Tally:
+    """Run one replication of a scenario as one shard, in this process; with checkpoints, from the last one on."""
+    started_s = time.process_time()
     shard = Shard(scenario, replication, keep_journal=keep_journal)
-    shard.run(shard.end)
-    return shard.tally()
+    if checkpoints is None:
+        shard.run(shard.end)
+    else:
+        started_s = _run_in_slices(shard, checkpoints, started_s)
+    tally = shard.tally()
+    tally.cpu_s = time.process_time() - started_s
+    return tally
+
+
+def _run_in_slices(shard: Shard, checkpoints: checkpoint.Checkpoints, started_s: float) -> float:
+    """Run to the end, with a checkpoint whenever one is due.
+
+    `started_s` is the process's CPU time at the start; returned as if all had been done in this process.
+    """
+    if saved := checkpoints.restore(lambda folder, seals: checkpoint.load(folder, 0, seals)):
+        numbers, tables = saved
+        shard.restore(tables)
+        started_s -= numbers["cpu_s"]
+
+    def write_parts(folder: Path) -> list[bytes]:
+        return [checkpoint.save(folder, 0, shard.world, {"cpu_s": time.process_time() - started_s})]
+
+    aim_s = min(SLICE_S, checkpoints.every_s)
+    slice_ns = max(1, shard.end // FIRST_SLICES)
+    horizon = 0
+    while horizon < shard.end:
+        begun_s = time.monotonic()
+        horizon = min(max(horizon, shard.next_time) + slice_ns, shard.end)
+        shard.run(horizon)
+        if aim_s > 0:
+            slice_ns = max(1, int(slice_ns * min(2.0, max(0.5, aim_s / (time.monotonic() - begun_s)))))
+        if horizon < shard.end and checkpoints.is_due():
+            checkpoints.save(write_parts)
+    return started_s
 
 
 def merge(tallies: list[Tally]) -> Tally:

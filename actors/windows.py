@@ -18,13 +18,15 @@ PAUSE, SENT = 1, 2
 class Windows:
     """One shard's place in a world of several."""
 
-    def __init__(self, shard: Shard, mesh: Mesh, window: int) -> None:
+    def __init__(self, shard: Shard, mesh: Mesh, window: int, others_next: int | None = None) -> None:
         self.shard = shard
         self.mesh = mesh
         self.window = window  # number of the next exchange; the mesh counts on through all worlds
-        self.others_next = 0
         self.done = False
-        self._exchange(0)
+        if others_next is None:
+            self._exchange(0)
+        else:  # the shard is that of a checkpoint, taken after an exchange
+            self.others_next = others_next
 
     def run(self, seconds: float) -> int:
         """Advance for about so long; return the time that has been reached, ns. `done` tells if it is the end."""

@@ -1,10 +1,11 @@
-"""The command line: run, diff, bench, list, show, doctor."""
+"""The command line: run, resume, diff, bench, list, show, doctor."""
 
 import os
 import platform
 import sys
 import time
 from collections.abc import Callable
+from contextlib import nullcontext, redirect_stdout
 from importlib.metadata import version as package_version
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -14,6 +15,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ..actors import jit
+from ..actors.checkpoint import CheckpointError
+from ..actors.cluster import ShardLost
 from ..actors.shard import InvariantViolation
 from .scenario import Scenario, ScenarioError, built_in, load, parse_override, source_text, versions
 
@@ -24,13 +27,13 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Measure what license clients and metering servers do to each other when servers fail.",
 )
-WRONG_INPUT, INVARIANT, INTERRUPTED = 2, 3, 130
+LOST, WRONG_INPUT, INVARIANT, INTERRUPTED = 1, 2, 3, 130
 KB = "kb"  # the collection of all built-in scenarios that reproduce a Knowledge Base article
 screen = Console(stderr=True)
 
 
 def main() -> None:
-    """Run the command line; exit 0 done, 2 wrong input, 3 an invariant failed, 130 interrupted."""
+    """Run the command line; exit 0 done, 1 lost, 2 wrong input, 3 an invariant failed, 130 interrupted."""
     try:
         app()
     except KeyboardInterrupt:
@@ -74,6 +77,13 @@ def run_command(
     journal: Annotated[
         bool, typer.Option("--journal", help="Keep every event, in journal.parquet: for small runs.")
     ] = False,
+    checkpoint_every: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="Save the run's state this often (30s, 5m, 1h): lost processes cost no more than that.",
+        ),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print summary.json, and nothing else, to stdout.")
     ] = False,
@@ -91,7 +101,14 @@ def run_command(
         "--failover": failover, "--selection": selection, "--admission": admission, "--balancing": balancing,
     }  # fmt: skip
     if source == KB:
-        _refuse_for_collection({**policies, "--check-shards": check_shards, "--journal": journal})
+        _refuse_for_collection(
+            {
+                **policies,
+                "--check-shards": check_shards,
+                "--journal": journal,
+                "--checkpoint-every": checkpoint_every,
+            }
+        )
     options = {
         "run.seed": seed, "run.replications": replications, "run.shards": _shards(shards), "run.clock": clock,
         **{f"policies.{option[2:]}.name": _policy(name) for option, name in policies.items()},
@@ -101,7 +118,8 @@ def run_command(
         _run_collection(scenarios, workers, out, as_json)
     else:
         ((name, scenario),) = scenarios.items()
-        _run(scenario, name, workers, check_shards, out, journal, as_json)
+        every_s = _every(checkpoint_every)
+        _run(scenario, name, workers, check_shards, out, journal, every_s, as_json)
 
 
 def _refuse_for_collection(options: dict[str, object]) -> None:
@@ -109,6 +127,15 @@ def _refuse_for_collection(options: dict[str, object]) -> None:
         if value:
             given = option if value is True else f"{option} {value}"
             _fail(WRONG_INPUT, f"{given}: not for {KB}, a collection; give it to one scenario at a time")
+
+
+def _every(text: str | None) -> float | None:
+    from .checkpoints import parse_seconds  # noqa: PLC0415
+
+    try:
+        return None if text is None else parse_seconds(text)
+    except ValueError as error:
+        _fail(WRONG_INPUT, f"--checkpoint-every: {error}")
 
 
 def _shards(text: str | None) -> object:
@@ -155,26 +182,77 @@ def _run(
     check: int,
     out: Path | None,
     journal: bool,
+    every_s: float | None,
     as_json: bool,
 ) -> None:
-    from . import summary, tables  # noqa: PLC0415 - what follows is slow to import
-
     if check and scenario.network.latency_ms == 0:
         _fail(WRONG_INPUT, "--check-shards: shards need network.latency_ms > 0; this scenario has 0")
     if out is not None:
         _make_folder(out)
     announce_compilation()
+    shards = _chosen_shards(scenario)
+    unfinished = None if every_s is None else _begin(scenario, name, shards, workers, journal, every_s, out)
     total, replications = _worlds(scenario), scenario.run.replications
     with _progress(f"{total // replications} x {replications} worlds", total) as report:
-        results, content, folder = _finish(scenario, name, workers, out, report, journal)
+        results, content, folder = _finish(scenario, name, shards, workers, out, report, journal, unfinished)
+    _present(results, content, folder, as_json)
+    if check:
+        _check(results, check, screen if as_json else Console())
+
+
+def _present(results: Any, content: dict[str, Any], folder: Path, as_json: bool) -> None:
+    from . import summary, tables  # noqa: PLC0415
+
     if as_json:
         print(summary.to_json(content))
     else:
         _report(tables.show, results, content, folder)
     if results.interrupted:
-        _fail_interrupted(_kept(content), total, folder)
-    if check:
-        _check(results, check, screen if as_json else Console())
+        _fail_interrupted(_kept(content), _worlds(results.scenario), folder)
+
+
+def _begin(
+    scenario: Scenario,
+    name: str,
+    shards: int,
+    workers: int | None,
+    journal: bool,
+    every_s: float,
+    out: Path | None,
+) -> Any:
+    """Set up the folder of a run with checkpoints."""
+    from .checkpoints import Settings, UnfinishedRun, default_folder  # noqa: PLC0415
+
+    folder = out or default_folder(name, scenario)
+    _make_folder(folder)
+    try:
+        return UnfinishedRun.begin(folder, scenario, Settings(name, shards, workers, journal, every_s))
+    except (CheckpointError, OSError) as error:
+        _fail(WRONG_INPUT, str(error))
+
+
+@app.command("resume")
+def resume_command(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a run with --checkpoint-every.")],
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print summary.json, and nothing else, to stdout.")
+    ] = False,
+) -> None:
+    """Finish a run that was begun with --checkpoint-every and whose process died or was interrupted.
+
+    The results are those of a run that was never interrupted. It keeps on taking checkpoints.
+    """
+    from .checkpoints import UnfinishedRun  # noqa: PLC0415
+
+    announce_compilation()
+    try:
+        unfinished = UnfinishedRun.reopen(folder)
+    except (CheckpointError, ScenarioError, OSError) as error:
+        _fail(WRONG_INPUT, str(error))
+    scenario, settings = unfinished.scenario, unfinished.settings
+    with _progress(f"{_worlds(scenario)} worlds", _worlds(scenario)) as report:
+        results, content, _ = _finish(scenario, *settings[:3], folder, report, settings.keep_journal, unfinished)
+    _present(results, content, folder, as_json)
 
 
 def _run_collection(scenarios: dict[str, Scenario], workers: int | None, out: Path | None, as_json: bool) -> None:
@@ -189,7 +267,8 @@ def _run_collection(scenarios: dict[str, Scenario], workers: int | None, out: Pa
     with _progress(f"{KB}: {len(scenarios)} scenarios", total) as report:
         for name, scenario in scenarios.items():
             into = out / name if out else None
-            results, content, folder = _finish(scenario, name, workers or 0, into, _after(before, report))
+            shards, advance = _chosen_shards(scenario), _after(before, report)
+            results, content, folder = _finish(scenario, name, shards, workers or 0, into, advance)
             finished.append(collection.Finished(name, results, content))
             before += _kept(content)
             if results.interrupted:
@@ -210,32 +289,59 @@ def _after(before: int, report: Callable[[float], None]) -> Callable[[float], No
     return lambda done: report(before + done)
 
 
+def _chosen_shards(scenario: Scenario) -> int:
+    from .run import choose_shards  # noqa: PLC0415
+
+    if scenario.run.shards != "auto":
+        return scenario.run.shards
+    shards, reason = choose_shards(scenario)
+    screen.print(f"shards = auto: {shards}, since {reason}", highlight=False)
+    return shards
+
+
 def _finish(
     scenario: Scenario,
     name: str,
+    shards: int,
     workers: int | None,
     out: Path | None,
     report: Callable[[float], None],
     journal: bool = False,
+    unfinished: Any = None,
 ) -> tuple[Any, dict[str, Any], Path]:
     """Run a scenario and write its folder; return the results, the summary and the folder."""
     from . import run, summary  # noqa: PLC0415
 
-    shards = scenario.run.shards
-    if shards == "auto":
-        shards, reason = run.choose_shards(scenario)
-        screen.print(f"shards = auto: {shards}, since {reason}", highlight=False)
-    try:
-        results = run.run(scenario, shards=shards, workers=workers, keep_journal=journal, on_progress=report)
-    except InvariantViolation as error:
-        _fail(INVARIANT, f"invariant violated: {error}")
-    except ValueError as error:
-        _fail(WRONG_INPUT, str(error))
-    content = summary.summary(results)
-    folder = out or Path("results") / f"{name}-{content['digest'][:8]}"
-    if content["arms"]:
-        summary.write_folder(folder, results, content)
+    with unfinished or nullcontext():
+        try:
+            with redirect_stdout(sys.stderr):  # Ray prints there what it has to say of lost processes
+                results = run.run(
+                    scenario,
+                    shards=shards,
+                    workers=workers,
+                    keep_journal=journal,
+                    on_progress=report,
+                    unfinished=unfinished,
+                )
+        except InvariantViolation as error:
+            _fail(INVARIANT, f"invariant violated: {error}")
+        except ValueError as error:
+            _fail(WRONG_INPUT, str(error))
+        except (ShardLost, CheckpointError) as error:
+            _fail(LOST, f"{error}{_way_on(unfinished)}")
+        content = summary.summary(results)
+        folder = unfinished.folder if unfinished else out or Path("results") / f"{name}-{content['digest'][:8]}"
+        if content["arms"]:
+            summary.write_folder(folder, results, content)
+        if unfinished and not results.interrupted:
+            unfinished.remove()
     return results, content, folder
+
+
+def _way_on(unfinished: Any) -> str:
+    if unfinished:
+        return f"\nwhat is done is kept: meterstorm resume {unfinished.folder} goes on"
+    return "\nwith --checkpoint-every 30s a run goes on from its last checkpoint"
 
 
 def _kept(content: dict[str, Any]) -> int:
@@ -243,7 +349,10 @@ def _kept(content: dict[str, Any]) -> int:
 
 
 def _fail_interrupted(kept: int, total: int, folder: Path) -> NoReturn:
-    _fail(INTERRUPTED, f"interrupted; kept {kept} of {total} worlds" + (f" in {folder}" if kept else ""))
+    lines = [f"interrupted; kept {kept} of {total} worlds" + (f" in {folder}" if kept else "")]
+    if (folder / "checkpoints" / "run").exists():
+        lines.append(f"meterstorm resume {folder} goes on")
+    _fail(INTERRUPTED, "\n".join(lines))
 
 
 def _make_folder(folder: Path) -> None:

@@ -6,12 +6,16 @@ import resource
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..actors import cluster
+from ..actors.checkpoint import Checkpoints
 from ..actors.shard import Tally, simulate
 from .metrics import Value, metrics
 from .scenario import Scenario, Version, versions
+
+if TYPE_CHECKING:
+    from .checkpoints import UnfinishedRun
 
 # Starting Ray takes about five seconds, so workers must save more than that.
 RAY_PAYS_FROM_S = 12.0
@@ -74,31 +78,43 @@ def run(
     workers: int | None = None,
     keep_journal: bool = False,
     on_progress: Progress = lambda done: None,
+    unfinished: "UnfinishedRun | None" = None,
 ) -> Results:
     """Run all versions of a scenario and return what they gave; an interrupt keeps what is finished.
 
     `shards` > 1 runs every world on so many Ray actors. Else `workers` Ray workers run whole worlds in
     parallel; None lets the time of the first world decide, and 0 stays in this process. `keep_journal` keeps every
-    event of every world, in memory.
+    event of every world, in memory. `unfinished` keeps checkpoints and what is finished on disk, and has what an
+    earlier process has done of this run.
 
-    Raises ValueError for a policy that cannot be compiled or a trace that cannot be read, and
-    actors.shard.InvariantViolation.
+    Raises ValueError for a policy that cannot be compiled or a trace that cannot be read,
+    actors.shard.InvariantViolation, actors.cluster.ShardLost, and actors.checkpoint.CheckpointError.
     """
     results = Results(scenario, shards, [VersionResult(version) for version in versions(scenario)])
-    started = time.perf_counter()
+    began_s = unfinished.began_s if unfinished else time.time()
+    before = unfinished.done if unfinished else {}
+    for (version, _), replication in before.items():
+        results.add(version, replication)
     jobs = [(v, r) for r in range(scenario.run.replications) for v in range(len(results.versions))]
+    worlds = [
+        World(v, r, results.versions[v].version.scenario, keep_journal) for v, r in jobs if (v, r) not in before
+    ]
+    if unfinished:
+        worlds = [world._replace(checkpoints=unfinished.world(world.version, world.number)) for world in worlds]
     try:
         steps = (
-            _on_shards(results, jobs, shards, keep_journal, on_progress)
+            _on_shards(worlds, shards, lambda done: on_progress(len(before) + done))
             if shards > 1
-            else _in_parallel(results, jobs, workers, keep_journal)
+            else _in_parallel(worlds, len(results.versions), workers)
         )
-        for done, (version, replication) in enumerate(steps, 1):
-            results.add(version, replication)
+        for done, (world, replication) in enumerate(steps, len(before) + 1):
+            if unfinished:
+                unfinished.keep(world.version, replication)
+            results.add(world.version, replication)
             on_progress(done)
     except KeyboardInterrupt:
         results.interrupted = True
-    results.wall_s = time.perf_counter() - started
+    results.wall_s = time.time() - began_s
     return results
 
 
@@ -116,51 +132,65 @@ def choose_shards(scenario: Scenario) -> tuple[int, str]:
     return shards, f"{clients:,} clients keep {shards} shards busy"
 
 
-def run_world(scenario: Scenario, replication: int, keep_journal: bool = False) -> Replication:
+def run_world(
+    scenario: Scenario, replication: int, keep_journal: bool = False, checkpoints: Checkpoints | None = None
+) -> Replication:
     """Run one replication of one version, as one shard in this process."""
-    started = time.process_time()
-    tally = simulate(scenario, replication, keep_journal)
-    return _replication(scenario, replication, tally, time.process_time() - started)
+    return _replication(scenario, replication, simulate(scenario, replication, keep_journal, checkpoints))
 
 
-def _replication(scenario: Scenario, number: int, tally: Tally, cpu_s: float) -> Replication:
+def _replication(scenario: Scenario, number: int, tally: Tally) -> Replication:
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     values = metrics(scenario, tally)
     return Replication(
-        number, tally.digest, values, tally.events, cpu_s, memory, tally.series, tally.servers, tally.journal
+        number, tally.digest, values, tally.events, tally.cpu_s, memory, tally.series, tally.servers, tally.journal
     )
 
 
-Steps = Iterator[tuple[int, Replication]]
+class World(NamedTuple):
+    """One replication of one version, still to be run."""
+
+    version: int
+    number: int
+    scenario: Scenario
+    keep_journal: bool
+    checkpoints: Checkpoints | None = None
+
+    @property
+    def job(self) -> tuple[Scenario, int, bool, Checkpoints | None]:
+        """The arguments of `run_world`."""
+        return self.scenario, self.number, self.keep_journal, self.checkpoints
 
 
-def _in_parallel(results: Results, jobs: list[tuple[int, int]], workers: int | None, keep_journal: bool) -> Steps:
+Steps = Iterator[tuple[World, Replication]]
+
+
+def _in_parallel(worlds: list[World], versions: int, workers: int | None) -> Steps:
     """Run whole worlds: here, until it is clear that Ray workers pay, or at once on workers if asked to."""
-    worlds = [result.version.scenario for result in results.versions]
     spent, here = 0.0, 0
     if workers is None or workers == 0:
-        for version, number in jobs:
+        for world in worlds:
             started = time.perf_counter()
-            yield version, run_world(worlds[version], number, keep_journal)
-            once_s = LOADING_S if here < len(worlds) else 0.0
+            yield world, run_world(*world.job)
+            once_s = LOADING_S if here < versions else 0.0
             spent += max(0.0, time.perf_counter() - started - once_s)
             here += 1
-            if workers is None and spent / here * (len(jobs) - here) > RAY_PAYS_FROM_S:
+            if workers is None and spent / here * (len(worlds) - here) > RAY_PAYS_FROM_S:
                 break
-    rest = [(worlds[version], number, keep_journal) for version, number in jobs[here:]]
+    rest = worlds[here:]
     if rest:
-        for index, replication in cluster.spread(run_world, rest, workers or os.cpu_count() or 1):
-            yield jobs[here + index][0], replication
+        jobs = [world.job for world in rest]
+        for index, replication in cluster.spread(run_world, jobs, workers or os.cpu_count() or 1):
+            yield rest[index], replication
 
 
-def _on_shards(
-    results: Results, jobs: list[tuple[int, int]], shards: int, keep_journal: bool, on_progress: Progress
-) -> Steps:
+def _on_shards(worlds: list[World], shards: int, on_progress: Progress) -> Steps:
     with cluster.ShardSet(shards) as shard_set:
-        for done, (version, number) in enumerate(jobs):
-            scenario = results.versions[version].version.scenario
-            tally = shard_set.simulate(scenario, number, _added_to(done, on_progress), keep_journal)
-            yield version, _replication(scenario, number, tally, tally.cpu_s)
+        for done, world in enumerate(worlds):
+            scenario, number, keep_journal, checkpoints = world.job
+            report = _added_to(done, on_progress)
+            tally = shard_set.simulate(scenario, number, report, keep_journal, checkpoints)
+            yield world, _replication(scenario, number, tally)
 
 
 def _added_to(done: int, on_progress: Progress) -> Progress:

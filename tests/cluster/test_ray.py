@@ -2,7 +2,6 @@
 
 import os
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +10,7 @@ from meterstorm.actors.cluster import ShardSet, start_ray
 from meterstorm.actors.shard import InvariantViolation, simulate
 from meterstorm.experiments import doctor, run
 from meterstorm.experiments.scenario import validate
+from processes import alive, descendants, eventually
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
@@ -61,50 +61,6 @@ def faulty(tmp_path):
     path.write_text(BAD)
     policies = TROUBLED["policies"] | {"failover": {"name": f"{path}:Bad"}}
     return validate(TROUBLED | {"policies": policies})
-
-
-def descendants() -> dict[int, str]:
-    """The living Ray processes below this one, with their starting times, which tell a reused id."""
-    parents, started = {}, {}
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            fields = (folder / "stat").read_text().rpartition(") ")[2].split()
-        except OSError:
-            continue
-        if fields[0] != "Z":
-            parents[int(folder.name)], started[int(folder.name)] = int(fields[1]), fields[19]
-    found, frontier = {}, {os.getpid()}
-    while frontier:
-        frontier = {pid for pid, parent in parents.items() if parent in frontier}
-        found.update({pid: started[pid] for pid in frontier if is_rays(pid)})
-    return found
-
-
-def is_rays(pid: int) -> bool:
-    """Whether a process belongs to Ray; other tests may have left the resource tracker of multiprocessing."""
-    try:
-        return b"ray" in Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return False
-
-
-def alive(processes: dict[int, str]) -> list[int]:
-    left = []
-    for pid, started in processes.items():
-        try:
-            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
-        except OSError:
-            continue
-        if fields[0] != "Z" and fields[19] == started:
-            left.append(pid)
-    return left
-
-
-def eventually(condition, seconds: float = 15.0) -> bool:
-    deadline = time.monotonic() + seconds
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return condition()
 
 
 def test_the_doctor_finds_nothing(ray):

@@ -142,7 +142,7 @@ class Shards:
     def __exit__(self, *exception: object) -> None:
         pass
 
-    def simulate(self, made: Any, replication: int, report: Any, keep_journal: bool) -> Any:
+    def simulate(self, made: Any, replication: int, *others: Any) -> Any:
         return simulate(made, replication)
 
 
