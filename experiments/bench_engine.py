@@ -17,7 +17,6 @@ from importlib.metadata import version as package_version
 from pathlib import Path
 from statistics import median
 
-
 from . import peers
 from .peers import Sample
 

@@ -88,7 +88,7 @@ def _function(cls: Any, shim: Callable[..., Any], method: str, signature: Any) -
         ) from error
 
 
-class _Cache(FunctionCache):  # type: ignore[misc]
+class _Cache(FunctionCache):
     """Numba's cache, for a generated function: two shims differ only by the policy, which numba cannot tell."""
 
     def __init__(self, function: Any, name: str) -> None:
@@ -104,7 +104,7 @@ def _cached(function: Any, name: str, signature: Any) -> Any:
 
     A user's policy may import what numba would not notice to have changed, so it is compiled anew.
     """
-    compiled = CFunc(function, (signature.args, signature.return_type), {}, {})
+    compiled: Any = CFunc(function, (signature.args, signature.return_type), {}, {})
     with cache_folder():
         compiled._cache = _Cache(function, name)
     compiled.compile()
