@@ -54,7 +54,7 @@ REPORT_PATIENCE_S = 30.0
 SERVERS_WORK = 0.25
 CLIENTS_THAT_WORK = 50_000
 
-BUCKETS_PER_TIMER = 0.53
+BUCKETS_PER_TIMER = 0.53  # at the least
 
 # The state of so many clients is more than a core's own cache holds.
 CLIENTS_OUT_OF_CACHE = 2048
@@ -330,7 +330,7 @@ def _room(scenario: Any, hosts_servers: bool) -> int:
 
 
 def _bucket_count(timers: int) -> int:
-    """Return a power of two, about one bucket for each timer that waits: see PERFORMANCE.md."""
+    """Return a power of two, from a half to one bucket for each timer that waits: see PERFORMANCE.md."""
     return 1 << max(10, min(24, int(BUCKETS_PER_TIMER * timers).bit_length()))
 
 

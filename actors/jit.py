@@ -9,6 +9,7 @@ function itself, so a change in a function that it calls would go unnoticed.
 
 import hashlib
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,6 +34,13 @@ def _cache_folder() -> Path:
 
 
 CACHE_FOLDER = _cache_folder()
+
+
+def forget_old_code(kept: int = 8) -> None:
+    """Remove the compiled code of all but the `kept` latest versions of these sources: 15 MB each."""
+    folders = [path for path in CACHE_FOLDER.parent.glob("[0-9a-f]" * 16) if any(path.glob("actors_*"))]
+    for folder in sorted(folders, key=lambda path: path.stat().st_mtime)[:-kept]:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _widened(argument: Any) -> Any:

@@ -29,6 +29,7 @@ def compile_engine() -> None:
     shard.run(shard.end)
     shard.deliver(b"")
     shard.tally()
+    jit.forget_old_code()
 
 
 def examine() -> list[str]:
