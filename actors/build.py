@@ -112,7 +112,9 @@ def build(
     beats = local if scenario.clients.heartbeat_s > 0 else 0
     events = places + beats + (places + hosts * scenario.clients.count) // 16 + 8 * servers + 8 * calendar.RESERVE
     licenses = sum(product.licenses for product in scenario.products)
-    rows = recorded.read(scenario) if scenario.workload.arrivals == "trace" else np.zeros(0, RECORDED)
+    is_traced = scenario.workload.arrivals == "trace"
+    rows = recorded.read(scenario) if is_traced else np.zeros(0, RECORDED)
+    traced = local if is_traced else 0
     buckets = _bucket_count(places + beats)
     samples = math.ceil(scenario.run.duration_s / scenario.run.sample_s - 1e-9)
     world = World(
@@ -132,8 +134,8 @@ def build(
         debts=_zeros(0, DEBT),
         owed=np.full(local if scenario.clients.release_old == "deferred" else 0, NONE, np.int32),
         recorded=rows.view(np.recarray),
-        recorded_next=_recorded_bound(rows, first, local, "left"),
-        recorded_end=_recorded_bound(rows, first, local, "right"),
+        recorded_next=_recorded_bound(rows, first, traced, "left"),
+        recorded_end=_recorded_bound(rows, first, traced, "right"),
         servers=_servers(scenario, homes),
         pools=_pools(scenario, chosen),
         products=_products(scenario),
