@@ -35,7 +35,9 @@ def decide(world, n, s):
     event = world.events[n]
     pool = world.pools[pool_of(world, s, event.product)]
     lease = leases.find(world, event.source, s, event.slot, event.program)
+    known = np.int64(0)  # the grant under which the program runs, if its lease is lost
     if lease != NONE and world.leases[lease].state == leases.LOST:
+        known = np.int64(world.leases[lease].granted)
         leases.haunt(world, lease)
         lease = NONE
     if lease != NONE and world.leases[lease].state != leases.RESERVED:
@@ -55,6 +57,7 @@ def decide(world, n, s):
         lease = leases.create(
             world, event.source, s, event.slot, event.program, event.product, event.attempt, leases.LIVE
         )
+        world.leases[lease].granted = known
     else:
         return _deny(world, n, s)
     pool.leased += 1
