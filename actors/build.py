@@ -55,6 +55,7 @@ SERVERS_WORK = 0.25
 CLIENTS_THAT_WORK = 50_000
 
 BUCKETS_PER_TIMER = 0.53  # at the least
+FIRST_DEADLINES = 1 << 10  # room for so many, a power of two
 
 # The state of so many clients is more than a core's own cache holds.
 CLIENTS_OUT_OF_CACHE = 2048
@@ -123,7 +124,7 @@ def build(
         keys=keys,
         events=_zeros(0, EVENT),
         due=_zeros(0, DUE),
-        deadlines=_zeros(1 << 10, DEADLINE),
+        deadlines=_zeros(FIRST_DEADLINES, DEADLINE),
         buckets=np.full(buckets, NONE, np.int32),
         occupied=np.zeros(max(1, buckets // 64), np.uint64),
         outbox=_zeros(4 * calendar.RESERVE if shards == 1 else 1 << 14, EVENT),
