@@ -221,7 +221,7 @@ class ShardSet:
         self.close()
 
     def _start(self) -> None:
-        """Start the actors, and once more when one is lost at that: nothing else is lost then."""
+        """Start the actors, three times when one is lost at that: nothing else is lost then."""
         for retries in (2, 1, 0):
             key = secrets.token_bytes(32)
             # No CPU is claimed, so that more shards than cores are placed, too.
