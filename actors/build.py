@@ -11,6 +11,7 @@ from ..policies.compile import Compiled, compile_admission, compile_failover, co
 from . import calendar, engine, faults, journal, recorded, streams, workload
 from .world import (
     ACCOUNT,
+    ASK_AGAIN,
     BINS,
     CACHE_LINE,
     CALLER,
@@ -22,6 +23,7 @@ from .world import (
     DEBT,
     DUE,
     EVENT,
+    GIVE_UP,
     JOURNAL,
     LEASE,
     NEVER,
@@ -34,6 +36,7 @@ from .world import (
     SEAT,
     SERVER,
     SLOT,
+    WAIT_FOR_CALLBACK,
     World,
 )
 
@@ -45,14 +48,14 @@ DISTRIBUTIONS = {
     "gamma": streams.GAMMA,
 }
 ARRIVALS = {"closed": workload.CLOSED, "open": workload.OPEN, "trace": workload.TRACE}
-ON_DENIAL = {"give-up": 0, "retry": 1, "callback": 2}
+ON_DENIAL = {"give-up": GIVE_UP, "retry": ASK_AGAIN, "callback": WAIT_FOR_CALLBACK}
 
 # The site server waits so long for the servers' reports.
 REPORT_PATIENCE_S = 30.0
 
 # The servers' share of all work, where there are clients enough for the work to matter; with fewer, shards spend
 # their time on exchanges, of which there are the fewest when the servers' shard hosts its full share of clients.
-SERVERS_WORK = 0.25
+SERVERS_WORK = 0.1
 CLIENTS_THAT_WORK = 50_000
 
 BUCKETS_PER_TIMER = 0.53  # at the least

@@ -12,16 +12,23 @@ import numpy as np
 from . import holding, kinds, ledger, link, streams, workload
 from .jit import inlined, jit
 from .messages import notify, set_timer
-from .world import EVICTIONS, GAVE_UP, GRANTS, LAUNCHES, NONE, SUPPRESSED, UNMETERED_STARTS
+from .world import (
+    ASK_AGAIN,
+    EVICTIONS,
+    GAVE_UP,
+    GIVE_UP,
+    GRANTS,
+    LAUNCHES,
+    NONE,
+    SUPPRESSED,
+    UNMETERED_STARTS,
+)
 
 # States of a slot.
 IDLE, WAITING, METERED, UNMETERED, ASKING, CALLED = range(6)
 
 # Why a user waits after a denial: it was the first answer, or it stopped a program that ran by right till then.
 DENIED, STOPPED = 1, 2
-
-# on_denial
-GIVE_UP, ASK_AGAIN, WAIT_FOR_CALLBACK = range(3)
 
 
 @inlined

@@ -195,7 +195,7 @@ def deliver(world, incoming):
         n = calendar.allocate(world)
         event = world.events[n]
         _copy(event, incoming[k])
-        if event.kind <= kinds.KEPT_RELEASE:
+        if event.kind <= kinds.KEPT_RELEASE and event.kind != kinds.RELEASE:  # to be answered
             event.flag |= FOREIGN
             control.foreign += 1
         calendar.schedule(world, n)

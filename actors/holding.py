@@ -50,7 +50,10 @@ def leave_behind(world, i, j):
 
 @jit
 def abandon(world, i, j):
-    """The slot's program no longer waits for an answer to what it asked."""
+    """The slot's program no longer waits for an answer to what it asked.
+
+    The observer needs to know only of what reached the server: nothing else can become a lease.
+    """
     config = world.config[0]
     slot = world.slots[i * config.programs + j]
     if slot.asked != NONE:
@@ -58,7 +61,8 @@ def abandon(world, i, j):
         slot.asked = NONE
         if server == slot.lease:
             return  # it was asked for again, and is still held
-        notify(world, kinds.NOTICE, config.first + i, j, slot.program, server, world.clients[i].attempt)
+        if slot.reached:
+            notify(world, kinds.NOTICE, config.first + i, j, slot.program, server, world.clients[i].attempt)
         if slot.kept:
             slot.kept = 0
             release(world, i, j, slot.program, server)

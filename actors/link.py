@@ -17,7 +17,17 @@ from .jit import inlined, jit
 from .messages import send, set_timer
 from .status import BAD_DECISION, BAD_DELAY, BAD_SELECTION
 from .tables import vector
-from .world import ATTEMPTS, FAILOVERS, NONE, OFFLINE_SPELLS, OVERLOADS, REFUSALS, RETRIES, TIMEOUTS
+from .world import (
+    ATTEMPTS,
+    FAILOVERS,
+    NONE,
+    OFFLINE_SPELLS,
+    OVERLOADS,
+    REFUSALS,
+    RETRIES,
+    TIMEOUTS,
+    WAIT_FOR_CALLBACK,
+)
 
 # Link states. RETRYING: waiting to try the same server again, or trying; SEARCHING: others; OFFLINE: no server.
 ONLINE, RETRYING, SEARCHING, OFFLINE = range(4)
@@ -82,10 +92,12 @@ def _send_request(world, i, j):
     ledger.count(world, ATTEMPTS)
     if slot.asked == client.server:  # asked here before, without an answer
         ledger.count(world, RETRIES)
+    else:
+        slot.asked = client.server
+        slot.reached = 0
     _begin_flight(world, i, j)
-    slot.asked = client.server
-    call_back = 1 if config.on_denial == users.WAIT_FOR_CALLBACK else 0
-    send(
+    call_back = 1 if config.on_denial == WAIT_FOR_CALLBACK else 0
+    slot.reached |= send(
         world, kinds.REQUEST, config.first + i, config.clients + client.server, client.server, j,
         slot.program, slot.product, client.attempt, 0, call_back,
     )  # fmt: skip

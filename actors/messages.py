@@ -1,8 +1,8 @@
 """How events come to be: messages between agents, timers of an agent for itself, notices to the observer."""
 
-from . import calendar, journal, ledger, network
+from . import calendar, journal, kinds, ledger, network
 from .jit import inlined, jit
-from .world import MESSAGES, MESSAGES_LOST, NONE
+from .world import MESSAGES, MESSAGES_LOST, NONE, WAIT_FOR_CALLBACK
 
 
 @inlined
@@ -42,9 +42,9 @@ def post(world, serial, kind, source, target, time, slot, program, product, atte
         n = NONE
         event = world.outbox[control.outgoing]
         control.outgoing += 1
-        # An answer cannot be here sooner than one latency after this arrives there.
-        control.sent_first = min(control.sent_first, time)
-        control.horizon = min(control.horizon, time + world.config[0].latency)
+        if _may_lead_back(world, kind):  # not sooner than one latency after it arrives there
+            control.sent_first = min(control.sent_first, time)
+            control.horizon = min(control.horizon, time + world.config[0].latency)
     event.time = time
     event.serial = serial
     event.target = target
@@ -58,6 +58,14 @@ def post(world, serial, kind, source, target, time, slot, program, product, atte
     event.flag = flag
     if n != NONE:
         calendar.schedule(world, n)
+
+
+@inlined
+def _may_lead_back(world, kind):
+    """Whether the arrival of an event may lead to a message for another shard: what it frees calls users back."""
+    if kind == kinds.RELEASE:
+        return world.config[0].on_denial == WAIT_FOR_CALLBACK
+    return kind != kinds.NOTICE and kind != kinds.NOT_TAKEN  # noqa: PLR1714
 
 
 @jit

@@ -120,7 +120,10 @@ class Shard:
             raise self._violation(status)
 
     def take_outgoing(self) -> tuple[list[bytes], int]:
-        """Return the messages for each shard (rows of EVENT, as bytes), and the earliest arrival among them."""
+        """Return the messages for each shard (rows of EVENT, as bytes).
+
+        And the earliest arrival among those that may lead to another message.
+        """
         shards = len(self.limits) - 1
         count = int(self._control[OUTGOING])
         if count == 0:

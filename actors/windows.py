@@ -3,6 +3,9 @@
 A shard goes as far as the earliest moment at which any other shard may send it something, plus one latency:
 nothing can reach it sooner. Then all exchange what they sent, each with the earliest time at which it may send
 again as far as it knows. Stretches in which nothing happens are skipped, and the exchange is the only barrier.
+
+Servers only answer: those that owe nobody an answer let clients of other shards run far ahead of them. These go a
+stretch at a time, so that the servers can follow.
 """
 
 import time
@@ -14,6 +17,9 @@ from .world import NEVER
 # Flags of a frame: the leader (shard 0) asks all to return to the driver after this exchange; messages were sent.
 PAUSE, SENT = 1, 2
 
+# A stretch takes about so much wall time: long against an exchange, short against a chunk of work (cluster.py).
+STRETCH_S = 0.005
+
 
 class Windows:
     """One shard's place in a world of several."""
@@ -23,6 +29,7 @@ class Windows:
         self.mesh = mesh
         self.window = window  # number of the next exchange; the mesh counts on through all worlds
         self.done = False
+        self._stretch = shard.latency  # ns
         if others_next is None:
             self._exchange(0)
         else:  # the shard is that of a checkpoint, taken after an exchange
@@ -34,13 +41,26 @@ class Windows:
         deadline = time.monotonic() + seconds
         pause = False
         while not (self.done or pause):
-            self.shard.run(min(self.others_next + self.shard.latency, self.shard.end))
+            self._advance()
             pause = self._exchange(PAUSE if leads and time.monotonic() > deadline else 0)
         return min(self.reached, self.shard.end)
 
+    def _advance(self) -> None:
+        shard = self.shard
+        horizon = min(self.others_next + shard.latency, shard.end)
+        nearer = shard.next_time + self._stretch
+        if horizon <= nearer:
+            shard.run(horizon)
+            return
+        begun_s = time.perf_counter()
+        shard.run(nearer)
+        if shard.next_time >= nearer:  # no message that may be answered has cut it short
+            took_s = time.perf_counter() - begun_s
+            self._stretch = int(self._stretch * min(2.0, max(0.5, STRETCH_S / took_s))) + 1
+
     def _exchange(self, flags: int) -> bool:
         outgoing, first_sent = self.shard.take_outgoing()
-        if first_sent != NEVER:
+        if any(outgoing):
             flags |= SENT
         mine = self.shard.next_influence
         if self.mesh.shards > 2:  # third shards do not see what was sent, only that it may be answered

@@ -21,6 +21,9 @@ NONE = -1  # no server, no lease, no event, ...
 # service; it died in a crash; it came from another shard, where an answer may have to go.
 WANTS_CALLBACK, IN_SERVICE, VOID, FOREIGN = 1, 2, 4, 8
 
+# What a user does who was denied.
+GIVE_UP, ASK_AGAIN, WAIT_FOR_CALLBACK = range(3)
+
 
 def _rows(*fields: tuple[str, str]) -> np.dtype[Any]:
     return np.dtype(list(fields), align=True)
@@ -102,7 +105,7 @@ CLIENT = _rows(
 SLOT = _rows(
     ("launched", "i8"), ("arrival", "i4"), ("program", "i4"), ("epoch", "i4"), ("lease", "i4"),
     ("asked", "i4"), ("failures", "i4"), ("product", "i2"), ("state", "i1"), ("running", "i1"), ("denied", "i1"),
-    ("kept", "i1"),
+    ("kept", "i1"), ("reached", "i1"),
 )  # fmt: skip
 
 # A lease left behind that a client still means to give back: it offers it to the server until it answers.
