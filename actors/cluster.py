@@ -3,73 +3,64 @@
 License messages do not pass through Ray: shards exchange them over sockets of their own (`transport.py`).
 """
 
-import logging
 import os
 import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from .placement import Group, check_every_node, first_line, nodes_with_cpus
+from .ray_start import ClusterError, has_joined, start_ray
 from .shard import Shard, Tally, merge
-from .transport import Mesh
+from .transport import Mesh, PeerLost
 from .windows import Windows
-
-# A local Ray listens on loopback only, sends no statistics, and does not start workers through `uv run`.
-RAY_ENVIRONMENT = {
-    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
-    "RAY_AUTH_MODE": "token",
-    "RAY_DEDUP_LOGS": "0",
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-}
-OBJECT_STORE_BYTES = 80 << 20  # Ray asks for at least 75 MiB; results are small
 
 # One Ray call covers so much work: often enough for progress and Ctrl-C, too seldom to cost anything.
 CHUNK_S = 0.5
 
 
-def start_ray(cpus: int) -> Any:
-    """Start a Ray of this machine's own, once per process, and return the module."""
-    for name, value in RAY_ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
-    import ray  # noqa: PLC0415 - half a second, and most runs do not need it
+# When a shard is lost, its peers notice at once, and Ray soon: so long we wait to be told why.
+REASON_S = 5.0
 
-    if not ray.is_initialized():
-        ray.init(
-            address="local",
-            num_cpus=cpus,
-            include_dashboard=False,
-            object_store_memory=OBJECT_STORE_BYTES,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-        )
-    return ray
+
+class ShardLost(ClusterError):
+    """The process or the node of a shard has ended."""
 
 
 def spread(
-    function: Callable[..., Any], jobs: Sequence[tuple[Any, ...]], workers: int
+    function: Callable[..., Any], jobs: Sequence[tuple[Any, ...]], workers: int | None, address: str | None = None
 ) -> Iterator[tuple[int, Any]]:
-    """Run function(*job) for every job on Ray workers; yield (index of the job, result) as they finish."""
-    ray = start_ray(workers)
+    """Run function(*job) for every job on Ray workers; yield (index of the job, result) as they finish.
+
+    `workers` None: as many as this machine, or the cluster at `address`, has CPUs. Raises what the function raises,
+    and ClusterError.
+    """
+    ray = start_ray(workers or os.cpu_count() or 1, address)
+    if has_joined():
+        check_every_node(ray)
+    workers = workers or int(ray.cluster_resources().get("CPU", 0))
+    if workers == 0:
+        raise ClusterError("the cluster has no node with a CPU")
     task = ray.remote(num_cpus=1, max_retries=2)(function)
     todo = iter(enumerate(jobs))
     running: dict[Any, int] = {}
-    while True:
-        while len(running) < 2 * workers and (following := next(todo, None)) is not None:
-            index, job = following
-            running[task.remote(*job)] = index
-        if not running:
-            return
-        done, _ = ray.wait(list(running))
-        for reference in done:
-            try:
-                result = ray.get(reference)
-            except ray.exceptions.RayTaskError as error:
-                for other in running:
-                    ray.cancel(other)
-                raise _cause(error) from None
-            yield running.pop(reference), result
+    try:
+        while True:
+            while len(running) < 2 * workers and (following := next(todo, None)) is not None:
+                index, job = following
+                running[task.remote(*job)] = index
+            if not running:
+                return
+            done, _ = ray.wait(list(running))
+            for reference in done:
+                yield running.pop(reference), ray.get(reference)
+    except ray.exceptions.RayTaskError as error:
+        raise _cause(error) from None
+    except ray.exceptions.RayError as error:
+        raise ClusterError(f"a worker is lost: {first_line(error)}") from error
+    finally:  # an error, or whoever asked wants no more
+        for reference in running:
+            ray.cancel(reference, force=True)
 
 
 def _cause(error: Any) -> Exception:
@@ -87,8 +78,11 @@ class ShardHost:
         self.windows: Windows | None = None
 
     def listen(self) -> dict[str, Any]:
-        """Open the sockets and return their address."""
-        return dict(self.mesh.listen())
+        """Open the sockets, where shards on other nodes of the cluster can reach them, and return their address."""
+        import ray  # noqa: PLC0415 - it has placed this actor
+
+        node = ray.get_runtime_context().get_node_id()
+        return dict(self.mesh.listen(host=ray.util.get_node_ip_address(), node=node))
 
     def connect(self, addresses: list[Any]) -> None:
         """Join the mesh."""
@@ -127,14 +121,28 @@ class ShardHost:
 class ShardSet:
     """The Ray actors of a world of several shards; they are reused for one world after another."""
 
-    def __init__(self, shards: int) -> None:
-        self.ray = start_ray(max(shards, os.cpu_count() or 1))
+    def __init__(self, shards: int, address: str | None = None, placement: str = "pack") -> None:
+        self.ray = start_ray(max(shards, os.cpu_count() or 1), address)
+        self.hosts: list[Any] = []
+        self.group: Group | None = None
+        self.addresses: list[Any] = []
+        try:
+            self._place(shards, placement)
+            self.addresses = self._all("listen")
+            self._all("connect", self.addresses)
+        except BaseException:
+            self.close()
+            raise
+
+    def _place(self, shards: int, placement: str) -> None:
+        """Start the actors: each on a CPU of its own in a cluster; here on none, so that cores may be shared."""
         key = secrets.token_bytes(32)
-        # No CPU is claimed, so that more shards than cores are placed, too.
-        actor = self.ray.remote(num_cpus=0, max_restarts=0)(ShardHost)
-        self.hosts = [actor.remote(shard, shards, key) for shard in range(shards)]
-        addresses = self._all("listen")
-        self._all("connect", addresses)
+        if has_joined():
+            self.group = Group(self.ray, shards, placement)
+        for shard in range(shards):
+            place = {"num_cpus": 1, **self.group.options(shard)} if self.group else {"num_cpus": 0}
+            actor = self.ray.remote(max_restarts=0, **place)(ShardHost)
+            self.hosts.append(actor.remote(shard, shards, key))
 
     def simulate(
         self,
@@ -154,10 +162,13 @@ class ShardSet:
         return merge(self._all("tally"))
 
     def close(self) -> None:
-        """End the actors."""
+        """End the actors, and give their places back."""
         for host in self.hosts:
             self.ray.kill(host)
         self.hosts = []
+        if self.group is not None:
+            self.group.close()
+            self.group = None
 
     def __enter__(self) -> "ShardSet":
         return self
@@ -166,18 +177,34 @@ class ShardSet:
         self.close()
 
     def _all(self, method: str, *arguments: Any) -> list[Any]:
-        """Call a method of all shards at once; of several errors, raise the one that is not an echo."""
+        """Call a method of all shards at once; the first error is raised at once, unless it is an echo of another.
+
+        That a peer is lost is only an echo: why, its own call tells.
+        """
         calls = [getattr(host, method).remote(*arguments) for host in self.hosts]
-        errors: list[BaseException] = []
-        results = []
-        for call in calls:
-            try:
-                results.append(self.ray.get(call))
-            except self.ray.exceptions.RayTaskError as error:
-                errors.append(_cause(error))
-            except self.ray.exceptions.RayError as error:
-                errors.append(error)
-        if errors:
-            errors.sort(key=lambda error: type(error).__name__ == "TransportError")
-            raise errors[0] from None
-        return results
+        results: dict[Any, Any] = {}
+        echo: PeerLost | None = None
+        while len(results) < len(calls):
+            waiting = [call for call in calls if call not in results]
+            done, _ = self.ray.wait(waiting, timeout=REASON_S if echo else None)
+            if not done:
+                break
+            for call in done:
+                try:
+                    results[call] = self.ray.get(call)
+                except self.ray.exceptions.RayTaskError as error:
+                    results[call] = cause = _cause(error)
+                    if not isinstance(cause, PeerLost):
+                        raise cause from None
+                    echo = echo or cause
+                except self.ray.exceptions.RayError as error:
+                    raise ShardLost(f"{self._name(calls.index(call))} is lost: {first_line(error)}") from error
+        if echo:
+            raise echo
+        return [results[call] for call in calls]
+
+    def _name(self, shard: int) -> str:
+        if not self.addresses:
+            return f"shard {shard}"
+        at = self.addresses[shard]
+        return f"shard {shard} ({at['host']}:{at['port']}, node {at['node'][:12]})"
