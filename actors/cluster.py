@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from .placement import Group, check_every_node, first_line, nodes_with_cpus
+from .placement import PLACEMENTS, Group, check_every_node, first_line
 from .ray_start import ClusterError, has_joined, start_ray
 from .shard import Shard, Tally, merge
 from .transport import Mesh, PeerLost
@@ -17,7 +17,6 @@ from .windows import Windows
 
 # One Ray call covers so much work: often enough for progress and Ctrl-C, too seldom to cost anything.
 CHUNK_S = 0.5
-
 
 # When a shard is lost, its peers notice at once, and Ray soon: so long we wait to be told why.
 REASON_S = 5.0
@@ -32,8 +31,8 @@ def spread(
 ) -> Iterator[tuple[int, Any]]:
     """Run function(*job) for every job on Ray workers; yield (index of the job, result) as they finish.
 
-    `workers` None: as many as this machine, or the cluster at `address`, has CPUs. Raises what the function raises,
-    and ClusterError.
+    `workers` None: as many as this machine, or the cluster at `address`, has CPUs. Raises what the function
+    raises, and ClusterError.
     """
     ray = start_ray(workers or os.cpu_count() or 1, address)
     if has_joined():
@@ -78,7 +77,7 @@ class ShardHost:
         self.windows: Windows | None = None
 
     def listen(self) -> dict[str, Any]:
-        """Open the sockets, where shards on other nodes of the cluster can reach them, and return their address."""
+        """Open the sockets, where shards on other nodes can reach them, and return their address."""
         import ray  # noqa: PLC0415 - it has placed this actor
 
         node = ray.get_runtime_context().get_node_id()
@@ -122,6 +121,8 @@ class ShardSet:
     """The Ray actors of a world of several shards; they are reused for one world after another."""
 
     def __init__(self, shards: int, address: str | None = None, placement: str = "pack") -> None:
+        if placement not in PLACEMENTS:
+            raise ValueError(f"placement must be one of {', '.join(PLACEMENTS)}: {placement!r}")
         self.ray = start_ray(max(shards, os.cpu_count() or 1), address)
         self.hosts: list[Any] = []
         self.group: Group | None = None

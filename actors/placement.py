@@ -100,7 +100,7 @@ def check_versions(ray: Any, places: Iterable[dict[str, Any]]) -> None:
 
 
 def _probe() -> Callable[[], tuple[str, Versions]]:
-    """Return a function that tells the node and its versions; being nested, it travels whole, without this package."""
+    """Return a function that tells node and versions; being nested, it travels whole, without this package."""
 
     def probe() -> tuple[str, Versions]:
         import platform  # noqa: PLC0415 - this runs where it is sent

@@ -7,7 +7,9 @@ says, unless an address is given.
 import ipaddress
 import logging
 import os
+import signal
 import socket
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -72,14 +74,7 @@ def has_joined() -> bool:
 
 def _start(ray: Any, cpus: int) -> None:
     _stay_on_loopback(ray, True)
-    ray.init(
-        address=OWN,
-        num_cpus=cpus,
-        include_dashboard=False,
-        object_store_memory=OBJECT_STORE_BYTES,
-        log_to_driver=False,
-        logging_level=logging.ERROR,
-    )
+    _init(ray, OWN, num_cpus=cpus, include_dashboard=False, object_store_memory=OBJECT_STORE_BYTES)
 
 
 def _join(ray: Any, where: str) -> None:
@@ -88,12 +83,26 @@ def _join(ray: Any, where: str) -> None:
     _stay_on_loopback(ray, _is_loopback(host))
     os.environ[ATTEMPTS_TO_JOIN] = "1"
     try:
-        ray.init(address=where, log_to_driver=False, logging_level=logging.ERROR)
+        _init(ray, where)
     except Exception as error:  # of many types: Ray says neither which nor when
-        reason = str(error.__cause__ or error).strip().splitlines()[0]
-        raise ClusterError(f"the Ray cluster at {where} cannot be joined: {reason}") from error
+        raise ClusterError(f"the Ray cluster at {where} cannot be joined: {_reason(error)}") from error
     finally:
         del os.environ[ATTEMPTS_TO_JOIN]  # it would also hurry the start of a Ray of our own
+
+
+def _init(ray: Any, address: str, **options: Any) -> None:
+    """Connect Ray, but leave SIGTERM to the program where it is handled: where Ray handles it, it aborts."""
+    before = signal.getsignal(signal.SIGTERM)
+    ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **options)
+    if callable(before) and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, before)
+
+
+def _reason(error: Exception) -> str:
+    """Return the line that matters of what may be a traceback of a remote error."""
+    text = str(error.__cause__ or error).strip()
+    hint = " (set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN)" if "Unauthenticated" in text else ""
+    return text.rpartition("\n")[2] + hint
 
 
 def _stay_on_loopback(ray: Any, wanted: bool) -> None:
@@ -111,7 +120,7 @@ def _resolved(address: str) -> str:
     if address == "auto":
         address = os.environ.get("RAY_ADDRESS") or read_ray_address() or ""
         if not address:
-            raise ClusterError("no Ray cluster runs here: RAY_ADDRESS is not set, and none was started (ray start)")
+            raise ClusterError("no Ray cluster runs here: RAY_ADDRESS is not set, nor was `ray start` used")
     _host_and_port(address)
     return address
 

@@ -30,7 +30,7 @@ _PROOF_BYTES = 32  # HMAC-SHA256
 _PREFIX = struct.Struct("!I")  # length of the frame that follows
 _BIN32 = struct.Struct("!BI")  # msgpack's header of a byte string of up to 4 GiB: its type, its length
 _HEAD_BYTES_MAX = 64  # enough for a frame without its messages
-# How many bytes msgpack's integers take, by their first byte; 0: it is no integer. Then, what begins a byte string.
+# How many bytes msgpack's integers take, by their first byte (0: it is no integer); what begins byte strings.
 _INTEGER_BYTES = bytes(
     {0xCC: 2, 0xCD: 3, 0xCE: 5, 0xCF: 9, 0xD0: 2, 0xD1: 3, 0xD2: 5, 0xD3: 9}.get(
         first, 1 if first < 0x80 or first >= 0xE0 else 0
@@ -54,7 +54,7 @@ class TransportError(Exception):
 
 
 class PeerLost(TransportError):
-    """A peer is gone. When a shard fails, its peers notice: so this echoes the error that the peer itself raised."""
+    """A peer is gone: when a shard fails, this is the echo among its peers of the error that it raised."""
 
 
 class Frame(NamedTuple):

@@ -2,19 +2,24 @@
 
 import os
 import platform
+import signal
 import sys
 import time
 from collections.abc import Callable
+from enum import Enum
 from importlib.metadata import version as package_version
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, NamedTuple, NoReturn
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ..actors import jit
+from ..actors.placement import PLACEMENTS
+from ..actors.ray_start import ClusterError
 from ..actors.shard import InvariantViolation
+from ..actors.transport import TransportError
 from .scenario import Scenario, ScenarioError, built_in, load, parse_override, source_text, versions
 
 app = typer.Typer(
@@ -24,23 +29,45 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Measure what license clients and metering servers do to each other when servers fail.",
 )
-WRONG_INPUT, INVARIANT, INTERRUPTED = 2, 3, 130
+WRONG_INPUT, INVARIANT, UNAVAILABLE, INTERRUPTED = 2, 3, 4, 130
 KB = "kb"  # the collection of all built-in scenarios that reproduce a Knowledge Base article
 screen = Console(stderr=True)
 
 
+RayAddress = Annotated[
+    str | None,
+    typer.Option(metavar="HOST:PORT|auto", help="Use this Ray cluster; auto: the one of this machine."),
+]
+Placement = Enum("Placement", {name: name for name in PLACEMENTS})  # type: ignore[misc]
+
+
+class Place(NamedTuple):
+    """Which Ray cluster to use, if any, and how shards are placed in it."""
+
+    ray_address: str | None = None
+    placement: str = "pack"
+
+
 def main() -> None:
-    """Run the command line; exit 0 done, 2 wrong input, 3 an invariant failed, 130 interrupted."""
+    """Run the command line; exit 0 done, 2 wrong input, 3 an invariant failed, 4 Ray failed, 130 interrupted."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # to be ended is to be interrupted
     try:
         app()
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
+    except (ClusterError, TransportError) as error:
+        _say(str(error))
+        sys.exit(UNAVAILABLE)
 
 
 def _fail(code: int, text: str) -> NoReturn:
+    _say(text)
+    raise typer.Exit(code)
+
+
+def _say(text: str) -> None:
     for line in text.splitlines():
         screen.print(f"meterstorm: {line}", style="red", highlight=False, markup=False, soft_wrap=True)
-    raise typer.Exit(code)
 
 
 @app.command("run")
@@ -69,6 +96,10 @@ def run_command(
         int,
         typer.Option(min=0, metavar="N", help="Run first replications again on N shards; compare digests."),
     ] = 0,
+    ray_address: RayAddress = None,
+    placement: Annotated[
+        Placement | None, typer.Option(help="Nodes for the shards in a cluster: few, many, or one each.")
+    ] = None,
     clock: Annotated[str | None, typer.Option(help="Only 'virtual' in this version.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the results.")] = None,
     journal: Annotated[
@@ -96,12 +127,21 @@ def run_command(
         "run.seed": seed, "run.replications": replications, "run.shards": _shards(shards), "run.clock": clock,
         **{f"policies.{option[2:]}.name": _policy(name) for option, name in policies.items()},
     }  # fmt: skip
+    place = _place(ray_address, placement)
     scenarios = _load(source, settings or [], options)
     if source == KB:
-        _run_collection(scenarios, workers, out, as_json)
+        _run_collection(scenarios, workers, place, out, as_json)
     else:
         ((name, scenario),) = scenarios.items()
-        _run(scenario, name, workers, check_shards, out, journal, as_json)
+        _run(scenario, name, workers, place, check_shards, out, journal, as_json)
+
+
+def _place(ray_address: str | None, placement: Any) -> Place:
+    if placement is None:
+        return Place(ray_address)
+    if ray_address is None:
+        _fail(WRONG_INPUT, f"--placement {placement.value}: only in a cluster; it needs --ray-address")
+    return Place(ray_address, placement.value)
 
 
 def _refuse_for_collection(options: dict[str, object]) -> None:
@@ -152,6 +192,7 @@ def _run(
     scenario: Scenario,
     name: str,
     workers: int | None,
+    place: Place,
     check: int,
     out: Path | None,
     journal: bool,
@@ -166,7 +207,7 @@ def _run(
     announce_compilation()
     total, replications = _worlds(scenario), scenario.run.replications
     with _progress(f"{total // replications} x {replications} worlds", total) as report:
-        results, content, folder = _finish(scenario, name, workers, out, report, journal)
+        results, content, folder = _finish(scenario, name, workers, place, out, report, journal)
     if as_json:
         print(summary.to_json(content))
     else:
@@ -174,22 +215,26 @@ def _run(
     if results.interrupted:
         _fail_interrupted(_kept(content), total, folder)
     if check:
-        _check(results, check, screen if as_json else Console())
+        _check(results, check, place, screen if as_json else Console())
 
 
-def _run_collection(scenarios: dict[str, Scenario], workers: int | None, out: Path | None, as_json: bool) -> None:
+def _run_collection(
+    scenarios: dict[str, Scenario], workers: int | None, place: Place, out: Path | None, as_json: bool
+) -> None:
     """Run one scenario after the other; each writes its folder before the next one starts."""
     from . import collection, summary, tables  # noqa: PLC0415
 
     if out is not None:
         _make_folder(out)
     announce_compilation()
+    if place.ray_address is None:
+        workers = workers or 0
     total, before = sum(map(_worlds, scenarios.values())), 0
     finished = []
     with _progress(f"{KB}: {len(scenarios)} scenarios", total) as report:
         for name, scenario in scenarios.items():
             into = out / name if out else None
-            results, content, folder = _finish(scenario, name, workers or 0, into, _after(before, report))
+            results, content, folder = _finish(scenario, name, workers, place, into, _after(before, report))
             finished.append(collection.Finished(name, results, content))
             before += _kept(content)
             if results.interrupted:
@@ -214,6 +259,7 @@ def _finish(
     scenario: Scenario,
     name: str,
     workers: int | None,
+    place: Place,
     out: Path | None,
     report: Callable[[float], None],
     journal: bool = False,
@@ -226,7 +272,9 @@ def _finish(
         shards, reason = run.choose_shards(scenario)
         screen.print(f"shards = auto: {shards}, since {reason}", highlight=False)
     try:
-        results = run.run(scenario, shards=shards, workers=workers, keep_journal=journal, on_progress=report)
+        results = run.run(
+            scenario, shards=shards, workers=workers, keep_journal=journal, on_progress=report, **place._asdict()
+        )
     except InvariantViolation as error:
         _fail(INVARIANT, f"invariant violated: {error}")
     except ValueError as error:
@@ -266,13 +314,13 @@ def _report(show: Callable[..., None], results: Any, content: dict[str, Any], fo
         )
 
 
-def _check(results: Any, shards: int, console: Console) -> None:
+def _check(results: Any, shards: int, place: Place, console: Console) -> None:
     """Compare digests alone and on shards; a difference is a defect."""
     from . import run  # noqa: PLC0415
 
     started = time.perf_counter()
     with _progress(f"first replications on {shards} shards", len(results.versions)) as report:
-        different = run.check_shards(results, shards, report)
+        different = run.check_shards(results, shards, report, **place._asdict())
     if different:
         _fail(INVARIANT, "digests differ between 1 shard and several:\n" + "\n".join(different))
     console.print(
@@ -314,13 +362,14 @@ def announce_compilation() -> None:
 def diff_command(
     a: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")],
     b: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of another run.")],
+    ray_address: RayAddress = None,
 ) -> None:
     """Compare two runs, world by world; show the first event that differs. Exit 0: equal; 1: they differ."""
     from . import diff  # noqa: PLC0415
 
     try:
         runs = diff.read(a), diff.read(b)
-        found = diff.compare(*runs)
+        found = diff.compare(*runs, ray_address)
     except (ScenarioError, ValueError) as error:
         _fail(WRONG_INPUT, str(error))
     for line in diff.report(*runs, found):
@@ -414,7 +463,7 @@ def show_command(name: Annotated[str, typer.Argument(help="A built-in scenario."
 
 
 @app.command("doctor")
-def doctor_command() -> None:
+def doctor_command(ray_address: RayAddress = None) -> None:
     """Check that the installation works: versions, compiled engine, and one world on two Ray shards."""
     from .doctor import examine  # noqa: PLC0415
 
@@ -423,7 +472,7 @@ def doctor_command() -> None:
     print(f"python {platform.python_version()}, {os.cpu_count()} cores")
     announce_compilation()
     print(f"compiled code in {jit.CACHE_FOLDER}")
-    problems = examine()
+    problems = examine(ray_address)
     for problem in problems:
         _fail(INVARIANT, problem)
     print("one world gives the same digest alone and on two Ray shards: all is well")

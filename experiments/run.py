@@ -72,6 +72,8 @@ def run(
     *,
     shards: int = 1,
     workers: int | None = None,
+    ray_address: str | None = None,
+    placement: str = "pack",
     keep_journal: bool = False,
     on_progress: Progress = lambda done: None,
 ) -> Results:
@@ -81,17 +83,23 @@ def run(
     parallel; None lets the time of the first world decide, and 0 stays in this process. `keep_journal` keeps every
     event of every world, in memory.
 
-    Raises ValueError for a policy that cannot be compiled or a trace that cannot be read, and
-    actors.shard.InvariantViolation.
+    `ray_address` (host:port, or "auto" for the one of this machine) is that of a Ray cluster to run on. There each
+    shard has a CPU, by `placement` on few nodes ("pack"), on many ("spread") or on one each ("strict-spread"), and
+    `workers` None means all CPUs. Without it a Ray of this process's own is started when it is needed.
+
+    Raises ValueError for a policy that cannot be compiled, a trace that cannot be read, or what is no address;
+    actors.shard.InvariantViolation; actors.ray_start.ClusterError; actors.transport.TransportError.
     """
+    if ray_address is not None and shards == 1 and workers == 0:
+        raise ValueError(f"{ray_address}: nothing would run there; give it shards > 1, or workers other than 0")
     results = Results(scenario, shards, [VersionResult(version) for version in versions(scenario)])
     started = time.perf_counter()
     jobs = [(v, r) for r in range(scenario.run.replications) for v in range(len(results.versions))]
     try:
         steps = (
-            _on_shards(results, jobs, shards, keep_journal, on_progress)
+            _on_shards(results, jobs, cluster.ShardSet(shards, ray_address, placement), keep_journal, on_progress)
             if shards > 1
-            else _in_parallel(results, jobs, workers, keep_journal)
+            else _in_parallel(results, jobs, workers, ray_address, keep_journal)
         )
         for done, (version, replication) in enumerate(steps, 1):
             results.add(version, replication)
@@ -134,11 +142,13 @@ def _replication(scenario: Scenario, number: int, tally: Tally, cpu_s: float) ->
 Steps = Iterator[tuple[int, Replication]]
 
 
-def _in_parallel(results: Results, jobs: list[tuple[int, int]], workers: int | None, keep_journal: bool) -> Steps:
+def _in_parallel(
+    results: Results, jobs: list[tuple[int, int]], workers: int | None, ray_address: str | None, keep_journal: bool
+) -> Steps:
     """Run whole worlds: here, until it is clear that Ray workers pay, or at once on workers if asked to."""
     worlds = [result.version.scenario for result in results.versions]
     spent, here = 0.0, 0
-    if workers is None or workers == 0:
+    if workers == 0 or (workers is None and ray_address is None):
         for version, number in jobs:
             started = time.perf_counter()
             yield version, run_world(worlds[version], number, keep_journal)
@@ -149,14 +159,18 @@ def _in_parallel(results: Results, jobs: list[tuple[int, int]], workers: int | N
                 break
     rest = [(worlds[version], number, keep_journal) for version, number in jobs[here:]]
     if rest:
-        for index, replication in cluster.spread(run_world, rest, workers or os.cpu_count() or 1):
+        for index, replication in cluster.spread(run_world, rest, workers, ray_address):
             yield jobs[here + index][0], replication
 
 
 def _on_shards(
-    results: Results, jobs: list[tuple[int, int]], shards: int, keep_journal: bool, on_progress: Progress
+    results: Results,
+    jobs: list[tuple[int, int]],
+    shard_set: cluster.ShardSet,
+    keep_journal: bool,
+    on_progress: Progress,
 ) -> Steps:
-    with cluster.ShardSet(shards) as shard_set:
+    with shard_set:
         for done, (version, number) in enumerate(jobs):
             scenario = results.versions[version].version.scenario
             tally = shard_set.simulate(scenario, number, _added_to(done, on_progress), keep_journal)
@@ -167,10 +181,17 @@ def _added_to(done: int, on_progress: Progress) -> Progress:
     return lambda share: on_progress(done + share)
 
 
-def check_shards(results: Results, shards: int, on_progress: Progress = lambda done: None) -> list[str]:
+def check_shards(
+    results: Results,
+    shards: int,
+    on_progress: Progress = lambda done: None,
+    *,
+    ray_address: str | None = None,
+    placement: str = "pack",
+) -> list[str]:
     """Run the first replication of every version again on shards; return where the digest differs."""
     different = []
-    with cluster.ShardSet(shards) as shard_set:
+    with cluster.ShardSet(shards, ray_address, placement) as shard_set:
         for done, result in enumerate(results.versions, 1):
             if result.replications:
                 first = result.replications[0]
