@@ -47,8 +47,6 @@ def start_ray(cpus: int, address: str | None = None) -> Any:
     global _connected_to  # noqa: PLW0603 - Ray's connection belongs to the process, too
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
-    if address is None or (address == "auto" and _has_token()):
-        os.environ.setdefault("RAY_AUTH_MODE", "token")
     import ray  # noqa: PLC0415 - half a second, and most runs do not need it
 
     where = OWN if address is None else _resolved(address)
@@ -74,6 +72,7 @@ def has_joined() -> bool:
 
 def _start(ray: Any, cpus: int) -> None:
     _stay_on_loopback(ray, True)
+    _use_token(ray)  # Ray makes one if there is none
     _init(ray, OWN, num_cpus=cpus, include_dashboard=False, object_store_memory=OBJECT_STORE_BYTES)
 
 
@@ -81,6 +80,8 @@ def _join(ray: Any, where: str) -> None:
     host, port = _host_and_port(where)
     _check_answer(where, host, port)
     _stay_on_loopback(ray, _is_loopback(host))
+    if _has_token():
+        _use_token(ray)
     os.environ[ATTEMPTS_TO_JOIN] = "1"
     try:
         _init(ray, where)
@@ -153,7 +154,14 @@ def _check_answer(where: str, host: str, port: int) -> None:
         raise ClusterError(f"no Ray cluster answers at {where}: what does is something else")
 
 
+def _use_token(ray: Any) -> None:
+    """Have Ray's processes prove themselves to each other by a token, unless RAY_AUTH_MODE says otherwise."""
+    if "RAY_AUTH_MODE" not in os.environ:
+        os.environ["RAY_AUTH_MODE"] = "token"
+        ray._raylet.Config.initialize("")  # it has read the variable before
+
+
 def _has_token() -> bool:
-    """Whether this user has a token for clusters, from which Ray concludes that they ask for one."""
+    """Whether this user has a token for Ray."""
     given = os.environ.get("RAY_AUTH_TOKEN") or os.environ.get("RAY_AUTH_TOKEN_PATH")
     return bool(given) or Path("~/.ray/auth_token").expanduser().exists()
