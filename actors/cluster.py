@@ -64,6 +64,10 @@ def spread(
 
 def _cause(error: Any) -> Exception:
     """Return what a task or actor raised, without Ray's wrapping."""
+    from ray.exceptions import RayError  # noqa: PLC0415 - slow, and here it has been imported
+
+    if isinstance(error.cause, RayError):
+        return ClusterError(f"Ray has failed: {first_line(error.cause)}")
     return error.cause if isinstance(error.cause, Exception) else error
 
 

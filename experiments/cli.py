@@ -55,8 +55,8 @@ def main() -> None:
         app()
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
-    except (ClusterError, TransportError) as error:
-        _say(str(error))
+    except (ClusterError, TransportError, MemoryError) as error:
+        _say(str(error) or "out of memory")
         sys.exit(UNAVAILABLE)
 
 

@@ -1,4 +1,4 @@
-"""Clusters of three nodes: worlds on them give the digest of one process, and what is wrong is said in one line."""
+"""Clusters of three nodes: worlds on them give the digest of one process; what is wrong is said in one line."""
 
 import importlib.util
 import shutil
@@ -6,7 +6,7 @@ import socket
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -117,10 +117,7 @@ def test_auto_without_a_cluster(tmp_path, monkeypatch):
 )
 def test_where_no_cluster_answers_is_said_soon(answer, reason, given, monkeypatch):
     monkeypatch.setattr(ray_start, "ANSWER_S", 0.3)
-    with listener(answer or b"") as address:
-        if answer is None:  # nobody listens at port 1
-            socket.create_connection(("127.0.0.1", int(address.rpartition(":")[2]))).close()
-            address = "127.0.0.1:1"
+    with listener(answer) if answer is not None else nullcontext("127.0.0.1:1") as address:
         monkeypatch.setenv("RAY_ADDRESS", address)
         started = time.monotonic()
         with pytest.raises(ClusterError, match=f"^no Ray cluster answers at {address}: .*{reason}"):
@@ -133,7 +130,7 @@ def test_where_no_cluster_answers_is_said_soon(answer, reason, given, monkeypatc
 
 @pytest.mark.parametrize(
     ("strategy", "shards", "spans", "family"),
-    [("pack", 2, 1, socket.AF_UNIX), ("spread", 3, 3, socket.AF_INET), ("strict-spread", 3, 3, socket.AF_INET)],
+    [("pack", 2, 1, socket.AF_UNIX), ("spread", 3, 3, socket.AF_INET)],
 )
 def test_shards_on_nodes_give_the_digest_of_one_process(strategy, shards, spans, family, nodes):
     """Shards talk by TCP from node to node and over Unix sockets on one."""
@@ -169,21 +166,25 @@ def test_workers_take_all_cpus_of_the_cluster(nodes, tmp_path):
 
 def test_a_run_on_the_cluster_gives_the_results_of_this_process(nodes):
     here = run.run(SCENARIO, workers=0)
-    for there in (
-        run.run(SCENARIO, ray_address="auto"),
-        run.run(SCENARIO, shards=2, ray_address=nodes.address, placement="spread"),
-    ):
-        assert [row.digest for row in there.versions[0].replications] == [
-            row.digest for row in here.versions[0].replications
-        ]
+    there = run.run(SCENARIO, ray_address="auto")
+    digests = [[row.digest for row in results.versions[0].replications] for results in (here, there)]
+    assert digests[0] == digests[1] and len(digests[0]) == 2
     assert run.check_shards(here, 2, ray_address="auto") == []
 
 
 @pytest.mark.parametrize(
     ("strategy", "shards", "words"),
     [
-        ("pack", 7, "7 shards (pack) need 7 free CPUs; the cluster has 3 nodes with 6 CPUs in all, 6 of them free"),
-        ("strict-spread", 4, "4 shards (strict-spread) need 4 free CPUs on as many nodes; the cluster has 3 nodes"),
+        (
+            "pack",
+            7,
+            "7 shards (pack) need 7 free CPUs; the cluster has 3 nodes with 6 CPUs in all, 6 of them free",
+        ),
+        (
+            "strict-spread",
+            4,
+            "4 shards (strict-spread) need 4 free CPUs on as many nodes; the cluster has 3 nodes",
+        ),
     ],
 )
 def test_too_little_room_is_said_and_nothing_stays_reserved(strategy, shards, words, nodes, monkeypatch):
@@ -244,4 +245,4 @@ def test_a_lost_node_is_said_at_once(nodes):
     with ShardSet(3, nodes.address, "strict-spread") as shard_set:
         with pytest.raises((ShardLost, cluster.PeerLost), match=r"^shard \d \(127.0.0.1:\d+, [^\n]*$"):
             shard_set.simulate(long, 0, kill)
-        assert time.monotonic() - died[0] < 15
+        assert time.monotonic() - died[0] < 10
