@@ -1,6 +1,8 @@
 """Clusters of three nodes: worlds on them give the digest of one process; what is wrong is said in one line."""
 
 import importlib.util
+import json
+import shlex
 import shutil
 import socket
 import tempfile
@@ -12,16 +14,20 @@ from threading import Thread
 from typing import Any
 
 import pytest
+import yaml
 from meterstorm.actors import cluster, placement, ray_start
 from meterstorm.actors.cluster import ShardLost, ShardSet, spread
 from meterstorm.actors.ray_start import ClusterError, start_ray
 from meterstorm.actors.shard import simulate
-from meterstorm.experiments import run
-from meterstorm.experiments.scenario import validate
+from meterstorm.experiments import cli, run
+from meterstorm.experiments.scenario import load, validate
+from meterstorm.experiments.summary import summary
 from processes import eventually
+from typer.testing import CliRunner
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.xdist_group("ray")]
 
+ROOT = Path(__file__).parents[2]
 NODE = {"num_cpus": 2, "object_store_memory": 80 << 20, "node_ip_address": "127.0.0.1", "include_dashboard": False}
 CPUS = 6
 SCENARIO = validate({
@@ -169,7 +175,6 @@ def test_a_run_on_the_cluster_gives_the_results_of_this_process(nodes):
     there = run.run(SCENARIO, ray_address="auto")
     digests = [[row.digest for row in results.versions[0].replications] for results in (here, there)]
     assert digests[0] == digests[1] and len(digests[0]) == 2
-    assert run.check_shards(here, 2, ray_address="auto") == []
 
 
 @pytest.mark.parametrize(
@@ -230,6 +235,20 @@ def test_without_an_address_no_cluster_is_joined(nodes, monkeypatch):
     assert [node["Resources"]["CPU"] for node in ray.nodes()] == [1.0]
     start_ray(1, nodes.address)
     assert len(ray.nodes()) >= 3
+
+
+def test_the_entry_point_of_the_kubernetes_job(nodes, tmp_path, monkeypatch):
+    """It finds the cluster, spreads two shards over nodes, and gives the digest of one process."""
+    job = yaml.safe_load((ROOT / "experiments/cluster/rayjob.yaml").read_text())
+    entry = shlex.split(job["spec"]["entrypoint"])
+    assert entry[0] == "meterstorm"
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("RAY_ADDRESS", nodes.address)
+    done = CliRunner().invoke(cli.app, entry[1:])
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)
+    scenario = load(entry[2], {"run.replications": 1})
+    assert (found["shards"], found["digest"]) == (2, summary(run.run(scenario, workers=0))["digest"])
 
 
 def test_a_lost_node_is_said_at_once(nodes):
