@@ -10,16 +10,17 @@ import os
 import signal
 import socket
 import threading
-from pathlib import Path
 from typing import Any
 
-# For any Ray: no statistics are sent, and no worker is started through `uv run`.
+# For any Ray: no statistics are sent, no worker is started through `uv run`, and its core says only what is wrong.
 ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
     "RAY_DEDUP_LOGS": "0",
+    "RAY_BACKEND_LOG_LEVEL": "error",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
+AUTH_MODE = os.environ.get("RAY_AUTH_MODE")  # as the user has set it
 OBJECT_STORE_BYTES = 80 << 20  # Ray asks for at least 75 MiB; results are small
 ANSWER_S = 5.0  # how long a cluster may take to say that it is there
 ATTEMPTS_TO_JOIN = "RAY_gcs_server_port_wait_time_s"  # each takes 41 s, and Ray's default is 20
@@ -72,21 +73,40 @@ def has_joined() -> bool:
 
 def _start(ray: Any, cpus: int) -> None:
     _stay_on_loopback(ray, True)
-    _use_token(ray)  # Ray makes one if there is none
+    _set_auth_mode(ray, AUTH_MODE or "token")  # Ray makes a token if there is none
     _init(ray, OWN, num_cpus=cpus, include_dashboard=False, object_store_memory=OBJECT_STORE_BYTES)
 
 
 def _join(ray: Any, where: str) -> None:
+    """Join a cluster. Whether it asks for a token is found out: in the wrong mode its actors just die."""
     host, port = _host_and_port(where)
     _check_answer(where, host, port)
     _stay_on_loopback(ray, _is_loopback(host))
-    if _has_token():
-        _use_token(ray)
+    before = os.environ.get("RAY_AUTH_MODE")
+    if AUTH_MODE:
+        _try_to_join(ray, where, AUTH_MODE)
+    elif not _try_to_join(ray, where, "disabled"):
+        _try_to_join(ray, where, "token")
+    elif before == "token":
+        ray.shutdown()
+        raise ClusterError(
+            f"the Ray cluster at {where} has no token; this process has used one, and cannot go back"
+        )
+
+
+def _try_to_join(ray: Any, where: str, mode: str) -> bool:
+    """Return whether it works; False: the cluster asks for a token. Raises ClusterError for everything else."""
+    _set_auth_mode(ray, mode)
     os.environ[ATTEMPTS_TO_JOIN] = "1"
     try:
         _init(ray, where)
+        return True
     except Exception as error:  # of many types: Ray says neither which nor when
-        raise ClusterError(f"the Ray cluster at {where} cannot be joined: {_reason(error)}") from error
+        reason = str(error.__cause__ or error).strip()
+        if mode == "disabled" and not AUTH_MODE and "InvalidAuthToken" in reason:
+            return False
+        said = reason.rpartition("\n")[2]
+        raise ClusterError(f"the Ray cluster at {where} cannot be joined: {said}") from error
     finally:
         del os.environ[ATTEMPTS_TO_JOIN]  # it would also hurry the start of a Ray of our own
 
@@ -97,13 +117,6 @@ def _init(ray: Any, address: str, **options: Any) -> None:
     ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **options)
     if callable(before) and threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, before)
-
-
-def _reason(error: Exception) -> str:
-    """Return the line that matters of what may be a traceback of a remote error."""
-    text = str(error.__cause__ or error).strip()
-    hint = " (set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN)" if "Unauthenticated" in text else ""
-    return text.rpartition("\n")[2] + hint
 
 
 def _stay_on_loopback(ray: Any, wanted: bool) -> None:
@@ -154,14 +167,7 @@ def _check_answer(where: str, host: str, port: int) -> None:
         raise ClusterError(f"no Ray cluster answers at {where}: what does is something else")
 
 
-def _use_token(ray: Any) -> None:
-    """Have Ray's processes prove themselves to each other by a token, unless RAY_AUTH_MODE says otherwise."""
-    if "RAY_AUTH_MODE" not in os.environ:
-        os.environ["RAY_AUTH_MODE"] = "token"
-        ray._raylet.Config.initialize("")  # it has read the variable before
-
-
-def _has_token() -> bool:
-    """Whether this user has a token for Ray."""
-    given = os.environ.get("RAY_AUTH_TOKEN") or os.environ.get("RAY_AUTH_TOKEN_PATH")
-    return bool(given) or Path("~/.ray/auth_token").expanduser().exists()
+def _set_auth_mode(ray: Any, mode: str) -> None:
+    """Say whether processes of Ray prove themselves to each other by a token; Ray has read the variable before."""
+    os.environ["RAY_AUTH_MODE"] = mode
+    ray._raylet.Config.initialize("")

@@ -54,7 +54,7 @@ def nodes() -> Iterator[Any]:
             patch.setenv(name, value)
         patch.setattr(ray._private.ray_constants, "ENABLE_RAY_CLUSTER", False)
         ray.shutdown()
-        ray_start._use_token(ray)
+        ray_start._set_auth_mode(ray, "token")
         made = Cluster()
         try:
             for _ in range(3):
