@@ -17,7 +17,7 @@ $(STAMP): pyproject.toml constraints.txt
 	touch $@
 
 setup: $(STAMP)  ## Install into .venv, and compile the engine once
-	@$(BIN)/python -c 'from meterstorm.experiments.cli import announce_compilation as compile; compile()'
+	@$(BIN)/python -c 'from meterstorm.experiments.screen import announce_compilation as compile; compile()'
 
 demo: setup  ## Reproduce KB Q226827 on Ray, and check it on two shards
 	$(BIN)/meterstorm run q226827 --workers 2 --check-shards 2

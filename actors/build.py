@@ -27,6 +27,7 @@ from .world import (
     NEVER,
     NONE,
     POINT,
+    POLICIES,
     POOL,
     PRODUCT,
     RECORDED,
@@ -55,6 +56,7 @@ SERVERS_WORK = 0.25
 CLIENTS_THAT_WORK = 50_000
 
 BUCKETS_PER_TIMER = 0.53  # at the least
+FIRST_DEADLINES = 1 << 10  # room for so many, a power of two
 
 # The state of so many clients is more than a core's own cache holds.
 CLIENTS_OUT_OF_CACHE = 2048
@@ -100,22 +102,14 @@ def build(
     """Return the state of one shard at time 0, before its agents' first timers are set."""
     limits = bounds(scenario.clients.count, shards)
     first, local = limits[shard], limits[shard + 1] - limits[shard]
+    hosts = shard == 0
     keys = streams.stream_keys(scenario.run.seed, replication)
-    spells, spells_from, cuts, first_fault = faults.schedule(scenario)
-    config = _config(scenario, chosen, first, local, shard == 0)
-    config[0].first_fault = first_fault
     homes = _homes(scenario, keys)
-    hosts = 1 if shard == 0 else 0
-    calls_back = 1 if scenario.clients.on_denial == "callback" else 0
-    servers = scenario.servers.count
-    places = local * scenario.clients.programs
-    beats = local if scenario.clients.heartbeat_s > 0 else 0
-    events = places + beats + (places + hosts * scenario.clients.count) // 16 + 8 * servers + 8 * calendar.RESERVE
-    licenses = sum(product.licenses for product in scenario.products)
-    is_traced = scenario.workload.arrivals == "trace"
-    rows = recorded.read(scenario) if is_traced else np.zeros(0, RECORDED)
-    traced = local if is_traced else 0
-    buckets = _bucket_count(places + beats)
+    buckets = _bucket_count(_timers(scenario, local))
+    spells, spells_from, cuts, first_fault = faults.schedule(scenario)
+    config = _config(scenario, chosen, first, local, hosts)
+    config[0].shift = _shift(scenario, buckets)
+    config[0].first_fault = first_fault
     samples = math.ceil(scenario.run.duration_s / scenario.run.sample_s - 1e-9)
     world = World(
         config=config,
@@ -123,26 +117,12 @@ def build(
         keys=keys,
         events=_zeros(0, EVENT),
         due=_zeros(0, DUE),
-        deadlines=_zeros(1 << 10, DEADLINE),
+        deadlines=_zeros(FIRST_DEADLINES, DEADLINE),
         buckets=np.full(buckets, NONE, np.int32),
         occupied=np.zeros(max(1, buckets // 64), np.uint64),
         outbox=_zeros(4 * calendar.RESERVE if shards == 1 else 1 << 14, EVENT),
-        clients=_clients(local, homes[first : first + local]),
-        homes=homes[first : first + local],
-        slots=_slots(places),
-        memory=np.zeros(local * chosen.memory_size),
-        debts=_zeros(0, DEBT),
-        owed=np.full(local if scenario.clients.release_old == "deferred" else 0, NONE, np.int32),
-        recorded=rows.view(np.recarray),
-        recorded_next=_recorded_bound(rows, first, traced, "left"),
-        recorded_end=_recorded_bound(rows, first, traced, "right"),
-        servers=_servers(scenario, homes),
-        pools=_pools(scenario, chosen),
-        products=_products(scenario),
-        leases=_zeros(0, LEASE),
-        accounts=_accounts(homes if hosts else homes[:0]),
-        seats=_zeros(hosts * scenario.clients.count * scenario.clients.programs, SEAT),
-        callers=_zeros(hosts * calls_back * scenario.clients.count * scenario.clients.programs, CALLER),
+        **_client_tables(scenario, chosen, homes[first : first + local], first),
+        **_server_tables(scenario, chosen, homes, hosts),
         spells=spells,
         spells_from=spells_from,
         cuts=cuts,
@@ -150,23 +130,60 @@ def build(
         series=np.zeros((samples + 1) * COLUMNS, np.int64),
         histograms=np.zeros(2 * BINS, np.int64),
         journal=_zeros(journal.FIRST_ROWS if keep_journal else 0, JOURNAL),
-        failover=chosen.failover.call,
-        failover_parameters=chosen.failover.parameters,
-        selection=chosen.selection.call,
-        selection_parameters=chosen.selection.parameters,
-        admission=chosen.admission.call,
-        admission_parameters=chosen.admission.parameters,
+        **{kind: getattr(chosen, kind).call for kind in POLICIES},
+        **{f"{kind}_parameters": getattr(chosen, kind).parameters for kind in POLICIES},
     )
-    control = world.control[0]
+    _make_room(world, scenario)
+    return world
+
+
+def _client_tables(scenario: Any, chosen: PolicySet, homes: Any, first: int) -> dict[str, Any]:
+    """Return the tables of this shard's clients, the first of whom has number `first`."""
+    local = len(homes)
+    is_traced = scenario.workload.arrivals == "trace"
+    rows = recorded.read(scenario) if is_traced else np.zeros(0, RECORDED)
+    traced = local if is_traced else 0
+    return {
+        "clients": _clients(local, homes),
+        "homes": homes,
+        "slots": _slots(local * scenario.clients.programs),
+        "memory": np.zeros(local * chosen.memory_size),
+        "debts": _zeros(0, DEBT),
+        "owed": np.full(local if scenario.clients.release_old == "deferred" else 0, NONE, np.int32),
+        "recorded": rows.view(np.recarray),
+        "recorded_next": _recorded_bound(rows, first, traced, "left"),
+        "recorded_end": _recorded_bound(rows, first, traced, "right"),
+    }
+
+
+def _server_tables(scenario: Any, chosen: PolicySet, homes: Any, hosts: bool) -> dict[str, Any]:
+    """Return the tables of the servers; what they know of clients is empty where the shard does not host them."""
+    heard = homes if hosts else homes[:0]
+    seats = len(heard) * scenario.clients.programs
+    return {
+        "servers": _servers(scenario, homes),
+        "pools": _pools(scenario, chosen),
+        "products": _products(scenario),
+        "leases": _zeros(0, LEASE),
+        "accounts": _accounts(heard),
+        "seats": _zeros(seats, SEAT),
+        "callers": _zeros(seats if scenario.clients.on_denial == "callback" else 0, CALLER),
+    }
+
+
+def _make_room(world: World, scenario: Any) -> None:
+    """Set up the queue of events and the free lists, with room for what a world usually needs."""
+    control, config = world.control[0], world.config[0]
     control.free_event = control.free_lease = control.free_debt = NONE
     control.sent_first = control.deadline = NEVER
     control.cursor = -1
-    control.bucket_end = config[0].measure_from
-    _more_events(world, events)
-    _more_due(world, int(config[0].room))
-    _more_leases(world, hosts * min(licenses, 1 << 16) + 2 * calendar.RESERVE)
+    control.bucket_end = config.measure_from
+    under_way = (world.slots.size + world.accounts.size) // 16 + 8 * scenario.servers.count
+    _more_events(world, _timers(scenario, int(config.local)) + under_way + 8 * calendar.RESERVE)
+    _more_due(world, int(config.room))
+    licenses = sum(product.licenses for product in scenario.products) if config.hosts_servers else 0
+    _more_leases(world, min(licenses, 1 << 16) + 2 * calendar.RESERVE)
     _more_debts(world, 2 * calendar.RESERVE)
-    return world
 
 
 def grow(world: World, incoming: int = 0) -> None:
@@ -310,7 +327,6 @@ def _config(scenario: Any, chosen: PolicySet, first: int, local: int, hosts_serv
         "report_patience": _ns(min(REPORT_PATIENCE_S, balancing.interval_s / 2)),
         "shared_pool": bool(getattr(balancing, "is_shared", False)),
         "keeps_until_ack": bool(getattr(balancing, "keeps_until_ack", False)),
-        "shift": _shift(scenario, _bucket_count(local * (clients.programs + (clients.heartbeat_s > 0)))),
         "looks_ahead": local >= CLIENTS_OUT_OF_CACHE,
         "room": _room(scenario, hosts_servers),
     }
@@ -329,6 +345,11 @@ def _room(scenario: Any, hosts_servers: bool) -> int:
     if scenario.clients.release_old == "deferred":
         room += servers
     return int(room)
+
+
+def _timers(scenario: Any, clients: int) -> int:
+    """Return how many timers of clients wait at a time: one for each slot's launch or end, and for heartbeats."""
+    return clients * (scenario.clients.programs + (1 if scenario.clients.heartbeat_s > 0 else 0))
 
 
 def _bucket_count(timers: int) -> int:

@@ -213,7 +213,7 @@ class ShardSet:
         self.close()
 
     def _start(self) -> None:
-        """Start the actors, and begin again when one is lost at that: nothing else is lost then."""
+        """Start the actors, three times when one is lost at that: nothing else is lost then."""
         for retries in (2, 1, 0):
             try:
                 self._place()

@@ -10,6 +10,7 @@ function itself, so a change in a function that it calls would go unnoticed.
 import hashlib
 import os
 import shutil
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,6 +35,7 @@ def _cache_folder() -> Path:
 
 
 CACHE_FOLDER = _cache_folder()
+_one_at_a_time = threading.Lock()
 
 
 def forget_old_code(kept: int = 8) -> None:
@@ -72,12 +74,13 @@ def inlined(function: F) -> F:
 @contextmanager
 def cache_folder() -> Iterator[None]:
     """Have numba keep in CACHE_FOLDER what is declared here."""
-    before = numba.config.CACHE_DIR
-    numba.config.CACHE_DIR = str(CACHE_FOLDER)
-    try:
-        yield
-    finally:
-        numba.config.CACHE_DIR = before
+    with _one_at_a_time:  # numba's setting is the process's: another thread would find it changed half-way
+        before = numba.config.CACHE_DIR
+        numba.config.CACHE_DIR = str(CACHE_FOLDER)
+        try:
+            yield
+        finally:
+            numba.config.CACHE_DIR = before
 
 
 def _compiled(function: F, is_inlined: bool) -> F:

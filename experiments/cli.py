@@ -14,7 +14,6 @@ from typing import Annotated, Any, NamedTuple, NoReturn
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ..actors import jit
 from ..actors.checkpoint import CheckpointError
@@ -23,7 +22,20 @@ from ..actors.placement import PLACEMENTS
 from ..actors.ray_start import ClusterError
 from ..actors.shard import InvariantViolation
 from ..actors.transport import TransportError
+from .bench_cli import bench_app
 from .scenario import Scenario, ScenarioError, built_in, load, parse_override, source_text, versions
+from .screen import (
+    INTERRUPTED,
+    INVARIANT,
+    UNAVAILABLE,
+    WRONG_INPUT,
+    announce_compilation,
+    fail,
+    make_folder,
+    messages,
+    progress,
+    say,
+)
 
 app = typer.Typer(
     add_completion=False,
@@ -32,10 +44,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Measure what license clients and metering servers do to each other when servers fail.",
 )
-WRONG_INPUT, INVARIANT, UNAVAILABLE, INTERRUPTED = 2, 3, 4, 130
+app.add_typer(bench_app, name="bench")
 GAVE_OUT = (ClusterError, TransportError, CheckpointError, MemoryError)  # no fault of the input, nor of the model
 KB = "kb"  # the collection of all built-in scenarios that reproduce a Knowledge Base article
-screen = Console(stderr=True)
 
 
 RayAddress = Annotated[
@@ -63,22 +74,12 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     except GAVE_OUT as error:
-        _say(_reason(error))
+        say(_reason(error))
         sys.exit(UNAVAILABLE)
 
 
 def _reason(error: Exception) -> str:
     return str(error) or "out of memory"
-
-
-def _fail(code: int, text: str) -> NoReturn:
-    _say(text)
-    raise typer.Exit(code)
-
-
-def _say(text: str) -> None:
-    for line in text.splitlines():
-        screen.print(f"meterstorm: {line}", style="red", highlight=False, markup=False, soft_wrap=True)
 
 
 @app.command("run")
@@ -166,7 +167,7 @@ def _place(ray_address: str | None, placement: Any) -> Place:
     if placement is None:
         return Place(ray_address)
     if ray_address is None:
-        _fail(WRONG_INPUT, f"--placement {placement.value}: only in a cluster; it needs --ray-address")
+        fail(WRONG_INPUT, f"--placement {placement.value}: only in a cluster; it needs --ray-address")
     return Place(ray_address, placement.value)
 
 
@@ -174,7 +175,7 @@ def _refuse_for_collection(options: dict[str, object]) -> None:
     for option, value in options.items():
         if value:
             given = option if value is True else f"{option} {value}"
-            _fail(WRONG_INPUT, f"{given}: not for {KB}, a collection; give it to one scenario at a time")
+            fail(WRONG_INPUT, f"{given}: not for {KB}, a collection; give it to one scenario at a time")
 
 
 def _every(text: str | None) -> float | None:
@@ -183,7 +184,7 @@ def _every(text: str | None) -> float | None:
     try:
         return None if text is None else parse_seconds(text)
     except ValueError as error:
-        _fail(WRONG_INPUT, f"--checkpoint-every: {error}")
+        fail(WRONG_INPUT, f"--checkpoint-every: {error}")
 
 
 def _shards(text: str | None) -> object:
@@ -215,7 +216,7 @@ def _load(source: str, settings: list[str], options: dict[str, Any]) -> dict[str
             _check_clock(scenario)
         return scenarios
     except (ScenarioError, ValueError) as error:
-        _fail(WRONG_INPUT, str(error))
+        fail(WRONG_INPUT, str(error))
 
 
 def _check_clock(scenario: Scenario) -> None:
@@ -235,9 +236,9 @@ def _run(
     as_json: bool,
 ) -> None:
     if check and scenario.network.latency_ms == 0:
-        _fail(WRONG_INPUT, "--check-shards: shards need network.latency_ms > 0; this scenario has 0")
+        fail(WRONG_INPUT, "--check-shards: shards need network.latency_ms > 0; this scenario has 0")
     if out is not None:
-        _make_folder(out)
+        make_folder(out)
     announce_compilation()
     shards = _chosen_shards(scenario)
     unfinished = None
@@ -246,13 +247,13 @@ def _run(
 
         unfinished = _begin(scenario, Settings(name, shards, workers, journal, every_s, *place), out)
     total, replications = _worlds(scenario), scenario.run.replications
-    with _progress(f"{total // replications} x {replications} worlds", total) as report:
+    with progress(f"{total // replications} x {replications} worlds", total) as report:
         results, content, folder = _finish(
             scenario, name, shards, workers, place, out, report, journal, unfinished
         )
     _present(results, content, folder, as_json)
     if check:
-        _check(results, check, place, screen if as_json else Console())
+        _check(results, check, place, messages if as_json else Console())
 
 
 def _present(results: Any, content: dict[str, Any], folder: Path, as_json: bool) -> None:
@@ -271,11 +272,11 @@ def _begin(scenario: Scenario, settings: Any, out: Path | None) -> Any:
     from .checkpoints import UnfinishedRun, default_folder  # noqa: PLC0415
 
     folder = out or default_folder(settings.name, scenario)
-    _make_folder(folder)
+    make_folder(folder)
     try:
         return UnfinishedRun.begin(folder, scenario, settings)
     except (CheckpointError, OSError) as error:
-        _fail(WRONG_INPUT, str(error))
+        fail(WRONG_INPUT, str(error))
 
 
 @app.command("resume")
@@ -295,10 +296,10 @@ def resume_command(
     try:
         unfinished = UnfinishedRun.reopen(folder)
     except (CheckpointError, ScenarioError, OSError) as error:
-        _fail(WRONG_INPUT, str(error))
+        fail(WRONG_INPUT, str(error))
     scenario, settings = unfinished.scenario, unfinished.settings
     place = Place(settings.ray_address, settings.placement)
-    with _progress(f"{_worlds(scenario)} worlds", _worlds(scenario)) as report:
+    with progress(f"{_worlds(scenario)} worlds", _worlds(scenario)) as report:
         results, content, _ = _finish(
             scenario, *settings[:3], place, folder, report, settings.keep_journal, unfinished
         )
@@ -312,13 +313,13 @@ def _run_collection(
     from . import collection, summary, tables  # noqa: PLC0415
 
     if out is not None:
-        _make_folder(out)
+        make_folder(out)
     announce_compilation()
     if place.ray_address is None:
         workers = workers or 0
     total, before = sum(map(_worlds, scenarios.values())), 0
     finished = []
-    with _progress(f"{KB}: {len(scenarios)} scenarios", total) as report:
+    with progress(f"{KB}: {len(scenarios)} scenarios", total) as report:
         for name, scenario in scenarios.items():
             into = out / name if out else None
             shards, advance = _chosen_shards(scenario), _after(before, report)
@@ -349,7 +350,7 @@ def _chosen_shards(scenario: Scenario) -> int:
     if scenario.run.shards != "auto":
         return scenario.run.shards
     shards, reason = choose_shards(scenario)
-    screen.print(f"shards = auto: {shards}, since {reason}", highlight=False)
+    messages.print(f"shards = auto: {shards}, since {reason}", highlight=False)
     return shards
 
 
@@ -380,11 +381,11 @@ def _finish(
                     **place._asdict(),
                 )
         except InvariantViolation as error:
-            _fail(INVARIANT, f"invariant violated: {error}")
+            fail(INVARIANT, f"invariant violated: {error}")
         except ValueError as error:
-            _fail(WRONG_INPUT, str(error))
+            fail(WRONG_INPUT, str(error))
         except GAVE_OUT as error:
-            _fail(UNAVAILABLE, f"{_reason(error)}{_way_on(error, unfinished)}")
+            fail(UNAVAILABLE, f"{_reason(error)}{_way_on(error, unfinished)}")
         content = summary.summary(results)
         folder = unfinished.folder if unfinished else out or Path("results") / f"{name}-{content['digest'][:8]}"
         if content["arms"]:
@@ -410,14 +411,7 @@ def _fail_interrupted(kept: int, total: int, folder: Path) -> NoReturn:
     lines = [f"interrupted; kept {kept} of {total} worlds" + (f" in {folder}" if kept else "")]
     if (folder / "checkpoints" / "run").exists():
         lines.append(f"meterstorm resume {folder} goes on")
-    _fail(INTERRUPTED, "\n".join(lines))
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        _fail(WRONG_INPUT, f"--out {folder}: {error.strerror or error}")
+    fail(INTERRUPTED, "\n".join(lines))
 
 
 def _report(show: Callable[..., None], results: Any, content: dict[str, Any], folder: Path) -> None:
@@ -438,43 +432,16 @@ def _check(results: Any, shards: int, place: Place, console: Console) -> None:
     from . import run  # noqa: PLC0415
 
     started = time.perf_counter()
-    with _progress(f"first replications on {shards} shards", len(results.versions)) as report:
+    with progress(f"first replications on {shards} shards", len(results.versions)) as report:
         different = run.check_shards(results, shards, report, **place._asdict())
     if different:
-        _fail(INVARIANT, "digests differ between 1 shard and several:\n" + "\n".join(different))
+        fail(INVARIANT, "digests differ between 1 shard and several:\n" + "\n".join(different))
     console.print(
         f"the digests of {len(results.versions)} first replications agree on {shards} Ray shards "
         f"({time.perf_counter() - started:.1f} s)",
         highlight=False,
         soft_wrap=True,
     )
-
-
-class _progress:  # noqa: N801 - used like a function
-    """A progress bar on the screen, for a terminal only, cleared at the end."""
-
-    def __init__(self, title: str, total: int) -> None:
-        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
-        self.bar = Progress(*columns, TimeRemainingColumn(), console=screen, transient=True)
-        self.task = self.bar.add_task(title, total=total)
-
-    def __enter__(self) -> Callable[[float], None]:
-        if screen.is_interactive:
-            self.bar.start()
-        return lambda done: self.bar.update(self.task, completed=done)
-
-    def __exit__(self, *exception: object) -> None:
-        if screen.is_interactive:  # elsewhere even the end of a bar writes a line
-            self.bar.stop()
-
-
-def announce_compilation() -> None:
-    """Compile the engine if it is not in the cache, and say so: it takes half a minute, once."""
-    from . import doctor  # noqa: PLC0415
-
-    if not doctor.is_compiled():
-        screen.print("compiling the engine; this happens once and takes about half a minute ...")
-        doctor.compile_engine()
 
 
 @app.command("diff")
@@ -490,78 +457,11 @@ def diff_command(
         runs = diff.read(a), diff.read(b)
         found = diff.compare(*runs, ray_address)
     except (ScenarioError, ValueError) as error:
-        _fail(WRONG_INPUT, str(error))
+        fail(WRONG_INPUT, str(error))
     for line in diff.report(*runs, found):
         print(line)
     if not isinstance(found, int):
         raise typer.Exit(1)
-
-
-bench_app = typer.Typer(no_args_is_help=True, help="Measure the engine itself.")
-app.add_typer(bench_app, name="bench")
-
-
-@bench_app.command("engine")
-def bench_engine_command(
-    clients: Annotated[
-        list[int] | None, typer.Option(help="Multiple of 40. Repeatable. Default: a thousand to a million.")
-    ] = None,
-    peers: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Compare with these only. Repeatable.")
-    ] = None,
-    repetitions: Annotated[int, typer.Option(min=5, help="Of every program at every size.")] = 5,
-    events: Annotated[int, typer.Option(min=10_000, help="About so many in a repetition.")] = 1_000_000,
-    memory: Annotated[bool, typer.Option("--memory", help="Instead: memory for a client.")] = False,
-    storm: Annotated[bool, typer.Option("--storm", help="Instead: speed and memory in an endless storm.")] = False,
-    out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("results/bench-engine"),
-) -> None:
-    """Compare the engine with SimPy, cimba and hand-written loops in Python and C, on one model.
-
-    Takes about a quarter of an hour with everything. Exit status 3: the programs disagree on the model.
-    """
-    from . import bench_engine, bench_report  # noqa: PLC0415
-
-    sizes = clients or [1_000_000 if memory or storm else size for size in bench_engine.CLIENTS]
-    if wrong := [size for size in sizes if size < 40 or size % 40]:
-        _fail(WRONG_INPUT, f"--clients {wrong[0]}: must be a positive multiple of 40")
-    announce_compilation()
-    try:
-        if memory or storm:
-            _bench_limits(sorted(set(sizes)), memory, storm, repetitions)
-            return
-        programs, notes = bench_engine.choose(peers)
-        for note in notes:
-            screen.print(note, highlight=False, markup=False)
-        _make_folder(out)
-        total = len(programs) * len(sizes) * repetitions
-        with _progress(f"{len(programs)} programs", total) as report:
-            rows = bench_engine.measure(programs, sorted(set(sizes)), events, repetitions, report)
-    except ValueError as error:
-        _fail(WRONG_INPUT, str(error))
-    except bench_engine.BenchError as error:
-        _fail(INVARIANT, str(error))
-    bench_report.show(Console(), rows)
-    bench_report.write(out, rows, {"events": events, "repetitions": repetitions})
-    if found := bench_engine.disagreements(rows):
-        _fail(INVARIANT, "the programs disagree on the model:\n" + "\n".join(found))
-    print(f"all agree on events, grants and denials; results in {out}")
-
-
-def _bench_limits(sizes: list[int], memory: bool, storm: bool, repetitions: int) -> None:
-    from . import bench_limits  # noqa: PLC0415
-
-    for size in sizes:
-        if memory:
-            print(f"{size:,} clients: {bench_limits.bytes_per_client(size):.0f} bytes a client at the peak")
-        if storm:
-            with _progress(f"storm of {size:,} clients", repetitions) as report:
-                found = bench_limits.storm(size, repetitions, on_progress=report)
-            print(
-                f"{size:,} clients: {found.calm_rate / 1e6:.3g} million events per CPU second in the calm, "
-                f"{found.storm_rate / 1e6:.3g} in the storm (x {found.storm_rate / found.calm_rate:.2f}); "
-                f"peak memory {found.memory / 2**20:.0f} MiB, {found.memory_longer / 2**20:.0f} in a storm "
-                f"{bench_limits.LONGER:g} times as long"
-            )
 
 
 @app.command("list")
@@ -578,7 +478,7 @@ def show_command(name: Annotated[str, typer.Argument(help="A built-in scenario."
     try:
         print(source_text(name), end="")
     except ScenarioError as error:
-        _fail(WRONG_INPUT, str(error))
+        fail(WRONG_INPUT, str(error))
 
 
 @app.command("doctor")
@@ -593,5 +493,5 @@ def doctor_command(ray_address: RayAddress = None) -> None:
     print(f"compiled code in {jit.CACHE_FOLDER}")
     problems = examine(ray_address)
     for problem in problems:
-        _fail(INVARIANT, problem)
+        fail(INVARIANT, problem)
     print("one world gives the same digest alone and on two Ray shards: all is well")

@@ -75,9 +75,9 @@ def _function(cls: Any, shim: Callable[..., Any], method: str, signature: Any) -
         function = shim(cls, getattr(cls, method), len(cls._fields))
         if numba.config.DISABLE_JIT:
             return function
-        if cls.__module__.partition(".policies.")[0] != __package__.partition(".policies")[0]:
-            return numba.cfunc(signature)(function)
-        return _cached(function, f"{cls.__module__}.{cls.__qualname__}.{method}", signature)
+        if cls.__module__.startswith(f"{__package__}."):
+            return _cached(function, f"{cls.__module__}.{cls.__qualname__}.{method}", signature)
+        return numba.cfunc(signature)(function)
     except numba.core.errors.NumbaError as error:
         lines = [line.strip() for line in str(error).splitlines()]
         reason = next((line for line in lines if line and not line.startswith("Failed in nopython")), "")

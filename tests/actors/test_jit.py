@@ -1,7 +1,10 @@
-"""Compiled code of versions that are gone goes, too."""
+"""Where compiled code is kept, and that it goes with the versions of the sources that are gone."""
 
 import os
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 
+import numba
 from meterstorm.actors import jit
 
 
@@ -16,3 +19,20 @@ def test_the_latest_versions_compiled_are_kept(tmp_path, monkeypatch):
     monkeypatch.setattr(jit, "CACHE_FOLDER", versions[0])
     jit.forget_old_code(kept=2)
     assert sorted(tmp_path.iterdir()) == sorted([*versions[:2], *others])
+
+
+def test_threads_do_not_disturb_each_others_folder():
+    inside, left = Event(), Event()
+
+    def declare() -> str:
+        with jit.cache_folder():
+            inside.set()
+            left.wait(10)
+            return str(numba.config.CACHE_DIR)
+
+    with ThreadPoolExecutor(1) as pool:
+        with jit.cache_folder():
+            found = pool.submit(declare)
+            inside.wait(0.3)  # it must wait; if it does not, it finds the folder changed when this one leaves
+        left.set()
+        assert found.result(10) == str(jit.CACHE_FOLDER)

@@ -1,0 +1,74 @@
+"""The command line of the benchmark: meterstorm bench engine."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from .screen import INVARIANT, WRONG_INPUT, announce_compilation, fail, make_folder, messages, progress
+
+bench_app = typer.Typer(no_args_is_help=True, help="Measure the engine itself.")
+
+
+@bench_app.command("engine")
+def bench_engine_command(
+    clients: Annotated[
+        list[int] | None, typer.Option(help="Multiple of 40. Repeatable. Default: a thousand to a million.")
+    ] = None,
+    peers: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Compare with these only. Repeatable.")
+    ] = None,
+    repetitions: Annotated[int, typer.Option(min=5, help="Of every program at every size.")] = 5,
+    events: Annotated[int, typer.Option(min=10_000, help="About so many in a repetition.")] = 1_000_000,
+    memory: Annotated[bool, typer.Option("--memory", help="Instead: memory for a client.")] = False,
+    storm: Annotated[bool, typer.Option("--storm", help="Instead: speed and memory in an endless storm.")] = False,
+    out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("results/bench-engine"),
+) -> None:
+    """Compare the engine with SimPy, cimba and hand-written loops in Python and C, on one model.
+
+    Takes about a quarter of an hour with everything. Exit status 3: the programs disagree on the model.
+    """
+    from . import bench_engine, bench_report  # noqa: PLC0415
+
+    sizes = clients or [1_000_000 if memory or storm else size for size in bench_engine.CLIENTS]
+    if wrong := [size for size in sizes if size < 40 or size % 40]:
+        fail(WRONG_INPUT, f"--clients {wrong[0]}: must be a positive multiple of 40")
+    announce_compilation()
+    try:
+        if memory or storm:
+            _bench_limits(sorted(set(sizes)), memory, storm, repetitions)
+            return
+        programs, notes = bench_engine.choose(peers)
+        for note in notes:
+            messages.print(note, highlight=False, markup=False)
+        make_folder(out)
+        total = len(programs) * len(sizes) * repetitions
+        with progress(f"{len(programs)} programs", total) as report:
+            rows = bench_engine.measure(programs, sorted(set(sizes)), events, repetitions, report)
+    except ValueError as error:
+        fail(WRONG_INPUT, str(error))
+    except bench_engine.BenchError as error:
+        fail(INVARIANT, str(error))
+    bench_report.show(Console(), rows)
+    bench_report.write(out, rows, {"events": events, "repetitions": repetitions})
+    if found := bench_engine.disagreements(rows):
+        fail(INVARIANT, "the programs disagree on the model:\n" + "\n".join(found))
+    print(f"all agree on events, grants and denials; results in {out}")
+
+
+def _bench_limits(sizes: list[int], memory: bool, storm: bool, repetitions: int) -> None:
+    from . import bench_limits  # noqa: PLC0415
+
+    for size in sizes:
+        if memory:
+            print(f"{size:,} clients: {bench_limits.bytes_per_client(size):.0f} bytes a client at the peak")
+        if storm:
+            with progress(f"storm of {size:,} clients", repetitions) as report:
+                found = bench_limits.storm(size, repetitions, on_progress=report)
+            print(
+                f"{size:,} clients: {found.calm_rate / 1e6:.3g} million events per CPU second in the calm, "
+                f"{found.storm_rate / 1e6:.3g} in the storm (x {found.storm_rate / found.calm_rate:.2f}); "
+                f"peak memory {found.memory / 2**20:.0f} MiB, {found.memory_longer / 2**20:.0f} in a storm "
+                f"{bench_limits.LONGER:g} times as long"
+            )

@@ -1,0 +1,59 @@
+"""What every command shares: its exit status, its messages on standard error, its progress bar and its folder."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+WRONG_INPUT, INVARIANT, UNAVAILABLE, INTERRUPTED = 2, 3, 4, 130
+messages = Console(stderr=True)
+
+
+def fail(code: int, text: str) -> NoReturn:
+    """End the command with a status, and say why."""
+    say(text)
+    raise typer.Exit(code)
+
+
+def say(text: str) -> None:
+    """Print what is wrong, in lines that begin with the program's name."""
+    for line in text.splitlines():
+        messages.print(f"meterstorm: {line}", style="red", highlight=False, markup=False, soft_wrap=True)
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder for results, or end the command."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        fail(WRONG_INPUT, f"--out {folder}: {error.strerror or error}")
+
+
+class progress:  # noqa: N801 - used like a function
+    """A progress bar on the screen, for a terminal only, cleared at the end."""
+
+    def __init__(self, title: str, total: int) -> None:
+        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
+        self.bar = Progress(*columns, TimeRemainingColumn(), console=messages, transient=True)
+        self.task = self.bar.add_task(title, total=total)
+
+    def __enter__(self) -> Callable[[float], None]:
+        if messages.is_interactive:
+            self.bar.start()
+        return lambda done: self.bar.update(self.task, completed=done)
+
+    def __exit__(self, *exception: object) -> None:
+        if messages.is_interactive:  # elsewhere even the end of a bar writes a line
+            self.bar.stop()
+
+
+def announce_compilation() -> None:
+    """Compile the engine if it is not in the cache, and say so: it takes about a minute, once."""
+    from . import doctor  # noqa: PLC0415
+
+    if not doctor.is_compiled():
+        messages.print("compiling the engine; this happens once and takes about a minute ...")
+        doctor.compile_engine()
