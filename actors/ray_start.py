@@ -9,7 +9,10 @@ import logging
 import os
 import signal
 import socket
+import subprocess
+import sys
 import threading
+from pathlib import Path
 from typing import Any
 
 # For any Ray: no statistics are sent, no worker is started through `uv run`, and it says only what is wrong.
@@ -33,6 +36,7 @@ _SETTINGS = 4
 
 OWN = "local"
 _connected_to: str | None = None  # by `start_ray`: OWN, or host:port
+_guard: subprocess.Popen[bytes] | None = None  # of a Ray of our own; its standard input is open while we live
 
 
 class ClusterError(Exception):
@@ -76,6 +80,24 @@ def _start(ray: Any, cpus: int) -> None:
     _stay_on_loopback(ray, True)
     _set_auth_mode(ray, AUTH_MODE or "token")  # Ray makes a token if there is none
     _init(ray, OWN, num_cpus=cpus, include_dashboard=False, object_store_memory=OBJECT_STORE_BYTES)
+    if hasattr(os, "pidfd_open"):  # on Linux; elsewhere Ray's agents may outlive a killed driver by a minute
+        _post_guard(ray)
+
+
+def _post_guard(ray: Any) -> None:
+    """Have Ray's processes end with this one, even if it is killed."""
+    global _guard  # noqa: PLW0603 - the pipe to it must stay open
+    import psutil  # noqa: PLC0415 - Ray brings it
+
+    (raylet,) = ray._private.worker._global_node.all_processes["raylet"]
+    pids = [raylet.process.pid, *(child.pid for child in psutil.Process(raylet.process.pid).children())]
+    _guard = subprocess.Popen(
+        [sys.executable, "-I", "-S", Path(__file__).with_name("guard.py"), *map(str, pids)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        process_group=0,  # Ctrl-C is not for it
+    )
 
 
 def _join(ray: Any, where: str) -> None:

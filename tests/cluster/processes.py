@@ -1,12 +1,10 @@
-"""Processes, from /proc: which there are below another one or with a mark, which still live, where they listen."""
+"""Processes, from /proc: which there are below another one or in a session, which still live, where they listen."""
 
 import os
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-
-MARK = "METERSTORM_TEST_MARK"  # an environment variable, which children inherit
 
 
 def eventually(condition: Callable[[], object], seconds: float = 15.0) -> bool:
@@ -37,10 +35,12 @@ def alive(processes: dict[int, str]) -> list[int]:
     return [pid for pid, started in processes.items() if (fields := _status(pid)) and fields[1] == started]
 
 
-def marked(mark: str) -> dict[int, str]:
-    """The command lines of the living processes that have inherited the mark, by process id."""
-    wanted = f"{MARK}={mark}".encode()
-    return {pid: command(pid) for pid in _all() if wanted in _content(pid, "environ") and _status(pid)}
+def in_session(leader: int) -> dict[int, str]:
+    """The command lines of the living processes of a session, by process id; it outlives its leader.
+
+    Children inherit it. Their environments would tell less: Ray's agents overwrite theirs with a title.
+    """
+    return {pid: command(pid) for pid in _all() if (fields := _stat(pid)) and int(fields[3]) == leader}
 
 
 def command(pid: int) -> str:
@@ -48,9 +48,9 @@ def command(pid: int) -> str:
     return _content(pid, "cmdline").decode(errors="replace").replace("\0", " ")
 
 
-def listening(mark: str) -> set[str]:
-    """The addresses at which marked processes accept TCP connections from other machines."""
-    inodes = {inode for pid in marked(mark) for inode in _sockets(pid)}
+def listening(pids: Iterable[int]) -> set[str]:
+    """The addresses at which processes accept TCP connections from other machines."""
+    inodes = {inode for pid in pids for inode in _sockets(pid)}
     return {_address(fields[1]) for fields in _tcp_rows() if fields[3] == "0A" and fields[9] in inodes}
 
 
@@ -59,9 +59,15 @@ def _all() -> list[int]:
 
 
 def _status(pid: int) -> tuple[int, str] | None:
-    """The parent and the starting time of a process that lives; a zombie does not."""
+    """The parent and the starting time of a process that lives."""
+    fields = _stat(pid)
+    return (int(fields[1]), fields[19]) if fields else None
+
+
+def _stat(pid: int) -> list[str]:
+    """What the kernel tells of a process that lives, from its state on; of a zombie nothing."""
     fields = _content(pid, "stat").decode().rpartition(") ")[2].split()
-    return (int(fields[1]), fields[19]) if fields and fields[0] != "Z" else None
+    return fields if fields[:1] != ["Z"] else []
 
 
 def _content(pid: int, name: str) -> bytes:

@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import uuid
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from ipaddress import ip_address
@@ -14,7 +13,7 @@ from typing import NamedTuple
 
 import pytest
 from meterstorm.experiments import cli
-from processes import MARK, eventually, listening, marked
+from processes import eventually, in_session, listening
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.xdist_group("ray")]
 
@@ -51,6 +50,7 @@ CODE = (
 )
 ENDLESS, SHORT = 1e8, 2000.0
 PATIENCE_S = 60.0
+ENDING_S = 15.0  # for what a run has started; Ray's own agents would take a minute when it is killed
 
 
 # How a run ends: options or a signal, and the exit status.
@@ -79,24 +79,24 @@ def end(folder: Path, options: list[str], number: int | None) -> Ended:
     (folder / "sign.py").write_text(SIGN)
     duration_s = ENDLESS if number else SHORT
     (folder / "two.toml").write_text(SCENARIO.format(duration_s=duration_s, policy=folder / "sign.py"))
-    mark = uuid.uuid4().hex
     process = subprocess.Popen(
         [sys.executable, "-c", CODE, "run", "two.toml", "--shards", "2", "--out", "out", *options],
-        env=os.environ | {MARK: mark, "RAY_TMPDIR": str(folder), "RAY_ADDRESS": "127.0.0.1:1"},
+        env=os.environ | {"RAY_TMPDIR": str(folder), "RAY_ADDRESS": "127.0.0.1:1"},
         cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
     )  # fmt: skip
     try:
         eventually(lambda: (folder / "at work").exists() or process.poll() is not None, PATIENCE_S)
-        most, listened = len(marked(mark)), listening(mark)
+        running = in_session(process.pid)
+        listened = listening(running)
         if number == signal.SIGINT:
             os.killpg(process.pid, number)  # as a terminal does
         elif number:
             os.kill(process.pid, number)
         output, _ = process.communicate(timeout=PATIENCE_S)
-        eventually(lambda: not marked(mark), PATIENCE_S)
-        return Ended(process.returncode, output, most, listened, marked(mark))
+        eventually(lambda: not in_session(process.pid), ENDING_S)
+        return Ended(process.returncode, output, len(running), listened, in_session(process.pid))
     finally:
-        for pid in marked(mark):
+        for pid in in_session(process.pid):
             os.kill(pid, signal.SIGKILL)
 
 
