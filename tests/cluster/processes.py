@@ -1,4 +1,4 @@
-"""Processes, from /proc: which there are below another one or in a session, which still live, where they listen."""
+"""Processes, from /proc: which there are below another or in a session, which still live, where they listen."""
 
 import os
 import socket
