@@ -237,10 +237,11 @@ def _run(
 ) -> None:
     if check and scenario.network.latency_ms == 0:
         fail(WRONG_INPUT, "--check-shards: shards need network.latency_ms > 0; this scenario has 0")
+    shards = _chosen_shards(scenario)
+    _join(place, shards, workers)
     if out is not None:
         make_folder(out)
     announce_compilation()
-    shards = _chosen_shards(scenario)
     unfinished = None
     if every_s is not None:
         from .checkpoints import Settings  # noqa: PLC0415
@@ -254,6 +255,19 @@ def _run(
     _present(results, content, folder, as_json)
     if check:
         _check(results, check, place, messages if as_json else Console())
+
+
+def _join(place: Place, shards: int, workers: int | None) -> None:
+    """Connect to the cluster before anything is written, or end the command."""
+    from . import run  # noqa: PLC0415
+
+    try:
+        with redirect_stdout(sys.stderr):
+            run.join(place.ray_address, shards, workers)
+    except ValueError as error:
+        fail(WRONG_INPUT, f"--ray-address: {error}")
+    except ClusterError as error:
+        fail(UNAVAILABLE, str(error))
 
 
 def _present(results: Any, content: dict[str, Any], folder: Path, as_json: bool) -> None:
@@ -312,6 +326,8 @@ def _run_collection(
     """Run one scenario after the other; each writes its folder before the next one starts."""
     from . import collection, summary, tables  # noqa: PLC0415
 
+    shards = {name: _chosen_shards(scenario) for name, scenario in scenarios.items()}
+    _join(place, max(shards.values()), workers)
     if out is not None:
         make_folder(out)
     announce_compilation()
@@ -322,8 +338,8 @@ def _run_collection(
     with progress(f"{KB}: {len(scenarios)} scenarios", total) as report:
         for name, scenario in scenarios.items():
             into = out / name if out else None
-            shards, advance = _chosen_shards(scenario), _after(before, report)
-            results, content, folder = _finish(scenario, name, shards, workers, place, into, advance)
+            advance = _after(before, report)
+            results, content, folder = _finish(scenario, name, shards[name], workers, place, into, advance)
             finished.append(collection.Finished(name, results, content))
             before += _kept(content)
             if results.interrupted:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..actors import cluster
 from ..actors.checkpoint import Checkpoints
+from ..actors.ray_start import start_ray
 from ..actors.shard import Tally, simulate
 from .metrics import Value, metrics
 from .scenario import Scenario, Version, versions
@@ -97,8 +98,7 @@ def run(
     actors.shard.InvariantViolation; actors.ray_start.ClusterError, of which a lost process is
     actors.cluster.ShardLost; actors.transport.TransportError; actors.checkpoint.CheckpointError.
     """
-    if ray_address is not None and shards == 1 and workers == 0:
-        raise ValueError(f"{ray_address}: nothing would run there; give it shards > 1, or workers other than 0")
+    join(ray_address, shards, workers)
     results = Results(scenario, shards, [VersionResult(version) for version in versions(scenario)])
     began_s = unfinished.began_s if unfinished else time.time()
     before = unfinished.done if unfinished else {}
@@ -125,6 +125,15 @@ def run(
         results.interrupted = True
     results.wall_s = time.time() - began_s
     return results
+
+
+def join(ray_address: str | None, shards: int, workers: int | None) -> None:
+    """Connect to the Ray cluster that a run is to use, if any; `run` does it, too, and raises the same."""
+    if ray_address is None:
+        return
+    if shards == 1 and workers == 0:
+        raise ValueError(f"{ray_address}: nothing would run there; give it shards > 1, or workers other than 0")
+    start_ray(1, ray_address)
 
 
 def choose_shards(scenario: Scenario) -> tuple[int, str]:

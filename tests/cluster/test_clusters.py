@@ -5,6 +5,8 @@ import json
 import shlex
 import shutil
 import socket
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -16,11 +18,13 @@ from typing import Any
 import pytest
 import yaml
 from meterstorm.actors import placement, ray_start
+from meterstorm.actors.checkpoint import Checkpoints
 from meterstorm.actors.cluster import ShardLost, ShardSet, spread
 from meterstorm.actors.ray_start import ClusterError, start_ray
 from meterstorm.actors.shard import simulate
 from meterstorm.experiments import cli, run
-from meterstorm.experiments.scenario import load, validate
+from meterstorm.experiments.checkpoints import Settings, UnfinishedRun
+from meterstorm.experiments.scenario import load, to_toml, validate
 from meterstorm.experiments.summary import summary
 from processes import eventually
 from typer.testing import CliRunner
@@ -36,6 +40,13 @@ SCENARIO = validate({
     "network": {"latency_ms": 20, "jitter_ms": 10, "loss": 0.02},
     "clients": {"count": 60},
     "faults": [{"kind": "unreachable", "servers": [0], "start_s": 300, "duration_s": 400}],
+})  # fmt: skip
+
+LONGER = validate({
+    **SCENARIO.model_dump(exclude_defaults=True),
+    "run": {"duration_s": 6000},
+    "network": {"latency_ms": 200, "jitter_ms": 10, "loss": 0.02},
+    "clients": {"count": 600},
 })  # fmt: skip
 
 
@@ -129,6 +140,39 @@ def test_where_no_cluster_answers_is_said_soon(answer, reason, given, monkeypatc
         with pytest.raises(ClusterError, match=f"^no Ray cluster answers at {address}: .*{reason}"):
             start_ray(1, address if given == "as argument" else "auto")
         assert time.monotonic() - started < 2
+
+
+@pytest.mark.parametrize(
+    ("options", "status", "words"),
+    [
+        (
+            ["--shards", "2", "--ray-address", "ten"],
+            cli.WRONG_INPUT,
+            "--ray-address: the address of a Ray cluster",
+        ),
+        (
+            ["--workers", "0", "--ray-address", "auto"],
+            cli.WRONG_INPUT,
+            "--ray-address: auto: nothing would run there",
+        ),
+        (
+            ["--shards", "2", "--ray-address", "127.0.0.1:1"],
+            cli.UNAVAILABLE,
+            "no Ray cluster answers at 127.0.0.1:1",
+        ),
+    ],
+)
+@pytest.mark.parametrize("folder", [[], ["--out", "out"]])
+@pytest.mark.parametrize("source", ["short.toml", "kb"])
+def test_a_wrong_address_is_refused_before_a_folder_is_made(
+    source, folder, options, status, words, tmp_path, monkeypatch
+):
+    (tmp_path / "short.toml").write_text('title = "short"')
+    monkeypatch.chdir(tmp_path)
+    checkpoints = [] if source == "kb" else ["--checkpoint-every", "30s"]
+    done = CliRunner().invoke(cli.app, ["run", source, *checkpoints, *folder, *options])
+    assert done.exit_code == status and words in done.stderr, done.output
+    assert [path.name for path in tmp_path.iterdir()] == ["short.toml"]
 
 
 # On the cluster.
@@ -249,6 +293,73 @@ def test_the_entry_point_of_the_kubernetes_job(nodes, tmp_path, monkeypatch):
     found = json.loads(done.stdout)
     scenario = load(entry[2], {"run.replications": 1})
     assert (found["shards"], found["digest"]) == (2, summary(run.run(scenario, workers=0))["digest"])
+
+
+def test_resume_goes_on_in_the_cluster_of_the_run(nodes, tmp_path, monkeypatch):
+    """Its driver is killed; what held the cluster's CPUs goes with it. Only the folder has the address."""
+    spans, simulate_on = [], ShardSet.simulate
+
+    def noted(self: ShardSet, *arguments: Any, **options: Any) -> Any:
+        spans.append(len({address["node"] for address in self.addresses}))
+        return simulate_on(self, *arguments, **options)
+
+    file, out = tmp_path / "longer.toml", tmp_path / "out"
+    file.write_text(to_toml(LONGER))
+    where = ["--shards", "3", "--ray-address", nodes.address, "--placement", "spread"]
+    code = "from meterstorm.experiments.cli import main; main()"
+    driver = subprocess.Popen(
+        [sys.executable, "-c", code, "run", file, *where, "--checkpoint-every", "0.1s", "--out", out],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    try:
+        written = eventually(lambda: list(out.glob("checkpoints/world-*/[0-9]*")) or driver.poll() is not None, 60)
+        assert written and driver.poll() is None
+    finally:
+        driver.kill()
+        output, _ = driver.communicate(timeout=30)
+    assert not (out / "summary.json").exists(), output
+    start_ray(1, nodes.address)
+    assert eventually(all_free, 30)
+
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setattr(ShardSet, "simulate", noted)
+    done = CliRunner().invoke(cli.app, ["resume", str(out), "--json"])
+    assert done.exit_code == 0, done.output
+    assert spans == [3]
+    assert json.loads(done.stdout)["digest"] == summary(run.run(LONGER, workers=0))["digest"]
+
+
+def test_a_killed_node_costs_no_more_than_what_came_after_the_last_checkpoint(nodes, tmp_path, monkeypatch):
+    """The shards go on from there on the two nodes that are left, by themselves and to the same digest."""
+    restored, restore = [], Checkpoints.restore
+    killed = []
+
+    def noted(self: Checkpoints, load_parts: Any) -> Any:
+        result = restore(self, load_parts)
+        restored.append(result is not None)
+        return result
+
+    def kill(share: float) -> None:
+        if share > 0.3 and not killed and list(tmp_path.glob("checkpoints/world-*/[0-9]*")):
+            killed.append(share)
+            nodes.remove_node(next(iter(nodes.worker_nodes)), allow_graceful=False)
+
+    monkeypatch.setattr(Checkpoints, "restore", noted)
+    settings = Settings("longer", 3, 0, False, 0.1, nodes.address, "spread")
+    try:
+        with UnfinishedRun.begin(tmp_path, LONGER, settings) as unfinished:
+            results = run.run(
+                LONGER, shards=3, ray_address=nodes.address, placement="spread", on_progress=kill,
+                unfinished=unfinished,
+            )  # fmt: skip
+        ray = start_ray(1, nodes.address)
+        assert len(placement.nodes_with_cpus(ray)) == 2
+    finally:
+        nodes.add_node(**NODE)
+    assert killed and killed[0] < 1
+    assert restored[0] is False and restored[-1] is True
+    assert summary(results)["digest"] == summary(run.run(LONGER, workers=0))["digest"]
+    assert eventually(all_free, 30)
 
 
 def test_a_lost_node_is_said_at_once(nodes):
