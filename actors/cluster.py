@@ -13,27 +13,17 @@ from typing import Any
 
 from . import checkpoint
 from .checkpoint import CheckpointError, Checkpoints
+from .placement import PLACEMENTS, Group, check_every_node, first_line
+from .ray_start import ClusterError, has_joined, start_ray
 from .shard import Shard, Tally, merge
-from .transport import Mesh, TransportError
+from .transport import Mesh, PeerLost
 from .windows import Windows
-
-# A local Ray listens on loopback only, sends no statistics, and does not start workers through `uv run`.
-RAY_ENVIRONMENT = {
-    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
-    "RAY_AUTH_MODE": "token",
-    "RAY_DEDUP_LOGS": "0",
-    "RAY_IGNORE_UNHANDLED_ERRORS": "1",  # of calls that are given up with the shards that they were made to
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-}
-OBJECT_STORE_BYTES = 80 << 20  # Ray asks for at least 75 MiB; results are small
 
 # One Ray call covers so much work: often enough for progress and Ctrl-C, too seldom to cost anything.
 CHUNK_S = 0.5
 
-# A shard whose peer has failed says so at once; the peer's own failure, which tells why, comes at about that time.
-ECHO_S = 2.0
+# When a shard is lost, its peers notice at once, and Ray soon: so long we wait to be told why.
+REASON_S = 5.0
 
 # How often shards are started again without a new checkpoint in between, before the run gives up.
 RESTARTS = 5
@@ -41,64 +31,55 @@ RESTARTS = 5
 _log = logging.getLogger("meterstorm")
 
 
-class ShardLost(Exception):
-    """A process of a run has ended, was killed, or cannot be reached; the message says which."""
-
-
-def start_ray(cpus: int) -> Any:
-    """Start a Ray of this machine's own, once per process, and return the module."""
-    for name, value in RAY_ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
-    import ray  # noqa: PLC0415 - half a second, and most runs do not need it
-
-    if not ray.is_initialized():
-        ray.init(
-            address="local",
-            num_cpus=cpus,
-            include_dashboard=False,
-            object_store_memory=OBJECT_STORE_BYTES,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-        )
-    return ray
+class ShardLost(ClusterError):
+    """A process of a run, or its node, has ended or cannot be reached; the message says which."""
 
 
 def spread(
-    function: Callable[..., Any], jobs: Sequence[tuple[Any, ...]], workers: int
+    function: Callable[..., Any], jobs: Sequence[tuple[Any, ...]], workers: int | None, address: str | None = None
 ) -> Iterator[tuple[int, Any]]:
-    """Run function(*job) for every job on Ray workers; yield (index of the job, result) as they finish."""
-    ray = start_ray(workers)
+    """Run function(*job) for every job on Ray workers; yield (index of the job, result) as they finish.
+
+    `workers` None: as many as this machine, or the cluster at `address`, has CPUs. Raises what the function
+    raises, and ClusterError.
+    """
+    ray = start_ray(workers or os.cpu_count() or 1, address)
+    if has_joined():
+        check_every_node(ray)
+    workers = workers or int(ray.cluster_resources().get("CPU", 0))
+    if workers == 0:
+        raise ClusterError("the cluster has no node with a CPU")
     task = ray.remote(num_cpus=1, max_retries=2)(function)
     todo = iter(enumerate(jobs))
     running: dict[Any, int] = {}
-    while True:
-        while len(running) < 2 * workers and (following := next(todo, None)) is not None:
-            index, job = following
-            running[task.remote(*job)] = index
-        if not running:
-            return
-        done, _ = ray.wait(list(running))
-        for reference in done:
-            try:
-                result = ray.get(reference)
-            except ray.exceptions.RayTaskError as error:
-                for other in running:
-                    ray.cancel(other)
-                raise _cause(error) from None
-            except ray.exceptions.RayError as error:
-                raise ShardLost(
-                    f"a worker is lost, and again when its world was begun anew: {_first_line(error)}"
-                ) from None
-            yield running.pop(reference), result
+    try:
+        while True:
+            while len(running) < 2 * workers and (following := next(todo, None)) is not None:
+                index, job = following
+                running[task.remote(*job)] = index
+            if not running:
+                return
+            done, _ = ray.wait(list(running))
+            for reference in done:
+                yield running.pop(reference), ray.get(reference)
+    except ray.exceptions.RayTaskError as error:
+        raise _cause(error) from None
+    except ray.exceptions.RayError as error:
+        raise ShardLost(
+            f"a worker is lost, and again when its world was begun anew: {first_line(error)}"
+        ) from error
+    finally:  # an error, or whoever asked wants no more
+        for reference in running:
+            ray.cancel(reference, force=True)
 
 
 def _cause(error: Any) -> Exception:
     """Return what a task or actor raised, without Ray's wrapping."""
+    from ray.exceptions import RayError  # noqa: PLC0415 - slow, and here it has been imported
+
+    if isinstance(error.cause, RayError):
+        return ClusterError(f"Ray has failed: {first_line(error.cause)}")
     return error.cause if isinstance(error.cause, Exception) else error
-
-
-def _first_line(error: BaseException) -> str:
-    return f"{type(error).__name__}: {str(error).strip().splitlines()[0]}"
 
 
 class ShardHost:
@@ -111,8 +92,11 @@ class ShardHost:
         self.windows: Windows | None = None
 
     def listen(self) -> dict[str, Any]:
-        """Open the sockets and return their address."""
-        return dict(self.mesh.listen())
+        """Open the sockets, where shards on other nodes can reach them, and return their address."""
+        import ray  # noqa: PLC0415 - it has placed this actor
+
+        node = ray.get_runtime_context().get_node_id()
+        return dict(self.mesh.listen(host=ray.util.get_node_ip_address(), node=node))
 
     def connect(self, addresses: list[Any]) -> None:
         """Join the mesh."""
@@ -171,10 +155,15 @@ class ShardHost:
 class ShardSet:
     """The Ray actors of a world of several shards; they are reused for one world after another."""
 
-    def __init__(self, shards: int) -> None:
-        self.ray = start_ray(max(shards, os.cpu_count() or 1))
+    def __init__(self, shards: int, address: str | None = None, placement: str = "pack") -> None:
+        if placement not in PLACEMENTS:
+            raise ValueError(f"placement must be one of {', '.join(PLACEMENTS)}: {placement!r}")
+        self.ray = start_ray(max(shards, os.cpu_count() or 1), address)
         self.shards = shards
+        self.placement = placement
         self.hosts: list[Any] = []
+        self.group: Group | None = None
+        self.addresses: list[Any] = []
         self._start()
 
     def simulate(
@@ -209,10 +198,13 @@ class ShardSet:
                 self._start()
 
     def close(self) -> None:
-        """End the actors."""
+        """End the actors, and give their places back."""
         for host in self.hosts:
             self.ray.kill(host)
-        self.hosts = []
+        self.hosts, self.addresses = [], []
+        if self.group is not None:
+            self.group.close()
+            self.group = None
 
     def __enter__(self) -> "ShardSet":
         return self
@@ -223,17 +215,25 @@ class ShardSet:
     def _start(self) -> None:
         """Start the actors, three times when one is lost at that: nothing else is lost then."""
         for retries in (2, 1, 0):
-            key = secrets.token_bytes(32)
-            # No CPU is claimed, so that more shards than cores are placed, too.
-            actor = self.ray.remote(num_cpus=0, max_restarts=0)(ShardHost)
-            self.hosts = [actor.remote(shard, self.shards, key) for shard in range(self.shards)]
             try:
-                self._all("connect", self._all("listen"))
+                self._place()
+                self.addresses = self._all("listen")
+                self._all("connect", self.addresses)
                 return
-            except ShardLost:
+            except BaseException as error:
                 self.close()
-                if not retries:
+                if not (retries and isinstance(error, ShardLost)):
                     raise
+
+    def _place(self) -> None:
+        """Create the actors: each on a CPU of its own in a cluster; here on none, so that cores may be shared."""
+        key = secrets.token_bytes(32)
+        if has_joined():
+            self.group = Group(self.ray, self.shards, self.placement)
+        for shard in range(self.shards):
+            place = {"num_cpus": 1, **self.group.options(shard)} if self.group else {"num_cpus": 0}
+            actor = self.ray.remote(max_restarts=0, **place)(ShardHost)
+            self.hosts.append(actor.remote(shard, self.shards, key))
 
     def _begin(self, world: tuple[Any, ...], checkpoints: Checkpoints | None) -> None:
         restored = checkpoints and checkpoints.restore(lambda *saved: self._all("begin", *world, saved))
@@ -253,26 +253,32 @@ class ShardSet:
         return merge(self._all("tally"))
 
     def _all(self, method: str, *arguments: Any) -> list[Any]:
-        """Call a method of all shards at once; return their results in order, or raise the first error.
+        """Call a method of all shards at once; return their results in order, or raise the first error at once.
 
-        An error that only echoes another shard's gives way to that one's, for which it waits a moment.
+        That a peer is lost is only an echo: why, its own call tells, for which it waits a moment.
         """
         calls = [getattr(host, method).remote(*arguments) for host in self.hosts]
         pending, echo = calls, None
         while pending:
-            ready, pending = self.ray.wait(pending, timeout=ECHO_S if echo else None)
+            ready, pending = self.ray.wait(pending, timeout=REASON_S if echo else None)
             if not ready:
                 break
-            who = f"shard {calls.index(ready[0])} of {self.shards}"
+            name = self._name(calls.index(ready[0]))
             try:
                 self.ray.get(ready[0])
             except self.ray.exceptions.RayTaskError as error:
                 cause = _cause(error)
-                if not isinstance(cause, TransportError):
+                if not isinstance(cause, PeerLost):
                     raise cause from None
-                echo = echo or ShardLost(f"{who} has lost another: {cause}")
+                echo = echo or ShardLost(f"{name} has lost another: {cause}")
             except self.ray.exceptions.RayError as error:
-                raise ShardLost(f"{who} is lost: {_first_line(error)}") from None
+                raise ShardLost(f"{name} is lost: {first_line(error)}") from None
         if echo:
             raise echo
         return list(self.ray.get(calls))
+
+    def _name(self, shard: int) -> str:
+        if not self.addresses:
+            return f"shard {shard}"
+        at = self.addresses[shard]
+        return f"shard {shard} ({at['host']}:{at['port']}, node {at['node'][:12]})"

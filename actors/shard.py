@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..policies.balancing import Report
-from . import build, checkpoint, engine, journal, ledger, site
+from . import arrivals, build, checkpoint, engine, journal, ledger, site
 from .jit import JIT_DISABLED
 from .status import BALANCE, GROW, HORIZON, MEANING
 from .world import COLUMNS, CONTROL, EVENT, NEVER
@@ -61,6 +61,7 @@ class Shard:
         self.limits = build.bounds(scenario.clients.count, shards)
         self.end = int(self.world.config[0].end)
         self.latency = int(self.world.config[0].latency)
+        self.shard = shard
         self._hosts_servers = shard == 0
         self._view()
         with np.errstate(over="ignore"):
@@ -139,9 +140,19 @@ class Shard:
             return [rows.tobytes() if k == homes[0] else b"" for k in range(shards)], first
         return [rows[homes == k].tobytes() for k in range(shards)], first
 
-    def deliver(self, messages: bytes) -> None:
-        """File messages from another shard."""
+    def deliver(self, messages: bytes, source: int) -> None:
+        """File messages from another shard; raises ValueError for any that cannot come from there."""
+        if len(messages) % EVENT.itemsize:
+            raise ValueError(f"{len(messages)} bytes, not a multiple of {EVENT.itemsize}")
         rows = np.frombuffer(messages, dtype=EVENT).view(np.recarray)
+        first, end = self.limits[source : source + 2]
+        wrong = arrivals.first_wrong(self.world, rows, first, end, int(source == 0))
+        if wrong >= 0:
+            row = dict(zip(EVENT.names or (), rows[wrong].item(), strict=True))
+            raise ValueError(
+                f"message {wrong} of {rows.size}, which shard {source} cannot send to shard {self.shard} "
+                f"(at {int(self._control[REACH])} ns): {row}"
+            )
         while engine.deliver(self.world, rows) == GROW:
             build.grow(self.world, rows.size)
 

@@ -5,6 +5,7 @@ one from all, so nobody enters the next window before everybody has finished thi
 """
 
 import hmac
+import logging
 import secrets
 import select
 import selectors
@@ -29,17 +30,31 @@ _PROOF_BYTES = 32  # HMAC-SHA256
 _PREFIX = struct.Struct("!I")  # length of the frame that follows
 _BIN32 = struct.Struct("!BI")  # msgpack's header of a byte string of up to 4 GiB: its type, its length
 _HEAD_BYTES_MAX = 64  # enough for a frame without its messages
-_FIELD_TYPES = (int, int, int, int, int, bytes)
+# How many bytes msgpack's integers take, by their first byte (0: it is no integer); what begins byte strings.
+_INTEGER_BYTES = bytes(
+    {0xCC: 2, 0xCD: 3, 0xCE: 5, 0xCF: 9, 0xD0: 2, 0xD1: 3, 0xD2: 5, 0xD3: 9}.get(
+        first, 1 if first < 0x80 or first >= 0xE0 else 0
+    )
+    for first in range(256)
+)
+_BYTE_STRINGS = (0xC4, 0xC5, 0xC6)
 _INT64 = range(-(2**63), 2**63)
 _SOCKET_BYTES = 4 << 20  # asked of the kernel, which may give less
+_STRANGERS_KEPT = 20  # for an error to name; all are logged
 _INBOX_BYTES = 64 << 10
 _INBOX_BYTES_KEPT = 16 << 20  # a larger inbox is given back after the frame that needed it
 
 Family = Literal["auto", "unix", "tcp"]
 
+log = logging.getLogger(__name__)
+
 
 class TransportError(Exception):
     """A peer is missing, gone, silent or sends what it must not; the message names it (shard and address)."""
+
+
+class PeerLost(TransportError):
+    """A peer is missing, gone or silent: when a shard fails, this is the echo of its error among its peers."""
 
 
 class Frame(NamedTuple):
@@ -72,14 +87,12 @@ def encode_head(source: int, window: int, next_event_ns: int, flags: int, size: 
 
 def decode_frame(body: bytes | memoryview, source: int, window: int, peer: str) -> Frame:
     """The frame in `body`, if it is that of shard `source`, named `peer`, for `window`."""
+    if not _is_flat(body):  # what is nested may take a hundred times as much memory when it is unpacked
+        raise TransportError(f"{peer}: sent {len(body)} bytes that are no frame")
     try:
-        fields = msgpack.unpackb(
-            body, use_list=False, max_array_len=6, max_map_len=0, max_str_len=0, max_ext_len=0
-        )
-    except (ValueError, TypeError, msgpack.UnpackException) as error:
+        fields = msgpack.unpackb(body, use_list=False)
+    except (ValueError, msgpack.UnpackException) as error:
         raise TransportError(f"{peer}: sent {len(body)} bytes that are no frame: {error!r}") from error
-    if not isinstance(fields, tuple) or tuple(map(type, fields)) != _FIELD_TYPES:
-        raise TransportError(f"{peer}: sent {len(body)} bytes of msgpack that are no frame")
     expected = (PROTOCOL_VERSION, source, window)
     if fields[:3] != expected:
         raise TransportError(f"{peer}: sent (version, shard, window) {fields[:3]}, not {expected}")
@@ -87,6 +100,19 @@ def decode_frame(body: bytes | memoryview, source: int, window: int, peer: str) 
     if frame.next_event_ns not in _INT64 or frame.flags not in _INT64:
         raise TransportError(f"{peer}: sent more than int64: {frame.next_event_ns}, flags {frame.flags}")
     return frame
+
+
+def _is_flat(body: bytes | memoryview) -> bool:
+    """Whether `body` begins as an array of five integers and a byte string does."""
+    if len(body) < 7 or body[0] != 0x96:
+        return False
+    at = 1
+    for _ in range(5):
+        size = _INTEGER_BYTES[body[at]]
+        at += size
+        if not size or at >= len(body):
+            return False
+    return body[at] in _BYTE_STRINGS
 
 
 def shake_hands(sock: socket.socket, key: bytes, shard: int, awaited: range) -> Generator[None, None, int]:
@@ -157,7 +183,7 @@ class _Lobby:
         while len(self.joined) < len(self._names) - 1:
             now_s = time.monotonic()
             if now_s >= deadline_s:
-                raise TransportError(self._who_is_missing())
+                raise PeerLost(self._who_is_missing())
             for guest in self._guests():
                 if guest.until_s <= now_s:
                     self._refuse(guest, f"has not proven itself within {HANDSHAKE_S:g} s")
@@ -214,8 +240,10 @@ class _Lobby:
         self._selector.unregister(guest.sock)
         guest.sock.close()
         if guest.dialed:
-            raise TransportError(f"{guest.name}: {reason}")
+            raise PeerLost(f"{guest.name}: {reason}")
+        log.warning("refused %s: %s", guest.name, reason)
         self._strangers.append(f"{guest.name}: {reason}")
+        del self._strangers[:-_STRANGERS_KEPT]
 
     def _who_is_missing(self) -> str:
         missing = [name for shard, name in enumerate(self._names) if shard not in {self._shard, *self.joined}]
@@ -271,7 +299,7 @@ class _Peer:
         except BlockingIOError:
             return
         except OSError as error:
-            raise TransportError(f"{self.name}: {error}") from error
+            raise PeerLost(f"{self.name}: {error}") from error
         while self._outbox and sent >= len(self._outbox[0]):
             sent -= len(self._outbox.pop(0))
         if self._outbox:
@@ -283,9 +311,9 @@ class _Peer:
         except BlockingIOError:
             return
         except OSError as error:
-            raise TransportError(f"{self.name}: {error}") from error
+            raise PeerLost(f"{self.name}: {error}") from error
         if not count:
-            raise TransportError(f"{self.name}: closed the connection")
+            raise PeerLost(f"{self.name}: closed the connection")
         self._filled += count
 
     def _end(self) -> int:
@@ -330,9 +358,13 @@ class Mesh:
         self._listeners: list[socket.socket] = []
         self._directory: tempfile.TemporaryDirectory[str] | None = None
         self._peers: list[_Peer] | None = None
+        self._node = ""
 
-    def listen(self, *, host: str = "127.0.0.1") -> Address:
-        """Open a Unix socket, and a TCP socket at `host` (an address that the other nodes can reach)."""
+    def listen(self, *, host: str = "127.0.0.1", node: str = "") -> Address:
+        """Open a Unix socket, and a TCP socket at `host` (an address that the other nodes can reach).
+
+        `node` tells this node from others; by default it is the machine.
+        """
         if self._listeners or self._peers is not None:
             raise RuntimeError(f"listen comes once (shard {self.shard})")
         # A Unix path may have 104 bytes on some systems, and a temporary directory may be deep (pytest, Ray).
@@ -345,7 +377,8 @@ class Mesh:
         except OSError as error:
             self.close()
             raise TransportError(f"shard {self.shard} ({host}, {path}): cannot listen: {error}") from error
-        return Address(node=_node(), unix=path, host=host, port=port)
+        self._node = node or _machine()
+        return Address(node=self._node, unix=path, host=host, port=port)
 
     def connect(self, addresses: Sequence[Address], *, family: Family = "auto") -> None:
         """Connect to every shard, given the addresses of all in order; of two, the higher one dials."""
@@ -358,7 +391,8 @@ class Mesh:
         lobby = _Lobby(self.shard, self._key, names, self.strangers)
         try:
             for shard in range(self.shard):
-                sock = _dial(addresses[shard], names[shard], family, deadline_s)
+                here = addresses[shard]["node"] == self._node
+                sock = _dial(addresses[shard], names[shard], family, here, deadline_s)
                 lobby.welcome(sock, names[shard], shard, deadline_s)
             lobby.meet(self._listeners, deadline_s)
         except BaseException:
@@ -370,6 +404,10 @@ class Mesh:
             self.close()  # nobody else may come
         joined = sorted(lobby.joined.items())
         self._peers = [_Peer(shard, names[shard], sock, self._frame_bytes_max) for shard, sock in joined]
+
+    def name(self, shard: int) -> str:
+        """What errors call a peer: its shard and address."""
+        return next(peer.name for peer in self._peers or () if peer.shard == shard)
 
     def exchange(
         self, window: int, next_event_ns: int, flags: int, messages: Sequence[bytes | memoryview]
@@ -429,7 +467,7 @@ class Mesh:
             self.waiting_s += time.monotonic() - before_s
             if not ready:
                 names = ", ".join(peer.name for peer, _ in pending)
-                raise TransportError(f"{names}: not through with window {window} in {self._timeout_s:g} s")
+                raise PeerLost(f"{names}: not through with window {window} in {self._timeout_s:g} s")
             for peer, wants in pending:
                 if peer.sock.fileno() in ready:
                     peer.advance(wants)
@@ -443,10 +481,10 @@ def _tuned(sock: socket.socket) -> socket.socket:
     return sock
 
 
-def _dial(address: Address, name: str, family: Family, deadline_s: float) -> socket.socket:
+def _dial(address: Address, name: str, family: Family, here: bool, deadline_s: float) -> socket.socket:
     """A connection to a listening shard; "auto" tries TCP too: containers may share a node, but no files."""
     targets: list[tuple[socket.AddressFamily, Any]] = []
-    if family == "unix" or (family == "auto" and address["node"] == _node()):
+    if family == "unix" or (family == "auto" and here):
         targets.append((socket.AF_UNIX, address["unix"]))
     if family != "unix":
         targets.append((_tcp_family(address["host"]), (address["host"], address["port"])))
@@ -461,14 +499,14 @@ def _dial(address: Address, name: str, family: Family, deadline_s: float) -> soc
             reasons.append(str(error))
         else:
             return sock
-    raise TransportError(f"{name}: cannot connect: {'; '.join(reasons)}")
+    raise PeerLost(f"{name}: cannot connect: {'; '.join(reasons)}")
 
 
 def _tcp_family(host: str) -> socket.AddressFamily:
     return socket.AF_INET6 if ":" in host else socket.AF_INET
 
 
-def _node() -> str:
+def _machine() -> str:
     """What tells this machine, as booted now, from others."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()

@@ -11,11 +11,12 @@ stretch at a time, so that the servers can follow.
 import time
 
 from .shard import Shard
-from .transport import Mesh
+from .transport import Frame, Mesh, TransportError
 from .world import NEVER
 
 # Flags of a frame: the leader (shard 0) asks all to return to the driver after this exchange; messages were sent.
 PAUSE, SENT = 1, 2
+LEADER = 0
 
 # A stretch takes about so much wall time: long against an exchange, short against a chunk of work (cluster.py).
 STRETCH_S = 0.005
@@ -28,16 +29,18 @@ class Windows:
         self.shard = shard
         self.mesh = mesh
         self.window = window  # number of the next exchange; the mesh counts on through all worlds
+        self.earliest = 0  # before this nothing happens any more
         self.done = False
         self._stretch = shard.latency  # ns
         if others_next is None:
             self._exchange(0)
         else:  # the shard is that of a checkpoint, taken after an exchange
             self.others_next = others_next
+            self.earliest = min(others_next, shard.next_time)
 
     def run(self, seconds: float) -> int:
         """Advance for about so long; return the time that has been reached, ns. `done` tells if it is the end."""
-        leads = self.mesh.shard == 0
+        leads = self.mesh.shard == LEADER
         deadline = time.monotonic() + seconds
         pause = False
         while not (self.done or pause):
@@ -68,15 +71,30 @@ class Windows:
         frames = self.mesh.exchange(self.window, mine, flags, outgoing)
         self.window += 1
         for frame in frames:
-            if frame.messages:
-                self.shard.deliver(frame.messages)
+            self._take(frame)
         theirs = min(frame.next_event_ns for frame in frames)
         # What was just sent to another shard is an event there that its own frame could not yet tell of.
         self.others_next = min(theirs, first_sent)
         self.reached = min(mine, theirs)
+        self.earliest = min(self.others_next, self.shard.next_time)
         for frame in frames:
             flags |= frame.flags
         self.done = self.reached >= self.shard.end and not flags & SENT
         if self.done:  # nobody can reach anybody any more
             self.shard.run(self.shard.end)
         return bool(flags & PAUSE)
+
+    def _take(self, frame: Frame) -> None:
+        """Check what a peer tells, and file its messages; raises TransportError with its name."""
+        if frame.flags & ~(PAUSE | SENT if frame.source == LEADER else SENT):
+            raise TransportError(f"{self.mesh.name(frame.source)}: sent flags {frame.flags}, which it must not")
+        if frame.next_event_ns < self.earliest:
+            raise TransportError(
+                f"{self.mesh.name(frame.source)}: announced an event at {frame.next_event_ns} ns, when all had "
+                f"come to {self.earliest} ns"
+            )
+        if frame.messages:
+            try:
+                self.shard.deliver(frame.messages, frame.source)
+            except ValueError as error:
+                raise TransportError(f"{self.mesh.name(frame.source)}: sent {error}") from error

@@ -40,6 +40,8 @@ class Settings(NamedTuple):
     workers: int | None
     keep_journal: bool
     every_s: float
+    ray_address: str | None = None
+    placement: str = "pack"
 
 
 def parse_seconds(text: str) -> float:

@@ -2,13 +2,15 @@
 
 import os
 import platform
+import signal
 import sys
 import time
 from collections.abc import Callable
 from contextlib import nullcontext, redirect_stdout
+from enum import Enum
 from importlib.metadata import version as package_version
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, NamedTuple, NoReturn
 
 import typer
 from rich.console import Console
@@ -16,19 +18,23 @@ from rich.console import Console
 from ..actors import jit
 from ..actors.checkpoint import CheckpointError
 from ..actors.cluster import ShardLost
+from ..actors.placement import PLACEMENTS
+from ..actors.ray_start import ClusterError
 from ..actors.shard import InvariantViolation
+from ..actors.transport import TransportError
 from .bench_cli import bench_app
 from .scenario import Scenario, ScenarioError, built_in, load, parse_override, source_text, versions
 from .screen import (
     INTERRUPTED,
     INVARIANT,
-    LOST,
+    UNAVAILABLE,
     WRONG_INPUT,
     announce_compilation,
     fail,
     make_folder,
     messages,
     progress,
+    say,
 )
 
 app = typer.Typer(
@@ -39,15 +45,41 @@ app = typer.Typer(
     help="Measure what license clients and metering servers do to each other when servers fail.",
 )
 app.add_typer(bench_app, name="bench")
+GAVE_OUT = (ClusterError, TransportError, CheckpointError, MemoryError)  # no fault of the input, nor of the model
 KB = "kb"  # the collection of all built-in scenarios that reproduce a Knowledge Base article
 
 
+RayAddress = Annotated[
+    str | None,
+    typer.Option(metavar="HOST:PORT|auto", help="Use this Ray cluster; auto: the one of this machine."),
+]
+Placement = Enum("Placement", {name: name for name in PLACEMENTS})  # type: ignore[misc]
+
+
+class Place(NamedTuple):
+    """Which Ray cluster to use, if any, and how shards are placed in it."""
+
+    ray_address: str | None = None
+    placement: str = "pack"
+
+
 def main() -> None:
-    """Run the command line; exit 0 done, 1 lost, 2 wrong input, 3 an invariant failed, 130 interrupted."""
+    """Run the command line; exit 0 done, 2 wrong input, 3 an invariant failed, 130 interrupted.
+
+    4: a process, a node, Ray, memory or the disk gave out.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # to be ended is to be interrupted
     try:
         app()
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
+    except GAVE_OUT as error:
+        say(_reason(error))
+        sys.exit(UNAVAILABLE)
+
+
+def _reason(error: Exception) -> str:
+    return str(error) or "out of memory"
 
 
 @app.command("run")
@@ -76,6 +108,10 @@ def run_command(
         int,
         typer.Option(min=0, metavar="N", help="Run first replications again on N shards; compare digests."),
     ] = 0,
+    ray_address: RayAddress = None,
+    placement: Annotated[
+        Placement | None, typer.Option(help="Nodes for the shards in a cluster: few, many, or one each.")
+    ] = None,
     clock: Annotated[str | None, typer.Option(help="Only 'virtual' in this version.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the results.")] = None,
     journal: Annotated[
@@ -117,13 +153,22 @@ def run_command(
         "run.seed": seed, "run.replications": replications, "run.shards": _shards(shards), "run.clock": clock,
         **{f"policies.{option[2:]}.name": _policy(name) for option, name in policies.items()},
     }  # fmt: skip
+    place = _place(ray_address, placement)
     scenarios = _load(source, settings or [], options)
     if source == KB:
-        _run_collection(scenarios, workers, out, as_json)
+        _run_collection(scenarios, workers, place, out, as_json)
     else:
         ((name, scenario),) = scenarios.items()
         every_s = _every(checkpoint_every)
-        _run(scenario, name, workers, check_shards, out, journal, every_s, as_json)
+        _run(scenario, name, workers, place, check_shards, out, journal, every_s, as_json)
+
+
+def _place(ray_address: str | None, placement: Any) -> Place:
+    if placement is None:
+        return Place(ray_address)
+    if ray_address is None:
+        fail(WRONG_INPUT, f"--placement {placement.value}: only in a cluster; it needs --ray-address")
+    return Place(ray_address, placement.value)
 
 
 def _refuse_for_collection(options: dict[str, object]) -> None:
@@ -183,6 +228,7 @@ def _run(
     scenario: Scenario,
     name: str,
     workers: int | None,
+    place: Place,
     check: int,
     out: Path | None,
     journal: bool,
@@ -191,17 +237,37 @@ def _run(
 ) -> None:
     if check and scenario.network.latency_ms == 0:
         fail(WRONG_INPUT, "--check-shards: shards need network.latency_ms > 0; this scenario has 0")
+    shards = _chosen_shards(scenario)
+    _join(place, shards, workers)
     if out is not None:
         make_folder(out)
     announce_compilation()
-    shards = _chosen_shards(scenario)
-    unfinished = None if every_s is None else _begin(scenario, name, shards, workers, journal, every_s, out)
+    unfinished = None
+    if every_s is not None:
+        from .checkpoints import Settings  # noqa: PLC0415
+
+        unfinished = _begin(scenario, Settings(name, shards, workers, journal, every_s, *place), out)
     total, replications = _worlds(scenario), scenario.run.replications
     with progress(f"{total // replications} x {replications} worlds", total) as report:
-        results, content, folder = _finish(scenario, name, shards, workers, out, report, journal, unfinished)
+        results, content, folder = _finish(
+            scenario, name, shards, workers, place, out, report, journal, unfinished
+        )
     _present(results, content, folder, as_json)
     if check:
-        _check(results, check, messages if as_json else Console())
+        _check(results, check, place, messages if as_json else Console())
+
+
+def _join(place: Place, shards: int, workers: int | None) -> None:
+    """Connect to the cluster before anything is written, or end the command."""
+    from . import run  # noqa: PLC0415
+
+    try:
+        with redirect_stdout(sys.stderr):
+            run.join(place.ray_address, shards, workers)
+    except ValueError as error:
+        fail(WRONG_INPUT, f"--ray-address: {error}")
+    except ClusterError as error:
+        fail(UNAVAILABLE, str(error))
 
 
 def _present(results: Any, content: dict[str, Any], folder: Path, as_json: bool) -> None:
@@ -215,22 +281,14 @@ def _present(results: Any, content: dict[str, Any], folder: Path, as_json: bool)
         _fail_interrupted(_kept(content), _worlds(results.scenario), folder)
 
 
-def _begin(
-    scenario: Scenario,
-    name: str,
-    shards: int,
-    workers: int | None,
-    journal: bool,
-    every_s: float,
-    out: Path | None,
-) -> Any:
+def _begin(scenario: Scenario, settings: Any, out: Path | None) -> Any:
     """Set up the folder of a run with checkpoints."""
-    from .checkpoints import Settings, UnfinishedRun, default_folder  # noqa: PLC0415
+    from .checkpoints import UnfinishedRun, default_folder  # noqa: PLC0415
 
-    folder = out or default_folder(name, scenario)
+    folder = out or default_folder(settings.name, scenario)
     make_folder(folder)
     try:
-        return UnfinishedRun.begin(folder, scenario, Settings(name, shards, workers, journal, every_s))
+        return UnfinishedRun.begin(folder, scenario, settings)
     except (CheckpointError, OSError) as error:
         fail(WRONG_INPUT, str(error))
 
@@ -254,25 +312,34 @@ def resume_command(
     except (CheckpointError, ScenarioError, OSError) as error:
         fail(WRONG_INPUT, str(error))
     scenario, settings = unfinished.scenario, unfinished.settings
+    place = Place(settings.ray_address, settings.placement)
     with progress(f"{_worlds(scenario)} worlds", _worlds(scenario)) as report:
-        results, content, _ = _finish(scenario, *settings[:3], folder, report, settings.keep_journal, unfinished)
+        results, content, _ = _finish(
+            scenario, *settings[:3], place, folder, report, settings.keep_journal, unfinished
+        )
     _present(results, content, folder, as_json)
 
 
-def _run_collection(scenarios: dict[str, Scenario], workers: int | None, out: Path | None, as_json: bool) -> None:
+def _run_collection(
+    scenarios: dict[str, Scenario], workers: int | None, place: Place, out: Path | None, as_json: bool
+) -> None:
     """Run one scenario after the other; each writes its folder before the next one starts."""
     from . import collection, summary, tables  # noqa: PLC0415
 
+    shards = {name: _chosen_shards(scenario) for name, scenario in scenarios.items()}
+    _join(place, max(shards.values()), workers)
     if out is not None:
         make_folder(out)
     announce_compilation()
+    if place.ray_address is None:
+        workers = workers or 0
     total, before = sum(map(_worlds, scenarios.values())), 0
     finished = []
     with progress(f"{KB}: {len(scenarios)} scenarios", total) as report:
         for name, scenario in scenarios.items():
             into = out / name if out else None
-            shards, advance = _chosen_shards(scenario), _after(before, report)
-            results, content, folder = _finish(scenario, name, shards, workers or 0, into, advance)
+            advance = _after(before, report)
+            results, content, folder = _finish(scenario, name, shards[name], workers, place, into, advance)
             finished.append(collection.Finished(name, results, content))
             before += _kept(content)
             if results.interrupted:
@@ -308,6 +375,7 @@ def _finish(
     name: str,
     shards: int,
     workers: int | None,
+    place: Place,
     out: Path | None,
     report: Callable[[float], None],
     journal: bool = False,
@@ -326,13 +394,14 @@ def _finish(
                     keep_journal=journal,
                     on_progress=report,
                     unfinished=unfinished,
+                    **place._asdict(),
                 )
         except InvariantViolation as error:
             fail(INVARIANT, f"invariant violated: {error}")
         except ValueError as error:
             fail(WRONG_INPUT, str(error))
-        except (ShardLost, CheckpointError) as error:
-            fail(LOST, f"{error}{_way_on(unfinished)}")
+        except GAVE_OUT as error:
+            fail(UNAVAILABLE, f"{_reason(error)}{_way_on(error, unfinished)}")
         content = summary.summary(results)
         folder = unfinished.folder if unfinished else out or Path("results") / f"{name}-{content['digest'][:8]}"
         if content["arms"]:
@@ -342,10 +411,12 @@ def _finish(
     return results, content, folder
 
 
-def _way_on(unfinished: Any) -> str:
+def _way_on(error: Exception, unfinished: Any) -> str:
     if unfinished:
         return f"\nwhat is done is kept: meterstorm resume {unfinished.folder} goes on"
-    return "\nwith --checkpoint-every 30s a run goes on from its last checkpoint"
+    if isinstance(error, ShardLost):
+        return "\nwith --checkpoint-every 30s a run goes on from its last checkpoint"
+    return ""
 
 
 def _kept(content: dict[str, Any]) -> int:
@@ -372,13 +443,13 @@ def _report(show: Callable[..., None], results: Any, content: dict[str, Any], fo
         )
 
 
-def _check(results: Any, shards: int, console: Console) -> None:
+def _check(results: Any, shards: int, place: Place, console: Console) -> None:
     """Compare digests alone and on shards; a difference is a defect."""
     from . import run  # noqa: PLC0415
 
     started = time.perf_counter()
     with progress(f"first replications on {shards} shards", len(results.versions)) as report:
-        different = run.check_shards(results, shards, report)
+        different = run.check_shards(results, shards, report, **place._asdict())
     if different:
         fail(INVARIANT, "digests differ between 1 shard and several:\n" + "\n".join(different))
     console.print(
@@ -393,13 +464,14 @@ def _check(results: Any, shards: int, console: Console) -> None:
 def diff_command(
     a: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")],
     b: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of another run.")],
+    ray_address: RayAddress = None,
 ) -> None:
     """Compare two runs, world by world; show the first event that differs. Exit 0: equal; 1: they differ."""
     from . import diff  # noqa: PLC0415
 
     try:
         runs = diff.read(a), diff.read(b)
-        found = diff.compare(*runs)
+        found = diff.compare(*runs, ray_address)
     except (ScenarioError, ValueError) as error:
         fail(WRONG_INPUT, str(error))
     for line in diff.report(*runs, found):
@@ -426,7 +498,7 @@ def show_command(name: Annotated[str, typer.Argument(help="A built-in scenario."
 
 
 @app.command("doctor")
-def doctor_command() -> None:
+def doctor_command(ray_address: RayAddress = None) -> None:
     """Check that the installation works: versions, compiled engine, and one world on two Ray shards."""
     from .doctor import examine  # noqa: PLC0415
 
@@ -435,7 +507,7 @@ def doctor_command() -> None:
     print(f"python {platform.python_version()}, {os.cpu_count()} cores")
     announce_compilation()
     print(f"compiled code in {jit.CACHE_FOLDER}")
-    problems = examine()
+    problems = examine(ray_address)
     for problem in problems:
         fail(INVARIANT, problem)
     print("one world gives the same digest alone and on two Ray shards: all is well")

@@ -54,23 +54,26 @@ def read(path: Path) -> RunFolder:
         raise ValueError(f"{path} is not the folder of a run: {type(error).__name__}: {error}") from error
 
 
-def compare(a: RunFolder, b: RunFolder) -> Difference | int:
+def compare(a: RunFolder, b: RunFolder, ray_address: str | None = None) -> Difference | int:
     """Return the first difference, or how many worlds are equal.
 
-    Worlds are paired by case, arm and replication. Raises ValueError when the runs have none in common, or when
-    a world run again does not give its own digest.
+    Worlds are paired by case, arm and replication. Those that ran on shards run again on the Ray cluster at
+    `ray_address`, or here. Raises ValueError when the runs have none in common, or when a world run again does not
+    give its own digest.
     """
     common = [world for world in a.digests if world in b.digests]
     if not common:
         raise ValueError(f"{a.path} and {b.path} have no case, arm and replication in common")
     for equal, world in enumerate(common):
         if a.digests[world] != b.digests[world]:
-            return _difference(a, b, world, equal)
+            return _difference(a, b, world, equal, ray_address)
     return len(common)
 
 
-def _difference(a: RunFolder, b: RunFolder, world: World, equal_worlds: int) -> Difference:
-    rows = [_journal(a, world), _journal(b, world)]
+def _difference(
+    a: RunFolder, b: RunFolder, world: World, equal_worlds: int, ray_address: str | None
+) -> Difference:
+    rows = [_journal(a, world, ray_address), _journal(b, world, ray_address)]
     place = journal.first_difference(*rows)
     if place is None:
         raise ValueError(f"the digests of {_name(world)} differ, but not its events: the journals are incomplete")
@@ -85,7 +88,7 @@ def _words(run: RunFolder, row: Any) -> str:
     return journal.describe(row, run.scenario.clients.count, run.scenario.servers.count)
 
 
-def _journal(run: RunFolder, world: World) -> Any:
+def _journal(run: RunFolder, world: World, ray_address: str | None) -> Any:
     kept = run.path / "journal.parquet"
     if kept.exists():
         case, arm, replication = world
@@ -95,14 +98,14 @@ def _journal(run: RunFolder, world: World) -> Any:
         for name in JOURNAL.names or ():
             rows[name] = table[name].to_numpy()
         return rows
-    return _run_again(run, world)
+    return _run_again(run, world, ray_address)
 
 
-def _run_again(run: RunFolder, world: World) -> Any:
+def _run_again(run: RunFolder, world: World, ray_address: str | None) -> Any:
     case, arm, replication = world
     scenario = next(v.scenario for v in versions(run.scenario) if (v.case, v.arm) == (case, arm))
     if run.shards > 1:
-        with cluster.ShardSet(run.shards) as shard_set:
+        with cluster.ShardSet(run.shards, ray_address) as shard_set:
             tally = shard_set.simulate(scenario, replication, keep_journal=True)
     else:
         tally = simulate(scenario, replication, keep_journal=True)

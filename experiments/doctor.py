@@ -27,16 +27,16 @@ def compile_engine() -> None:
     """Compile what Python calls of the engine, into the cache."""
     shard = Shard(validate(SMALL))
     shard.run(shard.end)
-    shard.deliver(b"")
+    shard.deliver(b"", 0)
     shard.tally()
     jit.forget_old_code()
 
 
-def examine() -> list[str]:
-    """Return what is wrong: nothing, as a rule."""
+def examine(ray_address: str | None = None) -> list[str]:
+    """Return what is wrong, here or in a Ray cluster: nothing, as a rule. Raises what `run.run` raises."""
     scenario = validate(SMALL)
     alone = simulate(scenario)
-    with ShardSet(2) as shards:
+    with ShardSet(2, ray_address) as shards:
         together = shards.simulate(scenario, 0)
     if alone.digest != together.digest:
         return [f"digests differ: {alone.digest:016x} alone, {together.digest:016x} on two shards"]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..actors import cluster
 from ..actors.checkpoint import Checkpoints
+from ..actors.ray_start import start_ray
 from ..actors.shard import Tally, simulate
 from .metrics import Value, metrics
 from .scenario import Scenario, Version, versions
@@ -76,6 +77,8 @@ def run(
     *,
     shards: int = 1,
     workers: int | None = None,
+    ray_address: str | None = None,
+    placement: str = "pack",
     keep_journal: bool = False,
     on_progress: Progress = lambda done: None,
     unfinished: "UnfinishedRun | None" = None,
@@ -87,9 +90,15 @@ def run(
     event of every world, in memory. `unfinished` keeps checkpoints and what is finished on disk, and has what an
     earlier process has done of this run.
 
-    Raises ValueError for a policy that cannot be compiled or a trace that cannot be read,
-    actors.shard.InvariantViolation, actors.cluster.ShardLost, and actors.checkpoint.CheckpointError.
+    `ray_address` (host:port, or "auto" for the one of this machine) is that of a Ray cluster to run on. There each
+    shard has a CPU, by `placement` on few nodes ("pack"), on many ("spread") or on one each ("strict-spread"), and
+    `workers` None means all CPUs. Without it a Ray of this process's own is started when it is needed.
+
+    Raises ValueError for a policy that cannot be compiled, a trace that cannot be read, or what is no address;
+    actors.shard.InvariantViolation; actors.ray_start.ClusterError, of which a lost process is
+    actors.cluster.ShardLost; actors.transport.TransportError; actors.checkpoint.CheckpointError.
     """
+    join(ray_address, shards, workers)
     results = Results(scenario, shards, [VersionResult(version) for version in versions(scenario)])
     began_s = unfinished.began_s if unfinished else time.time()
     before = unfinished.done if unfinished else {}
@@ -103,9 +112,9 @@ def run(
         worlds = [world._replace(checkpoints=unfinished.world(world.version, world.number)) for world in worlds]
     try:
         steps = (
-            _on_shards(worlds, shards, lambda done: on_progress(len(before) + done))
+            _on_shards(worlds, shards, ray_address, placement, lambda done: on_progress(len(before) + done))
             if shards > 1
-            else _in_parallel(worlds, len(results.versions), workers)
+            else _in_parallel(worlds, len(results.versions), workers, ray_address)
         )
         for done, (world, replication) in enumerate(steps, len(before) + 1):
             if unfinished:
@@ -116,6 +125,15 @@ def run(
         results.interrupted = True
     results.wall_s = time.time() - began_s
     return results
+
+
+def join(ray_address: str | None, shards: int, workers: int | None) -> None:
+    """Connect to the Ray cluster that a run is to use, if any; `run` does it, too, and raises the same."""
+    if ray_address is None:
+        return
+    if shards == 1 and workers == 0:
+        raise ValueError(f"{ray_address}: nothing would run there; give it shards > 1, or workers other than 0")
+    start_ray(1, ray_address)
 
 
 def choose_shards(scenario: Scenario) -> tuple[int, str]:
@@ -165,10 +183,10 @@ class World(NamedTuple):
 Steps = Iterator[tuple[World, Replication]]
 
 
-def _in_parallel(worlds: list[World], versions: int, workers: int | None) -> Steps:
+def _in_parallel(worlds: list[World], versions: int, workers: int | None, ray_address: str | None) -> Steps:
     """Run whole worlds: here, until it is clear that Ray workers pay, or at once on workers if asked to."""
     spent, here = 0.0, 0
-    if workers is None or workers == 0:
+    if workers == 0 or (workers is None and ray_address is None):
         for world in worlds:
             started = time.perf_counter()
             yield world, run_world(*world.job)
@@ -179,13 +197,14 @@ def _in_parallel(worlds: list[World], versions: int, workers: int | None) -> Ste
                 break
     rest = worlds[here:]
     if rest:
-        jobs = [world.job for world in rest]
-        for index, replication in cluster.spread(run_world, jobs, workers or os.cpu_count() or 1):
+        for index, replication in cluster.spread(run_world, [world.job for world in rest], workers, ray_address):
             yield rest[index], replication
 
 
-def _on_shards(worlds: list[World], shards: int, on_progress: Progress) -> Steps:
-    with cluster.ShardSet(shards) as shard_set:
+def _on_shards(
+    worlds: list[World], shards: int, ray_address: str | None, placement: str, on_progress: Progress
+) -> Steps:
+    with cluster.ShardSet(shards, ray_address, placement) as shard_set:
         for done, world in enumerate(worlds):
             scenario, number, keep_journal, checkpoints = world.job
             report = _added_to(done, on_progress)
@@ -197,10 +216,17 @@ def _added_to(done: int, on_progress: Progress) -> Progress:
     return lambda share: on_progress(done + share)
 
 
-def check_shards(results: Results, shards: int, on_progress: Progress = lambda done: None) -> list[str]:
+def check_shards(
+    results: Results,
+    shards: int,
+    on_progress: Progress = lambda done: None,
+    *,
+    ray_address: str | None = None,
+    placement: str = "pack",
+) -> list[str]:
     """Run the first replication of every version again on shards; return where the digest differs."""
     different = []
-    with cluster.ShardSet(shards) as shard_set:
+    with cluster.ShardSet(shards, ray_address, placement) as shard_set:
         for done, result in enumerate(results.versions, 1):
             if result.replications:
                 first = result.replications[0]

@@ -8,15 +8,20 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-LOST, WRONG_INPUT, INVARIANT, INTERRUPTED = 1, 2, 3, 130
+WRONG_INPUT, INVARIANT, UNAVAILABLE, INTERRUPTED = 2, 3, 4, 130
 messages = Console(stderr=True)
 
 
 def fail(code: int, text: str) -> NoReturn:
     """End the command with a status, and say why."""
+    say(text)
+    raise typer.Exit(code)
+
+
+def say(text: str) -> None:
+    """Print what is wrong, in lines that begin with the program's name."""
     for line in text.splitlines():
         messages.print(f"meterstorm: {line}", style="red", highlight=False, markup=False, soft_wrap=True)
-    raise typer.Exit(code)
 
 
 def make_folder(folder: Path) -> None:

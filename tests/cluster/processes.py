@@ -1,52 +1,10 @@
-"""Processes below another one: which there are, and which still live."""
+"""Processes, from /proc: which there are below another or in a session, which still live, where they listen."""
 
 import os
+import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-
-
-def descendants(root: int | None = None) -> dict[int, str]:
-    """The living Ray processes below one (this), with their starting times, which tell a reused id."""
-    parents, started = {}, {}
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            fields = (folder / "stat").read_text().rpartition(") ")[2].split()
-        except OSError:
-            continue
-        if fields[0] != "Z":
-            parents[int(folder.name)], started[int(folder.name)] = int(fields[1]), fields[19]
-    found, frontier = {}, {os.getpid() if root is None else root}
-    while frontier:
-        frontier = {pid for pid, parent in parents.items() if parent in frontier}
-        found.update({pid: started[pid] for pid in frontier if b"ray" in command(pid)})
-    return found
-
-
-def command(pid: int) -> bytes:
-    """The command line of a process; other tests may have left the resource tracker of multiprocessing."""
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return b""
-
-
-def shards(root: int | None = None) -> list[int]:
-    """The Ray actors of shards below a process."""
-    return sorted(pid for pid in descendants(root) if command(pid).startswith(b"ray::ShardHost"))
-
-
-def alive(processes: dict[int, str]) -> list[int]:
-    """Those that have not ended."""
-    left = []
-    for pid, started in processes.items():
-        try:
-            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
-        except OSError:
-            continue
-        if fields[0] != "Z" and fields[19] == started:
-            left.append(pid)
-    return left
 
 
 def eventually(condition: Callable[[], object], seconds: float = 15.0) -> bool:
@@ -55,3 +13,92 @@ def eventually(condition: Callable[[], object], seconds: float = 15.0) -> bool:
     while not condition() and time.monotonic() < deadline:
         time.sleep(0.05)
     return bool(condition())
+
+
+def descendants(root: int | None = None) -> dict[int, str]:
+    """The living Ray processes below one (this), with their starting times, which tell a reused id."""
+    living = {pid: fields for pid in _all() if (fields := _status(pid))}
+    found, frontier = {}, {os.getpid() if root is None else root}
+    while frontier:
+        frontier = {pid for pid, (parent, _) in living.items() if parent in frontier}
+        found.update({pid: living[pid][1] for pid in frontier if "ray" in command(pid)})
+    return found
+
+
+def shards(root: int | None = None) -> list[int]:
+    """The Ray actors of shards below a process."""
+    return sorted(pid for pid in descendants(root) if command(pid).startswith("ray::ShardHost"))
+
+
+def alive(processes: dict[int, str]) -> list[int]:
+    """Those that have not ended."""
+    return [pid for pid, started in processes.items() if (fields := _status(pid)) and fields[1] == started]
+
+
+def in_session(leader: int) -> dict[int, str]:
+    """The command lines of the living processes of a session, by process id; it outlives its leader.
+
+    Children inherit it. Their environments would tell less: Ray's agents overwrite theirs with a title.
+    """
+    return {pid: command(pid) for pid in _all() if (fields := _stat(pid)) and int(fields[3]) == leader}
+
+
+def command(pid: int) -> str:
+    """The command line of a process; other tests may have left the resource tracker of multiprocessing."""
+    return _content(pid, "cmdline").decode(errors="replace").replace("\0", " ")
+
+
+def listening(pids: Iterable[int]) -> set[str]:
+    """The addresses at which processes accept TCP connections from other machines."""
+    inodes = {inode for pid in pids for inode in _sockets(pid)}
+    return {_address(fields[1]) for fields in _tcp_rows() if fields[3] == "0A" and fields[9] in inodes}
+
+
+def _all() -> list[int]:
+    return [int(folder.name) for folder in Path("/proc").glob("[0-9]*")]
+
+
+def _status(pid: int) -> tuple[int, str] | None:
+    """The parent and the starting time of a process that lives."""
+    fields = _stat(pid)
+    return (int(fields[1]), fields[19]) if fields else None
+
+
+def _stat(pid: int) -> list[str]:
+    """What the kernel tells of a process that lives, from its state on; of a zombie nothing."""
+    fields = _content(pid, "stat").decode().rpartition(") ")[2].split()
+    return fields if fields[:1] != ["Z"] else []
+
+
+def _content(pid: int, name: str) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/{name}").read_bytes()
+    except OSError:
+        return b""
+
+
+def _sockets(pid: int) -> set[str]:
+    found = set()
+    for link in Path(f"/proc/{pid}/fd").glob("*"):
+        try:
+            target = os.readlink(link)
+        except OSError:
+            continue
+        if target.startswith("socket:["):
+            found.add(target[8:-1])
+    return found
+
+
+def _tcp_rows() -> list[list[str]]:
+    return [
+        line.split()
+        for table in ("tcp", "tcp6")
+        for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]
+    ]
+
+
+def _address(field: str) -> str:
+    """The kernel writes words of 32 bits as the processor has them."""
+    raw = bytes.fromhex(field.partition(":")[0])
+    packed = b"".join(raw[k : k + 4][::-1] for k in range(0, len(raw), 4))
+    return socket.inet_ntop(socket.AF_INET6 if len(packed) == 16 else socket.AF_INET, packed)

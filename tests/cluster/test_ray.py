@@ -1,18 +1,21 @@
 """Worlds on Ray: shards and workers give what one process gives; errors surface; nothing is left behind."""
 
 import os
+import sys
 import tempfile
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
-from meterstorm.actors.cluster import ShardSet, start_ray
+from meterstorm.actors.cluster import ShardLost, ShardSet
+from meterstorm.actors.ray_start import ClusterError, start_ray
 from meterstorm.actors.shard import InvariantViolation, simulate
 from meterstorm.experiments import doctor, run
 from meterstorm.experiments.scenario import validate
 from processes import alive, descendants, eventually
 
-pytestmark = [pytest.mark.ray, pytest.mark.slow]
+pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.xdist_group("ray")]
 
 TROUBLED = {
     "title": "faults, loss and jitter",
@@ -50,6 +53,7 @@ def ray():
         patch.setenv("TMPDIR", folder)
         patch.setattr(tempfile, "tempdir", folder)
         module = start_ray(max(3, os.cpu_count() or 1))  # as many as the most shards here
+        module.cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers cannot import tests
         yield module
         module.shutdown()
 
@@ -111,6 +115,71 @@ def test_a_bad_decision_in_a_worker_surfaces(ray, faulty):
     with pytest.raises(InvariantViolation, match="the failover policy returned an unknown action") as raised:
         run.run(faulty, workers=2)
     assert "Traceback" not in str(raised.value) and "ray::" not in str(raised.value)
+
+
+def run_out_of_memory(self) -> None:
+    """Inside a shard's process: the engine finds no memory the next time it runs."""
+    from meterstorm.actors import shard
+
+    def fail(world, horizon):
+        raise MemoryError("no room for more events")
+
+    shard.engine.run = fail
+
+
+def die(self) -> None:
+    import os
+    import signal
+
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.parametrize(
+    ("accident", "culprit", "error", "words"),
+    [
+        (run_out_of_memory, 0, MemoryError, "^no room for more events$"),
+        (die, 2, ShardLost, r"^shard 2 \(127.0.0.1:\d+, node [0-9a-f]{12}\) is lost: [^\n]+$"),
+    ],
+)
+def test_an_accident_in_one_shard_surfaces_at_once_and_not_as_its_echo(ray, accident, culprit, error, words):
+    """The peers of that shard wait for its frame, and would for a minute."""
+    happened = []
+
+    def at_work(share: float) -> None:
+        if not happened:
+            happened.append(time.monotonic())
+            shard_set.hosts[culprit].__ray_call__.remote(accident)
+
+    scenario = validate(TROUBLED | {"run": {"duration_s": 1e7, "sample_s": 1e7}})
+    with ShardSet(3) as shard_set:
+        with pytest.raises(error, match=words):
+            shard_set.simulate(scenario, 0, at_work)
+        assert time.monotonic() - happened[0] < 2
+
+
+def test_a_scenario_that_does_not_arrive_in_one_shard_surfaces_at_once(ray, tmp_path):
+    """The others have it, begin, and wait for that shard's first frame."""
+
+    class Parcel:
+        def __reduce__(self):
+            return unpack, (TROUBLED, str(tmp_path / "taken"))
+
+    def unpack(raw, path):
+        import os
+
+        from meterstorm.experiments.scenario import validate
+
+        try:
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL))
+        except FileExistsError:
+            return validate(raw)
+        raise LookupError("lost on the way")
+
+    with ShardSet(2) as shard_set:
+        started = time.monotonic()
+        with pytest.raises(ClusterError, match="lost on the way"):
+            shard_set._all("begin", Parcel(), 0, False)
+        assert time.monotonic() - started < 10
 
 
 def test_nothing_is_left_behind(ray):

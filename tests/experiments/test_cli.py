@@ -608,7 +608,7 @@ def check_tables(folder: Path, content: Any) -> None:
 
 
 def test_json_leaves_standard_output_to_the_summary_also_when_shards_are_checked(monkeypatch):
-    monkeypatch.setattr(run, "check_shards", lambda results, shards, report: [])
+    monkeypatch.setattr(run, "check_shards", lambda results, shards, report, **place: [])
     run_json("short.toml", "--check-shards", 2)
 
 

@@ -133,7 +133,7 @@ class Shards:
 
     used: ClassVar[list[int]] = []
 
-    def __init__(self, shards: int) -> None:
+    def __init__(self, shards: int, address: None, placement: str) -> None:
         self.used.append(shards)
 
     def __enter__(self) -> "Shards":

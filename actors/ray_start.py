@@ -1,0 +1,196 @@
+"""Ray: one of this process's own, or a cluster that is joined; where shards go in it; and what is wrong with it.
+
+A process has one Ray at a time. Its own listens on loopback only and nobody else's is joined, whatever RAY_ADDRESS
+says, unless an address is given.
+"""
+
+import ipaddress
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+# For any Ray: no statistics are sent, no worker is started through `uv run`, and it says only what is wrong.
+ENVIRONMENT = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
+    "RAY_DEDUP_LOGS": "0",
+    "RAY_BACKEND_LOG_LEVEL": "error",
+    "RAY_IGNORE_UNHANDLED_ERRORS": "1",  # of calls that are given up with the shards that they were made to
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+}
+AUTH_MODE = os.environ.get("RAY_AUTH_MODE")  # as the user has set it
+OBJECT_STORE_BYTES = 80 << 20  # Ray asks for at least 75 MiB; results are small
+ANSWER_S = 5.0  # how long a cluster may take to say that it is there
+ATTEMPTS_TO_JOIN = "RAY_gcs_server_port_wait_time_s"  # each takes 41 s, and Ray's default is 20
+
+# What opens HTTP/2, on which gRPC speaks: the preface and the client's settings (RFC 9113, section 3.4). The other
+# side's settings come back: three bytes of length, then their type.
+_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0"
+_SETTINGS = 4
+
+OWN = "local"
+_connected_to: str | None = None  # by `start_ray`: OWN, or host:port
+_guard: subprocess.Popen[bytes] | None = None  # of a Ray of our own; its standard input is open while we live
+
+
+class ClusterError(Exception):
+    """Ray cannot do what is asked: nobody answers, there is not enough room, a node differs or is lost."""
+
+
+def start_ray(cpus: int, address: str | None = None) -> Any:
+    """Return the module `ray`, connected: to a Ray of this process's own, or to the cluster at `address`.
+
+    `address` is host:port, or "auto" for what RAY_ADDRESS or else the last `ray start` on this machine says. The
+    connection is kept until another one is asked for. A program that has called `ray.init` itself is served where
+    it is connected, and may not give an address. Raises ClusterError, and ValueError for what is no address.
+    """
+    global _connected_to  # noqa: PLW0603 - Ray's connection belongs to the process, too
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    import ray  # noqa: PLC0415 - half a second, and most runs do not need it
+
+    where = OWN if address is None else _resolved(address)
+    if ray.is_initialized():
+        if where in (_connected_to, OWN) and _connected_to in (where, None):
+            return ray
+        if _connected_to is None:
+            raise ClusterError(f"{where}: this process has called ray.init itself, and can have one Ray only")
+        ray.shutdown()
+    _connected_to = None
+    if where == OWN:
+        _start(ray, cpus)
+    else:
+        _join(ray, where)
+    _connected_to = where
+    return ray
+
+
+def has_joined() -> bool:
+    """Whether this process uses a cluster, whose room is shared, rather than a Ray of its own."""
+    return _connected_to not in (OWN, None)
+
+
+def _start(ray: Any, cpus: int) -> None:
+    _stay_on_loopback(ray, True)
+    _set_auth_mode(ray, AUTH_MODE or "token")  # Ray makes a token if there is none
+    _init(ray, OWN, num_cpus=cpus, include_dashboard=False, object_store_memory=OBJECT_STORE_BYTES)
+    if hasattr(os, "pidfd_open"):  # on Linux; elsewhere Ray's agents may outlive a killed driver by a minute
+        _post_guard(ray)
+
+
+def _post_guard(ray: Any) -> None:
+    """Have Ray's processes end with this one, even if it is killed."""
+    global _guard  # noqa: PLW0603 - the pipe to it must stay open
+    import psutil  # noqa: PLC0415 - Ray brings it
+
+    (raylet,) = ray._private.worker._global_node.all_processes["raylet"]
+    pids = [raylet.process.pid, *(child.pid for child in psutil.Process(raylet.process.pid).children())]
+    _guard = subprocess.Popen(
+        [sys.executable, "-I", "-S", Path(__file__).with_name("guard.py"), *map(str, pids)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        process_group=0,  # Ctrl-C is not for it
+    )
+
+
+def _join(ray: Any, where: str) -> None:
+    """Join a cluster. Whether it asks for a token is found out: in the wrong mode its actors just die."""
+    host, port = _host_and_port(where)
+    _check_answer(where, host, port)
+    _stay_on_loopback(ray, _is_loopback(host))
+    before = os.environ.get("RAY_AUTH_MODE")
+    if AUTH_MODE:
+        _try_to_join(ray, where, AUTH_MODE)
+    elif not _try_to_join(ray, where, "disabled"):
+        _try_to_join(ray, where, "token")
+    elif before == "token":
+        ray.shutdown()
+        raise ClusterError(
+            f"the Ray cluster at {where} has no token; this process has used one, and cannot go back"
+        )
+
+
+def _try_to_join(ray: Any, where: str, mode: str) -> bool:
+    """Return whether it works; False: the cluster asks for a token. Raises ClusterError for everything else."""
+    _set_auth_mode(ray, mode)
+    os.environ[ATTEMPTS_TO_JOIN] = "1"
+    try:
+        _init(ray, where)
+        return True
+    except Exception as error:  # of many types: Ray says neither which nor when
+        reason = str(error.__cause__ or error).strip()
+        if mode == "disabled" and not AUTH_MODE and "InvalidAuthToken" in reason:
+            return False
+        said = reason.rpartition("\n")[2]
+        raise ClusterError(f"the Ray cluster at {where} cannot be joined: {said}") from error
+    finally:
+        del os.environ[ATTEMPTS_TO_JOIN]  # it would also hurry the start of a Ray of our own
+
+
+def _init(ray: Any, address: str, **options: Any) -> None:
+    """Connect Ray, but leave SIGTERM to the program where it is handled: where Ray handles it, it aborts."""
+    before = signal.getsignal(signal.SIGTERM)
+    ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **options)
+    if callable(before) and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, before)
+
+
+def _stay_on_loopback(ray: Any, wanted: bool) -> None:
+    """Keep Ray from putting the network's address in the place of 127.0.0.1, as it does on Linux.
+
+    It reads RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER for that, but only when it is imported (ray-project/ray#26293).
+    """
+    ray._private.ray_constants.ENABLE_RAY_CLUSTER = not wanted
+
+
+def _resolved(address: str) -> str:
+    """Return host:port. Unlike Ray, "auto" does not look for just any Ray that runs on this machine."""
+    from ray._private.utils import read_ray_address  # noqa: PLC0415
+
+    if address == "auto":
+        address = os.environ.get("RAY_ADDRESS") or read_ray_address() or ""
+        if not address:
+            raise ClusterError("no Ray cluster runs here: RAY_ADDRESS is not set, nor was `ray start` used")
+    _host_and_port(address)
+    return address
+
+
+def _host_and_port(address: str) -> tuple[str, int]:
+    host, _, port = address.rpartition(":")
+    if not host or "/" in host or not port.isdigit():
+        raise ValueError(f'the address of a Ray cluster must be "auto" or HOST:PORT: {address!r}')
+    return host.strip("[]"), int(port)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _check_answer(where: str, host: str, port: int) -> None:
+    """Fail soon where Ray would try for minutes; raises ClusterError."""
+    try:
+        with socket.create_connection((host, port), ANSWER_S) as sock:
+            if os.environ.get("RAY_USE_TLS", "0") != "0":
+                return
+            sock.sendall(_PREFACE)
+            answer = sock.recv(4)
+    except OSError as error:
+        raise ClusterError(f"no Ray cluster answers at {where}: {error}") from error
+    if answer[3:] != bytes([_SETTINGS]):
+        raise ClusterError(f"no Ray cluster answers at {where}: what does is something else")
+
+
+def _set_auth_mode(ray: Any, mode: str) -> None:
+    """Say whether processes of Ray prove themselves to each other by a token; Ray has read the variable before."""
+    os.environ["RAY_AUTH_MODE"] = mode
+    ray._raylet.Config.initialize("")
