@@ -6,6 +6,7 @@ one from all, so nobody enters the next window before everybody has finished thi
 
 import hmac
 import logging
+import os
 import secrets
 import select
 import selectors
@@ -19,8 +20,6 @@ from operator import index
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Self, TypedDict, cast
 
-import msgpack
-
 PROTOCOL_VERSION = 1
 HANDSHAKE_S = 2.0  # how long a connection that was accepted may take to prove that it knows the key
 
@@ -28,17 +27,16 @@ _HELLO = struct.pack("!4sH", b"MSTM", PROTOCOL_VERSION)
 _CLAIM = struct.Struct("!I32s")  # shard, nonce
 _PROOF_BYTES = 32  # HMAC-SHA256
 _PREFIX = struct.Struct("!I")  # length of the frame that follows
-_BIN32 = struct.Struct("!BI")  # msgpack's header of a byte string of up to 4 GiB: its type, its length
-_HEAD_BYTES_MAX = 64  # enough for a frame without its messages
-# How many bytes msgpack's integers take, by their first byte (0: it is no integer); what begins byte strings.
-_INTEGER_BYTES = bytes(
-    {0xCC: 2, 0xCD: 3, 0xCE: 5, 0xCF: 9, 0xD0: 2, 0xD1: 3, 0xD2: 5, 0xD3: 9}.get(
-        first, 1 if first < 0x80 or first >= 0xE0 else 0
-    )
-    for first in range(256)
-)
-_BYTE_STRINGS = (0xC4, 0xC5, 0xC6)
-_INT64 = range(-(2**63), 2**63)
+
+# All of a frame before its messages: the length of what follows, then msgpack, an array of six. Each field has its
+# widest encoding, so that the head is a struct: numbers, each behind the byte that tells its type.
+_HEAD = struct.Struct("!I" + "BB" + "BI" + "BQ" + "Bq" + "Bq" + "BI")
+_ARRAY_OF_6, _UINT32, _UINT64, _INT64, _BYTES32 = 0x96, 0xCE, 0xCF, 0xD3, 0xC6
+_TYPES = (_ARRAY_OF_6, _UINT32, _UINT64, _INT64, _INT64, _BYTES32)
+
+# So long a shard looks again and again whether a frame has come before it sleeps until one has.
+_SPIN_S = 100e-6
+
 _SOCKET_BYTES = 4 << 20  # asked of the kernel, which may give less
 _STRANGERS_KEPT = 20  # for an error to name; all are logged
 _INBOX_BYTES = 64 << 10
@@ -78,41 +76,25 @@ class Address(TypedDict):
 
 def encode_head(source: int, window: int, next_event_ns: int, flags: int, size: int) -> bytes:
     """All of a frame before its `size` bytes of messages, which so need not be copied to be framed."""
-    if next_event_ns not in _INT64 or flags not in _INT64:
-        raise ValueError(f"next_event_ns and flags must fit into int64: {next_event_ns}, {flags}")
-    packed: bytes = msgpack.packb((PROTOCOL_VERSION, source, window, next_event_ns, flags))
-    fields = b"\x96" + packed[1:] + _BIN32.pack(0xC6, size)  # an array of six, the last of which follows
-    return _PREFIX.pack(len(fields) + size) + fields
-
-
-def decode_frame(body: bytes | memoryview, source: int, window: int, peer: str) -> Frame:
-    """The frame in `body`, if it is that of shard `source`, named `peer`, for `window`."""
-    if not _is_flat(body):  # what is nested may take a hundred times as much memory when it is unpacked
-        raise TransportError(f"{peer}: sent {len(body)} bytes that are no frame")
     try:
-        fields = msgpack.unpackb(body, use_list=False)
-    except (ValueError, msgpack.UnpackException) as error:
-        raise TransportError(f"{peer}: sent {len(body)} bytes that are no frame: {error!r}") from error
-    expected = (PROTOCOL_VERSION, source, window)
-    if fields[:3] != expected:
-        raise TransportError(f"{peer}: sent (version, shard, window) {fields[:3]}, not {expected}")
-    frame = Frame(*fields[1:])
-    if frame.next_event_ns not in _INT64 or frame.flags not in _INT64:
-        raise TransportError(f"{peer}: sent more than int64: {frame.next_event_ns}, flags {frame.flags}")
-    return frame
+        return _HEAD.pack(
+            _HEAD.size - _PREFIX.size + size, _ARRAY_OF_6, PROTOCOL_VERSION, _UINT32, source, _UINT64, window,
+            _INT64, next_event_ns, _INT64, flags, _BYTES32, size,
+        )  # fmt: skip
+    except struct.error:
+        raise ValueError(f"next_event_ns and flags must fit into int64: {next_event_ns}, {flags}") from None
 
 
-def _is_flat(body: bytes | memoryview) -> bool:
-    """Whether `body` begins as an array of five integers and a byte string does."""
-    if len(body) < 7 or body[0] != 0x96:
-        return False
-    at = 1
-    for _ in range(5):
-        size = _INTEGER_BYTES[body[at]]
-        at += size
-        if not size or at >= len(body):
-            return False
-    return body[at] in _BYTE_STRINGS
+def decode_frame(frame: memoryview, source: int, window: int, peer: str) -> Frame:
+    """The frame, its length included, if it is that of shard `source`, named `peer`, for `window`."""
+    size = len(frame) - _HEAD.size
+    fields = _HEAD.unpack_from(frame) if size >= 0 else (0,) * 13
+    if fields[1::2] != _TYPES or fields[12] != size:
+        raise TransportError(f"{peer}: sent {len(frame)} bytes that are no frame")
+    if fields[2:7:2] != (PROTOCOL_VERSION, source, window):
+        expected = (PROTOCOL_VERSION, source, window)
+        raise TransportError(f"{peer}: sent (version, shard, window) {fields[2:7:2]}, not {expected}")
+    return Frame(source, window, fields[8], fields[10], bytes(frame[_HEAD.size :]))
 
 
 def shake_hands(sock: socket.socket, key: bytes, shard: int, awaited: range) -> Generator[None, None, int]:
@@ -265,7 +247,7 @@ class _Peer:
     def start(self, numbers: tuple[int, int, int, int], messages: memoryview) -> None:
         """Send this window's frame, or the beginning of it."""
         size = messages.nbytes
-        if size + _HEAD_BYTES_MAX > self._frame_bytes_max:
+        if size + _HEAD.size > self._frame_bytes_max:
             raise TransportError(f"{self.name}: {size:,} bytes for it, over {self._frame_bytes_max:,}")
         head = encode_head(*numbers, size)
         self._outbox = [head, messages.cast("B")] if size else [head]
@@ -285,7 +267,10 @@ class _Peer:
     def take(self, window: int) -> Frame:
         """The frame that is here."""
         end = self._end()
-        frame = decode_frame(self._inbox[_PREFIX.size : end], self.shard, window, self.name)
+        frame = decode_frame(self._inbox[:end], self.shard, window, self.name)
+        if end == self._filled and len(self._inbox) == _INBOX_BYTES:
+            self._filled = 0
+            return frame
         ahead = bytes(self._inbox[end : self._filled])  # the peer may be in the next window already
         if len(self._inbox) > _INBOX_BYTES_KEPT:  # then it was made to measure, and nothing is ahead
             self._inbox = memoryview(bytearray(_INBOX_BYTES))
@@ -358,6 +343,7 @@ class Mesh:
         self._listeners: list[socket.socket] = []
         self._directory: tempfile.TemporaryDirectory[str] | None = None
         self._peers: list[_Peer] | None = None
+        self._spin_s = _SPIN_S if shards <= (os.cpu_count() or 1) else 0.0
         self._node = ""
 
     def listen(self, *, host: str = "127.0.0.1", node: str = "") -> Address:
@@ -457,12 +443,18 @@ class Mesh:
 
         A peer that is through is not watched any more: after the last window it may well have closed.
         """
-        deadline_s = time.monotonic() + self._timeout_s
+        began_s = time.monotonic()
+        deadline_s, spin_until_s = began_s + self._timeout_s, began_s + self._spin_s
         while pending := [(peer, wants) for peer in self._peers or () if (wants := peer.wants())]:
+            before_s = time.monotonic()
+            if before_s < spin_until_s:
+                for peer, wants in pending:
+                    peer.advance(wants)
+                self.waiting_s += time.monotonic() - before_s
+                continue
             poll = select.poll()
             for peer, wants in pending:
                 poll.register(peer.sock, wants)
-            before_s = time.monotonic()
             ready = {fd for fd, _ in poll.poll(max(0.0, deadline_s - before_s) * 1000)}
             self.waiting_s += time.monotonic() - before_s
             if not ready:

@@ -12,7 +12,6 @@ import time
 
 from .shard import Shard
 from .transport import Frame, Mesh, TransportError
-from .world import NEVER
 
 # Flags of a frame: the leader (shard 0) asks all to return to the driver after this exchange; messages were sent.
 PAUSE, SENT = 1, 2
@@ -29,14 +28,12 @@ class Windows:
         self.shard = shard
         self.mesh = mesh
         self.window = window  # number of the next exchange; the mesh counts on through all worlds
-        self.earliest = 0  # before this nothing happens any more
         self.done = False
         self._stretch = shard.latency  # ns
         if others_next is None:
             self._exchange(0)
         else:  # the shard is that of a checkpoint, taken after an exchange
             self.others_next = others_next
-            self.earliest = min(others_next, shard.next_time)
 
     def run(self, seconds: float) -> int:
         """Advance for about so long; return the time that has been reached, ns. `done` tells if it is the end."""
@@ -76,7 +73,6 @@ class Windows:
         # What was just sent to another shard is an event there that its own frame could not yet tell of.
         self.others_next = min(theirs, first_sent)
         self.reached = min(mine, theirs)
-        self.earliest = min(self.others_next, self.shard.next_time)
         for frame in frames:
             flags |= frame.flags
         self.done = self.reached >= self.shard.end and not flags & SENT
@@ -88,11 +84,6 @@ class Windows:
         """Check what a peer tells, and file its messages; raises TransportError with its name."""
         if frame.flags & ~(PAUSE | SENT if frame.source == LEADER else SENT):
             raise TransportError(f"{self.mesh.name(frame.source)}: sent flags {frame.flags}, which it must not")
-        if frame.next_event_ns < self.earliest:
-            raise TransportError(
-                f"{self.mesh.name(frame.source)}: announced an event at {frame.next_event_ns} ns, when all had "
-                f"come to {self.earliest} ns"
-            )
         if frame.messages:
             try:
                 self.shard.deliver(frame.messages, frame.source)

@@ -160,7 +160,7 @@ def test_what_unpacks_to_much_more_is_refused_before_it_does(body):
     tracemalloc.start()
     try:
         with pytest.raises(TransportError, match=r"^peer: sent [0-9]+ bytes that are no frame"):
-            decode_frame(body, 1, 0, "peer")
+            decode_frame(memoryview(prefixed(body)), 1, 0, "peer")
         assert tracemalloc.get_traced_memory()[1] < len(body) + 100_000
     finally:
         tracemalloc.stop()
