@@ -9,12 +9,12 @@ from .world import WANTS_CALLBACK
 
 
 @jit
-def first_wrong(world, rows, first, end, hosts_servers):
-    """Return the first row that cannot come from the shard of clients [first, end), or -1."""
+def first_wrong(world, count, first, end, hosts_servers):
+    """Return the first of `count` rows of the inbox that the shard of clients [first, end) cannot send, or -1."""
     control = world.control[0]
     config = world.config[0]
-    for k in range(rows.size):
-        row = rows[k]
+    for k in range(count):
+        row = world.inbox[k]
         if (
             row.time < control.horizon
             or not 0 <= row.slot < config.programs

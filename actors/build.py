@@ -123,6 +123,7 @@ def build(
         deadlines=_zeros(FIRST_DEADLINES, DEADLINE),
         buckets=np.full(buckets, NONE, np.int32),
         occupied=np.zeros(max(1, buckets // 64), np.uint64),
+        inbox=_zeros(0, EVENT),
         outbox=_zeros(4 * calendar.RESERVE if shards == 1 else 1 << 14, EVENT),
         **_client_tables(scenario, chosen, homes[first : first + local], first),
         **_server_tables(scenario, chosen, homes, hosts),
@@ -209,6 +210,11 @@ def grow(world: World, incoming: int = 0) -> None:
         world.replace(journal=_extended(world.journal, max(world.journal.size, needed)))
     if control.free_debts < calendar.RESERVE:
         _more_debts(world, world.debts.size)
+
+
+def make_inbox(world: World, rows: int) -> None:
+    """Have room for so many messages from another shard."""
+    world.replace(inbox=_zeros(rows, EVENT))
 
 
 def _array(rows: Any) -> Any:

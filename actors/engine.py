@@ -186,20 +186,20 @@ def _add_to_digest(world, n):
 
 
 @jit
-def deliver(world, incoming):
-    """File messages from other shards; return the status GROW when there is no room for them."""
+def deliver(world, count):
+    """File `count` messages of the inbox; return the status GROW when there is no room for them."""
     control = world.control[0]
-    if min(control.free_events, world.due.size - control.open) < incoming.size:
+    if min(control.free_events, world.due.size - control.open) < count:
         return GROW
-    for k in range(incoming.size):
+    for k in range(count):
         n = calendar.allocate(world)
         event = world.events[n]
-        _copy(event, incoming[k])
+        _copy(event, world.inbox[k])
         if event.kind <= kinds.KEPT_RELEASE and event.kind != kinds.RELEASE:  # to be answered
             event.flag |= FOREIGN
             control.foreign += 1
         calendar.schedule(world, n)
-        control.next = min(control.next, incoming[k].time)
+        control.next = min(control.next, event.time)
     return HORIZON
 
 

@@ -77,6 +77,7 @@ class Shard:
         # The control row as plain numbers: a window is short, and records are slow to read from Python.
         self._control = self.world.control.view(np.ndarray).view(np.int64)
         self._outbox = self.world.outbox.view(np.ndarray)
+        self._inbox = memoryview(self.world.inbox.view(np.ndarray).view(np.uint8))
 
     @property
     def next_time(self) -> int:
@@ -133,28 +134,32 @@ class Shard:
         self._control[OUTGOING] = 0
         self._control[SENT_FIRST] = NEVER
         rows = self._outbox[:count]
+        if shards == 2:
+            return ([b"", rows.tobytes()] if self.shard == 0 else [rows.tobytes(), b""]), first
         # Servers and what comes after them live in shard 0.
         targets = rows["target"]
         homes = np.where(targets < self.limits[-1], np.searchsorted(self.limits, targets, side="right") - 1, 0)
-        if count == 1 or (homes == homes[0]).all():
-            return [rows.tobytes() if k == homes[0] else b"" for k in range(shards)], first
         return [rows[homes == k].tobytes() for k in range(shards)], first
 
     def deliver(self, messages: bytes, source: int) -> None:
         """File messages from another shard; raises ValueError for any that cannot come from there."""
         if len(messages) % EVENT.itemsize:
             raise ValueError(f"{len(messages)} bytes, not a multiple of {EVENT.itemsize}")
-        rows = np.frombuffer(messages, dtype=EVENT).view(np.recarray)
+        count = len(messages) // EVENT.itemsize
+        if count > self.world.inbox.size:
+            build.make_inbox(self.world, 2 * count)
+            self._view()
+        self._inbox[: len(messages)] = messages
         first, end = self.limits[source : source + 2]
-        wrong = arrivals.first_wrong(self.world, rows, first, end, int(source == 0))
+        wrong = arrivals.first_wrong(self.world, count, first, end, int(source == 0))
         if wrong >= 0:
-            row = dict(zip(EVENT.names or (), rows[wrong].item(), strict=True))
+            row = dict(zip(EVENT.names or (), self.world.inbox[wrong].item(), strict=True))
             raise ValueError(
-                f"message {wrong} of {rows.size}, which shard {source} cannot send to shard {self.shard} "
+                f"message {wrong} of {count}, which shard {source} cannot send to shard {self.shard} "
                 f"(at {int(self._control[REACH])} ns): {row}"
             )
-        while engine.deliver(self.world, rows) == GROW:
-            build.grow(self.world, rows.size)
+        while engine.deliver(self.world, count) == GROW:
+            build.grow(self.world, count)
 
     def tally(self) -> Tally:
         """Close the books at the end of the run."""

@@ -194,6 +194,7 @@ TABLES: dict[str, Any] = {
     "occupied": np.dtype("u8"),
     "deadlines": DEADLINE,
     "outbox": EVENT,
+    "inbox": EVENT,  # messages from another shard, to be filed
     # clients of this shard
     "clients": CLIENT,
     "homes": np.dtype("i4"),  # each client's first server
