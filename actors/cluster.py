@@ -147,6 +147,7 @@ class ShardHost:
         """Return what this shard has counted."""
         assert self.windows is not None
         tally = self.windows.shard.tally()
+        tally.pace = self.windows.pace
         self.windows = None
         tally.cpu_s = time.process_time() - self.cpu_started
         return tally

@@ -71,6 +71,12 @@ def inlined(function: F) -> F:
     return _compiled(function, is_inlined=True)
 
 
+def direct(function: F, *arguments: Any) -> F:
+    """Call a compiled function; return its version for such arguments, which numba else looks up at each call."""
+    function(*arguments)
+    return function if JIT_DISABLED else function.get_overload(function.signatures[0])  # type: ignore[attr-defined]
+
+
 @contextmanager
 def cache_folder() -> Iterator[None]:
     """Have numba keep in CACHE_FOLDER what is declared here."""

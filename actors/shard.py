@@ -13,7 +13,7 @@ import numpy as np
 
 from ..policies.balancing import Report
 from . import arrivals, build, checkpoint, engine, journal, ledger, site
-from .jit import JIT_DISABLED
+from .jit import JIT_DISABLED, direct
 from .status import BALANCE, GROW, HORIZON, MEANING
 from .world import COLUMNS, CONTROL, EVENT, NEVER
 
@@ -47,6 +47,7 @@ class Tally:
     pools: Any
     products: Any
     journal: Any = None  # rows of JOURNAL, in the total order, if one was kept
+    pace: Any = None  # windows.Pace of the world's shards, if there were several
     cpu_s: float = 0.0  # CPU time of the shards' processes; what was lost and done again counts once
 
 
@@ -66,6 +67,10 @@ class Shard:
         self._view()
         with np.errstate(over="ignore"):
             engine.start(self.world)
+            self._advance = direct(engine.run, self.world, 0)
+            if shards > 1:
+                self._first_wrong = direct(arrivals.first_wrong, self.world, 0, 0, 0, 0)
+                self._file = direct(engine.deliver, self.world, 0)
         self.run(0)
 
     def restore(self, tables: dict[str, Any]) -> None:
@@ -104,7 +109,7 @@ class Shard:
             self._run(horizon)
 
     def _run(self, horizon: int) -> None:
-        status = engine.run(self.world, min(horizon, self.end))
+        status = self._advance(self.world, min(horizon, self.end))
         while status != HORIZON:
             if status == GROW:
                 build.grow(self.world)
@@ -113,7 +118,7 @@ class Shard:
                 self._balance()
             else:
                 raise self._violation(status)
-            status = engine.run(self.world, int(self._control[REACH]))
+            status = self._advance(self.world, int(self._control[REACH]))
 
     def check(self) -> None:
         """Recount what must add up; raises InvariantViolation."""
@@ -151,14 +156,14 @@ class Shard:
             self._view()
         self._inbox[: len(messages)] = messages
         first, end = self.limits[source : source + 2]
-        wrong = arrivals.first_wrong(self.world, count, first, end, int(source == 0))
+        wrong = self._first_wrong(self.world, count, first, end, int(source == 0))
         if wrong >= 0:
             row = dict(zip(EVENT.names or (), self.world.inbox[wrong].item(), strict=True))
             raise ValueError(
                 f"message {wrong} of {count}, which shard {source} cannot send to shard {self.shard} "
                 f"(at {int(self._control[REACH])} ns): {row}"
             )
-        while engine.deliver(self.world, count) == GROW:
+        while self._file(self.world, count) == GROW:
             build.grow(self.world, count)
 
     def tally(self) -> Tally:
@@ -285,6 +290,7 @@ def merge(tallies: list[Tally]) -> Tally:
         first.pools,
         first.products,
         None if first.journal is None else journal.merged([tally.journal for tally in tallies]),
+        first.pace and sum((tally.pace for tally in tallies[1:]), first.pace),
         sum(tally.cpu_s for tally in tallies),
     )
 

@@ -8,7 +8,9 @@ Servers only answer: those that owe nobody an answer let clients of other shards
 stretch at a time, so that the servers can follow.
 """
 
+import operator
 import time
+from typing import NamedTuple
 
 from .shard import Shard
 from .transport import Frame, Mesh, TransportError
@@ -21,6 +23,33 @@ LEADER = 0
 STRETCH_S = 0.005
 
 
+class Pace(NamedTuple):
+    """How many windows shards went through, and what they did in that wall time, summed over shards."""
+
+    windows: int
+    computing_s: float
+    exchanging_s: float
+    waiting_s: float
+
+    def __add__(self, other: "Pace") -> "Pace":  # type: ignore[override]
+        return Pace(*map(operator.add, self, other))
+
+    @property
+    def total_s(self) -> float:
+        """All that time."""
+        return self.computing_s + self.exchanging_s + self.waiting_s
+
+    def shares(self, shards: int) -> dict[str, float]:
+        """Return windows, windows a second, and the shares of the time of so many shards."""
+        return {
+            "windows": self.windows // shards,
+            "windows_per_s": self.windows / self.total_s,
+            "computing": self.computing_s / self.total_s,
+            "exchanging": self.exchanging_s / self.total_s,
+            "waiting": self.waiting_s / self.total_s,
+        }
+
+
 class Windows:
     """One shard's place in a world of several."""
 
@@ -29,7 +58,9 @@ class Windows:
         self.mesh = mesh
         self.window = window  # number of the next exchange; the mesh counts on through all worlds
         self.done = False
+        self.pace = Pace(0, 0.0, 0.0, 0.0)
         self._stretch = shard.latency  # ns
+        self._computing_s = 0.0
         if others_next is None:
             self._exchange(0)
         else:  # the shard is that of a checkpoint, taken after an exchange
@@ -38,24 +69,26 @@ class Windows:
     def run(self, seconds: float) -> int:
         """Advance for about so long; return the time that has been reached, ns. `done` tells if it is the end."""
         leads = self.mesh.shard == LEADER
-        deadline = time.monotonic() + seconds
+        began_s, waited_s, window = time.perf_counter(), self.mesh.waiting_s, self.window
+        self._computing_s = 0.0
         pause = False
         while not (self.done or pause):
             self._advance()
-            pause = self._exchange(PAUSE if leads and time.monotonic() > deadline else 0)
+            pause = self._exchange(PAUSE if leads and time.perf_counter() > began_s + seconds else 0)
+        waiting_s = self.mesh.waiting_s - waited_s
+        exchanging_s = time.perf_counter() - began_s - self._computing_s - waiting_s
+        self.pace += Pace(self.window - window, self._computing_s, exchanging_s, waiting_s)
         return min(self.reached, self.shard.end)
 
     def _advance(self) -> None:
         shard = self.shard
         horizon = min(self.others_next + shard.latency, shard.end)
         nearer = shard.next_time + self._stretch
-        if horizon <= nearer:
-            shard.run(horizon)
-            return
-        begun_s = time.perf_counter()
-        shard.run(nearer)
-        if shard.next_time >= nearer:  # no message that may be answered has cut it short
-            took_s = time.perf_counter() - begun_s
+        began_s = time.perf_counter()
+        shard.run(min(horizon, nearer))
+        took_s = time.perf_counter() - began_s
+        self._computing_s += took_s
+        if horizon > nearer and shard.next_time >= nearer:  # not cut short by a message that may be answered
             self._stretch = int(self._stretch * min(2.0, max(0.5, STRETCH_S / took_s))) + 1
 
     def _exchange(self, flags: int) -> bool:
@@ -77,7 +110,9 @@ class Windows:
             flags |= frame.flags
         self.done = self.reached >= self.shard.end and not flags & SENT
         if self.done:  # nobody can reach anybody any more
+            began_s = time.perf_counter()
             self.shard.run(self.shard.end)
+            self._computing_s += time.perf_counter() - began_s
         return bool(flags & PAUSE)
 
     def _take(self, frame: Frame) -> None:

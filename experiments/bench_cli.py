@@ -1,4 +1,4 @@
-"""The command line of the benchmark: meterstorm bench engine."""
+"""The command line of the benchmarks: meterstorm bench engine, meterstorm bench shards."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,7 +6,18 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from .screen import INVARIANT, WRONG_INPUT, announce_compilation, fail, make_folder, messages, progress
+from ..actors.ray_start import ClusterError
+from .screen import (
+    INVARIANT,
+    UNAVAILABLE,
+    WRONG_INPUT,
+    announce_compilation,
+    fail,
+    make_folder,
+    messages,
+    progress,
+    spent,
+)
 
 bench_app = typer.Typer(no_args_is_help=True, help="Measure the engine itself.")
 
@@ -72,3 +83,41 @@ def _bench_limits(sizes: list[int], memory: bool, storm: bool, repetitions: int)
                 f"peak memory {found.memory / 2**20:.0f} MiB, {found.memory_longer / 2**20:.0f} in a storm "
                 f"{bench_limits.LONGER:g} times as long"
             )
+
+
+@bench_app.command("shards")
+def bench_shards_command(
+    shards: Annotated[int, typer.Option(min=2, help="Ray actors that share a world.")] = 2,
+    clients: Annotated[
+        list[int] | None,
+        typer.Option(help="Multiple of 40. Repeatable. Default: a hundred thousand, a million."),
+    ] = None,
+    repetitions: Annotated[int, typer.Option(min=1, help="Of every world, alone and on shards.")] = 5,
+) -> None:
+    """Compare a storm in one process and on shards: wall time, and how shards spend it.
+
+    The storm: every server is away, clients fail over at once, 5 ms latency. Takes a few minutes, and an idle core
+    for each shard. Exit status 3: a digest differs.
+    """
+    from ..actors.cluster import ShardSet  # noqa: PLC0415
+    from . import bench_shards  # noqa: PLC0415
+
+    sizes = clients or [100_000, 1_000_000]
+    if wrong := [size for size in sizes if size < 40 or size % 40]:
+        fail(WRONG_INPUT, f"--clients {wrong[0]}: must be a positive multiple of 40")
+    announce_compilation()
+    try:
+        with ShardSet(shards) as shard_set:
+            for size in sizes:
+                with progress(f"storm of {size:,} clients", repetitions) as report:
+                    found = bench_shards.gain(bench_shards.storm(size), shard_set, repetitions, report)
+                print(
+                    f"{size:,} clients, {shards} shards: {found.shared_s:.3g} s, {found.alone_s:.3g} s alone "
+                    f"(x {found.speed_up:.2f}); {spent(found.pace.shares(shards))}"
+                )
+            idle = bench_shards.gain(bench_shards.idle(), shard_set, repetitions)
+            print(f"next to no clients: {spent(idle.pace.shares(shards))}")
+    except bench_shards.DigestsDiffer as error:
+        fail(INVARIANT, str(error))
+    except ClusterError as error:
+        fail(UNAVAILABLE, str(error))

@@ -35,6 +35,7 @@ from .screen import (
     messages,
     progress,
     say,
+    spent,
 )
 
 app = typer.Typer(
@@ -441,6 +442,8 @@ def _report(show: Callable[..., None], results: Any, content: dict[str, Any], fo
             highlight=False,
             soft_wrap=True,
         )
+        if pace := engine.get("pace"):
+            stdout.print(f"{results.shards} shards: {spent(pace)}", highlight=False, soft_wrap=True)
 
 
 def _check(results: Any, shards: int, place: Place, console: Console) -> None:

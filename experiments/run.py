@@ -24,9 +24,11 @@ RAY_PAYS_FROM_S = 12.0
 # A version's first world may take so much longer than its others: it loads the engine and compiles policies.
 LOADING_S = 3.0
 
-# `shards = "auto"`: a smaller world spends more time in exchanging windows than in handling events.
-CLIENTS_PER_SHARD = 100_000
-LATENCY_MS_MIN = 1.0
+# `shards = "auto"`. Measured on 2 cores (`meterstorm bench shards`): an event takes about so long, and shards that
+# handle fewer events between two exchanges spend more time on these than they save.
+EVENT_S = 0.2e-6
+EVENTS_PER_WINDOW = 500
+EVENTS_PER_RUN = 7  # a launch, a request, its service, the answer, the end, the release, its service
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,7 @@ class Replication:
     series: Any  # int64, shape (samples + 1, COLUMNS)
     servers: Any  # rows of world.SERVER
     journal: Any = None  # rows of world.JOURNAL, if one was kept
+    pace: Any = None  # actors.windows.Pace, if this process ran it on shards
 
 
 @dataclass
@@ -139,15 +142,27 @@ def join(ray_address: str | None, shards: int, workers: int | None) -> None:
 def choose_shards(scenario: Scenario) -> tuple[int, str]:
     """Return how many shards `shards = "auto"` means here, and why."""
     cores = os.cpu_count() or 1
-    clients, latency_ms = scenario.clients.count, scenario.network.latency_ms
-    if latency_ms < LATENCY_MS_MIN:
-        return 1, f"network.latency_ms = {latency_ms:g} leaves shards too little to do between two exchanges"
-    if clients < 2 * CLIENTS_PER_SHARD:
-        return 1, f"{clients:,} clients are too few to share out"
+    rate = _events_per_s(scenario)
+    seconds = rate * (scenario.run.warmup_s + scenario.run.duration_s) * EVENT_S
+    per_window = rate * scenario.network.latency_ms * 1e-3
     if scenario.run.replications * len(versions(scenario)) >= cores:
         return 1, "there are worlds enough to keep every core busy with one of its own"
-    shards = min(cores, clients // CLIENTS_PER_SHARD)
-    return shards, f"{clients:,} clients keep {shards} shards busy"
+    if seconds < RAY_PAYS_FROM_S:
+        return 1, f"a world takes about {seconds:.1g} s: starting Ray would take as long"
+    shards = min(cores, int(per_window / EVENTS_PER_WINDOW), scenario.clients.count)
+    if shards < 2:
+        why = f"shards exchange messages every {scenario.network.latency_ms:g} ms of simulated time"
+        return 1, f"{why}, in which about {per_window:.3g} events happen: too few to share"
+    return shards, f"about {per_window:,.0f} events happen between two exchanges: enough for {shards} shards"
+
+
+def _events_per_s(scenario: Scenario) -> float:
+    """Return about how many events happen in a simulated second, at the height of a storm if all servers fail."""
+    clients, work = scenario.clients, scenario.workload
+    between_s = work.launch_interval_s + (work.run_time_s if work.arrivals == "closed" else 0.0)
+    calm = clients.count * clients.programs * EVENTS_PER_RUN / between_s
+    all_fail = any(fault.servers == "all" and fault.kind not in {"slow", "loss"} for fault in scenario.faults)
+    return max(calm, 2.0 * clients.count / clients.request_timeout_s if all_fail else 0.0)
 
 
 def run_world(
@@ -161,7 +176,16 @@ def _replication(scenario: Scenario, number: int, tally: Tally) -> Replication:
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     values = metrics(scenario, tally)
     return Replication(
-        number, tally.digest, values, tally.events, tally.cpu_s, memory, tally.series, tally.servers, tally.journal
+        number,
+        tally.digest,
+        values,
+        tally.events,
+        tally.cpu_s,
+        memory,
+        tally.series,
+        tally.servers,
+        tally.journal,
+        tally.pace,
     )
 
 

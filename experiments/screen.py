@@ -57,3 +57,11 @@ def announce_compilation() -> None:
     if not doctor.is_compiled():
         messages.print("compiling the engine; this happens once and takes about a minute ...")
         doctor.compile_engine()
+
+
+def spent(pace: dict[str, float]) -> str:
+    """Return in words how shards spent their time: `windows.Pace.shares`."""
+    return (
+        f"{pace['computing']:.0%} computing, {pace['exchanging']:.0%} exchanging, {pace['waiting']:.0%} waiting "
+        f"for each other; {pace['windows']:,} windows, {pace['windows_per_s']:,.0f} a second"
+    )

@@ -51,9 +51,15 @@ def summary(results: Results) -> dict[str, Any]:
             "wall_s": results.wall_s,
             "events_per_cpu_s": events / cpu_s if cpu_s > 0 else None,
             "peak_memory_bytes": max((row.memory_bytes for row in rows), default=0),
+            **_pace(results.shards, [row.pace for row in rows if row.pace]),
         },
         "arms": arms,
     }
+
+
+def _pace(shards: int, paces: list[Any]) -> dict[str, Any]:
+    """Return what only runs on shards have: windows, and how the shards spent their wall time."""
+    return {"pace": sum(paces[1:], paces[0]).shares(shards)} if paces else {}
 
 
 def _arm(result: VersionResult) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -157,12 +158,43 @@ def test_worlds_run_on_so_many_shards(shards, used, tmp_path, monkeypatch):
 
 @covers("run.shards=auto")
 @pytest.mark.parametrize(
-    ("cores", "clients", "shards"), [(8, 10**3, 1), (8, 4 * 10**5, 4), (3, 4 * 10**5, 3), (1, 10**6, 1)]
+    ("cores", "clients", "interval_s", "latency_ms", "duration_s", "shards", "why"),
+    [
+        (8, 10**6, 9.0, 5.0, 1e4, 7, "3,500 events"),  # 7 events in 10 s of each client's time
+        (3, 10**6, 9.0, 5.0, 1e4, 3, "3,500 events"),
+        (8, 10**6, 9.0, 1.0, 1e4, 1, "every 1 ms .* about 700 events"),
+        (8, 10**6, 3599.0, 5.0, 1e6, 1, "every 5 ms .* about 9.72 events"),
+        (8, 10**6, 9.0, 5.0, 10.0, 1, "about 1 s"),
+        (1, 10**6, 9.0, 5.0, 1e4, 1, "every core"),
+    ],
 )
-def test_auto_spreads_large_worlds_over_the_cores(cores, clients, shards, monkeypatch):
+def test_auto_shares_worlds_with_enough_to_do(
+    cores, clients, interval_s, latency_ms, duration_s, shards, why, monkeypatch
+):
     monkeypatch.setattr(runs.os, "cpu_count", lambda: cores)
-    made = scenario.validate(on_bare({"clients": {"count": clients}, "run": {"shards": "auto"}}))
-    assert made.run.shards == "auto" and runs.choose_shards(made)[0] == shards
+    changes = {
+        "clients": {"count": clients},
+        "workload": {"launch_interval_s": interval_s, "run_time_s": 1.0},
+        "network": {"latency_ms": latency_ms},
+        "run": {"shards": "auto", "duration_s": duration_s, "warmup_s": 0.0, "sample_s": duration_s},
+    }
+    chosen, reason = runs.choose_shards(scenario.validate(on_bare(changes)))
+    assert chosen == shards and re.search(why, reason)
+
+
+@covers("run.shards=auto")
+def test_auto_counts_on_the_storm_when_every_server_fails(monkeypatch):
+    monkeypatch.setattr(runs.os, "cpu_count", lambda: 2)
+    changes = {
+        "clients": {"count": 10**6, "request_timeout_s": 5.0},
+        "workload": {"launch_interval_s": 3600.0},
+        "network": {"latency_ms": 5.0},
+        "run": {"shards": "auto", "duration_s": 1e4, "sample_s": 1e4},
+        "faults": [{"kind": "unreachable", "servers": "all", "start_s": 0.0, "duration_s": 600.0}],
+    }
+    assert runs.choose_shards(scenario.validate(on_bare(changes)))[0] == 2
+    changes["faults"][0]["servers"] = [0]
+    assert runs.choose_shards(scenario.validate(on_bare(changes)))[0] == 1
 
 
 @covers("run.clock=virtual")
