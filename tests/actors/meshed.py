@@ -23,7 +23,9 @@ def simulate_on_shards(scenario: Any, shards: int) -> Tally:
             windows = Windows(Shard(scenario, 0, mesh.shard, shards), mesh, 0)
             while not windows.done:
                 windows.run(TIMEOUT_S)
-            return windows.shard.tally()
+            tally = windows.shard.tally()
+            tally.pace = windows.pace
+            return tally
 
         futures = [pool.submit(partial(run, mesh)) for mesh in meshes]
         return merge([future.result(2 * TIMEOUT_S) for future in futures])
