@@ -9,7 +9,7 @@ Functions take the client's index `i` within its shard and a slot `j`.
 
 import numpy as np
 
-from . import holding, kinds, ledger, link, streams, workload
+from . import holding, kinds, ledger, link, roaming, streams, workload
 from .jit import inlined, jit
 from .messages import notify, set_timer
 from .world import EVICTIONS, GAVE_UP, GRANTS, LAUNCHES, NONE, SUPPRESSED, UNMETERED_STARTS
@@ -46,10 +46,16 @@ def handle(world, kind, agent, source, slot, program, attempt, value):
         _on_callback(world, i, server, slot, program)
     elif kind == kinds.KEPT_ACK:
         holding.forget_debt(world, i, server, attempt)
+    elif kind == kinds.REFUSED or kind == kinds.OVERLOADED:  # noqa: PLR1714
+        roaming.expect_failure(world, source, -1)
+        if link.is_awaited(world, i, attempt):
+            link.on_failure_answer(world, i, kind, value)
     elif link.is_awaited(world, i, attempt):
-        _on_answer(world, i, kind, slot, program, value)
+        _on_answer(world, i, kind, slot, program)
     elif kind == kinds.GRANT:
         _on_late_grant(world, i, server, slot, program, attempt)
+    if world.clients[i].near:
+        roaming.settle(world, i)
 
 
 @inlined
@@ -257,11 +263,8 @@ def _idle(world, i, j):
 
 
 @inlined
-def _on_answer(world, i, kind, j, program, value):
-    """Handle the answer to what is in flight."""
-    if kind == kinds.REFUSED or kind == kinds.OVERLOADED:  # noqa: PLR1714
-        link.on_failure_answer(world, i, kind, value)
-        return
+def _on_answer(world, i, kind, j, program):
+    """Handle a good answer to what is in flight."""
     link.on_good_answer(world, i)
     if kind == kinds.ACK:
         world.clients[i].heartbeat_due = 0

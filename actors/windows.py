@@ -39,21 +39,22 @@ class Windows:
         return min(self.reached, self.shard.end)
 
     def _exchange(self, flags: int) -> bool:
-        outgoing, first_sent = self.shard.take_outgoing()
-        if first_sent != NEVER:
+        outgoing, near, far = self.shard.take_outgoing()
+        if min(near, far) != NEVER:
             flags |= SENT
         mine = self.shard.next_influence
         if self.mesh.shards > 2:  # third shards do not see what was sent, only that it may be answered
-            mine = min(mine, first_sent)
+            mine = min(mine, near, far - self.shard.detour)
         frames = self.mesh.exchange(self.window, mine, flags, outgoing)
         self.window += 1
         for frame in frames:
             if frame.messages:
                 self.shard.deliver(frame.messages)
-        theirs = min(frame.next_event_ns for frame in frames)
+        # As if all were one `latency` away.
+        theirs = min(frame.next_event_ns + self.shard.farther[frame.source] for frame in frames)
         # What was just sent to another shard is an event there that its own frame could not yet tell of.
-        self.others_next = min(theirs, first_sent)
-        self.reached = min(mine, theirs)
+        self.others_next = min(theirs, near, far + self.shard.farthest)
+        self.reached = min(mine, *(frame.next_event_ns for frame in frames))
         for frame in frames:
             flags |= frame.flags
         self.done = self.reached >= self.shard.end and not flags & SENT

@@ -82,7 +82,9 @@ def _difference(a: RunFolder, b: RunFolder, world: World, equal_worlds: int) -> 
 
 
 def _words(run: RunFolder, row: Any) -> str:
-    return journal.describe(row, run.scenario.clients.count, run.scenario.servers.count)
+    return journal.describe(
+        row, run.scenario.clients.count, run.scenario.servers.count, run.scenario.servers.sites
+    )
 
 
 def _journal(run: RunFolder, world: World) -> Any:
