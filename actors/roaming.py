@@ -1,9 +1,9 @@
 """Clients with business at other sites. Where there are none, a shard of whole sites has nothing to tell others.
 
 A client is near to another site when it may ask a server there next, or has asked, holds a lease, or owes a
-release there: `control.near` counts such clients of this shard, and the failure answers on their way to its clients,
-after which a client may move. While it is 0, and no message from another shard is here, nobody can leave before a
-failure comes about: at the earliest by the first pending time-out, by that of what may be sent next, or by a refusal.
+release there: `control.near` counts such clients of this shard, and the failure answers on their way to its
+clients, after which they may move. While it is 0, and no message from another shard is here, nobody can leave
+before a failure comes about: by the first pending time-out, by that of what may be sent next, or by a refusal.
 """
 
 import numpy as np
@@ -64,7 +64,7 @@ def _is_far(world, i, server):
 
 @jit
 def expect_failure(world, agent, change):
-    """A failure answer is on its way (+1), or there (-1), between a local agent and `agent`, if that is local, too."""
+    """A failure answer is on its way (+1) or there (-1), between a local agent and `agent`, if that is local."""
     if is_possible(world) and is_local(world, agent):
         world.control[0].near += change
 

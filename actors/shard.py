@@ -164,13 +164,16 @@ class Shard:
         with np.errstate(over="ignore"):
             ledger.close(world)
             digest = int(engine.digest(world))
+        servers, pools, products = self._own_rows()
         return Tally(
             digest,
             int(control.events),
             world.series.reshape(-1, COLUMNS),
             world.histograms.reshape(2, -1),
             world.control[:1].copy(),
-            *self._own_rows(),
+            servers,
+            pools,
+            products,
             world.journal[: control.journaled] if world.journal.size else None,
         )
 
@@ -286,10 +289,9 @@ def merge(tallies: list[Tally]) -> Tally:
         sum(tally.series for tally in tallies),
         sum(tally.histograms for tally in tallies),
         control,
-        *(
-            np.concatenate([getattr(tally, table) for tally in tallies])
-            for table in ("servers", "pools", "products")
-        ),
+        np.concatenate([tally.servers for tally in tallies]),
+        np.concatenate([tally.pools for tally in tallies]),
+        np.concatenate([tally.products for tally in tallies]),
         None if first.journal is None else journal.merged([tally.journal for tally in tallies]),
         sum(tally.cpu_s for tally in tallies),
     )
