@@ -195,7 +195,7 @@ def grow(world: World, incoming: int = 0) -> None:
         world.replace(journal=_extended(world.journal, max(world.journal.size, needed)))
     if control.free_debts < calendar.RESERVE:
         _more_debts(world, world.debts.size)
-    if not visitors.has_room(world):
+    if control.visitors == world.visitors.size > 0:
         _more_visitors(world)
 
 
@@ -305,6 +305,7 @@ def _config(scenario: Any, chosen: PolicySet, part: Part) -> Any:
         "first_site": part.first_site,
         "end_site": part.end_site,
         "local_sites": local_sites,
+        "hosts_all": local_sites == sites,
         "known_first": known_first,
         "known": known_end - known_first,
         "measure_from": _ns(run.warmup_s),

@@ -46,14 +46,12 @@ def handle(world, kind, agent, source, slot, program, attempt, value):
         _on_callback(world, i, server, slot, program)
     elif kind == kinds.KEPT_ACK:
         holding.forget_debt(world, i, server, attempt)
-    elif kind == kinds.REFUSED or kind == kinds.OVERLOADED:  # noqa: PLR1714
-        roaming.expect_failure(world, source, -1)
-        if link.is_awaited(world, i, attempt):
-            link.on_failure_answer(world, i, kind, value)
     elif link.is_awaited(world, i, attempt):
-        _on_answer(world, i, kind, slot, program)
+        _on_answer(world, i, kind, source, slot, program, value)
     elif kind == kinds.GRANT:
         _on_late_grant(world, i, server, slot, program, attempt)
+    elif kind == kinds.REFUSED or kind == kinds.OVERLOADED:  # noqa: PLR1714
+        roaming.expect_failure(world, source, -1)
     if world.clients[i].near:
         roaming.settle(world, i)
 
@@ -263,8 +261,12 @@ def _idle(world, i, j):
 
 
 @inlined
-def _on_answer(world, i, kind, j, program):
-    """Handle a good answer to what is in flight."""
+def _on_answer(world, i, kind, source, j, program, value):
+    """Handle the answer to what is in flight."""
+    if kind == kinds.REFUSED or kind == kinds.OVERLOADED:  # noqa: PLR1714
+        roaming.expect_failure(world, source, -1)
+        link.on_failure_answer(world, i, kind, value)
+        return
     link.on_good_answer(world, i)
     if kind == kinds.ACK:
         world.clients[i].heartbeat_due = 0

@@ -18,7 +18,6 @@ from . import (
     server,
     site,
     streams,
-    visitors,
 )
 from .jit import inlined, jit
 from .status import (
@@ -77,7 +76,6 @@ def has_room(world):
         and (world.journal.size == 0 or world.journal.size - control.journaled >= needed)
         and control.free_leases >= calendar.RESERVE + control.callbacks
         and control.free_debts >= calendar.RESERVE
-        and visitors.has_room(world)
     )
 
 

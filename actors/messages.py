@@ -13,6 +13,8 @@ def is_local(world, agent):
     config = world.config[0]
     if agent < config.clients:
         return config.first <= agent < config.first + config.local
+    if config.hosts_all:
+        return True
     if agent < config.clients + config.servers:
         return config.first_server <= agent - config.clients < config.first_server + config.local_servers
     k = site_of(world, agent)
@@ -37,11 +39,19 @@ def site_server(world, s):
     return config.clients + config.servers + world.servers[s].site
 
 
-@inlined
-def _lookahead(world, source, target):
-    """Return the constant part of the latency between a client and a server, or what stands by it."""
-    s = world.config[0].members * site_of(world, max(source, target))
-    return network.latency(world, s, min(source, target))
+@jit
+def _leave(world, source, target, time):
+    """A message for another shard arrives there at `time`; no answer can be here sooner than one latency later."""
+    config = world.config[0]
+    control = world.control[0]
+    control.outgoing += 1
+    s = config.members * site_of(world, max(source, target))
+    lookahead = network.latency(world, s, min(source, target))
+    if lookahead == config.latency:
+        control.sent_near = min(control.sent_near, time)
+    else:
+        control.sent_far = min(control.sent_far, time)
+    control.horizon = min(control.horizon, time + lookahead)
 
 
 @inlined
@@ -68,17 +78,9 @@ def post(world, serial, kind, source, target, time, slot, program, product, atte
         n = calendar.allocate(world)
         event = world.events[n]
     else:
-        control = world.control[0]
         n = NONE
-        event = world.outbox[control.outgoing]
-        control.outgoing += 1
-        # An answer cannot be here sooner than one latency after this arrives there.
-        lookahead = _lookahead(world, source, target)
-        if lookahead == world.config[0].latency:
-            control.sent_near = min(control.sent_near, time)
-        else:
-            control.sent_far = min(control.sent_far, time)
-        control.horizon = min(control.horizon, time + lookahead)
+        event = world.outbox[world.control[0].outgoing]
+        _leave(world, source, target, time)
     event.time = time
     event.serial = serial
     event.target = target

@@ -33,7 +33,7 @@ def spell_at(world, server, time):
 def latency(world, server, peer):
     """Return the constant part of the latency between a server and a client, or an agent of the server's site."""
     config = world.config[0]
-    if visitors.is_own(world, server, peer) or peer >= config.clients:
+    if config.sites == 1 or peer >= config.clients or visitors.is_own(world, server, peer):
         return config.latency
     return config.wan_latency
 

@@ -8,6 +8,7 @@ client that turns up at another site's server gets a further row for that site, 
 import numpy as np
 
 from .jit import inlined, jit
+from .status import GROW
 from .streams import GOLDEN, mix
 from .world import NONE
 
@@ -15,8 +16,11 @@ from .world import NONE
 @inlined
 def account_of(world, s, client):
     """Return the row of what the site of server `s` knows of a client; a new one when it is unknown there."""
+    config = world.config[0]
+    if config.sites == 1:
+        return np.int64(client)
     if is_own(world, s, client):
-        return client - world.config[0].known_first
+        return client - config.known_first
     return _visitor(world, world.servers[s].site, client)
 
 
@@ -27,14 +31,9 @@ def is_own(world, s, client):
     return server.first_client <= client < server.end_client
 
 
-@inlined
-def has_room(world):
-    """Whether one more visitor can be noted: an event brings one at most."""
-    return world.config[0].sites == 1 or world.control[0].visitors < world.visitors.size
-
-
 @jit
 def _visitor(world, site, client):
+    """Return the row of a visitor. The last one stops the loop, to grow: an event brings one visitor at most."""
     control = world.control[0]
     place = _place(world, site, client)
     n = world.visitors_from[place]
@@ -45,6 +44,8 @@ def _visitor(world, site, client):
         n = visitor.next
     n = control.visitors
     control.visitors += 1
+    if control.visitors == world.visitors.size:
+        control.status = GROW
     visitor = world.visitors[n]
     visitor.client = client
     visitor.site = site

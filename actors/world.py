@@ -39,6 +39,7 @@ CONFIG = _rows(
     ("first", "i8"), ("local", "i8"), ("first_server", "i8"), ("local_servers", "i8"),
     # sites: how many, servers of each; those to which this shard's agents belong; whose servers are here
     ("sites", "i8"), ("members", "i8"), ("first_site", "i8"), ("end_site", "i8"), ("local_sites", "i8"),
+    ("hosts_all", "i8"),
     ("known_first", "i8"), ("known", "i8"),  # the clients of the sites whose servers are here
     # time
     ("measure_from", "i8"), ("end", "i8"), ("sample", "i8"), ("first_fault", "i8"),
