@@ -153,7 +153,8 @@ def exchanges(layer: dict[str, Any], shards: int, monkeypatch: pytest.MonkeyPatc
     exchange = Windows._exchange
     monkeypatch.setattr(Windows, "_exchange", lambda *arguments: calls.append(1) or exchange(*arguments))
     scenario = validate(layered(SITES, layer))
-    assert in_shards(scenario, shards).digest == simulate(scenario).digest
+    alone = simulate(scenario)
+    assert in_shards(scenario, shards).digest == alone.digest
     assert len(calls) % shards == 0
     return len(calls) // shards
 
@@ -175,9 +176,11 @@ def test_who_may_not_leave_is_not_waited_for(monkeypatch: pytest.MonkeyPatch):
     assert exchanges(APART | STORM, 4, monkeypatch) <= 1000 + 2
 
 
-def test_a_storm_costs_exchanges_only_while_it_lasts(monkeypatch: pytest.MonkeyPatch):
-    """Clients move for 500 s and stay; each exchange then takes at least one latency of the WAN."""
-    layer = layered(STORM, {"policies": {"failover": {"name": "immediate"}}})
+@pytest.mark.parametrize("kind", ["unreachable", "refusing", "slow"])
+def test_a_storm_costs_exchanges_only_while_it_lasts(kind: str, monkeypatch: pytest.MonkeyPatch):
+    """Clients move from 1,000 s on, and stay; each exchange then takes at least one latency of the WAN."""
+    fault = {"kind": kind, **STORM["faults"][0], **({"factor": 400} if kind == "slow" else {})}
+    layer = {"faults": [fault], "policies": {"failover": {"name": "immediate"}}}
     stormy = exchanges(layer, 2, monkeypatch)
     assert 1000 < stormy < 1000 + 3000 / WAN_S
 
