@@ -20,7 +20,7 @@ AT_ONCE = 2
 PATIENCE_S = 900
 PROBE = "from meterstorm import actors, policies; print(*actors.__path__, *policies.__path__)"
 
-# name, file, old text (exactly once there), new text, test that should notice, of tests/theory if it names no folder
+# name, file, old text (exactly once there), new text, test that should notice (see `in_folder`)
 MUTATIONS = [
     ("a license is released twice", "actors/granting.py",
      "(world, s, product, -1)\n    leases.remove(world, lease)\n",
@@ -121,6 +121,11 @@ MUTATIONS = [
 ]  # fmt: skip
 
 
+def in_folder(test: str) -> str:
+    """Return a test's path within tests/: it is of tests/theory if it names no folder."""
+    return test if "/" in test else f"theory/{test}"
+
+
 def mutated(text: str, name: str, old: str, new: str) -> str:
     if text.count(old) != 1:
         sys.exit(f"{name}: its old text must be there once, not {text.count(old)} times:\n{old}")
@@ -138,13 +143,7 @@ def run(home: Path, changed: dict[str, str], tests: list[str]) -> tuple[int, str
     paths = subprocess.run(probe, env=env, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
     assert all(Path(path).is_relative_to(home) for path in paths), f"not the copy is imported: {paths}"
     options = ["-q", "-x", "--tb=no", "-p", "no:cacheprovider"]
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        *options,
-        *(f"tests/{test}" if "/" in test else f"tests/theory/{test}" for test in tests),
-    ]
+    command = [sys.executable, "-m", "pytest", *options, *(f"tests/{in_folder(test)}" for test in tests)]
     try:
         done = subprocess.run(
             command, env=env, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S, check=False
