@@ -9,45 +9,45 @@ from .world import WANTS_CALLBACK
 
 
 @jit
-def first_wrong(world, count, first, end, hosts_servers):
-    """Return the first of `count` rows of the inbox that the shard of clients [first, end) cannot send, or -1."""
+def first_wrong(world, count, first, end, first_server, end_server):
+    """Return the first of `count` rows of the inbox that cannot come from whom the sender hosts, or -1.
+
+    That is clients [first, end) and, as agents, servers [first_server, end_server).
+    """
     control = world.control[0]
     config = world.config[0]
     for k in range(count):
         row = world.inbox[k]
+        is_answer = kinds.GRANT <= row.kind <= kinds.CALLBACK
         if (
             row.time < control.horizon
             or not 0 <= row.slot < config.programs
             or not 0 <= row.product < config.products
             or row.flag & ~WANTS_CALLBACK != 0
-            or not (
-                _from_server(config, row, hosts_servers)
-                if kinds.GRANT <= row.kind <= kinds.CALLBACK
-                else _from_client(config, row, first, end)
-            )
+            or (is_answer and not first_server <= row.source < end_server)
+            or not (is_answer or first <= row.source < end)
+            or not (_is_for_client(config, row) if is_answer else _is_for_server(config, row))
         ):
             return k
     return -1
 
 
 @jit
-def _from_server(config, row, hosts_servers):
-    """Whether it is an answer to a client of this shard, from where the servers live."""
-    return (
-        hosts_servers == 1
-        and config.clients <= row.source < config.clients + config.servers
-        and config.first <= row.target < config.first + config.local
-        and row.value >= 0
-    )
+def _is_for_client(config, row):
+    """Whether it is an answer to a client of this shard."""
+    return config.first <= row.target < config.first + config.local and row.value >= 0
 
 
 @jit
-def _from_client(config, row, first, end):
-    """Whether it is a client's message for a server, or its notice for the observer, which live in this shard."""
-    if config.hosts_servers == 0 or not first <= row.source < end:
-        return False
+def _is_for_server(config, row):
+    """Whether it is a client's message for a server, or its notice for an observer, that lives in this shard."""
+    server = row.target - config.clients
     if kinds.REQUEST <= row.kind <= kinds.KEPT_RELEASE:
-        return config.clients <= row.target < config.clients + config.servers
-    observer = config.clients + config.servers + 1
+        return config.first_server <= server < config.first_server + config.local_servers
+    site = server - config.servers - config.sites
     is_notice = row.kind == kinds.NOTICE or row.kind == kinds.NOT_TAKEN  # noqa: PLR1714 - quicker than a tuple
-    return is_notice and row.target == observer and 0 <= row.value < config.servers
+    return (
+        is_notice
+        and config.first_site <= site < config.first_site + config.local_sites
+        and row.value // config.members == site
+    )

@@ -8,7 +8,8 @@ import numpy as np
 from ..policies import registry
 from ..policies.balancing import share_out
 from ..policies.compile import Compiled, compile_admission, compile_failover, compile_selection
-from . import calendar, engine, faults, journal, recorded, streams, workload
+from . import calendar, engine, faults, journal, layout, recorded, streams, visitors, workload
+from .layout import Part
 from .world import (
     ACCOUNT,
     ASK_AGAIN,
@@ -35,7 +36,9 @@ from .world import (
     RECORDED,
     SEAT,
     SERVER,
+    SITE,
     SLOT,
+    VISITOR,
     WAIT_FOR_CALLBACK,
     World,
 )
@@ -53,13 +56,9 @@ ON_DENIAL = {"give-up": GIVE_UP, "retry": ASK_AGAIN, "callback": WAIT_FOR_CALLBA
 # The site server waits so long for the servers' reports.
 REPORT_PATIENCE_S = 30.0
 
-# The servers' share of all work, where there are clients enough for the work to matter; with fewer, shards spend
-# their time on exchanges, of which there are the fewest when the servers' shard hosts its full share of clients.
-SERVERS_WORK = 0.1
-CLIENTS_THAT_WORK = 50_000
-
 BUCKETS_PER_TIMER = 0.53  # at the least
 FIRST_DEADLINES = 1 << 10  # room for so many, a power of two
+FIRST_VISITORS = 1 << 6  # likewise
 
 # The state of so many clients is more than a core's own cache holds.
 CLIENTS_OUT_OF_CACHE = 2048
@@ -87,30 +86,16 @@ def policies(scenario: Any) -> PolicySet:
     )
 
 
-def bounds(clients: int, shards: int) -> list[int]:
-    """Return where each shard's clients begin, and the end: shards + 1 numbers.
-
-    Shard 0 hosts the servers, which is work too, so it gets fewer clients in large worlds.
-    """
-    if shards == 1:
-        return [0, clients]
-    servers_work = SERVERS_WORK if clients >= CLIENTS_THAT_WORK else 0.0
-    first = round(clients * max(0.05, (1.0 / shards - servers_work) / (1.0 - servers_work)))
-    return [0, *(first + (clients - first) * k // (shards - 1) for k in range(shards))]
-
-
 def build(
     scenario: Any, chosen: PolicySet, replication: int, shard: int, shards: int, keep_journal: bool = False
 ) -> World:
     """Return the state of one shard at time 0, before its agents' first timers are set."""
-    limits = bounds(scenario.clients.count, shards)
-    first, local = limits[shard], limits[shard + 1] - limits[shard]
-    hosts = shard == 0
+    part = layout.parts(scenario, shards)[shard]
     keys = streams.stream_keys(scenario.run.seed, replication)
     homes = _homes(scenario, keys)
-    buckets = _bucket_count(_timers(scenario, local))
+    buckets = _bucket_count(_timers(scenario, part.end - part.first))
     spells, spells_from, cuts, first_fault = faults.schedule(scenario)
-    config = _config(scenario, chosen, first, local, hosts)
+    config = _config(scenario, chosen, part)
     config[0].shift = _shift(scenario, buckets)
     config[0].first_fault = first_fault
     samples = math.ceil(scenario.run.duration_s / scenario.run.sample_s - 1e-9)
@@ -125,8 +110,8 @@ def build(
         occupied=np.zeros(max(1, buckets // 64), np.uint64),
         inbox=_zeros(0, EVENT),
         outbox=_zeros(4 * calendar.RESERVE if shards == 1 else 1 << 14, EVENT),
-        **_client_tables(scenario, chosen, homes[first : first + local], first),
-        **_server_tables(scenario, chosen, homes, hosts),
+        **_client_tables(scenario, chosen, homes[part.first : part.end], part.first),
+        **_server_tables(scenario, chosen, homes, config[0]),
         spells=spells,
         spells_from=spells_from,
         cuts=cuts,
@@ -160,18 +145,22 @@ def _client_tables(scenario: Any, chosen: PolicySet, homes: Any, first: int) -> 
     }
 
 
-def _server_tables(scenario: Any, chosen: PolicySet, homes: Any, hosts: bool) -> dict[str, Any]:
+def _server_tables(scenario: Any, chosen: PolicySet, homes: Any, config: Any) -> dict[str, Any]:
     """Return the tables of the servers; what they know of clients is empty where the shard does not host them."""
-    heard = homes if hosts else homes[:0]
-    seats = len(heard) * scenario.clients.programs
+    accounts = _accounts(homes[config.known_first : config.known_first + config.known])
+    strangers = FIRST_VISITORS if scenario.servers.sites > 1 else 0
+    seats = (len(accounts) + strangers) * scenario.clients.programs
     return {
-        "servers": _servers(scenario, homes),
-        "pools": _pools(scenario, chosen),
-        "products": _products(scenario),
+        "servers": _servers(scenario, chosen, homes),
+        "pools": (pools := _pools(scenario, chosen)),
+        "products": _products(scenario, pools),
+        "sites": _zeros(scenario.servers.sites, SITE),
         "leases": _zeros(0, LEASE),
-        "accounts": _accounts(heard),
+        "accounts": _extended(accounts, strangers),
         "seats": _zeros(seats, SEAT),
         "callers": _zeros(seats if scenario.clients.on_denial == "callback" else 0, CALLER),
+        "visitors": _zeros(strangers, VISITOR),
+        "visitors_from": np.full(strangers, NONE, np.int32),
     }
 
 
@@ -179,13 +168,13 @@ def _make_room(world: World, scenario: Any) -> None:
     """Set up the queue of events and the free lists, with room for what a world usually needs."""
     control, config = world.control[0], world.config[0]
     control.free_event = control.free_lease = control.free_debt = NONE
-    control.sent_first = control.deadline = NEVER
+    control.sent_near = control.sent_far = control.deadline = NEVER
     control.cursor = -1
     control.bucket_end = config.measure_from
     under_way = (world.slots.size + world.accounts.size) // 16 + 8 * scenario.servers.count
     _more_events(world, _timers(scenario, int(config.local)) + under_way + 8 * calendar.RESERVE)
     _more_due(world, int(config.room))
-    licenses = sum(product.licenses for product in scenario.products) if config.hosts_servers else 0
+    licenses = sum(product.licenses for product in scenario.products) if config.local_servers > 0 else 0
     _more_leases(world, min(licenses, 1 << 16) + 2 * calendar.RESERVE)
     _more_debts(world, 2 * calendar.RESERVE)
 
@@ -210,6 +199,8 @@ def grow(world: World, incoming: int = 0) -> None:
         world.replace(journal=_extended(world.journal, max(world.journal.size, needed)))
     if control.free_debts < calendar.RESERVE:
         _more_debts(world, world.debts.size)
+    if control.visitors == world.visitors.size > 0:
+        _more_visitors(world)
 
 
 def make_inbox(world: World, rows: int) -> None:
@@ -280,27 +271,57 @@ def _more_debts(world: World, more: int) -> None:
     world.replace(debts=debts)
 
 
+def _more_visitors(world: World) -> None:
+    """Double their tables, and what the sites know of them."""
+    more, programs = world.visitors.size, int(world.config[0].programs)
+    world.replace(
+        visitors=_extended(world.visitors, more),
+        visitors_from=np.full(2 * more, NONE, np.int32),
+        accounts=_extended(world.accounts, more),
+        seats=_extended(world.seats, more * programs),
+        callers=_extended(world.callers, more * programs if world.callers.size else 0),
+    )
+    with np.errstate(over="ignore"):
+        visitors.file_all(world)
+
+
 def _ns(seconds: float) -> int:
     return round(seconds * SECOND)
 
 
-def _config(scenario: Any, chosen: PolicySet, first: int, local: int, hosts_servers: bool) -> Any:
+def _config(scenario: Any, chosen: PolicySet, part: Part) -> Any:
     run, network, servers = scenario.run, scenario.network, scenario.servers
     clients, work, balancing = scenario.clients, scenario.workload, chosen.balancing
     streams_per_client = clients.programs if work.arrivals == "open" else 1
+    sites, members = servers.sites, servers.count // servers.sites
+    local_sites = part.end_site - part.first_site if part.hosts_servers else 0
+    known_first, known_end = (
+        layout.first_client(clients.count, sites, site)
+        for site in (part.first_site, part.first_site + local_sites)
+    )
     values = {
         "clients": clients.count,
         "servers": servers.count,
         "products": len(scenario.products),
         "programs": clients.programs,
         "memory": chosen.memory_size,
-        "first": first,
-        "local": local,
-        "hosts_servers": hosts_servers,
+        "first": part.first,
+        "local": part.end - part.first,
+        "first_server": part.first_site * members,
+        "local_servers": local_sites * members,
+        "sites": sites,
+        "members": members,
+        "first_site": part.first_site,
+        "end_site": part.end_site,
+        "local_sites": local_sites,
+        "hosts_all": local_sites == sites,
+        "known_first": known_first,
+        "known": known_end - known_first,
         "measure_from": _ns(run.warmup_s),
         "end": _ns(run.warmup_s) + _ns(run.duration_s),
         "sample": _ns(run.sample_s),
         "latency": round(network.latency_ms * 1e6),
+        "wan_latency": round((network.latency_ms if sites == 1 else network.wan_latency_ms) * 1e6),
         "jitter": network.jitter_ms * 1e6,
         "loss": network.loss,
         "before_start": clients.enforcement == "before-start",
@@ -314,6 +335,7 @@ def _config(scenario: Any, chosen: PolicySet, first: int, local: int, hosts_serv
         "rerequest": clients.rerequest,
         "deferred": clients.release_old == "deferred",
         "deferred_retry": _ns(clients.deferred_retry_s),
+        "choices": servers.count if clients.failover_to == "any-site" else members,
         "arrivals": ARRIVALS[work.arrivals],
         "launch_interval": work.launch_interval_s * SECOND * streams_per_client,
         "launch_distribution": DISTRIBUTIONS[work.launch],
@@ -327,6 +349,7 @@ def _config(scenario: Any, chosen: PolicySet, first: int, local: int, hosts_serv
         "heartbeat_cost": servers.heartbeat_cost,
         "release_cost": servers.release_cost,
         "queue_limit": servers.queue_limit,
+        "overloads": servers.queue_limit > 0 or scenario.policies.admission.name != "fifo",
         "durable": servers.durable,
         "reclaim_after": _ns(servers.reclaim_after_s),
         "scan": _ns(servers.scan_s),
@@ -336,8 +359,8 @@ def _config(scenario: Any, chosen: PolicySet, first: int, local: int, hosts_serv
         "report_patience": _ns(min(REPORT_PATIENCE_S, balancing.interval_s / 2)),
         "shared_pool": bool(getattr(balancing, "is_shared", False)),
         "keeps_until_ack": bool(getattr(balancing, "keeps_until_ack", False)),
-        "looks_ahead": local >= CLIENTS_OUT_OF_CACHE,
-        "room": _room(scenario, hosts_servers),
+        "looks_ahead": part.end - part.first >= CLIENTS_OUT_OF_CACHE,
+        "room": _room(scenario, part.hosts_servers),
     }
     config = _zeros(1, CONFIG)
     for name, value in values.items():
@@ -349,8 +372,8 @@ def _room(scenario: Any, hosts_servers: bool) -> int:
     """Return how many events one event may add, at the very most, besides one for each user called back."""
     servers = scenario.servers.count
     room = calendar.RESERVE + scenario.clients.programs
-    if hosts_servers:
-        room += 4 * servers * len(scenario.products)
+    if hosts_servers:  # a site server's messages
+        room += 4 * servers // scenario.servers.sites * len(scenario.products)
     if scenario.clients.release_old == "deferred":
         room += servers
     return int(room)
@@ -374,14 +397,22 @@ def _shift(scenario: Any, buckets: int) -> int:
 
 
 def _homes(scenario: Any, keys: Any) -> Any:
-    """Return every client's first server, shape (clients,)."""
-    count, servers, assignment = scenario.clients.count, scenario.servers.count, scenario.clients.assignment
+    """Return every client's first server, one of its site's, shape (clients,)."""
+    sites = scenario.servers.sites
+    limits = [layout.first_client(scenario.clients.count, sites, site) for site in range(sites + 1)]
+    return np.concatenate([_homes_at(scenario, keys, site, *limits[site : site + 2]) for site in range(sites)])
+
+
+def _homes_at(scenario: Any, keys: Any, site: int, begin: int, end: int) -> Any:
+    """Return the first servers of a site's clients [begin, end)."""
+    members, assignment = scenario.servers.count // scenario.servers.sites, scenario.clients.assignment
+    servers = np.arange(site * members, (site + 1) * members, dtype=np.int32)
     if assignment == "round-robin":
-        return np.arange(count, dtype=np.int32) % np.int32(servers)
+        return servers[0] + np.arange(end - begin, dtype=np.int32) % np.int32(members)
     if assignment == "random":
-        return np.array([int(_uniform(keys, c) * servers) for c in range(count)], np.int32)
-    shares = share_out(count, np.array(assignment), np.zeros(servers, np.int64))
-    return np.repeat(np.arange(servers, dtype=np.int32), shares)
+        return servers[0] + np.array([int(_uniform(keys, c) * members) for c in range(begin, end)], np.int32)
+    weights = np.array(assignment)[servers]
+    return np.repeat(servers, share_out(end - begin, weights, np.zeros(members, np.int64)))
 
 
 def _uniform(keys: Any, client: int) -> float:
@@ -403,13 +434,27 @@ def _slots(count: int) -> Any:
     return slots
 
 
-def _servers(scenario: Any, homes: Any) -> Any:
+def _servers(scenario: Any, chosen: PolicySet, homes: Any) -> Any:
     servers = _zeros(scenario.servers.count, SERVER)
     for name in ("head", "tail", "serving", "oldest", "newest"):
         servers[name] = NONE
     servers["second"] = np.iinfo(np.int64).min
     servers["clients"] = np.bincount(homes, minlength=scenario.servers.count)
+    sites, products = scenario.servers.sites, len(scenario.products)
+    numbers = np.arange(scenario.servers.count)
+    servers["site"] = site = numbers // (scenario.servers.count // sites)
+    servers["first_client"] = layout.first_client(scenario.clients.count, sites, site)
+    servers["end_client"] = layout.first_client(scenario.clients.count, sites, site + 1)
+    servers["pools"] = _pooled(scenario, chosen) * products
+    servers["stock"] = site * products
     return servers
+
+
+def _pooled(scenario: Any, chosen: PolicySet) -> Any:
+    """Return at which server each has its licenses: its own, or under a shared pool the first of its site."""
+    numbers = np.arange(scenario.servers.count)
+    members = scenario.servers.count // scenario.servers.sites
+    return numbers // members * members if getattr(chosen.balancing, "is_shared", False) else numbers
 
 
 def _accounts(homes: Any) -> Any:
@@ -422,24 +467,24 @@ def _accounts(homes: Any) -> Any:
 def _pools(scenario: Any, chosen: PolicySet) -> Any:
     servers, split = scenario.servers.count, scenario.servers.split
     weights = np.ones(servers) if split == "even" else np.array(split)
-    shared = getattr(chosen.balancing, "is_shared", False)
     allocated = np.zeros((servers, len(scenario.products)), np.int64)
     for p, product in enumerate(scenario.products):
-        if shared:
-            allocated[0, p] = product.licenses
-        else:
-            allocated[:, p] = share_out(product.licenses, weights, np.zeros(servers, np.int64))
+        shares = share_out(product.licenses, weights, np.zeros(servers, np.int64))
+        np.add.at(allocated[:, p], _pooled(scenario, chosen), shares)
     pools = _zeros(allocated.size, POOL)
     pools["allocated"] = pools["free"] = allocated.ravel()
     pools["queue_head"] = pools["queue_tail"] = NONE
     return pools
 
 
-def _products(scenario: Any) -> Any:
-    products = _zeros(len(scenario.products), PRODUCT)
+def _products(scenario: Any, pools: Any) -> Any:
+    sites, count = scenario.servers.sites, len(scenario.products)
+    products = _zeros(sites * count, PRODUCT)
     popularity = np.cumsum([product.popularity for product in scenario.products])
-    products["up_to"] = popularity / popularity[-1]
-    products["owned"] = products["allocated"] = [product.licenses for product in scenario.products]
+    products["up_to"] = np.tile(popularity / popularity[-1], sites)
+    products["owned"] = products["allocated"] = pools["allocated"].reshape(sites, -1, count).sum(axis=1).ravel()
+    limits = layout.first_client(scenario.clients.count, sites, np.arange(sites + 1))
+    products["clients"] = np.repeat(np.diff(limits), count)
     return products
 
 

@@ -157,14 +157,16 @@ def _fetch_agent(world, n):
         i = event.target - config.first
         prefetch(world.clients, i)
         prefetch(world.slots, i * config.programs + event.slot)
-        if config.hosts_servers:
-            prefetch(world.accounts, event.target)
-            prefetch(world.seats, event.target * config.programs + event.slot)
-    elif event.kind == RELEASE:
-        prefetch(world.leases, max(0, world.accounts[event.source].leases))
-    elif event.kind == NOTICE:
-        prefetch(world.accounts, event.source)
-        prefetch(world.seats, event.source * config.programs + event.slot)
+        if config.local_servers > 0:
+            prefetch(world.accounts, event.target - config.known_first)
+            prefetch(world.seats, (event.target - config.known_first) * config.programs + event.slot)
+    elif 0 <= event.source - config.known_first < config.known:  # else it is a visitor's
+        account = event.source - config.known_first
+        if event.kind == RELEASE:
+            prefetch(world.leases, max(0, world.accounts[account].leases))
+        elif event.kind == NOTICE:
+            prefetch(world.accounts, account)
+            prefetch(world.seats, account * config.programs + event.slot)
 
 
 @inlined

@@ -10,12 +10,13 @@ import numpy as np
 from . import calendar, granting, kinds, leases, network
 from .jit import jit
 from .messages import answer, next_serial, post, set_timer
+from .visitors import account_of
 from .world import NONE
 
 
 @jit
-def _caller(world, client, slot):
-    return world.callers[client * world.config[0].programs + slot]
+def _caller(world, s, client, slot):
+    return world.callers[account_of(world, s, client) * world.config[0].programs + slot]
 
 
 @jit
@@ -25,7 +26,7 @@ def enqueue(world, n, s):
     Who asks again while waiting keeps the place in the queue.
     """
     event = world.events[n]
-    caller = _caller(world, event.source, event.slot)
+    caller = _caller(world, s, event.source, event.slot)
     if caller.queued != 0 and caller.server == s and caller.program == event.program:
         return False
     if caller.program != event.program:
@@ -46,18 +47,18 @@ def enqueue(world, n, s):
 
 
 @jit
-def wait_no_more(world, client, slot):
+def wait_no_more(world, s, client, slot):
     """The slot's user has a license."""
     if world.callers.size > 0:
-        _caller(world, client, slot).queued = 0
+        _caller(world, s, client, slot).queued = 0
 
 
 @jit
-def is_barred(world, client, slot, program):
+def is_barred(world, s, client, slot, program):
     """Whether the program's user was called back in vain in the present site server cycle."""
     if world.callers.size == 0:
         return False
-    caller = _caller(world, client, slot)
+    caller = _caller(world, s, client, slot)
     return caller.program == program and caller.barred == _cycle_now(world)
 
 
@@ -72,7 +73,7 @@ def license_freed(world, s, product):
         if pool.queue_head == NONE:
             pool.queue_tail = NONE
         world.control[0].callbacks -= 1
-        caller = _caller(world, event.source, event.slot)
+        caller = _caller(world, s, event.source, event.slot)
         if caller.queued == event.attempt:  # else this user waits no more, or elsewhere
             caller.queued = 0
             is_honored = _call_back(world, n)
@@ -118,7 +119,7 @@ def _call_back(world, n):
     s = event.target - config.clients
     is_honored = config.callback_cycle == 0 or event.time // config.callback_cycle + 1 != _cycle_now(world)
     if not is_honored:
-        _caller(world, event.source, event.slot).barred = _cycle_now(world)
+        _caller(world, s, event.source, event.slot).barred = _cycle_now(world)
     else:
         world.pools[granting.pool_of(world, s, event.product)].reserved += 1
         leases.create(

@@ -9,7 +9,7 @@ Functions take the client's index `i` within its shard and a slot `j`.
 
 import numpy as np
 
-from . import holding, kinds, ledger, link, streams, workload
+from . import holding, kinds, ledger, link, roaming, streams, workload
 from .jit import inlined, jit
 from .messages import notify, set_timer
 from .world import (
@@ -54,9 +54,13 @@ def handle(world, kind, agent, source, slot, program, attempt, value):
     elif kind == kinds.KEPT_ACK:
         holding.forget_debt(world, i, server, attempt)
     elif link.is_awaited(world, i, attempt):
-        _on_answer(world, i, kind, slot, program, value)
+        _on_answer(world, i, kind, source, slot, program, value)
     elif kind == kinds.GRANT:
         _on_late_grant(world, i, server, slot, program, attempt)
+    elif kind == kinds.REFUSED or kind == kinds.OVERLOADED:  # noqa: PLR1714
+        roaming.expect_failure(world, source, -1)
+    if world.clients[i].near:
+        roaming.settle(world, i)
 
 
 @inlined
@@ -264,9 +268,10 @@ def _idle(world, i, j):
 
 
 @inlined
-def _on_answer(world, i, kind, j, program, value):
+def _on_answer(world, i, kind, source, j, program, value):
     """Handle the answer to what is in flight."""
     if kind == kinds.REFUSED or kind == kinds.OVERLOADED:  # noqa: PLR1714
+        roaming.expect_failure(world, source, -1)
         link.on_failure_answer(world, i, kind, value)
         return
     link.on_good_answer(world, i)

@@ -109,8 +109,8 @@ class ShardHost:
         self.cpu_started = time.process_time()
         try:
             shard = Shard(scenario, replication, self.mesh.shard, self.mesh.shards, keep_journal)
-            others_next = None if saved is None else self._restore(shard, *saved)
-            self.windows = Windows(shard, self.mesh, self.window, others_next)
+            bound = None if saved is None else self._restore(shard, *saved)
+            self.windows = Windows(shard, self.mesh, self.window, bound)
         except CheckpointError:  # nobody waits for a frame
             raise
         except BaseException:
@@ -121,13 +121,13 @@ class ShardHost:
         numbers, tables = checkpoint.load(folder, self.mesh.shard, seals)
         shard.restore(tables)
         self.cpu_started -= numbers["cpu_s"]
-        return int(numbers["others_next"])
+        return int(numbers["bound"])
 
     def save(self, folder: Path) -> bytes:
         """Write this shard's file of a checkpoint, after an exchange; return its seal."""
         assert self.windows is not None
         numbers = {
-            "others_next": self.windows.others_next,
+            "bound": self.windows.bound,
             "cpu_s": time.process_time() - self.cpu_started,
         }
         return checkpoint.save(folder, self.mesh.shard, self.windows.shard.world, numbers)

@@ -6,13 +6,26 @@ latency. A message to another shard brings it nearer, since an answer may follow
 
 import numpy as np
 
-from . import calendar, client, journal, kinds, leases, ledger, server, site, streams
+from . import (
+    calendar,
+    client,
+    granting,
+    journal,
+    kinds,
+    leases,
+    ledger,
+    roaming,
+    server,
+    site,
+    streams,
+)
 from .jit import inlined, jit
 from .status import (
     DOUBLE_LEASE,
     GROW,
     HORIZON,
     LOST_PROGRAM,
+    LOST_ROAMER,
     NEGATIVE_POOL,
     NOT_CONSERVED,
     STALLED,
@@ -35,12 +48,12 @@ def start(world):
     config = world.config[0]
     for i in range(config.local):
         client.start(world, i)
-    if config.hosts_servers:
-        for s in range(config.servers):
-            server.start(world, s)
-        site.start(world)
+    for s in range(config.first_server, config.first_server + config.local_servers):
+        server.start(world, s)
+    for k in range(config.first_site, config.first_site + config.local_sites):
+        site.start(world, k)
         for p in range(config.products):
-            ledger.allocation_changed(world, p)
+            ledger.allocation_changed(world, k * config.products + p)
     ledger.turn(world)  # without a warm-up the first instant is measured
 
 
@@ -143,15 +156,15 @@ def _dispatch(world, n):
         client.handle(world, kind, target, source, slot, program, attempt, value)
     elif target < config.clients + config.servers:
         server.handle(world, kind, target - config.clients, slot, program, product, value)
-    elif target == config.clients + config.servers:
-        site.handle(world, kind, source, product, value)
+    elif target < config.clients + config.servers + config.sites:
+        site.handle(world, target - config.clients - config.servers, kind, source, product, value)
     else:
         _observe(world, kind, source, slot, program, value, attempt)
 
 
 @jit
 def _observe(world, kind, source, slot, program, at, attempt):
-    """The observer learns that a program has no more use for a lease, or for an answer, at a server."""
+    """A site's observer learns that a program has no more use for a lease, or for an answer, at a server."""
     lease = leases.find(world, source, at, slot, program)
     if kind == kinds.NOT_TAKEN:
         if lease != NONE:
@@ -159,7 +172,7 @@ def _observe(world, kind, source, slot, program, at, attempt):
         return
     if lease != NONE:
         leases.haunt(world, lease)
-    seat = world.seats[source * world.config[0].programs + slot]
+    seat = granting.seat_of(world, at, source, slot)
     seat.abandoned = max(seat.abandoned, attempt)
 
 
@@ -179,10 +192,12 @@ def _add_to_digest(world, n):
     elif target < config.clients + config.servers:
         host = world.servers[target - config.clients]
         host.digest = mix(host.digest + term)
-    elif target == config.clients + config.servers:
-        world.control[0].site_digest = mix(world.control[0].site_digest + term)
+    elif target < config.clients + config.servers + config.sites:
+        site_row = world.sites[target - config.clients - config.servers]
+        site_row.digest = mix(site_row.digest + term)
     else:
-        world.control[0].observer_digest = mix(world.control[0].observer_digest + term)
+        site_row = world.sites[target - config.clients - config.servers - config.sites]
+        site_row.observer_digest = mix(site_row.observer_digest + term)
 
 
 @jit
@@ -195,7 +210,7 @@ def deliver(world, count):
         n = calendar.allocate(world)
         event = world.events[n]
         _copy(event, world.inbox[k])
-        if event.kind <= kinds.KEPT_RELEASE and event.kind != kinds.RELEASE:  # to be answered
+        if event.kind < kinds.ASK_REPORT and event.kind != kinds.RELEASE:  # to be answered, or an answer
             event.flag |= FOREIGN
             control.foreign += 1
         calendar.schedule(world, n)
@@ -222,42 +237,55 @@ def _copy(event, message):
 def digest(world):
     """Return the sum of this shard's agents' digests, each mixed with its agent's number."""
     config = world.config[0]
-    control = world.control[0]
     total = np.uint64(0)
     for i in range(config.local):
         total += mix(world.clients[i].digest + np.uint64(config.first + i + 1) * GOLDEN)
-    if config.hosts_servers:
-        for s in range(config.servers):
-            total += mix(world.servers[s].digest + np.uint64(config.clients + s + 1) * GOLDEN)
-        site_number = config.clients + config.servers + 1
-        total += mix(control.site_digest + np.uint64(site_number) * GOLDEN)
-        total += mix(control.observer_digest + np.uint64(site_number + 1) * GOLDEN)
+    for s in range(config.first_server, config.first_server + config.local_servers):
+        total += mix(world.servers[s].digest + np.uint64(config.clients + s + 1) * GOLDEN)
+    for k in range(config.first_site, config.first_site + config.local_sites):
+        number = config.clients + config.servers + k + 1
+        total += mix(world.sites[k].digest + np.uint64(number) * GOLDEN)
+        total += mix(world.sites[k].observer_digest + np.uint64(number + config.sites) * GOLDEN)
     return total
 
 
 @jit
 def check(world):
     """Recount what must add up; return HORIZON, or the status of the first invariant that does not hold."""
-    status = _check_pools(world) if world.config[0].hosts_servers else HORIZON
-    return status if status != HORIZON else _check_slots(world)
+    config = world.config[0]
+    status = HORIZON
+    for k in range(config.first_site, config.first_site + config.local_sites):
+        if status == HORIZON:
+            status = _check_pools(world, k)
+    if status == HORIZON:
+        status = _check_leases(world)
+    if status == HORIZON:
+        status = _check_slots(world)
+    return status if status != HORIZON else _check_near(world)
 
 
 @jit
-def _check_pools(world):
+def _check_pools(world, k):
     config = world.config[0]
     for p in range(config.products):
-        product = world.products[p]
+        product = world.products[k * config.products + p]
         allocated = np.int64(0)
-        for s in range(config.servers):
+        for s in range(k * config.members, (k + 1) * config.members):
             pool = world.pools[s * config.products + p]
             allocated += pool.allocated
             if pool.free + pool.leased + pool.reserved != pool.allocated or min(pool.free, pool.leased) < 0:
                 return _found(world, NEGATIVE_POOL, s, p)
         owned = product.owned + product.copies
         if allocated + product.in_transit + product.reserve != owned or allocated != product.allocated:
-            return _found(world, NOT_CONSERVED, config.servers, p)
+            return _found(world, NOT_CONSERVED, config.clients + config.servers + k, p)
+    return HORIZON
+
+
+@jit
+def _check_leases(world):
+    config = world.config[0]
     held = np.int64(0)
-    for s in range(config.servers):
+    for s in range(config.first_server, config.first_server + config.local_servers):
         n = world.servers[s].oldest
         while n != NONE:
             lease = world.leases[n]
@@ -296,6 +324,34 @@ def _check_slots(world):
     if waiting != world.control[0].waiting:
         return _found(world, LOST_PROGRAM, -1, waiting)
     return HORIZON
+
+
+@jit
+def _check_near(world):
+    """Recount the clients near to another site, and the failure answers on their way within this shard."""
+    near = np.int64(0)
+    for i in range(world.config[0].local):
+        if roaming.is_possible(world) and roaming.is_near(world, i):
+            near += 1
+            if world.clients[i].near == 0:
+                return _found(world, LOST_ROAMER, world.config[0].first + i, 0)
+    for k in range(world.control[0].open):
+        near += _brings_failure(world, world.due[k].event)
+    for place in range(world.buckets.size):
+        n = world.buckets[place]
+        while n != NONE:
+            near += _brings_failure(world, n)
+            n = world.events[n].next
+    if near != world.control[0].near:
+        return _found(world, LOST_ROAMER, -1, near)
+    return HORIZON
+
+
+@inlined
+def _brings_failure(world, n):
+    event = world.events[n]
+    fails = event.kind == kinds.REFUSED or event.kind == kinds.OVERLOADED  # noqa: PLR1714
+    return fails and event.flag & FOREIGN == 0 and roaming.is_possible(world)
 
 
 @jit

@@ -5,14 +5,14 @@ import numpy as np
 from . import callbacks, kinds, leases, ledger, network
 from .jit import inlined, jit
 from .messages import answer
+from .visitors import account_of
 from .world import EXHAUSTED, GHOST, MISPLACED, NONE, STRANDED, WANTS_CALLBACK
 
 
 @inlined
 def pool_of(world, s, product):
     """Return the row of the pool that a server takes a product's licenses from."""
-    config = world.config[0]
-    return product if config.shared_pool else s * config.products + product
+    return world.servers[s].pools + product
 
 
 @inlined
@@ -41,7 +41,7 @@ def decide(world, n, s):
         leases.haunt(world, lease)
         lease = NONE
     if lease != NONE and world.leases[lease].state != leases.RESERVED:
-        if event.attempt > seat_of(world, event.source, event.slot).abandoned:
+        if event.attempt > seat_of(world, s, event.source, event.slot).abandoned:
             leases.revive(world, lease)
         leases.refresh(world, lease, event.attempt)
         _grant(world, n, s, lease)
@@ -52,7 +52,7 @@ def decide(world, n, s):
         pool.reserved -= 1
         world.leases[lease].state = leases.LIVE
         leases.refresh(world, lease, event.attempt)
-    elif pool.free > 0 and not callbacks.is_barred(world, event.source, event.slot, event.program):
+    elif pool.free > 0 and not callbacks.is_barred(world, s, event.source, event.slot, event.program):
         pool.free -= 1
         lease = leases.create(
             world, event.source, s, event.slot, event.program, event.product, event.attempt, leases.LIVE
@@ -61,8 +61,8 @@ def decide(world, n, s):
     else:
         return _deny(world, n, s)
     pool.leased += 1
-    ledger.leased(world, event.product, 1)
-    if event.attempt <= seat_of(world, event.source, event.slot).abandoned:
+    ledger.leased(world, s, event.product, 1)
+    if event.attempt <= seat_of(world, s, event.source, event.slot).abandoned:
         leases.haunt(world, lease)
     _grant(world, n, s, lease)
     return False
@@ -71,22 +71,22 @@ def decide(world, n, s):
 @inlined
 def _grant(world, n, s, lease):
     """Answer with a lease, and note whether its client will know that it has it."""
-    callbacks.wait_no_more(world, world.events[n].source, world.events[n].slot)
+    callbacks.wait_no_more(world, s, world.events[n].source, world.events[n].slot)
     if answer(world, n, s, kinds.GRANT, 0):
         world.leases[lease].granted = world.events[n].attempt
 
 
 @inlined
-def seat_of(world, client, slot):
-    """Return what the servers know of a client's slot."""
-    return world.seats[client * world.config[0].programs + slot]
+def seat_of(world, s, client, slot):
+    """Return what the site of a server knows of a client's slot."""
+    return world.seats[account_of(world, s, client) * world.config[0].programs + slot]
 
 
 @inlined
 def _deny(world, n, s):
     event = world.events[n]
     world.servers[s].denied += 1
-    ledger.count(world, _cause(world, event.product, event.source))
+    ledger.count(world, _cause(world, s, event.product, event.source))
     answer(world, n, s, kinds.DENY, 0)
     if event.flag & WANTS_CALLBACK == 0:
         return False
@@ -94,18 +94,19 @@ def _deny(world, n, s):
 
 
 @inlined
-def _cause(world, product, client):
-    """Return why a client is denied a license of a product now: a column of the time series.
+def _cause(world, s, product, client):
+    """Return why server `s` denies a client a license of a product now: a column of the time series.
 
     Misplaced: one is free on a server that this client could reach; else stranded: free only on one that it
-    could not; else ghost: a lease exists whose program no longer runs under it; else exhausted.
+    could not; else ghost: a lease exists whose program no longer runs under it; else exhausted. All at that site.
     """
     config = world.config[0]
     now = world.control[0].now
-    cause = GHOST if world.products[product].ghosts > 0 else EXHAUSTED
-    for s in range(config.servers):
-        if world.pools[s * config.products + product].free > 0:
-            if network.is_reachable(world, s, client, now):
+    cause = GHOST if world.products[world.servers[s].stock + product].ghosts > 0 else EXHAUSTED
+    first = world.servers[s].site * config.members
+    for other in range(first, first + config.members):
+        if world.pools[other * config.products + product].free > 0:
+            if network.is_reachable(world, other, client, now):
                 return MISPLACED
             cause = STRANDED
     return cause
@@ -119,7 +120,7 @@ def hear(world, n, s, frees):
     """
     event = world.events[n]
     named = np.int64(event.value)
-    lease = world.accounts[event.source].leases
+    lease = world.accounts[account_of(world, s, event.source)].leases
     while lease != NONE:
         row = world.leases[lease]
         following = row.next
@@ -139,7 +140,7 @@ def free(world, lease):
     s, product = row.server, row.product
     leases.revive(world, lease)  # no longer a ghost
     world.pools[pool_of(world, s, product)].leased -= 1
-    ledger.leased(world, product, -1)
+    ledger.leased(world, s, product, -1)
     leases.remove(world, lease)
     callbacks.license_freed(world, s, product)
 
@@ -158,6 +159,6 @@ def reclaim(world, lease):
         leases.remove(world, lease)
     else:
         pool.leased -= 1
-        ledger.leased(world, product, -1)
+        ledger.leased(world, s, product, -1)
         leases.lose(world, lease)
     callbacks.license_freed(world, s, product)

@@ -79,11 +79,11 @@ def first_difference(a: Any, b: Any) -> int | None:
     return None if len(a) == len(b) else shorter
 
 
-def describe(row: Any, clients: int, servers: int) -> str:
+def describe(row: Any, clients: int, servers: int, sites: int = 1) -> str:
     """Return a row in words."""
     what = int(row["what"])
     kind = _WORDS.get(int(row["kind"]), str(row["kind"]))
-    source, target = _agent(int(row["source"]), clients, servers), _agent(int(row["target"]), clients, servers)
+    source, target = (_agent(int(row[end]), clients, servers, sites) for end in ("source", "target"))
     when = f"{row['time'] / 1e9:.9f} s"
     if what == DECIDED:
         return f"{when}  {source} decided to {_ACTIONS.get(int(row['kind']), kind)} after a failure at {target}"
@@ -97,9 +97,11 @@ def describe(row: Any, clients: int, servers: int) -> str:
     return f"{when}  {source} {WHAT[what]} {kind} to {target} ({details})"
 
 
-def _agent(number: int, clients: int, servers: int) -> str:
+def _agent(number: int, clients: int, servers: int, sites: int) -> str:
     if number < clients:
         return f"client {number}"
     if number < clients + servers:
         return f"server {number - clients}"
-    return "the site server" if number == clients + servers else "the observer"
+    role, site = divmod(number - clients - servers, sites)
+    name = ("site server", "observer")[role]
+    return f"the {name}" if sites == 1 else f"{name} {site}"

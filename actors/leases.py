@@ -6,6 +6,7 @@ look-up; leases of a server form a list in the order they were last heard of, fo
 
 from . import ledger
 from .jit import inlined, jit
+from .visitors import account_of
 from .world import NONE
 
 # A LOST lease was reclaimed or crashed away while its program runs on: it holds no license, but the time that
@@ -16,7 +17,7 @@ LIVE, GHOST, LOST, RESERVED = 1, 2, 3, 4
 @inlined
 def find(world, client, server, slot, program):
     """Return the lease of a program at a server, or NONE; a LOST one counts."""
-    n = world.accounts[client].leases
+    n = world.accounts[account_of(world, server, client)].leases
     while n != NONE:
         lease = world.leases[n]
         if lease.program == program and lease.slot == slot and lease.server == server:
@@ -29,6 +30,7 @@ def find(world, client, server, slot, program):
 def create(world, client, server, slot, program, product, attempt, state):
     """Enter a lease and return its row; the caller has taken the license from the pool."""
     control = world.control[0]
+    account = world.accounts[account_of(world, server, client)]
     n = control.free_lease
     lease = world.leases[n]
     control.free_lease = lease.next
@@ -40,8 +42,8 @@ def create(world, client, server, slot, program, product, attempt, state):
     lease.product = product
     lease.state = state
     lease.granted = 0
-    lease.next = world.accounts[client].leases
-    world.accounts[client].leases = n
+    lease.next = account.leases
+    account.leases = n
     lease.heard = control.now
     lease.attempt = attempt
     _append(world, n)
@@ -55,7 +57,7 @@ def remove(world, n):
     lease = world.leases[n]
     if lease.state != LOST:
         _unlink(world, n)
-    account = world.accounts[lease.client]
+    account = world.accounts[account_of(world, lease.server, lease.client)]
     if account.leases == n:
         account.leases = lease.next
     else:
@@ -93,7 +95,7 @@ def haunt(world, n):
     lease = world.leases[n]
     if lease.state == LIVE:
         lease.state = GHOST
-        ledger.ghost(world, lease.product, 1)
+        ledger.ghost(world, lease.server, lease.product, 1)
     elif lease.state == LOST:
         ledger.unmetered(world, -1)
         remove(world, n)
@@ -117,7 +119,7 @@ def revive(world, n):
     lease = world.leases[n]
     if lease.state == GHOST:
         lease.state = LIVE
-        ledger.ghost(world, lease.product, -1)
+        ledger.ghost(world, lease.server, lease.product, -1)
 
 
 @inlined

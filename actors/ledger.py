@@ -102,10 +102,10 @@ def unmetered(world, change):
 
 
 @inlined
-def leased(world, product, change):
-    """A license of a product is leased (+1) or no longer (-1)."""
+def leased(world, s, product, change):
+    """A server leases a license of a product (+1) or no longer (-1)."""
     control = world.control[0]
-    row = world.products[product]
+    row = world.products[world.servers[s].stock + product]
     row.leased += change
     control.leased += change
     control.leased_area -= change * instant(world)
@@ -113,10 +113,10 @@ def leased(world, product, change):
 
 
 @inlined
-def ghost(world, product, change):
-    """A lease becomes a ghost (+1) or ceases to be one (-1)."""
+def ghost(world, s, product, change):
+    """A lease of a server becomes a ghost (+1) or ceases to be one (-1)."""
     control = world.control[0]
-    world.products[product].ghosts += change
+    world.products[world.servers[s].stock + product].ghosts += change
     control.ghosts += change
     control.ghost_area -= change * instant(world)
 
@@ -166,17 +166,17 @@ def bin_edges(n: int) -> tuple[int, int]:
 
 @jit
 def imbalance(world, p):
-    """Return the imbalance of a product now, in [0, 1].
+    """Return the imbalance of a site's product (its row) now, in [0, 1].
 
-    Imbalance is the total-variation distance between where a product's licenses are and where its demand is.
-    Demand is where clients are: all draw their launches alike, so a server's share of the demand is its share
-    of clients, each counted at the server that last heard of it. `distance` is the sum over servers of
-    |licenses here * all clients - clients here * all licenses|.
+    Imbalance is the total-variation distance between where the site's licenses are and where its demand is.
+    Demand is where its own clients are: all draw their launches alike, so a server's share of the demand is its
+    share of clients, each counted at the server of its site that last heard of it. `distance` is the sum over the
+    site's servers of |licenses here * all clients - clients here * all licenses|. Visitors don't count.
     """
     product = world.products[p]
-    if product.allocated == 0 or world.config[0].shared_pool:
+    if product.allocated == 0 or product.clients == 0 or world.config[0].shared_pool:
         return 0.0
-    return np.float64(product.distance) / (2.0 * np.float64(world.config[0].clients * product.allocated))
+    return np.float64(product.distance) / (2.0 * np.float64(product.clients * product.allocated))
 
 
 @jit
@@ -191,39 +191,41 @@ def settle_imbalance(world, p):
 
 @jit
 def allocation_changed(world, p):
-    """Recompute a product's distance after its licenses moved."""
+    """Recompute the distance of a site's product (its row) after its licenses moved."""
     config = world.config[0]
-    product = world.products[p]
-    product.distance = 0
-    for s in range(config.servers):
-        here = world.pools[s * config.products + p].allocated
-        product.distance += abs(here * config.clients - world.servers[s].clients * product.allocated)
+    world.products[p].distance = 0
+    first = p // config.products * config.members
+    for s in range(first, first + config.members):
+        world.products[p].distance += _term(world, s, p, 0)
     _note_maximum(world, p)
 
 
 @jit
-def client_moved(world, client, server):
-    """A server hears from a client that another server heard last: demand has moved."""
+def client_moved(world, account, server):
+    """A server hears from a client of its own site that another one heard last: demand has moved."""
     config = world.config[0]
-    account = world.accounts[client]
-    old = account.heard_at
-    account.heard_at = server
-    for p in range(config.products):
+    if account >= config.known:  # a visitor
+        return
+    old = world.accounts[account].heard_at
+    world.accounts[account].heard_at = server
+    first = world.servers[server].stock
+    for p in range(first, first + config.products):
         settle_imbalance(world, p)
         product = world.products[p]
         product.distance -= _term(world, old, p, 0) + _term(world, server, p, 0)
         product.distance += _term(world, old, p, -1) + _term(world, server, p, 1)
     world.servers[old].clients -= 1
     world.servers[server].clients += 1
-    for p in range(config.products):
+    for p in range(first, first + config.products):
         _note_maximum(world, p)
 
 
 @jit
 def _term(world, s, p, change):
-    config = world.config[0]
-    here = world.pools[s * config.products + p].allocated * config.clients
-    return abs(here - (world.servers[s].clients + change) * world.products[p].allocated)
+    products = world.config[0].products
+    product = world.products[p]
+    here = world.pools[s * products + p % products].allocated * product.clients
+    return abs(here - (world.servers[s].clients + change) * product.allocated)
 
 
 @jit

@@ -12,18 +12,24 @@ from ..policies.failover import FAIL_OVER, GO_OFFLINE, OVERLOADED, REFUSED, RETR
 from ..policies.failover import GIVE_UP as GIVE_UP_REQUEST
 from ..policies.selection import Choice
 from . import client as users
-from . import deadlines, holding, journal, kinds, ledger, streams
+from . import deadlines, holding, journal, kinds, ledger, roaming, streams
 from .jit import inlined, jit
 from .messages import send, set_timer
 from .status import BAD_DECISION, BAD_DELAY, BAD_SELECTION
 from .tables import vector
 from .world import (
     ATTEMPTS,
+    BEAT,
+    COME_BACK,
     FAILOVERS,
+    MOVE,
     NONE,
+    NOTHING,
     OFFLINE_SPELLS,
     OVERLOADS,
+    PAUSED,
     REFUSALS,
+    RESUME,
     RETRIES,
     TIMEOUTS,
     WAIT_FOR_CALLBACK,
@@ -31,12 +37,6 @@ from .world import (
 
 # Link states. RETRYING: waiting to try the same server again, or trying; SEARCHING: others; OFFLINE: no server.
 ONLINE, RETRYING, SEARCHING, OFFLINE = range(4)
-
-# What is in flight: a slot's request (its number), or one of these.
-NOTHING, BEAT, PAUSED = -1, -2, -3
-
-# What a pause ends with.
-RESUME, MOVE, COME_BACK = 1, 2, 3
 
 # A longer delay is as good as for ever, and would not fit into 64 bits of nanoseconds.
 LONGEST_DELAY_S = 1e9
@@ -231,6 +231,7 @@ def _fail(world, i, failure, retry_after_s):
         _pause(world, i, RESUME, delay)
     elif decision.action == FAIL_OVER:
         client.link = SEARCHING
+        roaming.depart(world, i)
         _pause(world, i, MOVE, delay)
     elif decision.action == GO_OFFLINE:
         _go_offline(world, i)
@@ -279,7 +280,7 @@ def _decide(world, i, failure, retry_after_s):
         np.int64(client.tries_here),
         _failures(world, i),
         np.int64(client.servers_tried),
-        np.int64(config.servers),
+        np.int64(config.choices),
         running,
     )
     parameters = vector(world.failover_parameters, 0, world.failover_parameters.size)
@@ -325,10 +326,11 @@ def _move(world, i):
     """Fail over to the server that the selection policy names; nothing is sent to the old one."""
     config = world.config[0]
     client = world.clients[i]
-    server = _select(world, i)
-    if not 0 <= server < config.servers:
-        _complain(world, i, BAD_SELECTION, server)
+    named = _select(world, i)
+    if not 0 <= named < config.choices:
+        _complain(world, i, BAD_SELECTION, named)
         return
+    server = (_first_choice(world, i) + named) % config.servers
     client.servers_tried += 1
     client.heartbeat_due = 0
     client.beat_failures = 0
@@ -345,19 +347,28 @@ def _move(world, i):
         _move_slot(world, i, j)
 
 
+@inlined
+def _first_choice(world, i):
+    """Return the first server of the client's own site: to the selection policy, this one is number 0."""
+    config = world.config[0]
+    return world.homes[i] // config.members * config.members
+
+
 @jit
 def _select(world, i):
+    """Ask the selection policy, which sees servers in order from the client's own site on; return its answer."""
     config = world.config[0]
+    first = _first_choice(world, i)
     client = world.clients[i]
     agent = config.first + i
     client.draws += 1
     u = streams.uniform(streams.draw(world.keys[streams.SELECTION], agent, client.draws))
     choice = Choice(
         np.int64(agent),
-        np.int64(client.server),
-        np.int64(world.homes[i]),
+        np.int64((client.server - first) % config.servers),
+        np.int64(world.homes[i] - first),
         np.int64(client.servers_tried),
-        np.int64(config.servers),
+        np.int64(config.choices),
     )
     parameters = vector(world.selection_parameters, 0, world.selection_parameters.size)
     return world.selection(parameters, choice, u)

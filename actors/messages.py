@@ -1,5 +1,7 @@
 """How events come to be: messages between agents, timers of an agent for itself, notices to the observer."""
 
+import numpy as np
+
 from . import calendar, journal, kinds, ledger, network
 from .jit import inlined, jit
 from .world import MESSAGES, MESSAGES_LOST, NONE, WAIT_FOR_CALLBACK
@@ -9,9 +11,49 @@ from .world import MESSAGES, MESSAGES_LOST, NONE, WAIT_FOR_CALLBACK
 def is_local(world, agent):
     """Whether an agent lives in this shard."""
     config = world.config[0]
-    if agent >= config.clients:
-        return config.hosts_servers == 1
-    return config.first <= agent < config.first + config.local
+    if agent < config.clients:
+        return config.first <= agent < config.first + config.local
+    if config.hosts_all:
+        return True
+    if agent < config.clients + config.servers:
+        return config.first_server <= agent - config.clients < config.first_server + config.local_servers
+    k = site_of(world, agent)
+    return config.local_sites > 0 and config.first_site <= k < config.end_site
+
+
+@inlined
+def site_of(world, agent):
+    """Return the site of a server, a site server or an observer."""
+    config = world.config[0]
+    n = agent - config.clients
+    if n < config.servers:
+        return np.int64(world.servers[n].site)
+    n -= config.servers
+    return n if n < config.sites else n - config.sites
+
+
+@inlined
+def site_server(world, s):
+    """Return the agent that is the site server of server `s`."""
+    config = world.config[0]
+    return config.clients + config.servers + world.servers[s].site
+
+
+@jit
+def _leave(world, kind, source, target, time):
+    """A message for another shard arrives there at `time`; no answer can be here sooner than one latency later."""
+    config = world.config[0]
+    control = world.control[0]
+    control.outgoing += 1
+    if not _may_lead_back(world, kind):
+        return
+    s = config.members * site_of(world, max(source, target))
+    lookahead = network.latency(world, s, min(source, target))
+    if lookahead == config.latency:
+        control.sent_near = min(control.sent_near, time)
+    else:
+        control.sent_far = min(control.sent_far, time)
+    control.horizon = min(control.horizon, time + lookahead)
 
 
 @inlined
@@ -26,9 +68,9 @@ def next_serial(world, agent):
         server = world.servers[agent - config.clients]
         server.serial += 1
         return server.serial
-    control = world.control[0]
-    control.site_serial += 1
-    return control.site_serial
+    site = world.sites[agent - config.clients - config.servers]
+    site.serial += 1
+    return site.serial
 
 
 @inlined
@@ -38,13 +80,9 @@ def post(world, serial, kind, source, target, time, slot, program, product, atte
         n = calendar.allocate(world)
         event = world.events[n]
     else:
-        control = world.control[0]
         n = NONE
-        event = world.outbox[control.outgoing]
-        control.outgoing += 1
-        if _may_lead_back(world, kind):  # not sooner than one latency after it arrives there
-            control.sent_first = min(control.sent_first, time)
-            control.horizon = min(control.horizon, time + world.config[0].latency)
+        event = world.outbox[world.control[0].outgoing]
+        _leave(world, kind, source, target, time)
     event.time = time
     event.serial = serial
     event.target = target
@@ -81,12 +119,11 @@ def send(world, kind, source, target, server, slot, program, product, attempt, v
 
     A message's fate is known when it leaves: loss is a draw, and faults are scheduled.
     """
-    config = world.config[0]
     ledger.count(world, MESSAGES)
     serial = next_serial(world, source)
     sent = world.control[0].now
-    arrival = sent + config.latency + network.jitter(world, source, serial)
-    peer = target if source == config.clients + server else source
+    peer = target if source == world.config[0].clients + server else source
+    arrival = sent + network.latency(world, server, peer) + network.jitter(world, source, serial)
     is_lost = network.is_lost(world, kind, source, serial, peer, server, sent, arrival)
     what = journal.LOST if is_lost else journal.SENT
     journal.note(world, what, kind, arrival, serial, source, target, slot, program, product, attempt, value, flag)
@@ -99,10 +136,10 @@ def send(world, kind, source, target, server, slot, program, product, attempt, v
 
 @jit
 def notify(world, kind, source, slot, program, server, attempt):
-    """Tell the observer, one constant latency from now, what became of a grant."""
+    """Tell the observer of a server's site, one constant latency from now, what became of a grant."""
     config = world.config[0]
-    time = world.control[0].now + config.latency
-    observer = config.clients + config.servers + 1
+    time = world.control[0].now + network.latency(world, server, source)
+    observer = site_server(world, server) + config.sites
     serial = next_serial(world, source)
     post(world, serial, kind, source, observer, time, slot, program, 0, attempt, server, 0)
 

@@ -1,4 +1,6 @@
-"""The network between clients, servers and the site server: latency, jitter, loss, and scheduled faults.
+"""The network between clients, servers and site servers: latency, jitter, loss, and scheduled faults.
+
+The constant part of the latency is `wan_latency` between agents of different sites; all else is alike everywhere.
 
 The fate of a message is decided when it is sent: `unreachable` and `cut` lose what is sent or would arrive while
 they hold; a server that refuses (or has crashed) loses what nobody would answer. Messages of the site server
@@ -8,7 +10,7 @@ one that cannot be delivered has no effect.
 
 import numpy as np
 
-from . import streams
+from . import streams, visitors
 from .jit import inlined, jit
 from .kinds import ASK_REPORT, NOTICE, RELEASE
 
@@ -25,6 +27,15 @@ def spell_at(world, server, time):
         else:
             high = middle - 1
     return low
+
+
+@inlined
+def latency(world, server, peer):
+    """Return the constant part of the latency between a server and a client, or an agent of the server's site."""
+    config = world.config[0]
+    if config.sites == 1 or peer >= config.clients or visitors.is_own(world, server, peer):
+        return config.latency
+    return config.wan_latency
 
 
 @inlined

@@ -9,11 +9,12 @@ moves is in `stock.py`.
 import numpy as np
 
 from ..policies.admission import Arrival, refuse
-from . import calendar, callbacks, granting, kinds, leases, ledger, network, stock, streams
+from . import calendar, callbacks, granting, kinds, leases, ledger, network, roaming, stock, streams
 from .jit import inlined, jit
 from .messages import answer, set_timer
 from .streams import draw, uniform
 from .tables import vector
+from .visitors import account_of
 from .world import IN_SERVICE, NONE, VOID
 
 
@@ -73,20 +74,20 @@ def _arrive(world, n, s):
     _note_arrival(world, s)
     if world.spells[network.spell_at(world, s, world.control[0].now)].refusing:
         server.refused += 1
-        answer(world, n, s, kinds.REFUSED, 0)
-        calendar.free(world, n)
+        _turn_away(world, n, s, kinds.REFUSED, 0)
         return
     if event.kind == kinds.RELEASE:
         lease = granting.released(world, n, s)
         if lease != NONE:
             leases.haunt(world, lease)
-    elif event.kind != kinds.KEPT_RELEASE and world.accounts[event.source].heard_at != s:
-        ledger.client_moved(world, event.source, s)
+    elif event.kind != kinds.KEPT_RELEASE:
+        account = account_of(world, s, event.source)
+        if world.accounts[account].heard_at != s:
+            ledger.client_moved(world, account, s)
     if event.kind == kinds.REQUEST:
         verdict = _admission(world, n, s)
         if verdict.admitted == 0:
-            answer(world, n, s, kinds.OVERLOADED, np.int64(verdict.retry_after_s * 1000.0))
-            calendar.free(world, n)
+            _turn_away(world, n, s, kinds.OVERLOADED, np.int64(verdict.retry_after_s * 1000.0))
             return
     if server.serving == NONE:
         _work(world, n, s)
@@ -100,6 +101,13 @@ def _arrive(world, n, s):
     if event.kind == kinds.REQUEST:
         server.waiting += 1
         server.queue_max = max(server.queue_max, server.waiting)
+
+
+@jit
+def _turn_away(world, n, s, kind, value):
+    if answer(world, n, s, kind, value):
+        roaming.expect_failure(world, world.events[n].source, 1)
+    calendar.free(world, n)
 
 
 @inlined

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from ..policies.balancing import Report
-from . import arrivals, build, checkpoint, engine, journal, ledger, site
+from . import arrivals, build, checkpoint, engine, journal, layout, ledger, roaming
+from . import site as sites
 from .jit import JIT_DISABLED, direct
 from .status import BALANCE, GROW, HORIZON, MEANING
 from .world import COLUMNS, CONTROL, EVENT, NEVER
@@ -25,8 +26,8 @@ FIRST_SLICES = 1000
 
 # Where some fields stand in the control row, in words of 8 bytes.
 _OFFSETS: Any = CONTROL.fields
-NEXT, REACH, OUTGOING, SENT_FIRST, FOREIGN = (
-    _OFFSETS[name][1] // 8 for name in ("next", "horizon", "outgoing", "sent_first", "foreign")
+NEXT, REACH, OUTGOING, SENT_NEAR, SENT_FAR, FOREIGN = (
+    _OFFSETS[name][1] // 8 for name in ("next", "horizon", "outgoing", "sent_near", "sent_far", "foreign")
 )
 
 
@@ -43,7 +44,7 @@ class Tally:
     series: Any  # int64, shape (samples + 1, COLUMNS)
     histograms: Any  # int64, shape (2, BINS)
     control: Any  # the shard's CONTROL row
-    servers: Any  # SERVER rows, of the shard that hosts them
+    servers: Any  # SERVER rows of those that the shard hosts, the same of pools, and of their sites' products
     pools: Any
     products: Any
     journal: Any = None  # rows of JOURNAL, in the total order, if one was kept
@@ -59,17 +60,22 @@ class Shard:
     ) -> None:
         self.policies = build.policies(scenario)
         self.world = build.build(scenario, self.policies, replication, shard, shards, keep_journal)
-        self.limits = build.bounds(scenario.clients.count, shards)
+        self.shards = shards
+        hosted = layout.parts(scenario, shards)
+        self._starts, self._owners = layout.owners(scenario, hosted)
+        self._sends = [layout.senders(scenario, part) for part in hosted]
         self.end = int(self.world.config[0].end)
         self.latency = int(self.world.config[0].latency)
         self.shard = shard
-        self._hosts_servers = shard == 0
+        self._hosts_servers = bool(self.world.config[0].local_servers > 0)
+        self._sites = scenario.servers.sites
+        self.lookahead = layout.lookahead(scenario, hosted, shard)
         self._view()
         with np.errstate(over="ignore"):
             engine.start(self.world)
             self._advance = direct(engine.run, self.world, 0)
             if shards > 1:
-                self._first_wrong = direct(arrivals.first_wrong, self.world, 0, 0, 0, 0)
+                self._first_wrong = direct(arrivals.first_wrong, self.world, 0, 0, 0, 0, 0)
                 self._file = direct(engine.deliver, self.world, 0)
         self.run(0)
 
@@ -94,11 +100,12 @@ class Shard:
     def next_influence(self) -> int:
         """Before this time nothing here can lead to a message for another shard, unless one arrives first.
 
-        Servers only ever answer; so where they live, nothing leaves unless a message from elsewhere is there.
+        Servers only ever answer; so where they live, nothing leaves unless a message from elsewhere is there, or a
+        client moves to another site (see `roaming.py`).
         """
-        if self._hosts_servers and self._control[FOREIGN] == 0:
-            return NEVER
-        return self.next_time
+        if not self._hosts_servers or self._control[FOREIGN] > 0:
+            return self.next_time
+        return int(roaming.next_departure(self.world)) if self._sites > 1 else NEVER
 
     def run(self, horizon: int) -> None:
         """Handle the events before `horizon` (or less, when a message left for another shard)."""
@@ -126,25 +133,23 @@ class Shard:
         if status != HORIZON:
             raise self._violation(status)
 
-    def take_outgoing(self) -> tuple[list[bytes], int]:
+    def take_outgoing(self) -> tuple[list[bytes], int, int]:
         """Return the messages for each shard (rows of EVENT, as bytes).
 
-        And the earliest arrival among those that may lead to another message.
+        And when the first arrives of those that may lead to another message: at shards that share a site with this
+        one, and at others.
         """
-        shards = len(self.limits) - 1
         count = int(self._control[OUTGOING])
         if count == 0:
-            return [b""] * shards, NEVER
-        first = int(self._control[SENT_FIRST])
+            return [b""] * self.shards, NEVER, NEVER
+        near, far = int(self._control[SENT_NEAR]), int(self._control[SENT_FAR])
         self._control[OUTGOING] = 0
-        self._control[SENT_FIRST] = NEVER
+        self._control[SENT_NEAR] = self._control[SENT_FAR] = NEVER
         rows = self._outbox[:count]
-        if shards == 2:
-            return ([b"", rows.tobytes()] if self.shard == 0 else [rows.tobytes(), b""]), first
-        # Servers and what comes after them live in shard 0.
-        targets = rows["target"]
-        homes = np.where(targets < self.limits[-1], np.searchsorted(self.limits, targets, side="right") - 1, 0)
-        return [rows[homes == k].tobytes() for k in range(shards)], first
+        if self.shards == 2:
+            return ([b"", rows.tobytes()] if self.shard == 0 else [rows.tobytes(), b""]), near, far
+        homes = self._owners[np.searchsorted(self._starts, rows["target"], side="right") - 1]
+        return [rows[homes == k].tobytes() for k in range(self.shards)], near, far
 
     def deliver(self, messages: bytes, source: int) -> None:
         """File messages from another shard; raises ValueError for any that cannot come from there."""
@@ -155,8 +160,7 @@ class Shard:
             build.make_inbox(self.world, 2 * count)
             self._view()
         self._inbox[: len(messages)] = messages
-        first, end = self.limits[source : source + 2]
-        wrong = self._first_wrong(self.world, count, first, end, int(source == 0))
+        wrong = self._first_wrong(self.world, count, *self._sends[source])
         if wrong >= 0:
             row = dict(zip(EVENT.names or (), self.world.inbox[wrong].item(), strict=True))
             raise ValueError(
@@ -174,29 +178,42 @@ class Shard:
         with np.errstate(over="ignore"):
             ledger.close(world)
             digest = int(engine.digest(world))
+        servers, pools, products = self._own_rows()
         return Tally(
             digest,
             int(control.events),
             world.series.reshape(-1, COLUMNS),
             world.histograms.reshape(2, -1),
             world.control[:1].copy(),
-            world.servers.copy(),
-            world.pools.copy(),
-            world.products.copy(),
+            servers,
+            pools,
+            products,
             world.journal[: control.journaled] if world.journal.size else None,
         )
 
+    def _own_rows(self) -> tuple[Any, Any, Any]:
+        """Return the rows of the servers that live here, of their pools, and of their sites' products."""
+        config = self.world.config[0]
+        first, products, first_site = int(config.first_server), int(config.products), int(config.first_site)
+        end, end_site = first + int(config.local_servers), first_site + int(config.local_sites)
+        return (
+            self.world.servers[first:end].copy(),
+            self.world.pools[first * products : end * products].copy(),
+            self.world.products[first_site * products : end_site * products].copy(),
+        )
+
     def _balance(self) -> None:
-        """Ask the balancing policy for targets, check them, and order the moves."""
-        world = self.world
-        shape = (world.servers.size, world.products.size)
-        pools = world.pools
+        """Ask the balancing policy for targets at a site, check them, and order the moves."""
+        world, site = self.world, int(self.world.control[0].balancing)
+        members, products = int(world.config[0].members), int(world.config[0].products)
+        servers = world.servers[site * members : (site + 1) * members]
+        pools = world.pools.reshape(-1, products)[site * members : (site + 1) * members]
         report = Report(
-            world.servers["reported"].astype(bool),
-            pools["reported_allocated"].reshape(shape).copy(),
-            pools["reported_leased"].reshape(shape).copy(),
-            pools["reported_requests"].reshape(shape).copy(),
-            world.products["reserve"].copy(),
+            servers["reported"].astype(bool),
+            pools["reported_allocated"].copy(),
+            pools["reported_leased"].copy(),
+            pools["reported_requests"].copy(),
+            world.products["reserve"][site * products : (site + 1) * products].copy(),
         )
         try:
             targets = np.asarray(self.policies.balancing.targets(report))
@@ -204,8 +221,8 @@ class Shard:
             name = type(self.policies.balancing).__name__
             raise InvariantViolation(f"balancing policy {name} failed: {type(error).__name__}: {error}") from error
         self._check_targets(report, targets)
-        pools["target"] = targets.ravel()
-        site.carry_out(world)
+        pools["target"] = targets
+        sites.carry_out(world, site)
 
     def _check_targets(self, report: Report, targets: Any) -> None:
         name = type(self.policies.balancing).__name__
@@ -274,27 +291,28 @@ def _run_in_slices(shard: Shard, checkpoints: checkpoint.Checkpoints, started_s:
 
 
 def merge(tallies: list[Tally]) -> Tally:
-    """Add up the tallies of all shards of a world, the one that hosts the servers first."""
+    """Add up the tallies of all shards of a world, in order."""
     first = tallies[0]
     control = first.control.copy()
     for name in control.dtype.names:
         values = [tally.control[name][0] for tally in tallies]
-        control[name][0] = max(values) if name.endswith("_max") else sum(values) if name in SUMS else values[0]
+        control[name][0] = max(values) if name in MAXIMA else sum(values) if name in SUMS else values[0]
     return Tally(
         sum(tally.digest for tally in tallies) % 2**64,
         sum(tally.events for tally in tallies),
         sum(tally.series for tally in tallies),
         sum(tally.histograms for tally in tallies),
         control,
-        first.servers,
-        first.pools,
-        first.products,
+        np.concatenate([tally.servers for tally in tallies]),
+        np.concatenate([tally.pools for tally in tallies]),
+        np.concatenate([tally.products for tally in tallies]),
         None if first.journal is None else journal.merged([tally.journal for tally in tallies]),
         first.pace and sum((tally.pace for tally in tallies[1:]), first.pace),
         sum(tally.cpu_s for tally in tallies),
     )
 
 
+MAXIMA = ("wait_max", "queue_max", "overissued")
 SUMS = (
     "events", "wait_sum", "wait_count", "queue_sum", "queue_count", "waiting", "waiting_area", "unmetered",
     "unmetered_area", "leased", "leased_area", "ghosts", "ghost_area",

@@ -1,4 +1,4 @@
-"""The site server: every balancing interval it asks the servers for reports and moves free licenses.
+"""A site server: every balancing interval it asks its site's servers for reports and moves free licenses.
 
 Take before give: a license leaves one pool before it enters another, so none is ever in two. What could not be
 delivered stays in the site server's reserve until the next cycle. Only under a balancing policy that says so
@@ -6,81 +6,97 @@ delivered stays in the site server's reserve until the next cycle. Only under a 
 """
 
 from . import kinds
-from .jit import jit
+from .jit import inlined, jit
 from .messages import send, set_timer
 from .status import BALANCE
 
+# Functions take the site's number `k`.
+
 
 @jit
-def handle(world, kind, source, product, value):
-    """Handle one event of the site server."""
-    control = world.control[0]
+def handle(world, k, kind, source, product, value):
+    """Handle one event of a site server."""
+    config = world.config[0]
+    site = world.sites[k]
     if kind == kinds.BALANCE:
-        _ask(world)
+        _ask(world, k)
     elif kind == kinds.REPORTS_DUE:
-        _close(world)
-    elif kind == kinds.REPORT and control.collecting:
+        _close(world, k)
+    elif kind == kinds.REPORT and site.collecting:
         world.servers[value].reported = 1
-        control.reports += 1
-        if control.reports == world.config[0].servers:
-            _close(world)
+        site.reports += 1
+        if site.reports == config.members:
+            _close(world, k)
     elif kind == kinds.TAKEN:
-        world.products[product].in_transit -= value
-        world.products[product].reserve += value
-        config = world.config[0]
+        row = world.products[k * config.products + product]
+        row.in_transit -= value
+        row.reserve += value
         if config.keeps_until_ack:
             world.pools[(source - config.clients) * config.products + product].unacknowledged += value
-        _give_out(world, product)
+        _give_out(world, k, product)
     elif kind == kinds.GIVEN:
-        _acknowledge(world, product, value)
+        _acknowledge(world, k, product, value)
 
 
 @jit
-def start(world):
-    """Set the site server's first timer."""
+def start(world, k):
+    """Set a site server's first timer."""
     config = world.config[0]
     if config.balance_interval > 0:
-        agent = config.clients + config.servers
-        set_timer(world, kinds.BALANCE, agent, config.balance_interval, 0, 0, 0)
+        set_timer(world, kinds.BALANCE, _agent(world, k), config.balance_interval, 0, 0, 0)
+
+
+@inlined
+def _agent(world, k):
+    return world.config[0].clients + world.config[0].servers + k
+
+
+@inlined
+def _servers(world, k):
+    """Return the site's servers."""
+    members = world.config[0].members
+    return range(k * members, (k + 1) * members)
 
 
 @jit
-def _ask(world):
+def _ask(world, k):
     config = world.config[0]
     control = world.control[0]
-    site = config.clients + config.servers
+    site = _agent(world, k)
     set_timer(world, kinds.BALANCE, site, control.now + config.balance_interval, 0, 0, 0)
     set_timer(world, kinds.REPORTS_DUE, site, control.now + config.report_patience, 0, 0, 0)
-    control.collecting = 1
-    control.reports = 0
-    for s in range(config.servers):
+    world.sites[k].collecting = 1
+    world.sites[k].reports = 0
+    for s in _servers(world, k):
         world.servers[s].reported = 0
         send(world, kinds.ASK_REPORT, site, config.clients + s, s, 0, 0, 0, 0, 0, 0)
 
 
 @jit
-def _close(world):
+def _close(world, k):
     """All reports are in, or no more are waited for: let the balancing policy decide."""
     control = world.control[0]
-    if control.collecting:
-        control.collecting = 0
-        if control.reports > 0:
+    site = world.sites[k]
+    if site.collecting:
+        site.collecting = 0
+        if site.reports > 0:
+            control.balancing = k
             control.status = BALANCE
 
 
 @jit
-def carry_out(world):
+def carry_out(world, k):
     """Order the moves that lead to the targets in `world.pools`; the balancing policy has set them."""
     config = world.config[0]
-    site = config.clients + config.servers
+    site = _agent(world, k)
     for product in range(config.products):
-        for s in range(config.servers):
+        for s in _servers(world, k):
             pool = world.pools[s * config.products + product]
             pool.need = 0
             if world.servers[s].reported:
                 pool.need = max(0, pool.target - pool.reported_allocated)
-        _give_out(world, product)
-        for s in range(config.servers):
+        _give_out(world, k, product)
+        for s in _servers(world, k):
             pool = world.pools[s * config.products + product]
             surplus = pool.reported_allocated - pool.target
             if world.servers[s].reported and surplus > 0:
@@ -88,11 +104,11 @@ def carry_out(world):
 
 
 @jit
-def _acknowledge(world, product, arrived):
+def _acknowledge(world, k, product, arrived):
     """Tell the servers that kept the licenses they sent that so many have arrived, in order of servers."""
     config = world.config[0]
-    site = config.clients + config.servers
-    for s in range(config.servers):
+    site = _agent(world, k)
+    for s in _servers(world, k):
         pool = world.pools[s * config.products + product]
         count = min(pool.unacknowledged, arrived)
         if count > 0:
@@ -102,12 +118,12 @@ def _acknowledge(world, product, arrived):
 
 
 @jit
-def _give_out(world, product):
+def _give_out(world, k, product):
     """Give the licenses in reserve to the servers that need some, in order."""
     config = world.config[0]
-    site = config.clients + config.servers
-    row = world.products[product]
-    for s in range(config.servers):
+    site = _agent(world, k)
+    row = world.products[k * config.products + product]
+    for s in _servers(world, k):
         pool = world.pools[s * config.products + product]
         given = min(pool.need, row.reserve)
         if given > 0:

@@ -4,7 +4,7 @@ import numpy as np
 
 from . import callbacks, kinds, ledger
 from .jit import jit
-from .messages import send
+from .messages import send, site_server
 
 
 @jit
@@ -12,7 +12,7 @@ def report(world, s):
     """Report allocations, leases, and the requests decided since the last report."""
     config = world.config[0]
     agent = config.clients + s
-    site = config.clients + config.servers
+    site = site_server(world, s)
     if not send(world, kinds.REPORT, agent, site, s, 0, 0, 0, 0, s, 0):
         return
     for product in range(config.products):
@@ -29,10 +29,10 @@ def take(world, s, product, wanted):
     config = world.config[0]
     pool = world.pools[s * config.products + product]
     taken = min(np.int64(wanted), pool.free)
-    site = config.clients + config.servers
+    site = site_server(world, s)
     if taken == 0 or not send(world, kinds.TAKEN, config.clients + s, site, s, 0, 0, product, 0, taken, 0):
         return
-    row = world.products[product]
+    row = world.products[world.servers[s].stock + product]
     row.in_transit += taken
     if config.keeps_until_ack:
         row.copies += taken
@@ -44,11 +44,12 @@ def take(world, s, product, wanted):
 def _give_up(world, s, product, count):
     """Free licenses leave a server's pool."""
     pool = world.pools[s * world.config[0].products + product]
-    ledger.settle_imbalance(world, product)
+    p = world.servers[s].stock + product
+    ledger.settle_imbalance(world, p)
     pool.free -= count
     pool.allocated -= count
-    world.products[product].allocated -= count
-    ledger.allocation_changed(world, product)
+    world.products[p].allocated -= count
+    ledger.allocation_changed(world, p)
 
 
 @jit
@@ -58,7 +59,7 @@ def drop(world, s, product, arrived):
     The others are from now on in two pools, which is how licenses became more (KB Q269547).
     """
     dropped = min(np.int64(arrived), world.pools[s * world.config[0].products + product].free)
-    world.products[product].copies -= dropped
+    world.products[world.servers[s].stock + product].copies -= dropped
     _give_up(world, s, product, dropped)
 
 
@@ -67,14 +68,15 @@ def give(world, s, product, given):
     """Take licenses into the pool; users who wait for a callback come first."""
     config = world.config[0]
     if config.keeps_until_ack:
-        site = config.clients + config.servers
+        site = site_server(world, s)
         send(world, kinds.GIVEN, config.clients + s, site, s, 0, 0, product, 0, given, 0)
-    ledger.settle_imbalance(world, product)
+    p = world.servers[s].stock + product
+    ledger.settle_imbalance(world, p)
     pool = world.pools[s * config.products + product]
-    row = world.products[product]
+    row = world.products[p]
     row.in_transit -= given
     row.allocated += given
     pool.allocated += given
     for _ in range(given):
         callbacks.license_freed(world, s, product)
-    ledger.allocation_changed(world, product)
+    ledger.allocation_changed(world, p)

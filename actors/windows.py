@@ -53,7 +53,7 @@ class Pace(NamedTuple):
 class Windows:
     """One shard's place in a world of several."""
 
-    def __init__(self, shard: Shard, mesh: Mesh, window: int, others_next: int | None = None) -> None:
+    def __init__(self, shard: Shard, mesh: Mesh, window: int, bound: int | None = None) -> None:
         self.shard = shard
         self.mesh = mesh
         self.window = window  # number of the next exchange; the mesh counts on through all worlds
@@ -61,10 +61,11 @@ class Windows:
         self.pace = Pace(0, 0.0, 0.0, 0.0)
         self._stretch = shard.latency  # ns
         self._computing_s = 0.0
-        if others_next is None:
+        self.bound = 0  # before this time nothing can reach this shard, ns
+        if bound is None:
             self._exchange(0)
         else:  # the shard is that of a checkpoint, taken after an exchange
-            self.others_next = others_next
+            self.bound = bound
 
     def run(self, seconds: float) -> int:
         """Advance for about so long; return the time that has been reached, ns. `done` tells if it is the end."""
@@ -82,7 +83,7 @@ class Windows:
 
     def _advance(self) -> None:
         shard = self.shard
-        horizon = min(self.others_next + shard.latency, shard.end)
+        horizon = min(self.bound, shard.end)
         nearer = shard.next_time + self._stretch
         began_s = time.perf_counter()
         shard.run(min(horizon, nearer))
@@ -92,26 +93,29 @@ class Windows:
             self._stretch = int(self._stretch * min(2.0, max(0.5, STRETCH_S / took_s))) + 1
 
     def _exchange(self, flags: int) -> bool:
-        outgoing, first_sent = self.shard.take_outgoing()
+        shard, lookahead = self.shard, self.shard.lookahead
+        outgoing, near, far = shard.take_outgoing()
         if any(outgoing):
             flags |= SENT
-        mine = self.shard.next_influence
+        mine = shard.next_influence
         if self.mesh.shards > 2:  # third shards do not see what was sent, only that it may be answered
-            mine = min(mine, first_sent)
+            mine = min(mine, near - lookahead.sooner_near, far - lookahead.sooner_far)
         frames = self.mesh.exchange(self.window, mine, flags, outgoing)
         self.window += 1
         for frame in frames:
             self._take(frame)
-        theirs = min(frame.next_event_ns for frame in frames)
-        # What was just sent to another shard is an event there that its own frame could not yet tell of.
-        self.others_next = min(theirs, first_sent)
-        self.reached = min(mine, theirs)
-        for frame in frames:
             flags |= frame.flags
-        self.done = self.reached >= self.shard.end and not flags & SENT
+        # What was just sent to another shard is an event there that its own frame could not yet tell of.
+        self.bound = min(
+            near + lookahead.back_near,
+            far + lookahead.back_far,
+            *(frame.next_event_ns + lookahead.from_shards[frame.source] for frame in frames),
+        )
+        self.reached = min(mine, *(frame.next_event_ns for frame in frames))
+        self.done = self.reached >= shard.end and not flags & SENT
         if self.done:  # nobody can reach anybody any more
             began_s = time.perf_counter()
-            self.shard.run(self.shard.end)
+            shard.run(shard.end)
             self._computing_s += time.perf_counter() - began_s
         return bool(flags & PAUSE)
 

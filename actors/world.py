@@ -4,9 +4,10 @@
 access with it on (see `tables.py`). Time is int64 nanoseconds since the start of the simulation, where the
 warm-up begins.
 
-Agents have numbers: clients from 0, then servers, then the site server, then the observer. A shard holds the
-clients [first, first + local) of all; the shard that holds the servers holds all of them, with the site server
-and the observer.
+Agents have numbers: clients from 0, then servers, then the site servers, then the observers, one of each for
+every site. A shard holds the clients [first, first + local) of all, and the servers [first_server, first_server +
+local_servers), maybe none, with their site servers and observers: see `layout.py`. Its tables of servers, pools,
+products and sites have rows for all, of which only those it holds are in use.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -18,11 +19,16 @@ CACHE_LINE = 64  # bytes
 NONE = -1  # no server, no lease, no event, ...
 
 # Flags of an event, as bits. Of a client's message at a server: its client wants to be called back; it is in
-# service; it died in a crash; it came from another shard, where an answer may have to go.
+# service; it died in a crash; it came from another shard, where an answer may have to go. The last one also of
+# answers from there.
 WANTS_CALLBACK, IN_SERVICE, VOID, FOREIGN = 1, 2, 4, 8
 
 # What a user does who was denied.
 GIVE_UP, ASK_AGAIN, WAIT_FOR_CALLBACK = range(3)
+
+# What a client has in flight: a slot's request (its number), or one of these; and what a pause ends with.
+NOTHING, BEAT, PAUSED = -1, -2, -3
+RESUME, MOVE, COME_BACK = 1, 2, 3
 
 
 def _rows(*fields: tuple[str, str]) -> np.dtype[Any]:
@@ -33,21 +39,26 @@ def _rows(*fields: tuple[str, str]) -> np.dtype[Any]:
 CONFIG = _rows(
     # sizes
     ("clients", "i8"), ("servers", "i8"), ("products", "i8"), ("programs", "i8"), ("memory", "i8"),
-    ("first", "i8"), ("local", "i8"), ("hosts_servers", "i8"),
+    ("first", "i8"), ("local", "i8"), ("first_server", "i8"), ("local_servers", "i8"),
+    # sites: how many, servers of each; those to which this shard's agents belong; whose servers are here
+    ("sites", "i8"), ("members", "i8"), ("first_site", "i8"), ("end_site", "i8"), ("local_sites", "i8"),
+    ("hosts_all", "i8"),
+    ("known_first", "i8"), ("known", "i8"),  # the clients of the sites whose servers are here
     # time
     ("measure_from", "i8"), ("end", "i8"), ("sample", "i8"), ("first_fault", "i8"),
     # network
-    ("latency", "i8"), ("jitter", "f8"), ("loss", "f8"),
+    ("latency", "i8"), ("wan_latency", "i8"), ("jitter", "f8"), ("loss", "f8"),
     # clients
     ("before_start", "i8"), ("request_timeout", "i8"), ("heartbeat", "i8"), ("names_leases", "i8"),
     ("on_denial", "i8"), ("retry_denied", "f8"), ("callback_poll", "i8"), ("offline_deny", "i8"),
     ("rerequest", "i8"), ("deferred", "i8"), ("deferred_retry", "i8"),
+    ("choices", "i8"),  # servers among which the selection policy chooses: all, or those of the client's site
     # workload
     ("arrivals", "i8"), ("launch_interval", "f8"), ("launch_distribution", "i8"), ("launch_cv", "f8"),
     ("run_time", "f8"), ("run_distribution", "i8"), ("run_cv", "f8"), ("profile_period", "i8"),
     # servers
     ("service", "f8"), ("service_exponential", "i8"), ("heartbeat_cost", "f8"), ("release_cost", "f8"),
-    ("queue_limit", "i8"), ("durable", "i8"), ("reclaim_after", "i8"), ("scan", "i8"),
+    ("queue_limit", "i8"), ("overloads", "i8"), ("durable", "i8"), ("reclaim_after", "i8"), ("scan", "i8"),
     ("callback_grace", "i8"), ("callback_cycle", "i8"),
     # site server
     ("balance_interval", "i8"), ("report_patience", "i8"), ("shared_pool", "i8"), ("keeps_until_ack", "i8"),
@@ -64,7 +75,9 @@ CONTROL = _rows(
     ("free_event", "i8"), ("fresh_event", "i8"), ("free_events", "i8"),
     ("deadline", "i8"), ("deadlines_begin", "i8"), ("deadlines_end", "i8"),
     # messages for other shards
-    ("outgoing", "i8"), ("sent_first", "i8"), ("foreign", "i8"),
+    ("outgoing", "i8"), ("foreign", "i8"),
+    # the earliest arrival among them: at shards that share a site with this one, and at others
+    ("sent_near", "i8"), ("sent_far", "i8"),
     # free lists
     ("free_lease", "i8"), ("free_leases", "i8"), ("free_debt", "i8"), ("free_debts", "i8"),
     # ledger
@@ -74,9 +87,9 @@ CONTROL = _rows(
     ("waiting", "i8"), ("waiting_area", "i8"), ("unmetered", "i8"), ("unmetered_area", "i8"),
     ("leased", "i8"), ("leased_area", "i8"), ("ghosts", "i8"), ("ghost_area", "i8"), ("overissued", "i8"),
     ("callbacks", "i8"), ("journaled", "i8"),
-    # the site server and the observer
-    ("site_serial", "i8"), ("site_digest", "u8"), ("observer_digest", "u8"),
-    ("reports", "i8"), ("collecting", "i8"),
+    # sites
+    ("visitors", "i8"), ("near", "i8"),  # see visitors.py and roaming.py
+    ("balancing", "i8"),  # the site whose balancing policy is asked
     # what an invariant found: agents and a number
     ("culprit", "i8"), ("culprit_2", "i8"), ("value", "i8"),
 )  # fmt: skip
@@ -98,7 +111,7 @@ CLIENT = _rows(
     ("serial", "i8"), ("digest", "u8"), ("server", "i4"), ("tries_here", "i4"), ("beat_failures", "i4"),
     ("servers_tried", "i4"), ("attempt", "i4"), ("flight_attempt", "i4"), ("timer", "i4"), ("deadline", "i4"),
     ("draws", "i4"), ("wants", "u4"), ("flight", "i1"), ("resend", "i1"), ("link", "i1"), ("pause", "i1"),
-    ("heartbeat_due", "i1"), ("owing", "i1"),
+    ("heartbeat_due", "i1"), ("owing", "i1"), ("near", "i1"),
 )  # fmt: skip
 
 # A slot runs one metered program at a time. 40 bytes.
@@ -117,22 +130,30 @@ SERVER = _rows(
     ("clients", "i8"), ("second", "i8"), ("second_count", "i8"), ("peak", "i8"), ("before", "i8"),
     ("before_measured", "i8"), ("arrivals", "i8"), ("refused", "i8"), ("dropped", "i8"), ("decided", "i8"),
     ("denied", "i8"), ("queue_max", "i8"),
+    # its site, with its clients; its first row of pools, and its site's first row of products
+    ("site", "i4"), ("first_client", "i4"), ("end_client", "i4"), ("pools", "i4"), ("stock", "i4"),
 )  # fmt: skip
 
-# A server's licenses of one product; row server * products + product. Under a shared pool only server 0's
-# `allocated` and `free` are used.
+# A server's licenses of one product; row server * products + product. Under a shared pool only those of a site's
+# first server are used, but for `requests`.
 POOL = _rows(
     ("allocated", "i8"), ("free", "i8"), ("reserved", "i8"), ("leased", "i8"), ("requests", "i8"),
     ("reported_allocated", "i8"), ("reported_leased", "i8"), ("reported_requests", "i8"),
     ("target", "i8"), ("need", "i8"), ("unacknowledged", "i8"), ("queue_head", "i4"), ("queue_tail", "i4"),
 )  # fmt: skip
 
+# A site's licenses of one product; row site * products + product.
 PRODUCT = _rows(
     ("up_to", "f8"),  # cumulative popularity, the last one 1
     ("owned", "i8"), ("copies", "i8"), ("allocated", "i8"), ("in_transit", "i8"), ("reserve", "i8"),
     ("leased", "i8"),
     ("ghosts", "i8"), ("distance", "i8"), ("distance_since", "i8"), ("imbalance_area", "f8"),
-    ("imbalance_max", "f8"),
+    ("imbalance_max", "f8"), ("clients", "i8"),  # of the site
+)  # fmt: skip
+
+# A site server and the observer beside it.
+SITE = _rows(
+    ("serial", "i8"), ("digest", "u8"), ("observer_digest", "u8"), ("reports", "i8"), ("collecting", "i8"),
 )  # fmt: skip
 
 LEASE = _rows(
@@ -140,12 +161,13 @@ LEASE = _rows(
     ("older", "i4"), ("newer", "i4"), ("granted", "i4"), ("slot", "i2"), ("product", "i2"), ("state", "i1"),
 )  # fmt: skip
 
-# What the servers' shard knows of each client, of each of its slots, and of each slot's user who was denied and
-# may be called back: the denied attempt (0: none), where, for which program, and in which site server cycle
-# another denial is certain.
+# What a site knows of a client, of each of its slots, and of each slot's user who was denied and may be called
+# back: the denied attempt (0: none), where, for which program, and in which site server cycle another denial is
+# certain. Rows of accounts: the sites' own clients, then visitors (see visitors.py).
 ACCOUNT = _rows(("leases", "i4"), ("heard_at", "i4"))
 SEAT = _rows(("abandoned", "i4"))
 CALLER = _rows(("queued", "i4"), ("server", "i4"), ("program", "i4"), ("barred", "i4"))
+VISITOR = _rows(("client", "i4"), ("site", "i4"), ("next", "i4"))
 
 # From `start` on, until `end`, one server's fault state. Rows of a server are contiguous. `calm`: nothing is lost.
 SPELL = _rows(
@@ -209,10 +231,13 @@ TABLES: dict[str, Any] = {
     "servers": SERVER,
     "pools": POOL,
     "products": PRODUCT,
+    "sites": SITE,
     "leases": LEASE,
     "accounts": ACCOUNT,
     "seats": SEAT,
     "callers": CALLER,  # empty where users are not called back
+    "visitors": VISITOR,  # empty where there is one site
+    "visitors_from": np.dtype("i4"),  # by hash
     # the network and the day
     "spells": SPELL,
     "spells_from": np.dtype("i8"),

@@ -85,7 +85,9 @@ def _difference(
 
 
 def _words(run: RunFolder, row: Any) -> str:
-    return journal.describe(row, run.scenario.clients.count, run.scenario.servers.count)
+    return journal.describe(
+        row, run.scenario.clients.count, run.scenario.servers.count, run.scenario.servers.sites
+    )
 
 
 def _journal(run: RunFolder, world: World, ray_address: str | None) -> Any:

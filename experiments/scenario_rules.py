@@ -104,12 +104,32 @@ def _samples_are_bounded(facts: Facts) -> Iterator[str]:
         yield refuse("run.sample_s", sample_s, words)
 
 
+def _sites_are_alike(facts: Facts) -> Iterator[str]:
+    sites, count = facts["servers.sites"], facts["servers.count"]
+    if count % sites:
+        yield refuse("servers.count", count, f"a multiple of servers.sites = {sites}")
+
+
+def _wan_is_slower(facts: Facts) -> Iterator[str]:
+    sites, wan_ms, lan_ms = facts["servers.sites"], facts["network.wan_latency_ms"], facts["network.latency_ms"]
+    if sites > 1 and wan_ms < lan_ms:
+        yield refuse("network.wan_latency_ms", wan_ms, f"at least network.latency_ms = {show(lan_ms)}")
+
+
 def _split_fits(facts: Facts) -> Iterator[str]:
     yield from _weights_fit("servers.split", '"even"', facts)
 
 
 def _assignment_fits(facts: Facts) -> Iterator[str]:
     yield from _weights_fit("clients.assignment", '"round-robin", "random"', facts)
+    weights, count, sites = facts["clients.assignment"], facts["servers.count"], facts["servers.sites"]
+    if isinstance(weights, str) or len(weights) != count or count % sites or not sum(weights) > 0:
+        return
+    members = count // sites
+    for site in range(sites):
+        if not any(weights[site * members : (site + 1) * members]):
+            servers = f"servers {site * members} to {(site + 1) * members - 1}"
+            yield refuse("clients.assignment", weights, f"> 0 for a server of every site ({servers} are one)")
 
 
 def _weights_fit(path: str, names: str, facts: Facts) -> Iterator[str]:
@@ -226,6 +246,8 @@ def _case_baseline_exists(path: str, case: Facts, facts: Facts) -> Iterator[str]
 RULES: tuple[Callable[[Facts], Iterator[str]], ...] = (
     _shards_need_latency,
     _samples_are_bounded,
+    _sites_are_alike,
+    _wan_is_slower,
     _split_fits,
     _a_product_is_popular,
     _assignment_fits,

@@ -98,14 +98,21 @@ class Network(Table):
     """What lies between any two agents."""
 
     latency_ms: Milliseconds = 5.0  # one way, constant part
+    wan_latency_ms: Milliseconds = 50.0  # the same between agents of different sites; at least latency_ms
     jitter_ms: Milliseconds = 0.0  # mean of an added exponential part
     loss: Loss = 0.0
 
 
 class Servers(Table):
-    """The metering servers, all alike."""
+    """The metering servers, all alike.
 
-    count: Count = 4
+    They are dealt to the sites in order of number, equally many to each, and so are the clients, as evenly as
+    possible. Each site has a site server that balances its own servers' licenses. A denial's cause and imbalance
+    are those of a site. `count`, `split`, `clients.count` and `products.licenses` are totals of all sites.
+    """
+
+    count: Count = 4  # a multiple of sites
+    sites: Count = 1
     service_ms: Milliseconds = 200.0
     service: Spread = "constant"
     queue_limit: Whole = 0  # 0: no limit
@@ -137,7 +144,10 @@ class Clients(Table):
     assignment: Annotated[
         Literal["round-robin", "random"] | Weights,
         Allowed('"round-robin", "random" or a list of weights, numbers >= 0'),
-    ] = "round-robin"
+    ] = "round-robin"  # among the servers of the client's own site
+    # Which servers the selection policy chooses from: all, numbered on from the first of the client's own site
+    # (and round), or those of its own site.
+    failover_to: Annotated[Literal["any-site", "own-site"], Allowed()] = "any-site"
     enforcement: Annotated[Literal["after-start", "before-start"], Allowed()] = "after-start"
     request_timeout_s: PositiveSeconds = 5.0
     heartbeat_s: Seconds = 3600.0  # 0: none

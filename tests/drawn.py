@@ -5,6 +5,7 @@ in seconds, and their faults are over after 1,000 s of measured time.
 """
 
 import hashlib
+import random
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -151,8 +152,9 @@ def scenarios(
     clients_min: int = 1,
     clients_max: int = 150,
     duration_s: float = 2400.0,
+    sites: tuple[int, ...] = (1, 1, 2, 3),
 ) -> dict[str, Any]:
-    """A scenario of any sort."""
+    """A scenario of any sort, of one of these numbers of sites."""
     servers = draw(st.integers(1, 4))
     failover = draw(policies("failover"))
     hasty = is_hasty(failover, servers)
@@ -163,7 +165,7 @@ def scenarios(
     names = ["a", "b", "c"][: draw(st.integers(1, 3))]
     licenses = st.integers(0, clients * programs)
     come = draw(st.sampled_from(arrivals))
-    return {
+    raw = {
         "title": "drawn",
         "run": {
             "duration_s": draw(st.floats(0.6, 1.0)) * duration_s,
@@ -224,6 +226,23 @@ def scenarios(
         "policies": {kind: failover if kind == "failover" else draw(policies(kind)) for kind in BUILT_IN},
         "faults": [draw(faults(servers, clients)) for _ in range(draw(st.sampled_from([0, 1, 1, 2, 3])))],
     }
+    return in_sites(raw, sites)
+
+
+def in_sites(raw: dict[str, Any], sites: tuple[int, ...]) -> dict[str, Any]:
+    """The scenario, its servers repeated at one of these numbers of sites. This follows from its seed."""
+    chance = random.Random(raw["run"]["seed"])
+    count = chance.choice(sites)
+    servers, clients, network = raw["servers"], raw["clients"], raw["network"]
+    if count == 1 or is_hasty(raw["policies"]["failover"], servers["count"] * count):
+        return raw
+    servers |= {"sites": count, "count": servers["count"] * count}
+    for table, key in ((servers, "split"), (clients, "assignment")):
+        if isinstance(table[key], list):
+            table[key] *= count
+    clients["failover_to"] = chance.choice(["any-site", "any-site", "own-site"])
+    network["wan_latency_ms"] = network["latency_ms"] + chance.choice([0.0, 20.0, 300.0])
+    return raw
 
 
 def explore(

@@ -26,7 +26,7 @@ SIZE: dict[str, Any] = {
     "duration_s": 1500.0,
 }
 DRAWS = drawn.scenarios(**SIZE)
-TRACES = drawn.scenarios(arrivals=("trace",), **SIZE)
+TRACES = drawn.scenarios(arrivals=("trace",), sites=(1,), **SIZE)  # one client more would move others elsewhere
 
 
 def some(examples: int, number: int) -> list[Scenario]:

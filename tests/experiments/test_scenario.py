@@ -224,6 +224,9 @@ ONE_VALUE = [
         '[1, -1, 0, 0] is not allowed; it must be "even" or a list of weights, numbers >= 0',
     ),
     ("clients", "count", 0, "0 is not allowed; it must be an integer >= 1"),
+    ("servers", "sites", 0, "0 is not allowed; it must be an integer >= 1"),
+    ("clients", "failover_to", "any", '"any" is not allowed; it must be "any-site" or "own-site"'),
+    ("network", "wan_latency_ms", -1, f"-1 {NUMBER}"),
     ("clients", "programs", 33, "33 is not allowed; it must be an integer from 1 to 32"),
     ("clients", "request_timeout_s", 0, f"0 {ABOVE_0}"),
     ("clients", "heartbeat_s", -1, f"-1 {NUMBER}"),
@@ -294,6 +297,19 @@ ANYWHERE = [
     (
         {"products": [{"popularity": 0}]},
         "products[0].popularity: 0.0 is not allowed; it must be > 0 for at least one product",
+    ),
+    (
+        {"servers": {"count": 4, "sites": 3}},
+        "servers.count: 4 is not allowed; it must be a multiple of servers.sites = 3",
+    ),
+    (
+        {"servers": {"sites": 2}, "network": {"latency_ms": 60}},
+        "network.wan_latency_ms: 50.0 is not allowed; it must be at least network.latency_ms = 60.0",
+    ),
+    (
+        {"servers": {"sites": 2}, "clients": {"assignment": [1, 1, 0, 0]}},
+        "clients.assignment: [1.0, 1.0, 0.0, 0.0] is not allowed; "
+        "it must be > 0 for a server of every site (servers 2 to 3 are one)",
     ),
     (
         {"run": {"shards": 2}, "network": {"latency_ms": 0}},

@@ -34,6 +34,7 @@ class Books:
         self.events = _used(self.world.events, in_use)
         in_use[[n for rows in self.called for n in rows]] = False
         self.alive = _used(self.world.events, in_use & (self.world.events["flag"] & world.VOID == 0))
+        self.site_of = np.arange(self.config.servers) // self.config.members  # of each server
         # The same, by kind, source, target, slot and program.
         names = ("kind", "source", "target", "slot", "program")
         self.under_way = set(zip(*(self.alive[name].tolist() for name in names), strict=True))
@@ -50,17 +51,19 @@ class Books:
     # --- licenses ---------------------------------------------------------------------------------------------
 
     def licenses(self) -> None:
-        """Every license is in one place: leased, reserved, free, in transit, or with the site server."""
+        """Every license is in one place: leased, reserved, free, in transit, or with a site server."""
         shape = (self.config.servers, self.config.products)
+        of_site = (self.config.sites, self.config.members, self.config.products)
         pools = {
             name: self.world.pools[name].reshape(shape) for name in ("allocated", "free", "leased", "reserved")
         }
-        products = self.world.products
-        moved = np.zeros(self.config.products, int)
+        products = self.world.products.reshape(self.config.sites, self.config.products)
+        moved = np.zeros(products.shape, int)
         moving = self.alive[np.isin(self.alive["kind"], (kinds.TAKEN, kinds.GIVE))]
-        np.add.at(moved, moving["product"], moving["value"])
+        servers = np.minimum(moving["source"], moving["target"]) - self.config.clients
+        np.add.at(moved, (self.site_of[servers], moving["product"]), moving["value"])
         assert (moved == products["in_transit"]).all()
-        known = pools["allocated"].sum(axis=0) + products["in_transit"] + products["reserve"]
+        known = pools["allocated"].reshape(of_site).sum(axis=1) + products["in_transit"] + products["reserve"]
         assert (known == products["owned"] + products["copies"]).all()
         assert (products["leased"] <= products["owned"] + products["copies"]).all()
         if not self.config.keeps_until_ack:  # the one policy under which a license may be in two pools
@@ -69,13 +72,19 @@ class Books:
         assert (pools["free"] + pools["leased"] + pools["reserved"] == pools["allocated"]).all()
         assert min(value.min() for value in (*pools.values(), products["in_transit"], products["reserve"])) >= 0
         holds = np.isin(self.leases["state"], (leases.LIVE, leases.GHOST))
-        place = np.zeros(len(self.leases), int) if self.config.shared_pool else self.leases["server"]
+        place = self.leases["server"]
+        if self.config.shared_pool:
+            place = place // self.config.members * self.config.members
+        site = self.site_of[self.leases["server"]]
         for name, rows in (("leased", holds), ("reserved", self.leases["state"] == leases.RESERVED)):
             counted = np.zeros(shape, int)
             np.add.at(counted, (place[rows], self.leases["product"][rows]), 1)
             assert (counted == pools[name]).all(), name
-        assert holds.sum() == self.control.leased == products["leased"].sum()
-        assert (self.leases["state"] == leases.GHOST).sum() == self.control.ghosts == products["ghosts"].sum()
+        for name, rows in (("leased", holds), ("ghosts", self.leases["state"] == leases.GHOST)):
+            counted = np.zeros(products.shape, int)
+            np.add.at(counted, (site[rows], self.leases["product"][rows]), 1)
+            assert (counted == products[name]).all(), name
+            assert counted.sum() == self.control[name], name
 
     # --- tables -----------------------------------------------------------------------------------------------
 
@@ -88,9 +97,18 @@ class Books:
         names = ("client", "slot", "program", "server")
         programs = Counter(zip(*(self.leases[name].tolist() for name in names), strict=True))
         assert max(programs.values(), default=1) == 1, programs.most_common(1)
-        by_client = [_chain(tables.leases["next"], n) for n in tables.accounts["leases"]]
+        visitors = tables.visitors[: control.visitors]
+        sites = np.repeat(np.arange(self.config.sites), np.diff(self._first_clients()))
+        known = [
+            *enumerate(sites.tolist()),
+            *zip(visitors["client"].tolist(), visitors["site"].tolist(), strict=True),
+        ]
+        assert max(Counter(known).values()) == 1
+        by_client = [_chain(tables.leases["next"], n) for n in tables.accounts["leases"][: len(known)]]
         assert sum(map(len, by_client)) == len(self.leases)
-        assert all((tables.leases["client"][rows] == c).all() for c, rows in enumerate(by_client))
+        for (c, site), rows in zip(known, by_client, strict=True):
+            assert (tables.leases["client"][rows] == c).all()
+            assert (self.site_of[tables.leases["server"][rows]] == site).all()
         by_server = [_chain(tables.leases["newer"], n) for n in tables.servers["oldest"]]
         assert sum(map(len, by_server)) == (self.leases["state"] != leases.LOST).sum()
         for s, rows in enumerate(by_server):
@@ -102,6 +120,9 @@ class Books:
         assert waiting == tables.servers["waiting"].tolist()
         elsewhere = control.pending + control.open
         assert sum(map(len, queued + self.called)) + elsewhere == len(self.events)
+
+    def _first_clients(self) -> Any:
+        return np.arange(self.config.sites + 1) * self.config.clients // self.config.sites
 
     # --- who holds what ---------------------------------------------------------------------------------------
 
@@ -130,11 +151,8 @@ class Books:
 
     def _fate_is_known(self, c: int, j: int, program: int, s: int) -> bool:
         """Whether a lease that no program holds is awaited, or its client or server is about to hear of it."""
-        slot, clients, observer = (
-            self.slots[c, j],
-            self.config.clients,
-            self.config.clients + self.config.servers + 1,
-        )
+        slot, clients = self.slots[c, j], self.config.clients
+        observer = clients + self.config.servers + self.config.sites + int(self.site_of[s])
         return (
             (slot.program == program and slot.asked == s)
             or (kinds.GRANT, clients + s, c, j, program) in self.under_way

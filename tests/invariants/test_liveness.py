@@ -42,7 +42,9 @@ OTHER_FAULTS = tuple(kind for kind in FAULTS if kind != "slow")  # factors of sl
 @st.composite
 def healing(draw: st.DrawFn) -> dict[str, Any]:
     """A scenario with demand below capacity and with faults that end."""
-    raw = draw(drawn.scenarios(latencies_ms=st.floats(1.0, 200.0), arrivals=("closed", "open"), clients_min=5))
+    raw = draw(
+        drawn.scenarios(latencies_ms=st.floats(1.0, 200.0), arrivals=("closed", "open"), clients_min=5, sites=(1,))
+    )
     clients, servers = raw["clients"], raw["servers"]
     raw["title"] = DECIDED
     raw["run"] |= {"duration_s": 5000.0, "warmup_s": 0.0}

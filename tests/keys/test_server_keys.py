@@ -41,6 +41,56 @@ def test_latency_is_added_on_each_way(latency_s):
     assert result["wait_s_max"] == exactly(SERVICE + 2 * latency_s)
 
 
+# Two sites of one server; client 0 is of the first, client 1 of the second. The first server is away.
+WAN_S = 0.08
+TWO_SITES = {
+    "network": {"wan_latency_ms": 1000 * WAN_S},
+    "servers": {"count": 2, "sites": 2},
+    "clients": {"count": 2},
+    "policies": {"failover": {"name": "immediate"}, "balancing": {"name": "static"}},
+    "faults": [{"kind": "unreachable", "servers": [0], "start_s": 0.0, "duration_s": 100.0}],
+}
+
+
+@covers("network.wan_latency_ms")
+def test_the_way_to_another_site_takes_longer():
+    result = run(at_once(1), TWO_SITES)
+    assert (result["timeouts"], result["failovers"], result["grants"]) == (1, 1, 1)
+    assert result["wait_s_max"] == exactly(5.0 + 2 * WAN_S + SERVICE)
+
+
+@covers("clients.failover_to=any-site")
+def test_clients_go_round_all_servers_from_their_own_site_on():
+    """A client of the second site, whose own server is away, too, asks there again after the other site's."""
+    both_away = TWO_SITES | {"faults": [{"servers": [0, 1], "start_s": 0.0, "duration_s": 24.0}]}
+    result = run([(10.0, 1, 0.0)], both_away)
+    assert (result["timeouts"], result["failovers"]) == (3, 3)  # at 10 s, 15 s at the other, 20 s at its own
+    assert result["wait_s_max"] == exactly(15.0 + 2 * WAN_S + SERVICE)  # and at 25 s at the other one
+
+
+@covers("clients.failover_to=own-site")
+def test_clients_stay_at_their_own_site():
+    result = run(at_once(1), TWO_SITES | {"clients": {"count": 2, "failover_to": "own-site"}})
+    assert (result["timeouts"], result["failovers"], result["grants"]) == (
+        18,
+        0,
+        1,
+    )  # until the fault ends at 100 s
+    assert result["wait_s_max"] == exactly(90.0 + 2 * LATENCY + SERVICE)
+
+
+@covers("servers.sites")
+def test_a_license_at_another_site_is_out_of_reach():
+    """Two clients, one license, which the first server has; who is denied lives where the other server is."""
+    for sites, cause in ((1, "misplaced"), (2, "exhausted")):
+        servers = {"count": 2, "sites": sites, "split": [1, 0]}
+        result = run(
+            at_once(2),
+            {"servers": servers, "clients": {"count": 2}, "products": [{"name": "editor", "licenses": 2}]},
+        )
+        assert (result["grants"], result["denials"], result[f"denials_{cause}"]) == (1, 1, 1)
+
+
 @covers("network.jitter_ms")
 def test_jitter_adds_an_exponential_time_on_each_way():
     jitter_s = 0.8

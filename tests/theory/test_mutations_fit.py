@@ -1,7 +1,7 @@
 """`make mutants` takes ten minutes, so it is no part of the tests; that its mutations still fit the sources is."""
 
 import pytest
-from mutants import MUTATIONS, ROOT
+from mutants import MUTATIONS, ROOT, in_folder
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation[0])
@@ -11,4 +11,4 @@ def test_it_fits(mutation: tuple[str, str, str, str, str]):
     assert text.count(old) == 1
     assert old != new
     module, _, name = test.partition("::")
-    assert f"def {name.partition('[')[0]}(" in (ROOT / "tests" / "theory" / module).read_text()
+    assert f"def {name.partition('[')[0]}(" in (ROOT / "tests" / in_folder(module)).read_text()

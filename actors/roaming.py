@@ -1,0 +1,104 @@
+"""Clients with business at other sites. Where there are none, a shard of whole sites has nothing to tell others.
+
+A client is near to another site when it may ask a server there next, or has asked, holds a lease, or owes a
+release there: `control.near` counts such clients of this shard, and the failure answers on their way to its
+clients, after which they may move. While it is 0, and no message from another shard is here, nobody can leave
+before a failure comes about: by the first pending time-out, by that of what may be sent next, or by a refusal.
+"""
+
+import numpy as np
+
+from . import deadlines, network
+from .jit import inlined, jit
+from .messages import is_local
+from .visitors import is_own
+from .world import MOVE, NEVER, NONE, PAUSED
+
+
+@inlined
+def is_possible(world):
+    """Whether clients may ever move to other sites."""
+    return world.config[0].choices > world.config[0].members
+
+
+@jit
+def depart(world, i):
+    """Client `i` has decided to move."""
+    client = world.clients[i]
+    if is_possible(world) and client.near == 0:
+        client.near = 1
+        world.control[0].near += 1
+
+
+@jit
+def settle(world, i):
+    """Client `i`, who was near to another site, may be so no more."""
+    if not is_near(world, i):
+        world.clients[i].near = 0
+        world.control[0].near -= 1
+
+
+@jit
+def is_near(world, i):
+    """Whether client `i` may ask another site next, or has business there."""
+    config = world.config[0]
+    client = world.clients[i]
+    if (client.flight == PAUSED and client.pause == MOVE) or _is_far(world, i, client.server):
+        return True
+    for j in range(config.programs):
+        slot = world.slots[i * config.programs + j]
+        if _is_far(world, i, slot.lease) or _is_far(world, i, slot.asked):
+            return True
+    n = world.owed[i] if config.deferred else NONE
+    while n != NONE:
+        if _is_far(world, i, world.debts[n].server):
+            return True
+        n = world.debts[n].next
+    return False
+
+
+@inlined
+def _is_far(world, i, server):
+    return server != NONE and not is_own(world, server, world.config[0].first + i)
+
+
+@jit
+def expect_failure(world, agent, change):
+    """A failure answer is on its way (+1) or there (-1), between a local agent and `agent`, if that is local."""
+    if is_possible(world) and is_local(world, agent):
+        world.control[0].near += change
+
+
+@jit
+def next_departure(world):
+    """Return a time before which nothing here leads to a message for another shard, unless one arrives first.
+
+    A thousandth of the run ahead is far enough: there a run can be watched, ended, or kept.
+    """
+    config = world.config[0]
+    control = world.control[0]
+    if control.next >= config.end:
+        return NEVER
+    if control.foreign > 0 or control.near > 0:
+        return control.next
+    watched = control.next + max(config.end // 1000, config.wan_latency)
+    if not is_possible(world):
+        return watched
+    deadlines.settle(world)
+    unanswered = min(control.deadline, control.next + config.request_timeout)
+    return min(watched, unanswered, _next_refusal(world, control.next))
+
+
+@jit
+def _next_refusal(world, now):
+    """Return when a refusal, sent from now on by a server of this shard, arrives at the earliest."""
+    config = world.config[0]
+    if config.overloads:
+        return now + config.latency
+    first = NEVER - config.latency
+    for s in range(config.first_server, config.first_server + config.local_servers):
+        for k in range(network.spell_at(world, s, now), world.spells_from[s + 1]):
+            if world.spells[k].refusing:
+                first = min(first, max(now, np.int64(world.spells[k].start)))
+                break
+    return first + config.latency

@@ -1,0 +1,234 @@
+"""Several sites: who belongs to which, what they keep apart, and how seldom their shards wait for each other."""
+
+import tomllib
+from types import SimpleNamespace
+from typing import Any
+
+import drawn
+import numpy as np
+import pytest
+from layers import layered
+from meterstorm.actors import build, layout
+from meterstorm.actors import world as world_
+from meterstorm.actors.shard import Shard, simulate
+from meterstorm.actors.windows import Windows
+from meterstorm.experiments.scenario import Scenario, to_toml, validate
+from test_determinism import in_shards
+
+WAN_S, TIMEOUT_S = 0.05, 5.0
+APART = {"clients": {"failover_to": "own-site"}}
+
+
+def world(sites: int, clients: int, servers: int) -> Any:
+    """As much of a scenario as the layout reads."""
+    return SimpleNamespace(
+        clients=SimpleNamespace(count=clients), servers=SimpleNamespace(count=servers * sites, sites=sites)
+    )
+
+
+@pytest.mark.parametrize("sites", [1, 2, 3, 7])
+@pytest.mark.parametrize("clients", [1, 5, 100, 200_003])
+def test_every_agent_lives_in_one_shard_and_next_to_its_site(sites: int, clients: int):
+    for shards in (1, 2, 3, 5, 9):
+        scenario = world(sites, clients, servers=2)
+        parts = layout.parts(scenario, shards)
+        assert len(parts) == shards
+        assert [parts[0].first, *(part.end for part in parts)] == [*(part.first for part in parts), clients]
+        hosted = [site for part in parts if part.hosts_servers for site in range(part.first_site, part.end_site)]
+        assert hosted == list(range(sites))
+        limits = [layout.first_client(clients, sites, site) for site in range(sites + 1)]
+        assert max(np.diff(limits)) - min(np.diff(limits)) <= 1
+        for part in parts:
+            assert limits[part.first_site] <= part.first <= part.end <= limits[part.end_site]
+        starts, owners = layout.owners(scenario, parts)
+        for agent in [*range(min(clients, 100)), *range(clients, clients + 4 * sites)]:
+            shard = owners[np.searchsorted(starts, agent, side="right") - 1]
+            if agent < clients:
+                assert parts[shard].first <= agent < parts[shard].end
+            else:
+                n = agent - clients
+                site = n // 2 if n < 2 * sites else (n - 2 * sites) % sites
+                assert parts[shard].hosts_servers
+                assert parts[shard].first_site <= site < parts[shard].end_site
+
+
+def test_the_first_of_several_sites_is_what_it_is_alone():
+    """Where nobody leaves a site, its clients and servers do the same whatever other sites there are."""
+
+    def check(scenario: Scenario) -> None:
+        raw = tomllib.loads(to_toml(scenario))
+        raw["policies"]["balancing"] = {"name": "static"}  # reports name their site server
+        raw["servers"]["split"] = "even"
+        count = scenario.servers.count
+        raw["products"] = [row | {"licenses": row["licenses"] * count} for row in raw["products"]]
+        alone = finished(validate(raw))
+        if isinstance(raw["clients"]["assignment"], list):
+            raw["clients"]["assignment"] *= 3
+        raw["servers"] |= {"sites": 3, "count": 3 * count}
+        raw["clients"] |= {"count": 3 * raw["clients"]["count"], "failover_to": "own-site"}
+        raw["network"]["wan_latency_ms"] = raw["network"]["latency_ms"] + 7.0
+        raw["products"] = [row | {"licenses": 3 * row["licenses"]} for row in raw["products"]]
+        for fault in raw["faults"]:  # the same ones at the first site
+            fault["servers"] = first_of(fault["servers"], count)
+        together = finished(validate(raw))
+        for table in ("clients", "servers"):
+            size = getattr(alone, table).size
+            assert getattr(together, table)["digest"][:size].tolist() == getattr(alone, table)["digest"].tolist()
+
+    drawn.explore(
+        drawn.scenarios(sites=(1,), arrivals=("closed", "open"), clients_max=40, duration_s=1200.0), check, 40, 0
+    )
+
+
+def first_of(servers: Any, count: int) -> list[int]:
+    """The servers of a fault by number, when there are `count`."""
+    if servers == "all":
+        return list(range(count))
+    if isinstance(servers, dict):
+        return list(range(int(np.ceil(servers["fraction"] * count - 1e-9))))
+    return list(servers)
+
+
+def finished(scenario: Scenario) -> Any:
+    """The tables of a world that has been run."""
+    shard = Shard(scenario)
+    shard.run(shard.end)
+    shard.check()
+    return shard.world
+
+
+def test_a_fault_stays_at_its_site():
+    """Where nobody leaves a site, a fault changes nothing that agents of other sites handle, send or decide."""
+    changed = 0
+
+    def check(scenario: Scenario) -> None:
+        nonlocal changed
+        clients, servers, sites = scenario.clients.count, scenario.servers.count, scenario.servers.sites
+        if sites == 1:
+            return
+        members = servers // sites
+        raw = layered(tomllib.loads(to_toml(scenario)), APART)
+        here = list(range(members, 2 * members))  # the second site
+        fault = {"kind": "unreachable", "servers": here, "start_s": 100.0, "duration_s": 300.0}
+        calm, stormy = (
+            by_site(validate(raw | {"faults": faults}), clients, servers, sites) for faults in ([], [fault])
+        )
+        changed += calm[1] != stormy[1]
+        for site in range(sites):
+            assert site == 1 or calm[site] == stormy[site], f"site {site}"
+
+    draws = drawn.scenarios(sites=(2, 3), clients_min=3, clients_max=60, duration_s=1500.0)
+    drawn.explore(draws, check, 60, 0)
+    assert changed > 15
+
+
+def by_site(scenario: Scenario, clients: int, servers: int, sites: int) -> list[list[Any]]:
+    """What each site's agents handled, sent and decided, in order."""
+    journal = simulate(scenario, keep_journal=True).journal
+    assert journal is not None
+    owner = np.concatenate([
+        np.repeat(np.arange(sites), np.diff(np.arange(sites + 1) * clients // sites)),
+        np.arange(servers) // (servers // sites),
+        np.arange(2 * sites) % sites,
+    ])  # fmt: skip
+    place = owner[np.where(journal["what"] == 0, journal["target"], journal["source"])]
+    return [journal[place == site].tolist() for site in range(sites)]
+
+
+SITES = {
+    "title": "four sites",
+    "run": {"duration_s": 3000.0, "warmup_s": 0.0},
+    "network": {"wan_latency_ms": 1000 * WAN_S},
+    "servers": {"count": 8, "sites": 4, "service_ms": 50.0},
+    "clients": {"count": 200, "request_timeout_s": TIMEOUT_S},
+    "products": [{"licenses": 120}],
+    "workload": {"launch_interval_s": 100.0, "run_time_s": 50.0},
+}
+STORM = {"faults": [{"servers": [0, 1], "start_s": 1000.0, "duration_s": 500.0}]}
+
+
+def exchanges(layer: dict[str, Any], shards: int, monkeypatch: pytest.MonkeyPatch) -> int:
+    """How often each of so many shards exchanges frames in SITES with a layer; its digest is that of one shard."""
+    calls = []
+    exchange = Windows._exchange
+    monkeypatch.setattr(Windows, "_exchange", lambda *arguments: calls.append(1) or exchange(*arguments))
+    scenario = validate(layered(SITES, layer))
+    alone = simulate(scenario)
+    assert in_shards(scenario, shards).digest == alone.digest
+    assert len(calls) % shards == 0
+    return len(calls) // shards
+
+
+@pytest.mark.parametrize("shards", [2, 4])
+def test_whole_sites_wait_for_little(shards: int, monkeypatch: pytest.MonkeyPatch):
+    """In calm weather nobody leaves before a time-out comes, and a thousandth of the run is looked ahead.
+
+    With the WAN's latency as the only lookahead there would be an exchange every `WAN_S`.
+    """
+    duration_s = SITES["run"]["duration_s"]
+    assert duration_s / 1000 < TIMEOUT_S - 1  # answers take less than a second here
+    calm = exchanges({}, shards, monkeypatch)
+    assert calm <= 1000 + 2
+    assert calm < duration_s / WAN_S / 50
+
+
+def test_who_may_not_leave_is_not_waited_for(monkeypatch: pytest.MonkeyPatch):
+    assert exchanges(APART | STORM, 4, monkeypatch) <= 1000 + 2
+
+
+@pytest.mark.parametrize("kind", ["unreachable", "refusing", "slow"])
+def test_a_storm_costs_exchanges_only_while_it_lasts(kind: str, monkeypatch: pytest.MonkeyPatch):
+    """Clients move from 1,000 s on, and stay; each exchange then takes at least one latency of the WAN."""
+    fault = {"kind": kind, **STORM["faults"][0], **({"factor": 400} if kind == "slow" else {})}
+    layer = {"faults": [fault], "policies": {"failover": {"name": "immediate"}}}
+    stormy = exchanges(layer, 2, monkeypatch)
+    assert 1000 < stormy < 1000 + 3000 / WAN_S
+
+
+def test_sites_know_nothing_of_each_other():
+    """A visitor is unknown to the site that it visits, and a license elsewhere is no reason for a denial here."""
+    layer = {"servers": {"count": 2, "sites": 2, "split": [0, 1]}, "run": {"warmup_s": 0.0}}
+    tally = simulate(validate(layered(SITES, layer)))
+    causes = tally.series.sum(axis=0)
+    assert causes[world_.MISPLACED] == causes[world_.STRANDED] == 0
+    assert causes[world_.EXHAUSTED] > 0
+    assert tally.products["owned"].tolist() == [0, 120]
+
+
+def test_visitors_are_no_demand():
+    """The demand of a site is that of its own clients, each at the server of its own that heard it last."""
+    members = {"servers": {"count": 4, "sites": 2}, "policies": {"balancing": {"name": "static"}}}
+    everybody_away = {"faults": [{"servers": [0, 1], "start_s": 500.0, "duration_s": 2500.0}]}
+    never_back = {"policies": {"failover": {"name": "immediate"}, "balancing": {"name": "static"}}}
+    tally = simulate(validate(layered(SITES, members, everybody_away, never_back)))
+    assert tally.series.sum(axis=0)[world_.FAILOVERS] > 50
+    assert tally.servers["arrivals"][2:].min() > tally.servers["arrivals"][:2].max()
+    assert tally.servers["clients"].sum() == 200
+    assert tally.servers["clients"][:2].sum() == 100
+
+
+def test_more_visitors_than_there_is_room_for_at_first(monkeypatch: pytest.MonkeyPatch):
+    layer = layered(STORM, {"policies": {"failover": {"name": "immediate"}}})
+    scenario = validate(layered(SITES, layer))
+    before = simulate(scenario)
+    monkeypatch.setattr(build, "FIRST_VISITORS", 1)
+    shard = Shard(scenario)
+    shard.run(shard.end)
+    assert shard.world.control[0].visitors > 20
+    assert shard.tally().digest == before.digest
+
+
+@pytest.mark.slow
+def test_a_hundred_sites_of_ten_thousand_clients():
+    layer = {
+        "run": {"duration_s": 600.0, "sample_s": 60.0},
+        "servers": {"count": 400, "sites": 100, "service_ms": 0.2},
+        "clients": {"count": 1_000_000},
+        "products": [{"licenses": 500_000}],
+        "workload": {"launch_interval_s": 3600.0, "run_time_s": 1800.0},
+        "faults": [{"servers": [0, 1, 2, 3], "start_s": 300.0, "duration_s": 60.0}],
+    }
+    scenario = validate(layered(SITES, layer))
+    tally = simulate(scenario)
+    assert tally.events > 500_000
+    assert tally.digest == in_shards(scenario, 2).digest
