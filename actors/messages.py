@@ -48,12 +48,12 @@ def _leave(world, kind, source, target, time):
     if not _may_lead_back(world, kind):
         return
     s = config.members * site_of(world, max(source, target))
-    lookahead = network.latency(world, s, min(source, target))
-    if lookahead == config.latency:
+    if network.is_near(world, s, min(source, target)):
         control.sent_near = min(control.sent_near, time)
+        control.horizon = min(control.horizon, time + config.latency)
     else:
         control.sent_far = min(control.sent_far, time)
-    control.horizon = min(control.horizon, time + lookahead)
+        control.horizon = min(control.horizon, time + config.wan_latency)
 
 
 @inlined

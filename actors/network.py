@@ -30,12 +30,17 @@ def spell_at(world, server, time):
 
 
 @inlined
+def is_near(world, server, peer):
+    """Whether a client, or an agent of the server's site, is in the server's site."""
+    config = world.config[0]
+    return config.sites == 1 or peer >= config.clients or visitors.is_own(world, server, peer)
+
+
+@inlined
 def latency(world, server, peer):
     """Return the constant part of the latency between a server and a client, or an agent of the server's site."""
     config = world.config[0]
-    if config.sites == 1 or peer >= config.clients or visitors.is_own(world, server, peer):
-        return config.latency
-    return config.wan_latency
+    return config.latency if is_near(world, server, peer) else config.wan_latency
 
 
 @inlined
