@@ -95,6 +95,8 @@ class ShardHost:
         """Open the sockets, where shards on other nodes can reach them, and return their address."""
         import ray  # noqa: PLC0415 - it has placed this actor
 
+        if not ray.is_initialized():  # no actor: asking Ray would start one
+            return dict(self.mesh.listen())
         node = ray.get_runtime_context().get_node_id()
         return dict(self.mesh.listen(host=ray.util.get_node_ip_address(), node=node))
 
