@@ -119,12 +119,11 @@ def test_a_bad_decision_in_a_worker_surfaces(ray, faulty):
 
 def run_out_of_memory(self) -> None:
     """Inside a shard's process: the engine finds no memory the next time it runs."""
-    from meterstorm.actors import shard
 
     def fail(world, horizon):
         raise MemoryError("no room for more events")
 
-    shard.engine.run = fail
+    self.windows.shard._advance = fail
 
 
 def die(self) -> None:

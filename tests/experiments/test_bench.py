@@ -156,11 +156,11 @@ def test_a_storm_is_time_outs_without_answers() -> None:
     with bench_engine.worker(bench_limits.STORM, clients) as started:
         sample = started.ask(seconds, 1)
     assert sample.grants == sample.denials == 0
-    # A client whose user has launched (each after an exponential time) meets a time-out, of which the observer
-    # learns as well, each second after the first half on average.
+    # A client whose user has launched (each after an exponential time) meets a time-out each second, half a second
+    # after the launch on average.
     launched = clients * (1 - math.exp(-seconds / THINK_S))
     stormed_s = clients * seconds - THINK_S * launched
-    assert sample.events == pytest.approx(launched + 2 * (stormed_s - launched / 2) / TIMEOUT_S, rel=0.05)
+    assert sample.events == pytest.approx(launched + (stormed_s - launched / 2) / TIMEOUT_S, rel=0.05)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
