@@ -14,7 +14,7 @@ from .scenario import Scenario
 
 # The storm of `bench engine`: every server is away, and clients fail over at once, for ever. After a minute, which
 # is the mean think time, most clients knock at servers.
-SECONDS = 300.0
+SECONDS = 120.0
 
 # So few clients leave shards nothing to do but to exchange; one in three windows carries a message.
 IDLE_CLIENTS, IDLE_SECONDS = 40, 10_000.0
