@@ -18,15 +18,16 @@ def first_wrong(world, count, first, end, first_server, end_server):
     config = world.config[0]
     for k in range(count):
         row = world.inbox[k]
-        is_answer = kinds.GRANT <= row.kind <= kinds.CALLBACK
         if (
             row.time < control.horizon
             or not 0 <= row.slot < config.programs
             or not 0 <= row.product < config.products
             or row.flag & ~WANTS_CALLBACK != 0
-            or (is_answer and not first_server <= row.source < end_server)
-            or not (is_answer or first <= row.source < end)
-            or not (_is_for_client(config, row) if is_answer else _is_for_server(config, row))
+            or not (
+                first_server <= row.source < end_server and _is_for_client(config, row)
+                if kinds.GRANT <= row.kind <= kinds.CALLBACK
+                else first <= row.source < end and _is_for_server(config, row)
+            )
         ):
             return k
     return -1

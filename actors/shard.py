@@ -15,6 +15,7 @@ from ..policies.balancing import Report
 from . import arrivals, build, checkpoint, engine, journal, layout, ledger, roaming
 from . import site as sites
 from .jit import JIT_DISABLED, direct
+from .pace import Pace, sum_of
 from .status import BALANCE, GROW, HORIZON, MEANING
 from .world import COLUMNS, CONTROL, EVENT, NEVER
 
@@ -48,7 +49,7 @@ class Tally:
     pools: Any
     products: Any
     journal: Any = None  # rows of JOURNAL, in the total order, if one was kept
-    pace: Any = None  # windows.Pace of the world's shards, if there were several
+    pace: Pace | None = None  # of the world's shards, if there were several
     cpu_s: float = 0.0  # CPU time of the shards' processes; what was lost and done again counts once
 
 
@@ -307,7 +308,7 @@ def merge(tallies: list[Tally]) -> Tally:
         np.concatenate([tally.pools for tally in tallies]),
         np.concatenate([tally.products for tally in tallies]),
         None if first.journal is None else journal.merged([tally.journal for tally in tallies]),
-        first.pace and sum((tally.pace for tally in tallies[1:]), first.pace),
+        sum_of([tally.pace for tally in tallies if tally.pace]) if first.pace else None,
         sum(tally.cpu_s for tally in tallies),
     )
 

@@ -60,7 +60,7 @@ class Frame(NamedTuple):
 
     source: int  # shard
     window: int  # number of the exchange, from 0
-    next_event_ns: int  # earliest event that the sender still has, or that it sent to anyone in this window
+    next_event_ns: int  # before it nothing of the sender's leads to a message, unless one reaches the sender
     flags: int  # free for the caller
     messages: bytes  # packed rows of license messages
 

@@ -8,10 +8,9 @@ Servers only answer: those that owe nobody an answer let clients of other shards
 stretch at a time, so that the servers can follow.
 """
 
-import operator
 import time
-from typing import NamedTuple
 
+from .pace import Pace, sum_of
 from .shard import Shard
 from .transport import Frame, Mesh, TransportError
 
@@ -21,33 +20,6 @@ LEADER = 0
 
 # A stretch takes about so much wall time: long against an exchange, short against a chunk of work (cluster.py).
 STRETCH_S = 0.005
-
-
-class Pace(NamedTuple):
-    """How many windows shards went through, and what they did in that wall time, summed over shards."""
-
-    windows: int
-    computing_s: float
-    exchanging_s: float
-    waiting_s: float
-
-    def __add__(self, other: "Pace") -> "Pace":  # type: ignore[override]
-        return Pace(*map(operator.add, self, other))
-
-    @property
-    def total_s(self) -> float:
-        """All that time."""
-        return self.computing_s + self.exchanging_s + self.waiting_s
-
-    def shares(self, shards: int) -> dict[str, float]:
-        """Return windows, windows a second, and the shares of the time of so many shards."""
-        return {
-            "windows": self.windows // shards,
-            "windows_per_s": self.windows / self.total_s,
-            "computing": self.computing_s / self.total_s,
-            "exchanging": self.exchanging_s / self.total_s,
-            "waiting": self.waiting_s / self.total_s,
-        }
 
 
 class Windows:
@@ -78,7 +50,7 @@ class Windows:
             pause = self._exchange(PAUSE if leads and time.perf_counter() > began_s + seconds else 0)
         waiting_s = self.mesh.waiting_s - waited_s
         exchanging_s = time.perf_counter() - began_s - self._computing_s - waiting_s
-        self.pace += Pace(self.window - window, self._computing_s, exchanging_s, waiting_s)
+        self.pace = sum_of([self.pace, Pace(self.window - window, self._computing_s, exchanging_s, waiting_s)])
         return min(self.reached, self.shard.end)
 
     def _advance(self) -> None:

@@ -7,8 +7,8 @@ from statistics import median
 from typing import Any
 
 from ..actors.cluster import ShardSet
+from ..actors.pace import Pace
 from ..actors.shard import Shard
-from ..actors.windows import Pace
 from .peers import TIMEOUT_S, meterstorm_storm, meterstorm_timeouts
 from .scenario import Scenario
 
@@ -16,7 +16,7 @@ from .scenario import Scenario
 # is the mean think time, most clients knock at servers.
 SECONDS = 120.0
 
-# So few clients leave shards nothing to do but to exchange; one in three windows carries a message.
+# So few clients leave shards next to nothing to do but to exchange.
 IDLE_CLIENTS, IDLE_SECONDS = 40, 10_000.0
 
 
@@ -64,9 +64,11 @@ def gain(
             raise DigestsDiffer(
                 f"{scenario.clients.count} clients: digest {digest:016x} alone, {tally.digest:016x} on shards"
             )
-        shared.append(tally.pace.total_s / shards.shards)
+        assert tally.pace is not None  # there are several shards
+        pace = tally.pace
+        shared.append(pace.total_s / shards.shards)
         on_progress(repetition + 1)
-    return Gain(median(alone), median(shared), tally.pace)
+    return Gain(median(alone), median(shared), pace)
 
 
 def _alone(scenario: Scenario) -> tuple[float, Any]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..actors import cluster
 from ..actors.checkpoint import Checkpoints
+from ..actors.pace import Pace
 from ..actors.ray_start import start_ray
 from ..actors.shard import Tally, simulate
 from .metrics import Value, metrics
@@ -44,7 +45,7 @@ class Replication:
     series: Any  # int64, shape (samples + 1, COLUMNS)
     servers: Any  # rows of world.SERVER
     journal: Any = None  # rows of world.JOURNAL, if one was kept
-    pace: Any = None  # actors.windows.Pace, if this process ran it on shards
+    pace: Pace | None = None  # if this process ran it on shards
 
 
 @dataclass

@@ -11,6 +11,7 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from ..actors import world
+from ..actors.pace import Pace, sum_of
 from .metrics import Value
 from .metrics_names import METRICS
 from .run import Results, VersionResult, digest_of
@@ -57,9 +58,9 @@ def summary(results: Results) -> dict[str, Any]:
     }
 
 
-def _pace(shards: int, paces: list[Any]) -> dict[str, Any]:
+def _pace(shards: int, paces: list[Pace]) -> dict[str, Any]:
     """Return what only runs on shards have: windows, and how the shards spent their wall time."""
-    return {"pace": sum(paces[1:], paces[0]).shares(shards)} if paces else {}
+    return {"pace": sum_of(paces).shares(shards)} if paces else {}
 
 
 def _arm(result: VersionResult) -> dict[str, Any]:

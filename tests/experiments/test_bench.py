@@ -9,7 +9,8 @@ from statistics import fmean
 from typing import Any
 
 import pytest
-from meterstorm.experiments import bench_engine, bench_limits, bench_report, cli
+from meshed import simulate_on_shards
+from meterstorm.experiments import bench_engine, bench_limits, bench_report, bench_shards, cli
 from meterstorm.experiments.bench_engine import OWN, PEERS, Program, Row
 from meterstorm.experiments.peers import HOLD_S, LATENCY_S, THINK_S, TIMEOUT_S, licenses
 from pyarrow import parquet
@@ -167,3 +168,31 @@ def test_a_storm_is_time_outs_without_answers() -> None:
 def test_memory_grows_with_clients() -> None:
     """A client is at least its own row of records, and at most a few of them."""
     assert 100 < bench_limits.bytes_per_client(40_000, seconds=10.0) < 5_000
+
+
+class InThreads:
+    """Stands for a ShardSet: shards in threads, whose scenario may be another than they are told."""
+
+    shards = 2
+
+    def __init__(self, seed: int | None = None) -> None:
+        self.seed = seed
+
+    def simulate(self, scenario: Any, replication: int) -> Any:
+        assert replication == 0
+        if self.seed is not None:
+            scenario = scenario.model_copy(update={"run": scenario.run.model_copy(update={"seed": self.seed})})
+        return simulate_on_shards(scenario, self.shards)
+
+
+def test_the_gain_of_shards_is_that_of_one_world_alone_and_shared() -> None:
+    told: list[float] = []
+    found = bench_shards.gain(bench_shards.storm(400, seconds=60.0), InThreads(), 2, told.append)  # type: ignore[arg-type]
+    assert told == [1, 2]
+    assert found.speed_up == found.alone_s / found.shared_s > 0
+    assert found.pace.windows > 0
+
+
+def test_shards_that_simulate_something_else_are_found_out() -> None:
+    with pytest.raises(bench_shards.DigestsDiffer, match=r"400 clients: digest [0-9a-f]{16} alone"):
+        bench_shards.gain(bench_shards.storm(400, seconds=60.0), InThreads(seed=7), 1)  # type: ignore[arg-type]
