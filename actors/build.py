@@ -105,6 +105,7 @@ def build(
         keys=keys,
         events=_zeros(0, EVENT),
         due=_zeros(0, DUE),
+        transit=_zeros(max(1 << 10, buckets >> 4), DUE),
         deadlines=_zeros(FIRST_DEADLINES, DEADLINE),
         buckets=np.full(buckets, NONE, np.int32),
         occupied=np.zeros(max(1, buckets // 64), np.uint64),
@@ -167,8 +168,8 @@ def _server_tables(scenario: Any, chosen: PolicySet, homes: Any, config: Any) ->
 def _make_room(world: World, scenario: Any) -> None:
     """Set up the queue of events and the free lists, with room for what a world usually needs."""
     control, config = world.control[0], world.config[0]
-    control.free_event = control.free_lease = control.free_debt = NONE
-    control.sent_near = control.sent_far = control.deadline = NEVER
+    control.free_event = control.unfiled = control.free_lease = control.free_debt = NONE
+    control.sent_near = control.sent_far = control.deadline = control.arrival = NEVER
     control.cursor = -1
     control.bucket_end = config.measure_from
     under_way = (world.slots.size + world.accounts.size) // 16 + 8 * scenario.servers.count

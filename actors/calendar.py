@@ -1,19 +1,22 @@
 """The event queue: a ring of buckets, of which only the open one is ordered.
 
 An event waits in the linked list of its bucket (its time divided by the bucket width, modulo the ring) until
-the ring's cursor reaches that bucket; then it moves to a small heap, ordered by (time, target, source, serial):
-the one total order, which no placement of agents can change. Events for the open bucket or before go to the
-heap at once, so any width is right; the width only sets the speed (Brown, "Calendar queues", CACM 31(10), 1988,
-with a bitmap to skip empty buckets).
+the ring's cursor reaches that bucket; then it moves to a small heap, in the total order (`order.py`). Events for the
+open bucket or before go to the heap at once, so any width is right; the width only sets the speed (Brown, "Calendar
+queues", CACM 31(10), 1988, with a bitmap to skip empty buckets).
+
+Two kinds of events come in order by themselves, and wait in rings of their own: messages that take the constant
+latency (`transit.py`), and time-outs (`deadlines.py`).
 """
 
 import numpy as np
 
-from . import deadlines
+from . import deadlines, transit
 from .jit import inlined, jit
 from .kinds import NOTICE, RELEASE
+from .order import before, timeout_before
 from .tables import prefetch
-from .world import FOREIGN, NONE
+from .world import FOREIGN, NEVER, NONE
 
 # Room that must be free before an event is handled: more than any handler needs by itself.
 RESERVE = 64
@@ -55,16 +58,34 @@ def free(world, n):
 @inlined
 def schedule(world, n):
     """File event `n` under its time."""
+    if transit.add(world, n):
+        if world.config[0].looks_ahead:
+            _fetch_lease(world, n)
+        return
     control = world.control[0]
     bucket = world.events[n].time >> world.config[0].shift
     if bucket <= control.cursor:
         _push(world, n)
         return
-    place = bucket & (world.buckets.size - 1)
-    world.events[n].next = world.buckets[place]
-    world.buckets[place] = n
-    world.occupied[place >> 6] |= _ONE << np.uint64(place & 63)
+    prefetch(world.buckets, bucket & (world.buckets.size - 1))
+    world.events[n].next = control.unfiled
+    control.unfiled = n
     control.pending += 1
+
+
+@inlined
+def file(world):
+    """Put what was scheduled into its buckets, whose heads have come from memory meanwhile."""
+    control = world.control[0]
+    n = control.unfiled
+    control.unfiled = NONE
+    while n != NONE:
+        following = world.events[n].next
+        place = (world.events[n].time >> world.config[0].shift) & (world.buckets.size - 1)
+        world.events[n].next = world.buckets[place]
+        world.buckets[place] = n
+        world.occupied[place >> 6] |= _ONE << np.uint64(place & 63)
+        n = following
 
 
 @jit
@@ -76,6 +97,7 @@ def _open_next(world):
     control = world.control[0]
     shift = world.config[0].shift
     last = control.deadline >> shift
+    file(world)
     while control.open == 0 and control.pending > 0:
         _skip_empty(world)
         if control.cursor > last:
@@ -170,6 +192,16 @@ def _fetch_agent(world, n):
 
 
 @inlined
+def _fetch_lease(world, n):
+    """A message on its way will need the lease that its client has."""
+    config = world.config[0]
+    event = world.events[n]
+    account = event.source - config.known_first
+    if event.kind == RELEASE and 0 <= account < config.known:
+        prefetch(world.leases, max(0, world.accounts[account].leases))
+
+
+@inlined
 def _skip_empty(world):
     """Move the cursor to the next bucket whose list is not empty (maybe itself)."""
     control = world.control[0]
@@ -192,54 +224,40 @@ def next_time(world):
     if control.open == 0:
         deadlines.settle(world)
         _open_next(world)
-    if control.open == 0:
-        return control.deadline
-    time = world.due[0].time
+    time = min(control.arrival, world.due[0].time if control.open > 0 else NEVER)
     if control.deadline <= time:
         deadlines.settle(world)
     return min(time, control.deadline)
 
 
 @inlined
-def pop(world):
-    """Take the next event, of which there must be one, out of the queue; return its row number."""
-    if _deadline_is_first(world):
-        n = allocate(world)
-        deadlines.take(world, world.events[n])
-        return n
-    return _pop(world)
-
-
-@inlined
-def _deadline_is_first(world):
-    """Whether the first deadline, which is not struck out, comes before all events in the total order."""
+def pop(world, time):
+    """Take the next event, of which there is one at `time`, out of the queue; return its row number."""
     control = world.control[0]
-    if control.open == 0 or control.deadline < world.due[0].time:
-        return True
-    if control.deadline > world.due[0].time:
-        return False
-    row = world.deadlines[control.deadlines_begin & (world.deadlines.size - 1)]
-    agent = world.config[0].first + row.client
-    first = world.events[world.due[0].event]
-    if agent != first.target:
-        return agent < first.target
-    if agent != first.source:
-        return agent < first.source
-    return row.serial < first.serial
+    if control.arrival == time and _message_is_first(world, time):
+        return transit.take(world)
+    if control.open > 0 and world.due[0].time == time and not _timeout_is_before(world, world.due[0]):
+        return _pop(world)
+    n = allocate(world)
+    deadlines.take(world, world.events[n])
+    return n
 
 
 @inlined
-def _before(world, a, b):
-    """Whether heap entry `a` comes before `b` in the total order."""
-    if a.time != b.time:
-        return a.time < b.time
-    if a.target != b.target:
-        return a.target < b.target
-    first = world.events[a.event]
-    second = world.events[b.event]
-    if first.source != second.source:
-        return first.source < second.source
-    return first.serial < second.serial
+def _message_is_first(world, time):
+    """Whether the first message in transit, which arrives at `time`, comes before all else of that instant."""
+    message = transit.first(world)
+    if world.control[0].open > 0 and world.due[0].time == time and before(world, world.due[0], message):
+        return False
+    return not _timeout_is_before(world, message)
+
+
+@inlined
+def _timeout_is_before(world, entry):
+    """Whether the first time-out, which is not struck out if it is as early, comes before an entry."""
+    control = world.control[0]
+    row = world.deadlines[control.deadlines_begin & (world.deadlines.size - 1)]
+    return control.deadline <= entry.time and timeout_before(world, row, entry)
 
 
 @inlined
@@ -253,7 +271,7 @@ def _push(world, n):
     due[place].target = world.events[n].target
     while place > 0:
         parent = (place - 1) >> 1
-        if not _before(world, due[place], due[parent]):
+        if not before(world, due[place], due[parent]):
             break
         _swap(due, place, parent)
         place = parent
@@ -274,9 +292,9 @@ def _pop(world):
             child = 2 * place + 1
             if child >= size:
                 break
-            if child + 1 < size and _before(world, due[child + 1], due[child]):
+            if child + 1 < size and before(world, due[child + 1], due[child]):
                 child += 1
-            if not _before(world, due[child], due[place]):
+            if not before(world, due[child], due[place]):
                 break
             _swap(due, place, child)
             place = child

@@ -94,7 +94,7 @@ def run(world, horizon):
         if time >= control.horizon:
             control.next = time
             return HORIZON
-        n = calendar.pop(world)
+        n = calendar.pop(world, time)
         if _is_void(world, n):
             calendar.free(world, n)
             continue
@@ -335,14 +335,18 @@ def _check_near(world):
             near += 1
             if world.clients[i].near == 0:
                 return _found(world, LOST_ROAMER, world.config[0].first + i, 0)
-    for k in range(world.control[0].open):
+    control = world.control[0]
+    for k in range(control.open):
         near += _brings_failure(world, world.due[k].event)
+    for k in range(control.transit_begin, control.transit_end):
+        near += _brings_failure(world, world.transit[k & (world.transit.size - 1)].event)
+    calendar.file(world)
     for place in range(world.buckets.size):
         n = world.buckets[place]
         while n != NONE:
             near += _brings_failure(world, n)
             n = world.events[n].next
-    if near != world.control[0].near:
+    if near != control.near:
         return _found(world, LOST_ROAMER, -1, near)
     return HORIZON
 

@@ -71,9 +71,10 @@ CONFIG = _rows(
 CONTROL = _rows(
     ("now", "i8"), ("next", "i8"), ("status", "i8"), ("horizon", "i8"), ("events", "i8"), ("same_time", "i8"),
     # calendar
-    ("cursor", "i8"), ("open", "i8"), ("pending", "i8"), ("crowd", "i8"), ("ahead", "i8"),
+    ("cursor", "i8"), ("open", "i8"), ("pending", "i8"), ("unfiled", "i8"), ("crowd", "i8"), ("ahead", "i8"),
     ("free_event", "i8"), ("fresh_event", "i8"), ("free_events", "i8"),
     ("deadline", "i8"), ("deadlines_begin", "i8"), ("deadlines_end", "i8"),
+    ("arrival", "i8"), ("transit_begin", "i8"), ("transit_end", "i8"),
     # messages for other shards
     ("outgoing", "i8"), ("foreign", "i8"),
     # the earliest arrival among them: at shards that share a site with this one, and at others
@@ -100,7 +101,7 @@ EVENT = _rows(
     ("attempt", "i4"), ("value", "i4"), ("slot", "i2"), ("product", "i2"), ("kind", "i1"), ("flag", "i1"),
 )  # fmt: skip
 
-# An entry of the open bucket's heap.
+# An entry of the open bucket's heap, or of the ring of messages on their way.
 DUE = _rows(("time", "i8"), ("event", "i4"), ("target", "i4"))
 
 # The time-out of what a client (its index in this shard; NONE: struck out) has in flight; see deadlines.py.
@@ -214,6 +215,7 @@ TABLES: dict[str, Any] = {
     "due": DUE,
     "buckets": np.dtype("i4"),
     "occupied": np.dtype("u8"),
+    "transit": DUE,
     "deadlines": DEADLINE,
     "outbox": EVENT,
     "inbox": EVENT,  # messages from another shard, to be filed

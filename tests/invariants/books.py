@@ -118,7 +118,7 @@ class Books:
         assert sum(map(len, self.called)) == control.callbacks
         waiting = [int((tables.events["kind"][rows] == kinds.REQUEST).sum()) for rows in queued]
         assert waiting == tables.servers["waiting"].tolist()
-        elsewhere = control.pending + control.open
+        elsewhere = control.pending + control.open + control.transit_end - control.transit_begin
         assert sum(map(len, queued + self.called)) + elsewhere == len(self.events)
 
     def _first_clients(self) -> Any:

@@ -1,0 +1,47 @@
+"""Messages on their way: a ring, since nearly all take equally long and so arrive in the order of sending.
+
+What does not fit in that order (it takes longer, or another message of the same instant comes behind it) waits in
+the calendar's buckets, and so does what comes when the ring is full.
+"""
+
+from .jit import inlined
+from .order import before
+from .world import NEVER
+
+
+@inlined
+def add(world, n):
+    """Append event `n`, if the order and the room allow; return whether they do."""
+    control = world.control[0]
+    mask = world.transit.size - 1
+    event = world.events[n]
+    if event.time > control.now + world.config[0].latency:
+        return False
+    if control.transit_end - control.transit_begin > mask:
+        return False
+    row = world.transit[control.transit_end & mask]
+    row.time = event.time
+    row.event = n
+    row.target = event.target
+    if control.transit_begin == control.transit_end:
+        control.arrival = event.time
+    elif not before(world, world.transit[(control.transit_end - 1) & mask], row):
+        return False
+    control.transit_end += 1
+    return True
+
+
+@inlined
+def first(world):
+    """Return the entry of the first message, of which there must be one."""
+    return world.transit[world.control[0].transit_begin & (world.transit.size - 1)]
+
+
+@inlined
+def take(world):
+    """Take the first message, of which there must be one; return its row number."""
+    control = world.control[0]
+    n = first(world).event
+    control.transit_begin += 1
+    control.arrival = NEVER if control.transit_begin == control.transit_end else first(world).time
+    return n
