@@ -157,7 +157,9 @@ def _dispatch(world, n):
     elif target < config.clients + config.servers:
         server.handle(world, kind, target - config.clients, slot, program, product, value)
     elif target < config.clients + config.servers + config.sites:
-        site.handle(world, target - config.clients - config.servers, kind, source, product, value)
+        site.handle(
+            world, target - config.clients - config.servers, kind, source, program, product, attempt, value
+        )
     else:
         _observe(world, kind, source, slot, program, value, attempt)
 
@@ -210,7 +212,7 @@ def deliver(world, incoming):
         n = calendar.allocate(world)
         event = world.events[n]
         _copy(event, incoming[k])
-        if event.kind < kinds.ASK_REPORT:
+        if event.kind < kinds.NOTICE:
             event.flag |= FOREIGN
             control.foreign += 1
         calendar.schedule(world, n)
@@ -328,7 +330,7 @@ def _check_slots(world):
 
 @jit
 def _check_near(world):
-    """Recount the clients near to another site, and the failure answers on their way within this shard."""
+    """Recount the clients near to another site, and what is on its way within this shard that may lead there."""
     near = np.int64(0)
     for i in range(world.config[0].local):
         if roaming.is_possible(world) and roaming.is_near(world, i):
@@ -336,11 +338,11 @@ def _check_near(world):
             if world.clients[i].near == 0:
                 return _found(world, LOST_ROAMER, world.config[0].first + i, 0)
     for k in range(world.control[0].open):
-        near += _brings_failure(world, world.due[k].event)
+        near += _leads_away(world, world.due[k].event)
     for place in range(world.buckets.size):
         n = world.buckets[place]
         while n != NONE:
-            near += _brings_failure(world, n)
+            near += _leads_away(world, n)
             n = world.events[n].next
     if near != world.control[0].near:
         return _found(world, LOST_ROAMER, -1, near)
@@ -348,10 +350,14 @@ def _check_near(world):
 
 
 @inlined
-def _brings_failure(world, n):
+def _leads_away(world, n):
     event = world.events[n]
+    if event.flag & FOREIGN:
+        return False
+    if event.kind == kinds.TAKE or event.kind == kinds.TAKEN:  # noqa: PLR1714
+        return event.program > 0
     fails = event.kind == kinds.REFUSED or event.kind == kinds.OVERLOADED  # noqa: PLR1714
-    return fails and event.flag & FOREIGN == 0 and roaming.is_possible(world)
+    return fails and roaming.is_possible(world)
 
 
 @jit

@@ -45,8 +45,10 @@ def _leave(world, source, target, time):
     config = world.config[0]
     control = world.control[0]
     control.outgoing += 1
-    s = config.members * site_of(world, max(source, target))
-    lookahead = network.latency(world, s, min(source, target))
+    lookahead = config.wan_latency  # between site servers
+    if min(source, target) < config.clients + config.servers:
+        s = config.members * site_of(world, max(source, target))
+        lookahead = network.latency(world, s, min(source, target))
     if lookahead == config.latency:
         control.sent_near = min(control.sent_near, time)
     else:
