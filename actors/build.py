@@ -65,12 +65,13 @@ CLIENTS_OUT_OF_CACHE = 2048
 
 
 class PolicySet(NamedTuple):
-    """The scenario's policies: three compiled, and the balancing policy as it is."""
+    """The scenario's policies: three compiled, and those of balancing as they are."""
 
     failover: Compiled
     selection: Compiled
     admission: Compiled
     balancing: Any
+    intersite: Any
     memory_size: int
 
 
@@ -82,6 +83,7 @@ def policies(scenario: Any) -> PolicySet:
         compile_selection(chosen["selection"]),
         compile_admission(chosen["admission"]),
         chosen["balancing"],
+        chosen["intersite"],
         int(getattr(chosen["failover"], "memory_size", 0)),
     )
 
@@ -169,7 +171,7 @@ def _make_room(world: World, scenario: Any) -> None:
     """Set up the queue of events and the free lists, with room for what a world usually needs."""
     control, config = world.control[0], world.config[0]
     control.free_event = control.unfiled = control.free_lease = control.free_debt = NONE
-    control.sent_near = control.sent_far = control.deadline = control.arrival = NEVER
+    control.sent_near = control.sent_far = control.deadline = control.arrival = control.next_round = NEVER
     control.cursor = -1
     control.bucket_end = config.measure_from
     under_way = (world.slots.size + world.accounts.size) // 16 + 8 * scenario.servers.count
@@ -357,6 +359,7 @@ def _config(scenario: Any, chosen: PolicySet, part: Part) -> Any:
         "callback_grace": _ns(servers.callback_grace_s),
         "callback_cycle": _ns(servers.callback_cycle_s),
         "balance_interval": _ns(balancing.interval_s),
+        "intersite_interval": _ns(chosen.intersite.interval_s),
         "report_patience": _ns(min(REPORT_PATIENCE_S, balancing.interval_s / 2)),
         "shared_pool": bool(getattr(balancing, "is_shared", False)),
         "keeps_until_ack": bool(getattr(balancing, "keeps_until_ack", False)),
@@ -375,6 +378,7 @@ def _room(scenario: Any, hosts_servers: bool) -> int:
     room = calendar.RESERVE + scenario.clients.programs
     if hosts_servers:  # a site server's messages
         room += 4 * servers // scenario.servers.sites * len(scenario.products)
+        room += 4 * scenario.servers.sites * len(scenario.products) if scenario.servers.sites > 1 else 0
     if scenario.clients.release_old == "deferred":
         room += servers
     return int(room)

@@ -157,7 +157,9 @@ def _dispatch(world, n):
     elif target < config.clients + config.servers:
         server.handle(world, kind, target - config.clients, slot, program, product, value)
     elif target < config.clients + config.servers + config.sites:
-        site.handle(world, target - config.clients - config.servers, kind, source, product, value)
+        site.handle(
+            world, target - config.clients - config.servers, kind, source, program, product, attempt, value
+        )
     else:
         _observe(world, kind, source, slot, program, value, attempt)
 
@@ -210,7 +212,7 @@ def deliver(world, count):
         n = calendar.allocate(world)
         event = world.events[n]
         _copy(event, world.inbox[k])
-        if event.kind < kinds.ASK_REPORT and event.kind != kinds.RELEASE:  # to be answered, or an answer
+        if event.kind < kinds.NOTICE and event.kind != kinds.RELEASE:  # another message may follow
             event.flag |= FOREIGN
             control.foreign += 1
         calendar.schedule(world, n)
@@ -328,7 +330,7 @@ def _check_slots(world):
 
 @jit
 def _check_near(world):
-    """Recount the clients near to another site, and the failure answers on their way within this shard."""
+    """Recount the clients near to another site, and what is on its way within this shard that may lead there."""
     near = np.int64(0)
     for i in range(world.config[0].local):
         if roaming.is_possible(world) and roaming.is_near(world, i):
@@ -337,14 +339,14 @@ def _check_near(world):
                 return _found(world, LOST_ROAMER, world.config[0].first + i, 0)
     control = world.control[0]
     for k in range(control.open):
-        near += _brings_failure(world, world.due[k].event)
+        near += _leads_away(world, world.due[k].event)
     for k in range(control.transit_begin, control.transit_end):
-        near += _brings_failure(world, world.transit[k & (world.transit.size - 1)].event)
+        near += _leads_away(world, world.transit[k & (world.transit.size - 1)].event)
     calendar.file(world)
     for place in range(world.buckets.size):
         n = world.buckets[place]
         while n != NONE:
-            near += _brings_failure(world, n)
+            near += _leads_away(world, n)
             n = world.events[n].next
     if near != control.near:
         return _found(world, LOST_ROAMER, -1, near)
@@ -352,10 +354,14 @@ def _check_near(world):
 
 
 @inlined
-def _brings_failure(world, n):
+def _leads_away(world, n):
     event = world.events[n]
+    if event.flag & FOREIGN:
+        return False
+    if event.kind == kinds.TAKE or event.kind == kinds.TAKEN:  # noqa: PLR1714
+        return event.program > 0
     fails = event.kind == kinds.REFUSED or event.kind == kinds.OVERLOADED  # noqa: PLR1714
-    return fails and event.flag & FOREIGN == 0 and roaming.is_possible(world)
+    return fails and roaming.is_possible(world)
 
 
 @jit

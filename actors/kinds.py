@@ -18,7 +18,8 @@ ACK = 15
 KEPT_ACK = 16
 CALLBACK = 17  # a license is (reserved and) free: ask again
 
-# Site server to server and back.
+# Site server to server and back; and the same, one level up, among site servers (see intersite.py). A program
+# other than 0 is the site, plus one, that taken licenses are for.
 ASK_REPORT = 21
 REPORT = 22
 TAKE = 23  # give up `value` free licenses of `product`
@@ -44,3 +45,4 @@ GRACE_END = 53
 CALLBACK_CYCLE = 54
 BALANCE = 61
 REPORTS_DUE = 62
+BALANCE_SITES = 63

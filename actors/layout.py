@@ -60,11 +60,26 @@ def owners(scenario: Any, hosted: list[Part]) -> tuple[Any, Any]:
     return np.array(starts), np.array(shards)
 
 
-def senders(scenario: Any, part: Part) -> tuple[int, int, int, int]:
-    """Return the agents in one shard that send messages to others: clients [first, end), servers [first, end)."""
-    members = scenario.servers.count // scenario.servers.sites if part.hosts_servers else 0
+class Senders(NamedTuple):
+    """The agents in one shard that send messages to others: from `first_...` on to before `end_...`."""
+
+    first: int
+    end: int
+    first_server: int
+    end_server: int
+    first_site_server: int
+    end_site_server: int
+
+
+def senders(scenario: Any, part: Part) -> Senders:
+    """Return the agents in one shard that send messages to others: clients, servers and site servers."""
+    members = scenario.servers.count // scenario.servers.sites
+    sites = part.end_site - part.first_site if part.hosts_servers else 0
     first = scenario.clients.count + part.first_site * members
-    return part.first, part.end, first, first + (part.end_site - part.first_site) * members
+    first_site_server = scenario.clients.count + scenario.servers.count + part.first_site
+    return Senders(
+        part.first, part.end, first, first + sites * members, first_site_server, first_site_server + sites
+    )
 
 
 class Lookahead(NamedTuple):
@@ -110,7 +125,7 @@ def lookahead(scenario: Any, hosted: list[Part], shard: int) -> Lookahead:
 def _delays(scenario: Any, hosted: list[Part]) -> list[list[int]]:
     """Return how long it takes at least until what one shard does matters in another.
 
-    Messages go between clients and servers. Clients matter to each other only by what they give back, where users
+    Messages go between clients and servers, and among site servers, which live with their servers. Clients matter to each other only by what they give back, where users
     are called back: by way of a server.
     """
     near = round(scenario.network.latency_ms * 1e6)
@@ -133,7 +148,7 @@ def _share_site(one: Part, other: Part) -> bool:
 
 def _are_linked(scenario: Any) -> bool:
     """Whether messages go between sites."""
-    return bool(scenario.clients.failover_to == "any-site")
+    return bool(scenario.clients.failover_to == "any-site" or scenario.policies.intersite.name != "none")
 
 
 def _within(scenario: Any, site: int, shards: int) -> list[tuple[int, int]]:

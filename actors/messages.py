@@ -39,6 +39,16 @@ def site_server(world, s):
     return config.clients + config.servers + world.servers[s].site
 
 
+@inlined
+def _is_within_site(world, source, target):
+    """Whether an agent of another shard is of the same site."""
+    config = world.config[0]
+    client = min(source, target)
+    if client >= config.clients + config.servers:  # between site servers
+        return False
+    return network.is_near(world, config.members * site_of(world, max(source, target)), client)
+
+
 @jit
 def _leave(world, kind, source, target, time):
     """A message for another shard arrives there at `time`; no answer can be here sooner than one latency later."""
@@ -47,8 +57,7 @@ def _leave(world, kind, source, target, time):
     control.outgoing += 1
     if not _may_lead_back(world, kind):
         return
-    s = config.members * site_of(world, max(source, target))
-    if network.is_near(world, s, min(source, target)):
+    if _is_within_site(world, source, target):
         control.sent_near = min(control.sent_near, time)
         control.horizon = min(control.horizon, time + config.latency)
     else:

@@ -1,14 +1,16 @@
 """Clients with business at other sites. Where there are none, a shard of whole sites has nothing to tell others.
 
 A client is near to another site when it may ask a server there next, or has asked, holds a lease, or owes a
-release there: `control.near` counts such clients of this shard, and the failure answers on their way to its
-clients, after which they may move. While it is 0, and no message from another shard is here, nobody can leave
-before a failure comes about: by the first pending time-out, by that of what may be sent next, or by a refusal.
+release there. `control.near` counts such clients of this shard; the failure answers on their way to its clients,
+after which they may move; and what is on its way here so that licenses move to another site (`intersite.py`).
+While it is 0, and no message from another shard is here, nobody can leave before a failure comes about: by the
+first pending time-out, by that of what may be sent next, or by a refusal.
 """
 
 import numpy as np
 
 from . import deadlines, network
+from .intersite import LEADER
 from .jit import inlined, jit
 from .messages import is_local
 from .visitors import is_own
@@ -79,9 +81,9 @@ def next_departure(world):
     control = world.control[0]
     if control.next >= config.end:
         return NEVER
-    if control.foreign > 0 or control.near > 0:
+    if control.foreign > 0 or control.near > 0 or world.sites[LEADER].asking > 0:
         return control.next
-    watched = control.next + max(config.end // 1000, config.wan_latency)
+    watched = min(control.next + max(config.end // 1000, config.wan_latency), control.next_round)
     if not is_possible(world):
         return watched
     deadlines.settle(world)

@@ -46,7 +46,7 @@ def handle(world, kind, s, slot, program, product, value):
     elif kind == kinds.ASK_REPORT:
         stock.report(world, s)
     elif kind == kinds.TAKE:
-        stock.take(world, s, product, value)
+        stock.take(world, s, product, value, program)
     elif kind == kinds.GIVE:
         stock.give(world, s, product, value)
     elif kind == kinds.DROP:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..policies.balancing import Report
-from . import arrivals, build, checkpoint, engine, journal, layout, ledger, roaming
+from . import arrivals, build, checkpoint, engine, intersite, journal, layout, ledger, roaming
 from . import site as sites
 from .jit import JIT_DISABLED, direct
 from .pace import Pace, sum_of
@@ -76,7 +76,7 @@ class Shard:
             engine.start(self.world)
             self._advance = direct(engine.run, self.world, 0)
             if shards > 1:
-                self._first_wrong = direct(arrivals.first_wrong, self.world, 0, 0, 0, 0, 0)
+                self._first_wrong = direct(arrivals.first_wrong, self.world, 0, self._sends[shard])
                 self._file = direct(engine.deliver, self.world, 0)
         self.run(0)
 
@@ -161,7 +161,7 @@ class Shard:
             build.make_inbox(self.world, 2 * count)
             self._view()
         self._inbox[: len(messages)] = messages
-        wrong = self._first_wrong(self.world, count, *self._sends[source])
+        wrong = self._first_wrong(self.world, count, self._sends[source])
         if wrong >= 0:
             row = dict(zip(EVENT.names or (), self.world.inbox[wrong].item(), strict=True))
             raise ValueError(
@@ -204,46 +204,57 @@ class Shard:
         )
 
     def _balance(self) -> None:
-        """Ask the balancing policy for targets at a site, check them, and order the moves."""
+        """Ask a balancing policy for targets, check them, and order the moves: at a site, or between sites."""
         world, site = self.world, int(self.world.control[0].balancing)
-        members, products = int(world.config[0].members), int(world.config[0].products)
-        servers = world.servers[site * members : (site + 1) * members]
-        pools = world.pools.reshape(-1, products)[site * members : (site + 1) * members]
+        members, count = int(world.config[0].members), int(world.config[0].products)
+        stock = world.products.reshape(-1, count)
+        if site == intersite.ALL_SITES:
+            report = Report(
+                np.ones(len(stock), bool),
+                stock["reported_owned"].copy(),
+                stock["reported_leased"].copy(),
+                stock["reported_requests"].copy(),
+                np.zeros(count, np.int64),
+            )
+            stock["target"] = _targets(self.policies.intersite, "intersite", report)
+            intersite.carry_out(world)
+            return
+        rows = slice(site * members, (site + 1) * members)
+        pools = world.pools.reshape(-1, count)[rows]
         report = Report(
-            servers["reported"].astype(bool),
+            world.servers["reported"][rows].astype(bool),
             pools["reported_allocated"].copy(),
             pools["reported_leased"].copy(),
             pools["reported_requests"].copy(),
-            world.products["reserve"][site * products : (site + 1) * products].copy(),
+            stock["reserve"][site].copy(),
         )
-        try:
-            targets = np.asarray(self.policies.balancing.targets(report))
-        except Exception as error:
-            name = type(self.policies.balancing).__name__
-            raise InvariantViolation(f"balancing policy {name} failed: {type(error).__name__}: {error}") from error
-        self._check_targets(report, targets)
-        pools["target"] = targets
+        pools["target"] = _targets(self.policies.balancing, "balancing", report)
         sites.carry_out(world, site)
-
-    def _check_targets(self, report: Report, targets: Any) -> None:
-        name = type(self.policies.balancing).__name__
-        if targets.shape != report.allocated.shape or not np.issubdtype(targets.dtype, np.integer):
-            raise InvariantViolation(
-                f"balancing policy {name}: targets must be integers of shape {report.allocated.shape}"
-            )
-        here = report.answered
-        available = report.allocated[here].sum(axis=0) + report.reserve
-        if (targets < 0).any() or (targets[here].sum(axis=0) > available).any():
-            raise InvariantViolation(
-                f"balancing policy {name}: targets {targets[here].tolist()} must be >= 0 and add up to at most"
-                f" {available.tolist()} over the servers that answered"
-            )
 
     def _violation(self, status: int) -> InvariantViolation:
         control = self.world.control[0]
         return InvariantViolation(
             f"{MEANING[status]}; at {control.now / SECOND:.9f} s, agent {control.culprit}, value {control.value}"
         )
+
+
+def _targets(policy: Any, kind: str, report: Report) -> Any:
+    """Return a policy's targets; raises InvariantViolation when it fails, or they are impossible."""
+    name = f"{kind} policy {type(policy).__name__}"
+    try:
+        targets = np.asarray(policy.targets(report))
+    except Exception as error:
+        raise InvariantViolation(f"{name} failed: {type(error).__name__}: {error}") from error
+    if targets.shape != report.allocated.shape or not np.issubdtype(targets.dtype, np.integer):
+        raise InvariantViolation(f"{name}: targets must be integers of shape {report.allocated.shape}")
+    here = report.answered
+    available = report.allocated[here].sum(axis=0) + report.reserve
+    if (targets < 0).any() or (targets[here].sum(axis=0) > available).any():
+        raise InvariantViolation(
+            f"{name}: targets {targets[here].tolist()} must be >= 0 and add up to at most"
+            f" {available.tolist()} over those that answered"
+        )
+    return targets
 
 
 def simulate(

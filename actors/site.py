@@ -5,7 +5,7 @@ delivered stays in the site server's reserve until the next cycle. Only under a 
 (`keeps_until_ack`, KB Q269547) the sender keeps the license until the receiver has acknowledged it.
 """
 
-from . import kinds
+from . import intersite, kinds
 from .jit import inlined, jit
 from .messages import send, set_timer
 from .status import BALANCE
@@ -14,12 +14,17 @@ from .status import BALANCE
 
 
 @jit
-def handle(world, k, kind, source, product, value):
+def handle(world, k, kind, source, program, product, attempt, value):
     """Handle one event of a site server."""
+    if source >= world.config[0].clients + world.config[0].servers and kind < kinds.NOTICE:
+        _handle_peer(world, k, kind, source, program, product, attempt, value)
+        return
     config = world.config[0]
     site = world.sites[k]
     if kind == kinds.BALANCE:
         _ask(world, k)
+    elif kind == kinds.BALANCE_SITES:
+        intersite.ask(world)
     elif kind == kinds.REPORTS_DUE:
         _close(world, k)
     elif kind == kinds.REPORT and site.collecting:
@@ -30,6 +35,10 @@ def handle(world, k, kind, source, product, value):
     elif kind == kinds.TAKEN:
         row = world.products[k * config.products + product]
         row.in_transit -= value
+        if program > 0:
+            world.control[0].near -= 1
+            intersite.ship(world, k, program - 1, product, value)
+            return
         row.reserve += value
         if config.keeps_until_ack:
             world.pools[(source - config.clients) * config.products + product].unacknowledged += value
@@ -39,9 +48,27 @@ def handle(world, k, kind, source, product, value):
 
 
 @jit
+def _handle_peer(world, k, kind, source, program, product, attempt, value):
+    """Handle a message of a site server."""
+    if kind == kinds.ASK_REPORT:
+        intersite.report(world, k)
+    elif kind == kinds.REPORT:
+        if intersite.note(world, source - _agent(world, 0), program, product, attempt, value):
+            world.control[0].balancing = intersite.ALL_SITES
+            world.control[0].status = BALANCE
+    elif kind == kinds.TAKE:
+        intersite.take(world, k, source, product, value, program - 1)
+    elif kind == kinds.GIVE:
+        intersite.receive(world, k, product, value)
+        _give_out(world, k, product)
+
+
+@jit
 def start(world, k):
     """Set a site server's first timer."""
     config = world.config[0]
+    if k == intersite.LEADER:
+        intersite.start(world)
     if config.balance_interval > 0:
         set_timer(world, kinds.BALANCE, _agent(world, k), config.balance_interval, 0, 0, 0)
 

@@ -24,13 +24,17 @@ def report(world, s):
 
 
 @jit
-def take(world, s, product, wanted):
-    """Give up free licenses, as many as wanted and there are, unless the site server cannot be told."""
+def take(world, s, product, wanted, onward):
+    """Give up free licenses, as many as wanted and there are, unless the site server cannot be told.
+
+    `onward` tells it what they are for (see `intersite.py`).
+    """
     config = world.config[0]
     pool = world.pools[s * config.products + product]
     taken = min(np.int64(wanted), pool.free)
     site = site_server(world, s)
-    if taken == 0 or not send(world, kinds.TAKEN, config.clients + s, site, s, 0, 0, product, 0, taken, 0):
+    if taken == 0 or not send(world, kinds.TAKEN, config.clients + s, site, s, 0, onward, product, 0, taken, 0):
+        world.control[0].near -= onward > 0
         return
     row = world.products[world.servers[s].stock + product]
     row.in_transit += taken

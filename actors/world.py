@@ -61,6 +61,7 @@ CONFIG = _rows(
     ("queue_limit", "i8"), ("overloads", "i8"), ("durable", "i8"), ("reclaim_after", "i8"), ("scan", "i8"),
     ("callback_grace", "i8"), ("callback_cycle", "i8"),
     # site server
+    ("intersite_interval", "i8"),
     ("balance_interval", "i8"), ("report_patience", "i8"), ("shared_pool", "i8"), ("keeps_until_ack", "i8"),
     # calendar
     ("shift", "i8"), ("looks_ahead", "i8"),
@@ -89,7 +90,7 @@ CONTROL = _rows(
     ("leased", "i8"), ("leased_area", "i8"), ("ghosts", "i8"), ("ghost_area", "i8"), ("overissued", "i8"),
     ("callbacks", "i8"), ("journaled", "i8"),
     # sites
-    ("visitors", "i8"), ("near", "i8"),  # see visitors.py and roaming.py
+    ("visitors", "i8"), ("near", "i8"), ("next_round", "i8"),  # see visitors.py and roaming.py
     ("balancing", "i8"),  # the site whose balancing policy is asked
     # what an invariant found: agents and a number
     ("culprit", "i8"), ("culprit_2", "i8"), ("value", "i8"),
@@ -150,11 +151,14 @@ PRODUCT = _rows(
     ("leased", "i8"),
     ("ghosts", "i8"), ("distance", "i8"), ("distance_since", "i8"), ("imbalance_area", "f8"),
     ("imbalance_max", "f8"), ("clients", "i8"),  # of the site
+    # what the leader among the site servers knows of it, and makes of it
+    ("reported_owned", "i8"), ("reported_leased", "i8"), ("reported_requests", "i8"), ("target", "i8"),
 )  # fmt: skip
 
 # A site server and the observer beside it.
 SITE = _rows(
     ("serial", "i8"), ("digest", "u8"), ("observer_digest", "u8"), ("reports", "i8"), ("collecting", "i8"),
+    ("asking", "i8"),  # reports of sites still awaited
 )  # fmt: skip
 
 LEASE = _rows(

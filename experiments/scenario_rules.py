@@ -185,6 +185,26 @@ def _policies_resolve(facts: Facts) -> Iterator[str]:
             yield f"{path}{joint}{error}"
 
 
+def _intersite_has_reports(facts: Facts) -> Iterator[str]:
+    between, within = (facts[f"policies.{kind}"] for kind in ("intersite", "balancing"))
+    try:
+        among, inside = (
+            resolve(kind, choice.name, choice.parameters)
+            for kind, choice in (("intersite", between), ("balancing", within))
+        )
+    except (ValueError, OverflowError):  # reported already
+        return
+    if among.interval_s == 0:
+        return
+    if facts["servers.sites"] == 1:
+        yield refuse("policies.intersite.name", between.name, '"none" while servers.sites = 1')
+    if inside.interval_s == 0 or getattr(inside, "keeps_until_ack", False):
+        words = f'"none" while policies.balancing.name = {show(within.name)}, which gives site servers no reports'
+        if inside.interval_s > 0:
+            words = f'"none" while policies.balancing.name = {show(within.name)}: copies cannot move between sites'
+        yield refuse("policies.intersite.name", between.name, words)
+
+
 def _names_differ(facts: Facts) -> Iterator[str]:
     for table in ("products", "cases", "arms"):
         seen: Counter[str] = Counter()
@@ -254,6 +274,7 @@ RULES: tuple[Callable[[Facts], Iterator[str]], ...] = (
     _profile_is_a_day,
     _trace_if_asked,
     _policies_resolve,
+    _intersite_has_reports,
     _names_differ,
 )
 

@@ -200,6 +200,7 @@ class Policies(Table):
     selection: PolicyTable = Choice(name="ring")
     admission: PolicyTable = Choice(name="fifo")
     balancing: PolicyTable = Choice.model_validate({"name": "periodic-demand", "interval_s": 14400.0})
+    intersite: PolicyTable = Choice(name="none")  # moves licenses between sites; needs reports of balancing
 
 
 class Fraction(Table):

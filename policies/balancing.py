@@ -160,3 +160,6 @@ POLICIES = {
     "shared-pool": SharedPool,
     "keep-until-ack": KeepUntilAck,
 }
+
+# Between sites: what a policy sees as a server is a site.
+INTERSITE = {"none": Static, "periodic-demand": PeriodicDemand}

@@ -17,6 +17,7 @@ BUILT_IN: dict[str, dict[str, Any]] = {
     "selection": selection.POLICIES,
     "admission": admission.POLICIES,
     "balancing": balancing.POLICIES,
+    "intersite": balancing.INTERSITE,
 }
 
 METHOD = {
@@ -24,6 +25,7 @@ METHOD = {
     "selection": "next_server",
     "admission": "on_request",
     "balancing": "targets",
+    "intersite": "targets",
 }
 
 
@@ -48,9 +50,9 @@ def resolve(kind: str, name: str, parameters: Mapping[str, Any]) -> Any:
         raise ValueError(f"{kind} policy {name!r} needs {', '.join(missing)}")
     policy = cls(**{key: float(value) for key, value in parameters.items()})
     _check_number("memory_size", getattr(policy, "memory_size", 0))
-    if kind == "balancing":
+    if METHOD[kind] == "targets":
         if not hasattr(policy, "interval_s"):
-            raise ValueError(f"balancing policy {name!r} needs a field interval_s")
+            raise ValueError(f"{kind} policy {name!r} needs a field interval_s")
         _check_number("interval_s", policy.interval_s)
     if hasattr(policy, "check"):
         policy.check()

@@ -223,7 +223,11 @@ def scenarios(
             "run_time_cv": draw(st.floats(0.2, 3.0)),
             "profile": draw(st.sampled_from(PROFILES)),
         },
-        "policies": {kind: failover if kind == "failover" else draw(policies(kind)) for kind in BUILT_IN},
+        "policies": {
+            kind: failover if kind == "failover" else draw(policies(kind))
+            for kind in BUILT_IN
+            if kind != "intersite"
+        },
         "faults": [draw(faults(servers, clients)) for _ in range(draw(st.sampled_from([0, 1, 1, 2, 3])))],
     }
     return in_sites(raw, sites)
@@ -241,6 +245,8 @@ def in_sites(raw: dict[str, Any], sites: tuple[int, ...]) -> dict[str, Any]:
         if isinstance(table[key], list):
             table[key] *= count
     clients["failover_to"] = chance.choice(["any-site", "any-site", "own-site"])
+    if raw["policies"]["balancing"]["name"] == "periodic-demand" and chance.random() < 0.7:
+        raw["policies"]["intersite"] = {"name": "periodic-demand", "interval_s": chance.choice([30.0, 200.0])}
     network["wan_latency_ms"] = network["latency_ms"] + chance.choice([0.0, 20.0, 300.0])
     return raw
 

@@ -117,6 +117,68 @@ def test_what_a_shard_cannot_send_is_refused_with_all_that_comes_with_it(name, s
     assert (shards[to].world.events.tobytes(), shards[to].world.control.tobytes()) == before
 
 
+# Two shards of one site each, whose site servers balance; that of site 0 asks, hears of all, and orders.
+TWO_SITES = validate({
+    "title": "two sites",
+    "run": {"duration_s": 3600, "warmup_s": 0},
+    "network": {"latency_ms": 20, "wan_latency_ms": 100},
+    "servers": {"count": 4, "sites": 2},
+    "clients": {"count": CLIENTS, "failover_to": "own-site"},
+    "policies": {
+        "balancing": {"name": "periodic-demand", "interval_s": 300},
+        "intersite": {"name": "periodic-demand", "interval_s": 600},
+    },
+})  # fmt: skip
+FIRST, SECOND_SITE = CLIENTS + 4, CLIENTS + 5
+TO_SECOND: dict[str, int] = {"time": SECOND, "source": FIRST, "target": SECOND_SITE}
+TO_FIRST: dict[str, int] = {"time": SECOND, "source": SECOND_SITE, "target": FIRST}
+GOOD_BETWEEN = {
+    "asked": (1, TO_SECOND | {"kind": kinds.ASK_REPORT}),
+    "ordered": (1, TO_SECOND | {"kind": kinds.TAKE, "program": 1, "value": 3}),
+    "given": (1, TO_SECOND | {"kind": kinds.GIVE, "value": 3}),
+    "given to the leader": (0, TO_FIRST | {"kind": kinds.GIVE}),
+    "reported": (0, TO_FIRST | {"kind": kinds.REPORT, "program": 1, "attempt": 2, "value": 3}),
+}
+BAD_BETWEEN = {
+    "asks without leading": (0, TO_FIRST | {"kind": kinds.ASK_REPORT}),
+    "orders without leading": (0, TO_FIRST | {"kind": kinds.TAKE, "program": 1}),
+    "for no site": (1, TO_SECOND | {"kind": kinds.TAKE, "program": 0}),
+    "for a site that does not exist": (1, TO_SECOND | {"kind": kinds.TAKE, "program": 3}),
+    "takes less than nothing": (1, TO_SECOND | {"kind": kinds.TAKE, "program": 1, "value": -1}),
+    "gives less than nothing": (1, TO_SECOND | {"kind": kinds.GIVE, "value": -1}),
+    "reports to who does not lead": (1, TO_SECOND | {"kind": kinds.REPORT}),
+    "reports less than nothing": (0, TO_FIRST | {"kind": kinds.REPORT, "attempt": -1}),
+    "product too high": (1, TO_SECOND | {"kind": kinds.GIVE, "product": 1}),
+    "of a server": (1, TO_SECOND | {"kind": kinds.GIVE, "source": CLIENTS}),
+    "of a client": (1, TO_SECOND | {"kind": kinds.GIVE, "source": 0}),
+    "of the receiver": (1, TO_SECOND | {"kind": kinds.GIVE, "source": SECOND_SITE}),
+    "for a server": (1, TO_SECOND | {"kind": kinds.GIVE, "target": CLIENTS + 3}),
+    "for the sender": (1, TO_SECOND | {"kind": kinds.GIVE, "target": FIRST}),
+    "for an observer": (1, TO_SECOND | {"kind": kinds.GIVE, "target": SECOND_SITE + 2}),
+    "a server's word": (1, TO_SECOND | {"kind": kinds.TAKEN}),
+}
+
+
+@pytest.mark.parametrize("name", [*GOOD_BETWEEN, *BAD_BETWEEN])
+def test_site_servers_say_only_what_is_theirs_to_say(name):
+    to, row = (GOOD_BETWEEN | BAD_BETWEEN)[name]
+    shard = Shard(TWO_SITES, 0, to, 2)
+    shard.run(SECOND)
+    if name in GOOD_BETWEEN:
+        shard.deliver(packed(row), 1 - to)
+        shard.run(2 * SECOND)
+    else:
+        with pytest.raises(ValueError, match="cannot send"):
+            shard.deliver(packed(row), 1 - to)
+
+
+def test_sites_that_do_not_share_licenses_say_nothing():
+    layer = TWO_SITES.policies.model_copy(update={"intersite": type(TWO_SITES.policies.intersite)(name="none")})
+    shard = Shard(TWO_SITES.model_copy(update={"policies": layer}), 0, 1, 2)
+    with pytest.raises(ValueError, match="cannot send"):
+        shard.deliver(packed(TO_SECOND | {"kind": kinds.GIVE}), 0)
+
+
 @pytest.mark.parametrize("size", [1, EVENT.itemsize - 1, EVENT.itemsize + 1])
 def test_messages_are_whole_rows(size, shards):
     with pytest.raises(ValueError, match=f"{size} bytes, not a multiple of {EVENT.itemsize}"):

@@ -107,7 +107,7 @@ def test_a_fault_stays_at_its_site():
         if sites == 1:
             return
         members = servers // sites
-        raw = layered(tomllib.loads(to_toml(scenario)), APART)
+        raw = layered(tomllib.loads(to_toml(scenario)), APART, {"policies": {"intersite": {"name": "none"}}})
         here = list(range(members, 2 * members))  # the second site
         fault = {"kind": "unreachable", "servers": here, "start_s": 100.0, "duration_s": 300.0}
         calm, stormy = (
@@ -179,9 +179,11 @@ def test_who_may_not_leave_is_not_waited_for(monkeypatch: pytest.MonkeyPatch):
 @pytest.mark.parametrize("kind", ["unreachable", "refusing", "slow"])
 def test_a_storm_costs_exchanges_only_while_it_lasts(kind: str, monkeypatch: pytest.MonkeyPatch):
     """Clients move from 1,000 s on, and stay; each exchange then takes at least one latency of the WAN."""
-    fault = {"kind": kind, **STORM["faults"][0], **({"factor": 400} if kind == "slow" else {})}
+    fault = STORM["faults"][0] | {"kind": kind, "servers": [0, 1, 2, 3, 4, 5]}
+    if kind == "slow":
+        fault["factor"] = 400
     layer = {"faults": [fault], "policies": {"failover": {"name": "immediate"}}}
-    stormy = exchanges(layer, 2, monkeypatch)
+    stormy = exchanges(layer, 4, monkeypatch)
     assert 1000 < stormy < 1000 + 3000 / WAN_S
 
 
@@ -216,6 +218,26 @@ def test_more_visitors_than_there_is_room_for_at_first(monkeypatch: pytest.Monke
     shard.run(shard.end)
     assert shard.world.control[0].visitors > 20
     assert shard.tally().digest == before.digest
+
+
+def test_licenses_follow_the_demand_to_other_sites():
+    """All licenses are at the first of four sites, whose clients ask as often as the others'.
+
+    In each 100 s a site's 50 clients ask some 33 times, so a site's share of 120 licenses is 30 with a standard
+    deviation of about 120 * sqrt(33 * 3 / 4) / 133 = 4.5.
+    """
+    layer = {
+        "servers": {"split": [1, 1, 0, 0, 0, 0, 0, 0]},
+        "policies": {
+            "balancing": {"name": "periodic-demand", "interval_s": 100.0},
+            "intersite": {"name": "periodic-demand", "interval_s": 300.0},
+        },
+    }
+    scenario = validate(layered(SITES, APART, layer))
+    alone = simulate(scenario)
+    assert alone.products["owned"].sum() == 120
+    assert np.abs(alone.products["owned"] - 30).max() < 4 * 4.5
+    assert alone.digest == in_shards(scenario, 3).digest
 
 
 @pytest.mark.slow

@@ -299,6 +299,26 @@ ANYWHERE = [
         "products[0].popularity: 0.0 is not allowed; it must be > 0 for at least one product",
     ),
     (
+        {"policies": {"intersite": {"name": "periodic-demand"}}},
+        'policies.intersite.name: "periodic-demand" is not allowed; it must be "none" while servers.sites = 1',
+    ),
+    (
+        {
+            "servers": {"sites": 2},
+            "policies": {"intersite": {"name": "periodic-demand"}, "balancing": {"name": "static"}},
+        },
+        'policies.intersite.name: "periodic-demand" is not allowed; it must be "none" while '
+        'policies.balancing.name = "static", which gives site servers no reports',
+    ),
+    (
+        {
+            "servers": {"sites": 2},
+            "policies": {"intersite": {"name": "periodic-demand"}, "balancing": {"name": "keep-until-ack"}},
+        },
+        'policies.intersite.name: "periodic-demand" is not allowed; it must be "none" while '
+        'policies.balancing.name = "keep-until-ack": copies cannot move between sites',
+    ),
+    (
         {"servers": {"count": 4, "sites": 3}},
         "servers.count: 4 is not allowed; it must be a multiple of servers.sites = 3",
     ),

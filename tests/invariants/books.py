@@ -61,6 +61,11 @@ class Books:
         moved = np.zeros(products.shape, int)
         moving = self.alive[np.isin(self.alive["kind"], (kinds.TAKEN, kinds.GIVE))]
         servers = np.minimum(moving["source"], moving["target"]) - self.config.clients
+        between_sites = servers >= self.config.servers
+        self.shipped = np.bincount(
+            moving["product"][between_sites], moving["value"][between_sites], minlength=self.config.products
+        )
+        moving, servers = moving[~between_sites], servers[~between_sites]
         np.add.at(moved, (self.site_of[servers], moving["product"]), moving["value"])
         assert (moved == products["in_transit"]).all()
         known = pools["allocated"].reshape(of_site).sum(axis=1) + products["in_transit"] + products["reserve"]

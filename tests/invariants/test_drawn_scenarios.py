@@ -66,6 +66,9 @@ def balances(scenario: Scenario) -> set[str]:
         shard.check()
         books = Books(shard)
         books.balance()
+        owned = shard.world.products["owned"].reshape(scenario.servers.sites, -1).sum(axis=0)
+        assert (owned + books.shipped).tolist() == [product.licenses for product in scenario.products]
+        happened |= {"shipment"} if books.shipped.any() else set()
         states = set(books.leases["state"].tolist())
         happened |= {name for name in ("GHOST", "LOST") if getattr(leases, name) in states}
         happened |= {"callback"} if shard.world.control[0].callbacks else set()
@@ -110,8 +113,6 @@ def _sums_are_bounded(scenario: Scenario, shard: Shard) -> Any:
     licenses = sum(product.licenses for product in scenario.products)
     assert -1e-9 <= found["licenses_in_use_mean"] <= licenses + copies + 1e-9
     assert found["ghost_license_hours"] * 3600 <= found["licenses_in_use_mean"] * scenario.run.duration_s + 1
-    owned = tally.products["owned"].reshape(scenario.servers.sites, -1).sum(axis=0)
-    assert owned.tolist() == [product.licenses for product in scenario.products]
     return total
 
 

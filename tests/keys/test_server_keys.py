@@ -304,3 +304,25 @@ def test_launches_are_spread_by_popularity(popularity, chance):
     result = measure(INSTANT, {"products": products, "clients": {"count": 200}, "workload": workload})
     assert result["launches"] > 1000
     assert is_by_chance(result["denials"], result["launches"], chance)
+
+
+# [policies] between sites
+
+
+@covers("policies.intersite.name")
+def test_licenses_move_between_sites():
+    """The second site has no license and two users who ask at 10 s and 70 s; one of the first's comes at 60 s."""
+    balancing = {"name": "periodic-demand", "interval_s": 25.0}
+    layer = {
+        "servers": {"count": 2, "sites": 2, "split": [1, 0]},
+        "clients": {"count": 4},
+        "products": [{"name": "editor", "licenses": 3}],
+    }
+    launches: list[tuple[float, int, float]] = [(10.0, 2, 1.0), (70.0, 3, 1.0)]
+    for intersite, grants in (({"name": "none"}, 0), ({"name": "periodic-demand", "interval_s": 40.0}, 1)):
+        result = run(
+            launches,
+            layer,
+            {"policies": {"failover": {"name": "never"}, "balancing": balancing, "intersite": intersite}},
+        )
+        assert (result["grants"], result["denials_exhausted"]) == (grants, 2 - grants)

@@ -1,0 +1,165 @@
+"""Balancing between sites: the messages of a site server and its servers, one level up.
+
+Every interval the site server of site 0 asks all site servers, itself too, for reports: for each product what the
+site owns, and the leases and requests that its servers reported last. The policy sees sites in the place of
+servers. Who is to give is told to take licenses, and to whom to send them: first what the site server has in
+reserve, then from each server, in order, at most what it reported free. What servers give up is sent on when it
+arrives; the site server that receives it gives it to the server that reported the most requests, if it can.
+
+Take before give: a license leaves a site before it is on its way, and enters another when it arrives. Nothing is
+lost between site servers; what a server cannot be asked for stays where it is.
+"""
+
+from . import journal, kinds, ledger, network
+from .jit import inlined, jit
+from .messages import is_local, next_serial, post, send, set_timer
+from .world import MESSAGES, NONE
+
+LEADER = 0  # the site whose site server balances all
+ALL_SITES = -1  # in `control.balancing`: not one site, but between all
+
+
+@inlined
+def agent_of(world, site):
+    """Return the agent that is a site's site server."""
+    return world.config[0].clients + world.config[0].servers + site
+
+
+@jit
+def start(world):
+    """Set the timer of the first round."""
+    if world.config[0].intersite_interval > 0:
+        _next_round(world)
+
+
+@jit
+def _next_round(world):
+    control = world.control[0]
+    control.next_round = control.now + world.config[0].intersite_interval
+    set_timer(world, kinds.BALANCE_SITES, agent_of(world, LEADER), control.next_round, 0, 0, 0)
+
+
+@jit
+def ask(world):
+    """Begin a round."""
+    _next_round(world)
+    leader = world.sites[LEADER]
+    leader.asking = world.config[0].sites * world.config[0].products
+    for site in range(world.config[0].sites):
+        _tell(world, kinds.ASK_REPORT, LEADER, site, 0, 0, 0, 0)
+
+
+@jit
+def report(world, site):
+    """Tell the leader what the site owns, and the leases and requests that its servers reported last."""
+    config = world.config[0]
+    for product in range(config.products):
+        leased, requests = 0, 0
+        for s in range(site * config.members, (site + 1) * config.members):
+            pool = world.pools[s * config.products + product]
+            leased += pool.reported_leased
+            requests += pool.reported_requests
+        owned = world.products[site * config.products + product].owned
+        _tell(world, kinds.REPORT, site, LEADER, leased, product, requests, owned)
+
+
+@jit
+def note(world, site, leased, product, requests, owned):
+    """The leader hears of a site's product; return whether it has heard of all."""
+    row = world.products[site * world.config[0].products + product]
+    row.reported_owned = owned
+    row.reported_leased = min(leased, owned)  # leases reported long ago may have ended, their licenses be gone
+    row.reported_requests = requests
+    world.sites[LEADER].asking -= 1
+    return world.sites[LEADER].asking == 0
+
+
+@jit
+def carry_out(world):
+    """Order the moves that lead to the targets in `world.products`: from and to sites, both in order."""
+    config = world.config[0]
+    for product in range(config.products):
+        giver, surplus = NONE, 0
+        for taker in range(config.sites):
+            need = _excess(world, taker, product, -1)
+            while need > 0:
+                while surplus <= 0 and giver < config.sites - 1:
+                    giver += 1
+                    surplus = _excess(world, giver, product, 1)
+                if surplus <= 0:
+                    break
+                count = min(need, surplus)
+                _order(world, giver, taker, product, count)
+                need -= count
+                surplus -= count
+
+
+@inlined
+def _excess(world, site, product, sign):
+    row = world.products[site * world.config[0].products + product]
+    return sign * (row.reported_owned - row.target)
+
+
+@jit
+def _order(world, giver, taker, product, count):
+    _tell(world, kinds.TAKE, LEADER, giver, taker + 1, product, 0, count)
+    if is_local(world, agent_of(world, giver)):
+        world.control[0].near += 1
+
+
+@jit
+def take(world, site, source, product, count, taker):
+    """Send so many licenses to the site `taker`: those in reserve at once, others as servers give them up."""
+    config = world.config[0]
+    if is_local(world, source):
+        world.control[0].near -= 1
+    row = world.products[site * config.products + product]
+    kept = min(count, row.reserve)
+    if kept > 0:
+        row.reserve -= kept
+        ship(world, site, taker, product, kept)
+    rest = count - kept
+    for s in range(site * config.members, (site + 1) * config.members):
+        pool = world.pools[s * config.products + product]
+        part = min(rest, pool.reported_allocated - pool.reported_leased)
+        if part > 0:
+            rest -= part
+            server = config.clients + s
+            if send(world, kinds.TAKE, agent_of(world, site), server, s, 0, taker + 1, product, 0, part, 0):
+                world.control[0].near += 1
+
+
+@jit
+def ship(world, site, taker, product, count):
+    """Licenses leave a site for another."""
+    row = world.products[site * world.config[0].products + product]
+    row.owned -= count
+    _tell(world, kinds.GIVE, site, taker, 0, product, 0, count)
+
+
+@jit
+def receive(world, site, product, count):
+    """Licenses arrive from another site: mark them as needed where most requests are decided."""
+    config = world.config[0]
+    row = world.products[site * config.products + product]
+    row.owned += count
+    row.reserve += count
+    best = site * config.members
+    for s in range(best + 1, (site + 1) * config.members):
+        here = world.pools[s * config.products + product].reported_requests
+        if here > world.pools[best * config.products + product].reported_requests:
+            best = s
+    world.pools[best * config.products + product].need += count
+
+
+@jit
+def _tell(world, kind, source, target, program, product, attempt, value):
+    """Send a message between site servers."""
+    config = world.config[0]
+    sender, receiver = agent_of(world, source), agent_of(world, target)
+    ledger.count(world, MESSAGES)
+    serial = next_serial(world, sender)
+    constant = config.latency if source == target else config.wan_latency
+    time = world.control[0].now + constant + network.jitter(world, sender, serial)
+    journal.note(world, journal.SENT, kind, time, serial, sender, receiver, 0, program, product, attempt, value, 0)
+    post(world, serial, kind, sender, receiver, time, 0, program, product, attempt, value, 0)
