@@ -1,9 +1,9 @@
 """The event queue: a ring of buckets, of which only the open one is ordered.
 
 An event waits in the linked list of its bucket (its time divided by the bucket width, modulo the ring) until
-the ring's cursor reaches that bucket; then it moves to a small heap, in the total order (`order.py`). Events for the
-open bucket or before go to the heap at once, so any width is right; the width only sets the speed (Brown, "Calendar
-queues", CACM 31(10), 1988, with a bitmap to skip empty buckets).
+the ring's cursor reaches that bucket; then it moves to a small heap, in the total order (`order.py`). Events for
+the open bucket or before go to the heap at once, so any width is right; the width only sets the speed (Brown,
+"Calendar queues", CACM 31(10), 1988, with a bitmap to skip empty buckets).
 
 Two kinds of events come in order by themselves, and wait in rings of their own: messages that take the constant
 latency (`transit.py`), and time-outs (`deadlines.py`).

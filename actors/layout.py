@@ -125,8 +125,8 @@ def lookahead(scenario: Any, hosted: list[Part], shard: int) -> Lookahead:
 def _delays(scenario: Any, hosted: list[Part]) -> list[list[int]]:
     """Return how long it takes at least until what one shard does matters in another.
 
-    Messages go between clients and servers, and among site servers, which live with their servers. Clients matter to each other only by what they give back, where users
-    are called back: by way of a server.
+    Messages go between clients and servers, and among site servers, which live with their servers. Clients matter
+    to each other only by what they give back, where users are called back: by way of a server.
     """
     near = round(scenario.network.latency_ms * 1e6)
     far = round(scenario.network.wan_latency_ms * 1e6) if _are_linked(scenario) else NEVER
