@@ -2,8 +2,8 @@
 
 Servers and clients are dealt to the sites in order of number: equally many servers to each, and clients as evenly
 as possible. Where there are as many sites as shards, or more, each shard hosts whole sites with their clients.
-Where there are fewer, each shard belongs to one site: the first of a site's shards hosts its servers and fewer of
-its clients, the others host clients alone. So the agents of a kind in one shard have consecutive numbers.
+Where there are fewer, each shard belongs to one site: all of a site's shards host equally many of its clients, and
+the first one its servers, too. So the agents of a kind in one shard have consecutive numbers.
 """
 
 from typing import Any, NamedTuple
@@ -11,11 +11,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .world import NEVER
-
-# The servers' share of all work, where there are clients enough for the work to matter; with fewer, shards spend
-# their time on exchanges, of which there are the fewest when the servers' shard hosts its full share of clients.
-SERVERS_WORK = 0.1
-CLIENTS_THAT_WORK = 50_000
 
 
 class Part(NamedTuple):
@@ -155,11 +150,7 @@ def _within(scenario: Any, site: int, shards: int) -> list[tuple[int, int]]:
     """Return the clients of each of a site's shards."""
     clients, sites = scenario.clients.count, scenario.servers.sites
     begin, end = first_client(clients, sites, site), first_client(clients, sites, site + 1)
-    if shards == 1:
-        return [(begin, end)]
-    servers_work = SERVERS_WORK if end - begin >= CLIENTS_THAT_WORK else 0.0
-    first = begin + round((end - begin) * max(0.05, (1.0 / shards - servers_work) / (1.0 - servers_work)))
-    return [(begin, first), *((first + a, first + b) for a, b in _ranges(end - first, shards - 1))]
+    return [(begin + a, begin + b) for a, b in _ranges(end - begin, shards)]
 
 
 def _ranges(count: int, groups: int) -> list[tuple[int, int]]:
