@@ -353,7 +353,7 @@ def test_a_killed_node_costs_no_more_than_what_came_after_the_last_checkpoint(no
                 unfinished=unfinished,
             )  # fmt: skip
         ray = start_ray(1, nodes.address)
-        assert len(placement.nodes_with_cpus(ray)) == 2
+        assert eventually(lambda: len(placement.nodes_with_cpus(ray)) == 2, 30)  # Ray takes its time to notice
     finally:
         nodes.add_node(**NODE)
     assert killed and killed[0] < 1
