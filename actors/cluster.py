@@ -15,7 +15,7 @@ from . import checkpoint
 from .checkpoint import CheckpointError, Checkpoints
 from .placement import PLACEMENTS, Group, check_every_node, first_line
 from .ray_start import ClusterError, has_joined, start_ray
-from .shard import Shard, Tally, merge
+from .shard import Shard, Tally, conserved, merge
 from .transport import Mesh, PeerLost
 from .windows import Windows
 
@@ -253,7 +253,7 @@ class ShardSet:
             on_progress(states[0][0] / 1e9 / end_s)
             if checkpoints and checkpoints.is_due() and not done:
                 checkpoints.save(lambda folder: self._all("save", folder))
-        return merge(self._all("tally"))
+        return conserved(scenario, merge(self._all("tally")))
 
     def _all(self, method: str, *arguments: Any) -> list[Any]:
         """Call a method of all shards at once; return their results in order, or raise the first error at once.

@@ -134,6 +134,7 @@ def ship(world, site, taker, product, count):
     """Licenses leave a site for another."""
     row = world.products[site * world.config[0].products + product]
     row.owned -= count
+    row.shipped += count
     _tell(world, kinds.GIVE, site, taker, 0, product, 0, count)
 
 
@@ -143,6 +144,7 @@ def receive(world, site, product, count):
     config = world.config[0]
     row = world.products[site * config.products + product]
     row.owned += count
+    row.shipped -= count
     row.reserve += count
     best = site * config.members
     for s in range(best + 1, (site + 1) * config.members):

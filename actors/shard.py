@@ -270,7 +270,7 @@ def simulate(
         shard.run(shard.end)
     else:
         started_s = _run_in_slices(shard, checkpoints, started_s)
-    tally = shard.tally()
+    tally = conserved(scenario, shard.tally())
     tally.cpu_s = time.process_time() - started_s
     return tally
 
@@ -300,6 +300,19 @@ def _run_in_slices(shard: Shard, checkpoints: checkpoint.Checkpoints, started_s:
         if horizon < shard.end and checkpoints.is_due():
             checkpoints.save(write_parts)
     return started_s
+
+
+def conserved(scenario: Any, tally: Tally) -> Tally:
+    """Return a whole world's tally; raises InvariantViolation if licenses came or went between its sites."""
+    products = [product.licenses for product in scenario.products]
+    sites = tally.products.reshape(-1, len(products))
+    underway, owned = sites["shipped"].sum(axis=0), sites["owned"].sum(axis=0)
+    if (underway < 0).any() or (owned + underway != products).any():
+        raise InvariantViolation(
+            f"licenses are not conserved between sites: {products} at the start; at the end sites own"
+            f" {owned.tolist()}, and {underway.tolist()} are on their way"
+        )
+    return tally
 
 
 def merge(tallies: list[Tally]) -> Tally:

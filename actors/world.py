@@ -148,6 +148,7 @@ POOL = _rows(
 PRODUCT = _rows(
     ("up_to", "f8"),  # cumulative popularity, the last one 1
     ("owned", "i8"), ("copies", "i8"), ("allocated", "i8"), ("in_transit", "i8"), ("reserve", "i8"),
+    ("shipped", "i8"),  # to other sites, less what has come from there
     ("leased", "i8"),
     ("ghosts", "i8"), ("distance", "i8"), ("distance_since", "i8"), ("imbalance_area", "f8"),
     ("imbalance_max", "f8"), ("clients", "i8"),  # of the site

@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
-from meterstorm.actors.shard import Shard, Tally, merge
+from meterstorm.actors.shard import Shard, Tally, conserved, merge
 from meterstorm.actors.transport import Mesh
 from meterstorm.actors.windows import Windows
 
@@ -28,4 +28,4 @@ def simulate_on_shards(scenario: Any, shards: int) -> Tally:
             return tally
 
         futures = [pool.submit(partial(run, mesh)) for mesh in meshes]
-        return merge([future.result(2 * TIMEOUT_S) for future in futures])
+        return conserved(scenario, merge([future.result(2 * TIMEOUT_S) for future in futures]))
