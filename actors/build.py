@@ -174,7 +174,7 @@ def _make_room(world: World, scenario: Any) -> None:
     control.sent_near = control.sent_far = control.deadline = control.arrival = control.next_round = NEVER
     control.cursor = -1
     control.bucket_end = config.measure_from
-    under_way = (world.slots.size + world.accounts.size) // 16 + 8 * scenario.servers.count
+    under_way = (world.slots.size + world.accounts.size) // 16 + 8 * scenario.servers.count + world.spells.size
     _more_events(world, _timers(scenario, int(config.local)) + under_way + 8 * calendar.RESERVE)
     _more_due(world, int(config.room))
     licenses = sum(product.licenses for product in scenario.products) if config.local_servers > 0 else 0
@@ -186,7 +186,7 @@ def grow(world: World, incoming: int = 0) -> None:
     """Make each table larger that has no room for what one event may add, or for `incoming` messages."""
     control = world.control[0]
     needed = int(engine.room_needed(world))
-    arriving = max(needed, incoming)
+    arriving = max(needed, incoming) + int(control.callbacks)
     if control.free_events < arriving:
         _more_events(world, max(world.events.size // 4, arriving))
     if world.due.size < max(control.open, control.crowd) + arriving:

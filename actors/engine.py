@@ -70,7 +70,7 @@ def has_room(world):
     needed = room_needed(world)
     return (
         control.free_events >= needed
-        and world.due.size - control.open >= needed
+        and world.due.size - control.open >= needed + control.callbacks  # a message and a grace time for each
         and world.deadlines.size - (control.deadlines_end - control.deadlines_begin) >= calendar.RESERVE
         and world.outbox.size - control.outgoing >= needed
         and (world.journal.size == 0 or world.journal.size - control.journaled >= needed)
@@ -86,10 +86,8 @@ def run(world, horizon):
     control.horizon = horizon
     control.status = HORIZON
     while True:
-        if not has_room(world):
-            return GROW
-        time = calendar.next_time(world)
-        if control.crowd > 0:
+        time = calendar.next_time(world)  # which may open a bucket, and so takes room
+        if control.crowd > 0 or not has_room(world):
             return GROW
         if time >= control.horizon:
             control.next = time

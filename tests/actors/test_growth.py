@@ -52,3 +52,78 @@ def test_the_size_of_tables_changes_nothing(crowd, monkeypatch):
         shard.run(shard.end)
         digests.add(shard.tally().digest)
     assert len(digests) == 1
+
+
+def traced(tmp_path, rows, **layer):
+    """A world at one server whose clients launch when `rows` (time, client, run time) say."""
+    trace = tmp_path / "trace.csv"
+    trace.write_text("\n".join(["time_s,client,run_time_s", *(",".join(map(str, row)) for row in rows)]))
+    return validate(
+        {
+            "title": "recorded",
+            "run": {"duration_s": 200.0, "warmup_s": 0.0},
+            "servers": {"count": 1, "service_ms": 0.0},
+            "workload": {"arrivals": "trace", "trace": str(trace)},
+            "policies": {"balancing": {"name": "static"}},
+            **layer,
+        }
+    )
+
+
+def digest_with(scenario, **more):
+    """The digest of a world some of whose tables are so much larger from the start."""
+    shard = Shard(scenario)
+    shard.world.replace(**{name: build._extended(getattr(shard.world, name), rows) for name, rows in more.items()})
+    if "events" in more:
+        shard.world.control[0].free_events += more["events"]
+    shard.run(shard.end)
+    return shard.tally().digest
+
+
+@pytest.mark.parametrize("clients", range(128, 144))
+def test_a_bucket_that_just_fits_the_heap_leaves_room_for_what_follows(clients, tmp_path):
+    """The heap first holds 65 more events than one event may add; what a bucket adds to it must count."""
+    rows = [(1.0, 0, 0.5), *((100.0, client, 0.5) for client in range(clients))]
+    scenario = traced(
+        tmp_path, rows,
+        network={"latency_ms": 5.0, "jitter_ms": 1.0},
+        products=[{"name": "editor", "licenses": 1000}],
+        clients={"count": clients, "heartbeat_s": 0.0},
+    )  # fmt: skip
+    assert digest_with(scenario) == digest_with(scenario, due=1000)
+
+
+def test_a_crowd_is_called_back_at_once(tmp_path):
+    """One scan reclaims what all hold, and calls all back who wait: a message and a grace time each."""
+    holders = 400
+    rows = [(10.0, client, 500.0) for client in range(holders)]
+    rows += [(50.0 + (2 * holders - client) * 0.01, client, 500.0) for client in range(holders, 2 * holders)]
+    scenario = traced(
+        tmp_path, rows,
+        network={"latency_ms": 5.0, "jitter_ms": 1.0},
+        servers={
+            "count": 1, "service_ms": 0.0, "scan_s": 100.0, "reclaim_after_s": 60.0, "callback_grace_s": 1.0
+        },
+        products=[{"name": "editor", "licenses": holders}],
+        clients={"count": 2 * holders, "heartbeat_s": 0.0, "on_denial": "callback"},
+    )  # fmt: skip
+    assert digest_with(scenario) == digest_with(scenario, due=10_000, events=10_000)
+
+
+def test_there_is_room_for_the_timers_of_many_crashes():
+    crashes = 2000
+    scenario = validate(
+        {
+            "title": "many crashes",
+            "run": {"duration_s": 20.0 * crashes, "warmup_s": 0.0},
+            "clients": {"count": 10},
+            "servers": {"count": 1},
+            "faults": [
+                {
+                    "kind": "crash", "servers": [0], "start_s": 10.0, "duration_s": 1.0, "repeat_s": 20.0,
+                    "repeats": crashes,
+                }
+            ],
+        }
+    )  # fmt: skip
+    assert Shard(scenario).world.control[0].free_events > 0
