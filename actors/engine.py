@@ -1,7 +1,7 @@
 """The engine's loop: take the first event in the total order, let its agent handle it, until the horizon.
 
-The horizon is how far this shard may go before it has heard from the others: their earliest event plus one
-latency. A message to another shard brings it nearer, since an answer may follow (see `shard.py`).
+The horizon is how far this shard may go before it has heard from the others (see `windows.py`): their earliest
+event plus one latency. A message to another shard brings it nearer, since an answer may follow (`messages.py`).
 """
 
 import numpy as np

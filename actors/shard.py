@@ -1,7 +1,7 @@
 """A shard: one slice of the world, driven by Python between calls of the compiled loop.
 
 A shard alone is a whole world (`simulate`). Several advance in windows: each goes as far as the others'
-earliest event plus one latency allows, then all exchange what they sent (`cluster.py`).
+earliest event plus one latency allows, then all exchange what they sent (`windows.py`).
 """
 
 import time

@@ -1,7 +1,8 @@
 """Messages on their way: a ring, since nearly all take equally long and so arrive in the order of sending.
 
-What does not fit in that order (it takes longer, or another message of the same instant comes behind it) waits in
-the calendar's buckets, and so does what comes when the ring is full.
+It takes whatever is due within one latency and comes behind all that is in it. What does not fit in that order (it
+takes longer, or another message of the same instant comes behind it) waits in the calendar's buckets, and so does
+what comes when the ring is full.
 """
 
 from .jit import inlined
