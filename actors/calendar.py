@@ -183,17 +183,17 @@ def _fetch_agent(world, n):
             prefetch(world.accounts, event.target - config.known_first)
             prefetch(world.seats, (event.target - config.known_first) * config.programs + event.slot)
     elif 0 <= event.source - config.known_first < config.known:  # else it is a visitor's
-        account = event.source - config.known_first
         if event.kind == RELEASE:
-            prefetch(world.leases, max(0, world.accounts[account].leases))
+            _fetch_lease(world, n)
         elif event.kind == NOTICE:
+            account = event.source - config.known_first
             prefetch(world.accounts, account)
             prefetch(world.seats, account * config.programs + event.slot)
 
 
 @inlined
 def _fetch_lease(world, n):
-    """A message on its way will need the lease that its client has."""
+    """Have the lease fetched that a RELEASE means."""
     config = world.config[0]
     event = world.events[n]
     account = event.source - config.known_first

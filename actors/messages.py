@@ -33,10 +33,9 @@ def site_of(world, agent):
 
 
 @inlined
-def site_server(world, s):
-    """Return the agent that is the site server of server `s`."""
-    config = world.config[0]
-    return config.clients + config.servers + world.servers[s].site
+def site_server(world, site):
+    """Return the agent that is a site's site server."""
+    return world.config[0].clients + world.config[0].servers + site
 
 
 @inlined
@@ -148,7 +147,7 @@ def notify(world, kind, source, slot, program, server, attempt):
     """Tell the observer of a server's site, one constant latency from now, what became of a grant."""
     config = world.config[0]
     time = world.control[0].now + network.latency(world, server, source)
-    observer = site_server(world, server) + config.sites
+    observer = site_server(world, world.servers[server].site) + config.sites
     serial = next_serial(world, source)
     post(world, serial, kind, source, observer, time, slot, program, 0, attempt, server, 0)
 

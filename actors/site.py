@@ -7,7 +7,7 @@ delivered stays in the site server's reserve until the next cycle. Only under a 
 
 from . import intersite, kinds
 from .jit import inlined, jit
-from .messages import send, set_timer
+from .messages import send, set_timer, site_server
 from .status import BALANCE
 
 # Functions take the site's number `k`.
@@ -53,7 +53,7 @@ def _handle_peer(world, k, kind, source, program, product, attempt, value):
     if kind == kinds.ASK_REPORT:
         intersite.report(world, k)
     elif kind == kinds.REPORT:
-        if intersite.note(world, source - _agent(world, 0), program, product, attempt, value):
+        if intersite.note(world, source - site_server(world, 0), program, product, attempt, value):
             world.control[0].balancing = intersite.ALL_SITES
             world.control[0].status = BALANCE
     elif kind == kinds.TAKE:
@@ -70,12 +70,7 @@ def start(world, k):
     if k == intersite.LEADER:
         intersite.start(world)
     if config.balance_interval > 0:
-        set_timer(world, kinds.BALANCE, _agent(world, k), config.balance_interval, 0, 0, 0)
-
-
-@inlined
-def _agent(world, k):
-    return world.config[0].clients + world.config[0].servers + k
+        set_timer(world, kinds.BALANCE, site_server(world, k), config.balance_interval, 0, 0, 0)
 
 
 @inlined
@@ -89,7 +84,7 @@ def _servers(world, k):
 def _ask(world, k):
     config = world.config[0]
     control = world.control[0]
-    site = _agent(world, k)
+    site = site_server(world, k)
     set_timer(world, kinds.BALANCE, site, control.now + config.balance_interval, 0, 0, 0)
     set_timer(world, kinds.REPORTS_DUE, site, control.now + config.report_patience, 0, 0, 0)
     world.sites[k].collecting = 1
@@ -115,7 +110,7 @@ def _close(world, k):
 def carry_out(world, k):
     """Order the moves that lead to the targets in `world.pools`; the balancing policy has set them."""
     config = world.config[0]
-    site = _agent(world, k)
+    site = site_server(world, k)
     for product in range(config.products):
         for s in _servers(world, k):
             pool = world.pools[s * config.products + product]
@@ -134,7 +129,7 @@ def carry_out(world, k):
 def _acknowledge(world, k, product, arrived):
     """Tell the servers that kept the licenses they sent that so many have arrived, in order of servers."""
     config = world.config[0]
-    site = _agent(world, k)
+    site = site_server(world, k)
     for s in _servers(world, k):
         pool = world.pools[s * config.products + product]
         count = min(pool.unacknowledged, arrived)
@@ -148,7 +143,7 @@ def _acknowledge(world, k, product, arrived):
 def _give_out(world, k, product):
     """Give the licenses in reserve to the servers that need some, in order."""
     config = world.config[0]
-    site = _agent(world, k)
+    site = site_server(world, k)
     row = world.products[k * config.products + product]
     for s in _servers(world, k):
         pool = world.pools[s * config.products + product]

@@ -12,7 +12,7 @@ def report(world, s):
     """Report allocations, leases, and the requests decided since the last report."""
     config = world.config[0]
     agent = config.clients + s
-    site = site_server(world, s)
+    site = site_server(world, world.servers[s].site)
     if not send(world, kinds.REPORT, agent, site, s, 0, 0, 0, 0, s, 0):
         return
     for product in range(config.products):
@@ -32,9 +32,10 @@ def take(world, s, product, wanted, onward):
     config = world.config[0]
     pool = world.pools[s * config.products + product]
     taken = min(np.int64(wanted), pool.free)
-    site = site_server(world, s)
+    site = site_server(world, world.servers[s].site)
     if taken == 0 or not send(world, kinds.TAKEN, config.clients + s, site, s, 0, onward, product, 0, taken, 0):
-        world.control[0].near -= onward > 0
+        if onward > 0:
+            world.control[0].near -= 1
         return
     row = world.products[world.servers[s].stock + product]
     row.in_transit += taken
@@ -72,7 +73,7 @@ def give(world, s, product, given):
     """Take licenses into the pool; users who wait for a callback come first."""
     config = world.config[0]
     if config.keeps_until_ack:
-        site = site_server(world, s)
+        site = site_server(world, world.servers[s].site)
         send(world, kinds.GIVEN, config.clients + s, site, s, 0, 0, product, 0, given, 0)
     p = world.servers[s].stock + product
     ledger.settle_imbalance(world, p)

@@ -198,11 +198,14 @@ def _intersite_has_reports(facts: Facts) -> Iterator[str]:
         return
     if facts["servers.sites"] == 1:
         yield refuse("policies.intersite.name", between.name, '"none" while servers.sites = 1')
-    if inside.interval_s == 0 or getattr(inside, "keeps_until_ack", False):
-        words = f'"none" while policies.balancing.name = {show(within.name)}, which gives site servers no reports'
-        if inside.interval_s > 0:
-            words = f'"none" while policies.balancing.name = {show(within.name)}: copies cannot move between sites'
-        yield refuse("policies.intersite.name", between.name, words)
+    if inside.interval_s == 0:
+        why = ", which gives site servers no reports"
+    elif getattr(inside, "keeps_until_ack", False):
+        why = ": copies cannot move between sites"
+    else:
+        return
+    allowed = f'"none" while policies.balancing.name = {show(within.name)}{why}'
+    yield refuse("policies.intersite.name", between.name, allowed)
 
 
 def _names_differ(facts: Facts) -> Iterator[str]:

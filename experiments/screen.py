@@ -60,7 +60,7 @@ def announce_compilation() -> None:
 
 
 def spent(pace: dict[str, float]) -> str:
-    """Return in words how shards spent their time: `windows.Pace.shares`."""
+    """Return in words how shards spent their time: `pace.Pace.shares`."""
     return (
         f"{pace['computing']:.0%} computing, {pace['exchanging']:.0%} exchanging, {pace['waiting']:.0%} waiting "
         f"for each other; {pace['windows']:,} windows, {pace['windows_per_s']:,.0f} a second"
