@@ -12,17 +12,11 @@ lost between site servers; what a server cannot be asked for stays where it is.
 
 from . import journal, kinds, ledger, network
 from .jit import inlined, jit
-from .messages import is_local, next_serial, post, send, set_timer
+from .messages import is_local, next_serial, post, send, set_timer, site_server
 from .world import MESSAGES, NONE
 
 LEADER = 0  # the site whose site server balances all
 ALL_SITES = -1  # in `control.balancing`: not one site, but between all
-
-
-@inlined
-def agent_of(world, site):
-    """Return the agent that is a site's site server."""
-    return world.config[0].clients + world.config[0].servers + site
 
 
 @jit
@@ -36,7 +30,7 @@ def start(world):
 def _next_round(world):
     control = world.control[0]
     control.next_round = control.now + world.config[0].intersite_interval
-    set_timer(world, kinds.BALANCE_SITES, agent_of(world, LEADER), control.next_round, 0, 0, 0)
+    set_timer(world, kinds.BALANCE_SITES, site_server(world, LEADER), control.next_round, 0, 0, 0)
 
 
 @jit
@@ -103,7 +97,7 @@ def _excess(world, site, product, sign):
 @jit
 def _order(world, giver, taker, product, count):
     _tell(world, kinds.TAKE, LEADER, giver, taker + 1, product, 0, count)
-    if is_local(world, agent_of(world, giver)):
+    if is_local(world, site_server(world, giver)):
         world.control[0].near += 1
 
 
@@ -122,11 +116,13 @@ def take(world, site, source, product, count, taker):
     for s in range(site * config.members, (site + 1) * config.members):
         pool = world.pools[s * config.products + product]
         part = min(rest, pool.reported_allocated - pool.reported_leased)
-        if part > 0:
+        server = config.clients + s
+        if part > 0 and send(
+            world, kinds.TAKE, site_server(world, site), server, s, 0, taker + 1, product, 0, part, 0
+        ):
+            world.control[0].near += 1
+            pool.reported_allocated -= part  # other orders of this round must find the rest
             rest -= part
-            server = config.clients + s
-            if send(world, kinds.TAKE, agent_of(world, site), server, s, 0, taker + 1, product, 0, part, 0):
-                world.control[0].near += 1
 
 
 @jit
@@ -158,7 +154,7 @@ def receive(world, site, product, count):
 def _tell(world, kind, source, target, program, product, attempt, value):
     """Send a message between site servers."""
     config = world.config[0]
-    sender, receiver = agent_of(world, source), agent_of(world, target)
+    sender, receiver = site_server(world, source), site_server(world, target)
     ledger.count(world, MESSAGES)
     serial = next_serial(world, sender)
     constant = config.latency if source == target else config.wan_latency
