@@ -78,6 +78,7 @@ class Shard:
             if shards > 1:
                 self._first_wrong = direct(arrivals.first_wrong, self.world, 0, self._sends[shard])
                 self._file = direct(engine.deliver, self.world, 0)
+                self._next_departure = direct(roaming.next_departure, self.world)
         self.run(0)
 
     def restore(self, tables: dict[str, Any]) -> None:
@@ -106,7 +107,7 @@ class Shard:
         """
         if not self._hosts_servers or self._control[FOREIGN] > 0:
             return self.next_time
-        return int(roaming.next_departure(self.world)) if self._sites > 1 else NEVER
+        return int(self._next_departure(self.world)) if self._sites > 1 else NEVER
 
     def run(self, horizon: int) -> None:
         """Handle the events before `horizon` (or less, when a message left for another shard)."""

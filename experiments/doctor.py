@@ -11,9 +11,13 @@ from .scenario import validate
 SMALL: dict[str, Any] = {
     "title": "a short outage",
     "run": {"duration_s": 3600.0, "warmup_s": 600.0},
+    "servers": {"count": 4, "sites": 2},
     "clients": {"count": 40},
     "products": [{"name": "editor", "licenses": 16}],
-    "policies": {"balancing": {"name": "periodic-demand", "interval_s": 600.0}},
+    "policies": {
+        "balancing": {"name": "periodic-demand", "interval_s": 600.0},
+        "intersite": {"name": "periodic-demand", "interval_s": 900.0},
+    },
     "faults": [{"kind": "unreachable", "servers": [0], "start_s": 900.0, "duration_s": 600.0}],
 }
 
@@ -27,7 +31,7 @@ def compile_engine() -> None:
     """Compile what Python calls of the engine, into the cache."""
     shard = Shard(validate(SMALL))
     shard.run(shard.end)
-    Shard(validate(SMALL), shard=1, shards=2)  # takes messages, too
+    Shard(validate(SMALL), shard=1, shards=2)  # takes messages, too, and tells when it may send some
     shard.tally()
     jit.forget_old_code()
 
