@@ -180,8 +180,11 @@ class ShardSet:
         """Run one replication on the shards; `on_progress` is told the share of simulated time done.
 
         With checkpoints the world goes on from the last one; when a shard is lost, all are started again.
-        Without, or when that happens again and again, raises ShardLost.
+        Without, or when that happens again and again, raises ShardLost. Raises ValueError where the network has
+        no latency: shards would wait for each other for ever.
         """
+        if scenario.network.latency_ms == 0:
+            raise ValueError("shards need network.latency_ms > 0")
         world = (scenario, replication, keep_journal)
         restarts = 0
         while True:

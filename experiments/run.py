@@ -145,16 +145,31 @@ def choose_shards(scenario: Scenario) -> tuple[int, str]:
     cores = os.cpu_count() or 1
     rate = _events_per_s(scenario)
     seconds = rate * (scenario.run.warmup_s + scenario.run.duration_s) * EVENT_S
-    per_window = rate * scenario.network.latency_ms * 1e-3
-    if scenario.run.replications * len(versions(scenario)) >= cores:
+    window_s = _window_s(scenario)
+    per_window = rate * window_s
+    made = versions(scenario)
+    if any(version.scenario.network.latency_ms == 0 for version in made):
+        return 1, "shards need network.latency_ms > 0"
+    if scenario.run.replications * len(made) >= cores:
         return 1, "there are worlds enough to keep every core busy with one of its own"
     if seconds < RAY_PAYS_FROM_S:
         return 1, f"a world takes about {seconds:.1g} s: starting Ray would take as long"
-    shards = min(cores, int(per_window / EVENTS_PER_WINDOW), scenario.clients.count)
+    places = scenario.servers.sites if scenario.servers.sites > 1 else scenario.clients.count
+    shards = min(cores, int(per_window / EVENTS_PER_WINDOW), places)
     if shards < 2:
-        why = f"shards exchange messages every {scenario.network.latency_ms:g} ms of simulated time"
+        why = f"shards exchange messages every {1000 * window_s:g} ms of simulated time"
         return 1, f"{why}, in which about {per_window:.3g} events happen: too few to share"
     return shards, f"about {per_window:,.0f} events happen between two exchanges: enough for {shards} shards"
+
+
+def _window_s(scenario: Scenario) -> float:
+    """Return how much simulated time shards (of whole sites, if there are several) go on between two exchanges."""
+    network, clients = scenario.network, scenario.clients
+    if scenario.servers.sites == 1:
+        return network.latency_ms * 1e-3
+    if clients.failover_to == "any-site" or scenario.policies.intersite.name != "none":
+        return network.wan_latency_ms * 1e-3
+    return max(network.wan_latency_ms * 1e-3, (scenario.run.warmup_s + scenario.run.duration_s) / 1000)
 
 
 def _events_per_s(scenario: Scenario) -> float:

@@ -270,6 +270,10 @@ WRONG = {
     "wrong type": (["--set", "clients.count=many"], ['clients.count: "many"', "an integer >= 1"]),
     "negative count": (["--set", "clients.count=-4"], ["clients.count: -4", "an integer >= 1"]),
     "latency 0": (["--set", "network.latency_ms=0", "--shards", 2], ["run.shards: 2", "network.latency_ms = 0"]),
+    "check an arm's latency 0": (
+        ["--set", 'arms=[{name="a", set={"network.latency_ms"=0}}]', "--check-shards", 2],
+        ["--check-shards", "> 0"],
+    ),
     "check latency 0": (["--set", "network.latency_ms=0", "--check-shards", 2], ["--check-shards", "> 0"]),
     "weights": (["--set", "servers.split=[1, 2]"], ["servers.split: [1.0, 2.0]", "4 weights"]),
     "policy": (["--failover", "nope"], ["policies.failover: ", "'nope'", "immediate", "FILE.py:CLASS"]),

@@ -197,6 +197,29 @@ def test_auto_counts_on_the_storm_when_every_server_fails(monkeypatch):
     assert runs.choose_shards(scenario.validate(on_bare(changes)))[0] == 1
 
 
+@covers("run.shards=auto")
+@pytest.mark.parametrize(
+    ("failover_to", "latency_ms", "shards", "why"),
+    [
+        ("own-site", 5.0, 4, "about 1,400,000 events"),  # 14 a second, in a thousandth of the run
+        ("any-site", 5.0, 1, "every 50 ms .* about 0.7 events"),
+        ("own-site", 0.0, 1, "latency_ms > 0"),
+    ],
+)
+def test_auto_knows_how_far_sites_are_apart(failover_to, latency_ms, shards, why, monkeypatch):
+    monkeypatch.setattr(runs.os, "cpu_count", lambda: 4)
+    changes = {
+        "servers": {"count": 8, "sites": 8},
+        "clients": {"count": 7200, "failover_to": failover_to},
+        "workload": {"launch_interval_s": 3599.0, "run_time_s": 1.0},
+        "network": {"latency_ms": 5.0, "wan_latency_ms": 50.0},
+        "run": {"shards": "auto", "duration_s": 1e8, "warmup_s": 0.0, "sample_s": 1e8},
+        "arms": [{"name": "given", "set": {"network.latency_ms": latency_ms}}],
+    }
+    chosen, reason = runs.choose_shards(scenario.validate(on_bare(changes)))
+    assert chosen == shards and re.search(why, reason), reason
+
+
 @covers("run.clock=virtual")
 def test_the_virtual_clock_does_not_take_the_time_it_measures(tmp_path):
     done = command_line(tmp_path, run={"clock": "virtual", "duration_s": 1e5, "sample_s": 1e5})
