@@ -12,6 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 
 Counts = NDArray[np.int64]
 
+# Time is kept in nanoseconds, and no run lasts longer.
+INTERVAL_MIN_S, INTERVAL_MAX_S = 1e-9, 1e9
+
 
 class Report(NamedTuple):
     """What the servers told the site server in one cycle; shapes (servers, products) unless said.
@@ -117,9 +120,11 @@ def by_demand(report: Report) -> Counts:
 
 
 def check_interval(interval_s: float) -> None:
-    """Raise ValueError when there is no time, or no end, between two cycles."""
-    if not 0 < interval_s < float("inf"):
-        raise ValueError(f"interval_s: {interval_s} is not allowed; it must be > 0 and finite")
+    """Raise ValueError when the time between two cycles is none, or not one of the model's."""
+    if not INTERVAL_MIN_S <= interval_s <= INTERVAL_MAX_S:
+        raise ValueError(
+            f"interval_s: {interval_s} is not allowed; it must be >= {INTERVAL_MIN_S:g} and <= {INTERVAL_MAX_S:g}"
+        )
 
 
 def share_out(total: int, weights: ArrayLike, floors: Counts) -> Counts:

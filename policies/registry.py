@@ -54,6 +54,8 @@ def resolve(kind: str, name: str, parameters: Mapping[str, Any]) -> Any:
         if not hasattr(policy, "interval_s"):
             raise ValueError(f"{kind} policy {name!r} needs a field interval_s")
         _check_number("interval_s", policy.interval_s)
+        if policy.interval_s != 0:  # else it never acts
+            balancing.check_interval(policy.interval_s)
     if hasattr(policy, "check"):
         policy.check()
     return policy

@@ -59,7 +59,7 @@ REFUSED = [
     ("failover", "sms2-documented", {"jitter": 2}, "jitter: 2.0 is not allowed; it must be in [0, 1]"),
     ("failover", "sms2-documented", {"offline_s": 0}, "offline_s: 0 is not allowed; it must be > 0"),
     ("balancing", "periodic-demand", {"interval_s": 0},
-     "interval_s: 0.0 is not allowed; it must be > 0 and finite"),
+     "interval_s: 0.0 is not allowed; it must be >= 1e-09 and <= 1e+09"),
 ]  # fmt: skip
 
 
