@@ -165,7 +165,9 @@ def test_site_servers_say_only_what_is_theirs_to_say(name):
     shard = Shard(TWO_SITES, 0, to, 2)
     shard.run(SECOND)
     if name in GOOD_BETWEEN:
+        free = shard.world.control[0].free_events
         shard.deliver(packed(row), 1 - to)
+        assert shard.world.control[0].free_events == free - 1
         shard.run(2 * SECOND)
     else:
         with pytest.raises(ValueError, match="cannot send"):

@@ -11,25 +11,34 @@ from meterstorm.experiments.scenario import validate
 FIRST, ALL = 600, 1899
 
 
+def traced(tmp_path, rows, **layer):
+    """A world at one server whose clients launch when `rows` (time, client, run time) say."""
+    trace = tmp_path / "trace.csv"
+    trace.write_text("\n".join(["time_s,client,run_time_s", *(",".join(map(str, row)) for row in rows)]))
+    return validate(
+        {
+            "title": "recorded",
+            "run": {"duration_s": 200.0, "warmup_s": 0.0},
+            "servers": {"count": 1, "service_ms": 0.0},
+            "workload": {"arrivals": "trace", "trace": str(trace)},
+            "policies": {"balancing": {"name": "static"}},
+            **layer,
+        }
+    )
+
+
 @pytest.fixture
 def crowd(tmp_path):
     """FIRST clients launch at 0 s, and ALL at 100 s, to the nanosecond; the servers of a third are away."""
-    trace = tmp_path / "trace.csv"
-    rows = [f"{time},{client},10.0" for time, count in ((0.0, FIRST), (100.0, ALL)) for client in range(count)]
-    trace.write_text("\n".join(["time_s,client,run_time_s", *rows]))
-    return validate(
-        {
-            "title": "a crowd",
-            "run": {"duration_s": 200.0, "warmup_s": 0.0},
-            "network": {"latency_ms": 5.0},
-            "servers": {"count": 3, "service_ms": 0.0},
-            "products": [{"name": "editor", "licenses": 2 * ALL}],
-            "clients": {"count": ALL, "enforcement": "before-start", "request_timeout_s": 1.0, "heartbeat_s": 0.0},
-            "workload": {"arrivals": "trace", "trace": str(trace)},
-            "policies": {"failover": {"name": "never"}, "balancing": {"name": "static"}},
-            "faults": [{"kind": "unreachable", "servers": [0], "start_s": 0.0, "duration_s": 200.0}],
-        }
-    )
+    return traced(
+        tmp_path, [(time, client, 10.0) for time, last in ((0.0, FIRST), (100.0, ALL)) for client in range(last)],
+        network={"latency_ms": 5.0},
+        servers={"count": 3, "service_ms": 0.0},
+        products=[{"name": "editor", "licenses": 2 * ALL}],
+        clients={"count": ALL, "enforcement": "before-start", "request_timeout_s": 1.0, "heartbeat_s": 0.0},
+        policies={"failover": {"name": "never"}, "balancing": {"name": "static"}},
+        faults=[{"kind": "unreachable", "servers": [0], "start_s": 0.0, "duration_s": 200.0}],
+    )  # fmt: skip
 
 
 def test_everybody_in_a_crowd_is_answered_or_timed_out(crowd):
@@ -54,22 +63,6 @@ def test_the_size_of_tables_changes_nothing(crowd, monkeypatch):
     assert len(digests) == 1
 
 
-def traced(tmp_path, rows, **layer):
-    """A world at one server whose clients launch when `rows` (time, client, run time) say."""
-    trace = tmp_path / "trace.csv"
-    trace.write_text("\n".join(["time_s,client,run_time_s", *(",".join(map(str, row)) for row in rows)]))
-    return validate(
-        {
-            "title": "recorded",
-            "run": {"duration_s": 200.0, "warmup_s": 0.0},
-            "servers": {"count": 1, "service_ms": 0.0},
-            "workload": {"arrivals": "trace", "trace": str(trace)},
-            "policies": {"balancing": {"name": "static"}},
-            **layer,
-        }
-    )
-
-
 def digest_with(scenario, **more):
     """The digest of a world some of whose tables are so much larger from the start."""
     shard = Shard(scenario)
@@ -80,16 +73,19 @@ def digest_with(scenario, **more):
     return shard.tally().digest
 
 
-@pytest.mark.parametrize("clients", range(128, 144))
-def test_a_bucket_that_just_fits_the_heap_leaves_room_for_what_follows(clients, tmp_path):
-    """The heap first holds 65 more events than one event may add; what a bucket adds to it must count."""
-    rows = [(1.0, 0, 0.5), *((100.0, client, 0.5) for client in range(clients))]
-    scenario = traced(
-        tmp_path, rows,
-        network={"latency_ms": 5.0, "jitter_ms": 1.0},
-        products=[{"name": "editor", "licenses": 1000}],
-        clients={"count": clients, "heartbeat_s": 0.0},
-    )  # fmt: skip
+@pytest.mark.parametrize("more", [-1, 0, 1])
+def test_a_bucket_that_just_fills_the_heap_leaves_room_for_what_follows(more, tmp_path):
+    """The heap has doubled when a bucket has opened that fills it; then its first launch sends a request."""
+
+    def launching(clients):
+        return traced(
+            tmp_path, [(1.0, 0, 0.5), *((100.0, client, 0.5) for client in range(clients))],
+            network={"latency_ms": 5.0, "jitter_ms": 1.0},
+            products=[{"name": "editor", "licenses": 1000}],
+            clients={"count": clients, "heartbeat_s": 0.0},
+        )  # fmt: skip
+
+    scenario = launching(2 * Shard(launching(10)).world.due.size + more)
     assert digest_with(scenario) == digest_with(scenario, due=1000)
 
 
@@ -127,3 +123,18 @@ def test_there_is_room_for_the_timers_of_many_crashes():
         }
     )  # fmt: skip
     assert Shard(scenario).world.control[0].free_events > 0
+
+
+CROWD = 1500  # more than the ring of messages holds
+
+
+def test_more_messages_at_once_than_the_ring_holds(tmp_path):
+    scenario = traced(
+        tmp_path, [(10.0, client, 50.0) for client in range(CROWD)],
+        products=[{"name": "editor", "licenses": CROWD}],
+        clients={"count": CROWD, "heartbeat_s": 0.0},
+    )  # fmt: skip
+    shard = Shard(scenario)
+    assert shard.world.transit.size < CROWD
+    shard.run(shard.end)
+    assert metrics(scenario, shard.tally())["grants"] == CROWD

@@ -2,12 +2,10 @@
 
 import random
 from pathlib import Path
-from typing import Any
 
 import pytest
 from meterstorm.actors import journal
 from meterstorm.actors.shard import simulate
-from meterstorm.experiments.metrics import metrics
 from meterstorm.experiments.scenario import Scenario, validate
 from test_determinism import in_shards
 
@@ -56,21 +54,3 @@ def test_ties_are_broken_by_target_source_and_serial(number: int, tmp_path: Path
         keys = [tuple(key) for key in handled[["time", "target", "source", "serial"]].tolist()]
         assert keys == sorted(keys)
         assert len({time for time, *_ in keys}) < len(keys)
-
-
-CROWD = 1500  # more than the ring of messages holds
-
-
-def test_more_messages_at_once_than_the_ring_holds(tmp_path: Path):
-    trace = tmp_path / "trace.csv"
-    trace.write_text("time_s,client,run_time_s\n" + "".join(f"10.0,{client},50.0\n" for client in range(CROWD)))
-    layer: dict[str, Any] = {
-        "title": "a crowd at one server",
-        "run": {"duration_s": 100.0, "warmup_s": 0.0},
-        "servers": {"count": 1, "service_ms": 0.0},
-        "products": [{"name": "editor", "licenses": CROWD}],
-        "clients": {"count": CROWD, "heartbeat_s": 0.0},
-        "workload": {"arrivals": "trace", "trace": str(trace)},
-    }
-    scenario = validate(layer)
-    assert metrics(scenario, simulate(scenario))["grants"] == CROWD

@@ -8,7 +8,7 @@ import drawn
 import numpy as np
 import pytest
 from layers import layered
-from meterstorm.actors import build, layout
+from meterstorm.actors import build, kinds, layout
 from meterstorm.actors import world as world_
 from meterstorm.actors.shard import Shard, simulate
 from meterstorm.actors.windows import Windows
@@ -238,6 +238,51 @@ def test_licenses_follow_the_demand_to_other_sites():
     assert alone.products["owned"].sum() == 120
     assert np.abs(alone.products["owned"] - 30).max() < 4 * 4.5
     assert alone.digest == in_shards(scenario, 3).digest
+
+
+@pytest.mark.parametrize("is_away", [False, True])
+def test_a_site_gives_what_it_is_told_to(is_away: bool):
+    """Two sites need licenses of the first in one round; its servers are asked for more than the first one has.
+
+    What one that is away cannot be asked for, the next one gives: all that its ten clients do not hold.
+    """
+    away = [{"servers": [0], "start_s": 140.0, "duration_s": 140.0}]
+    layer = {
+        "run": {"duration_s": 290.0, "sample_s": 290.0},
+        "servers": {"count": 6, "sites": 3, "service_ms": 1.0, "split": [1, 1, 0, 0, 0, 0]},
+        "clients": {"count": 60},
+        "workload": {"launch_interval_s": 20.0, "run_time_s": 1.0},
+        "policies": {
+            "balancing": {"name": "periodic-demand", "interval_s": 100.0},
+            "intersite": {"name": "periodic-demand", "interval_s": 150.0},
+        },
+        "faults": away if is_away else [],
+    }
+    tally = simulate(validate(layered(SITES, APART, layer)))
+    targets, owned = tally.products["target"], tally.products["owned"]
+    assert targets.sum() == owned.sum() == 120
+    assert targets[1:].min() > 0
+    if is_away:
+        assert tally.pools["allocated"][0] > targets[0] > tally.pools["allocated"][1]
+        assert tally.pools["allocated"][1] <= 10
+    else:
+        assert owned.tolist() == targets.tolist()
+
+
+def test_who_may_leave_is_counted_at_every_instant():
+    """Also while refusals are on their way: the books are checked every 2 ms."""
+    fault = {"kind": "refusing", **STORM["faults"][0]}
+    layer = {"faults": [fault], "policies": {"failover": {"name": "immediate"}}}
+    shard = Shard(validate(layered(SITES, layer)))
+    start, step = 1000 * 10**9, 2 * 10**6
+    on_their_way = 0
+    for k in range(5000):
+        shard.run(start + k * step)
+        shard.check()
+        control = shard.world.control[0]
+        ring = np.arange(control.transit_begin, control.transit_end) % shard.world.transit.size
+        on_their_way += (shard.world.events["kind"][shard.world.transit["event"][ring]] == kinds.REFUSED).sum()
+    assert on_their_way > 0
 
 
 @pytest.mark.slow
