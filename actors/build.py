@@ -186,11 +186,11 @@ def grow(world: World, incoming: int = 0) -> None:
     """Make each table larger that has no room for what one event may add, or for `incoming` messages."""
     control = world.control[0]
     needed = int(engine.room_needed(world))
-    arriving = max(needed, incoming) + int(control.callbacks)
+    arriving, in_bucket = max(needed, incoming), max(int(engine.heap_needed(world)), incoming)
     if control.free_events < arriving:
         _more_events(world, max(world.events.size // 4, arriving))
-    if world.due.size < max(control.open, control.crowd) + arriving:
-        _more_due(world, max(world.due.size, int(control.crowd) + arriving))
+    if world.due.size < max(control.open, control.crowd) + in_bucket:
+        _more_due(world, max(world.due.size, int(control.crowd) + in_bucket))
     control.crowd = 0
     if world.deadlines.size - (control.deadlines_end - control.deadlines_begin) < calendar.RESERVE:
         _more_deadlines(world)

@@ -64,13 +64,19 @@ def room_needed(world):
 
 
 @inlined
+def heap_needed(world):
+    """Return how many of them may fall into the open bucket: of a user called back, a message and a grace time."""
+    return room_needed(world) + world.control[0].callbacks
+
+
+@inlined
 def has_room(world):
     """Whether every table has room for what one event may add."""
     control = world.control[0]
     needed = room_needed(world)
     return (
         control.free_events >= needed
-        and world.due.size - control.open >= needed + control.callbacks  # a message and a grace time for each
+        and world.due.size - control.open >= heap_needed(world)
         and world.deadlines.size - (control.deadlines_end - control.deadlines_begin) >= calendar.RESERVE
         and world.outbox.size - control.outgoing >= needed
         and (world.journal.size == 0 or world.journal.size - control.journaled >= needed)

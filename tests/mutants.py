@@ -122,6 +122,12 @@ MUTATIONS = [
     ("shards: third shards are told too late", "actors/layout.py",
      "*(max(0, ns) for ns in sooner)", "*(0 for ns in sooner)",
      "actors/test_windows.py::test_a_release_reaches_those_who_wait_for_it"),
+    ("queue: room is asked for before a bucket takes it", "actors/engine.py",
+     "        time = calendar.next_time(world)  # which may open a bucket, and so takes room\n"
+     "        if control.crowd > 0 or not has_room(world):\n            return GROW\n",
+     "        if not has_room(world):\n            return GROW\n        time = calendar.next_time(world)\n"
+     "        if control.crowd > 0:\n            return GROW\n",
+     "actors/test_growth.py::test_a_bucket_that_just_fills_the_heap_leaves_room_for_what_follows[0]"),
     ("queue: messages wait in any order", "actors/transit.py",
      "    elif not before(world, world.transit[(control.transit_end - 1) & mask], row):\n        return False\n",
      "",
