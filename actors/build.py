@@ -1,4 +1,4 @@
-"""From a scenario to the arrays of a shard, and larger arrays when they are full."""
+"""From a scenario to the arrays of a shard."""
 
 import math
 from typing import Any, NamedTuple
@@ -8,13 +8,13 @@ import numpy as np
 from ..policies import registry
 from ..policies.balancing import share_out
 from ..policies.compile import Compiled, compile_admission, compile_failover, compile_selection
-from . import calendar, engine, faults, journal, layout, recorded, streams, visitors, workload
+from . import calendar, faults, journal, layout, recorded, streams, workload
+from .growth import extended, more_debts, more_due, more_events, more_leases, zeros
 from .layout import Part
 from .world import (
     ACCOUNT,
     ASK_AGAIN,
     BINS,
-    CACHE_LINE,
     CALLER,
     CLIENT,
     COLUMNS,
@@ -59,6 +59,7 @@ REPORT_PATIENCE_S = 30.0
 BUCKETS_PER_TIMER = 0.53  # at the least
 FIRST_DEADLINES = 1 << 10  # room for so many, a power of two
 FIRST_VISITORS = 1 << 6  # likewise
+FIRST_MESSAGES, BUCKETS_PER_MESSAGE = 1 << 10, 16  # likewise; those beyond wait in buckets, so it need not grow
 
 # The state of so many clients is more than a core's own cache holds.
 CLIENTS_OUT_OF_CACHE = 2048
@@ -103,16 +104,16 @@ def build(
     samples = math.ceil(scenario.run.duration_s / scenario.run.sample_s - 1e-9)
     world = World(
         config=config,
-        control=_zeros(1, CONTROL),
+        control=zeros(1, CONTROL),
         keys=keys,
-        events=_zeros(0, EVENT),
-        due=_zeros(0, DUE),
-        transit=_zeros(max(1 << 10, buckets >> 4), DUE),
-        deadlines=_zeros(FIRST_DEADLINES, DEADLINE),
+        events=zeros(0, EVENT),
+        due=zeros(0, DUE),
+        transit=zeros(max(FIRST_MESSAGES, buckets // BUCKETS_PER_MESSAGE), DUE),
+        deadlines=zeros(FIRST_DEADLINES, DEADLINE),
         buckets=np.full(buckets, NONE, np.int32),
         occupied=np.zeros(max(1, buckets // 64), np.uint64),
-        inbox=_zeros(0, EVENT),
-        outbox=_zeros(4 * calendar.RESERVE if shards == 1 else 1 << 14, EVENT),
+        inbox=zeros(0, EVENT),
+        outbox=zeros(4 * calendar.RESERVE if shards == 1 else 1 << 14, EVENT),
         **_client_tables(scenario, chosen, homes[part.first : part.end], part.first),
         **_server_tables(scenario, chosen, homes, config[0]),
         spells=spells,
@@ -121,7 +122,7 @@ def build(
         profile=_profile(scenario),
         series=np.zeros((samples + 1) * COLUMNS, np.int64),
         histograms=np.zeros(2 * BINS, np.int64),
-        journal=_zeros(journal.FIRST_ROWS if keep_journal else 0, JOURNAL),
+        journal=zeros(journal.FIRST_ROWS if keep_journal else 0, JOURNAL),
         **{kind: getattr(chosen, kind).call for kind in POLICIES},
         **{f"{kind}_parameters": getattr(chosen, kind).parameters for kind in POLICIES},
     )
@@ -140,7 +141,7 @@ def _client_tables(scenario: Any, chosen: PolicySet, homes: Any, first: int) -> 
         "homes": homes,
         "slots": _slots(local * scenario.clients.programs),
         "memory": np.zeros(local * chosen.memory_size),
-        "debts": _zeros(0, DEBT),
+        "debts": zeros(0, DEBT),
         "owed": np.full(local if scenario.clients.release_old == "deferred" else 0, NONE, np.int32),
         "recorded": rows.view(np.recarray),
         "recorded_next": _recorded_bound(rows, first, traced, "left"),
@@ -157,12 +158,12 @@ def _server_tables(scenario: Any, chosen: PolicySet, homes: Any, config: Any) ->
         "servers": _servers(scenario, chosen, homes),
         "pools": (pools := _pools(scenario, chosen)),
         "products": _products(scenario, pools),
-        "sites": _zeros(scenario.servers.sites, SITE),
-        "leases": _zeros(0, LEASE),
-        "accounts": _extended(accounts, strangers),
-        "seats": _zeros(seats, SEAT),
-        "callers": _zeros(seats if scenario.clients.on_denial == "callback" else 0, CALLER),
-        "visitors": _zeros(strangers, VISITOR),
+        "sites": zeros(scenario.servers.sites, SITE),
+        "leases": zeros(0, LEASE),
+        "accounts": extended(accounts, strangers),
+        "seats": zeros(seats, SEAT),
+        "callers": zeros(seats if scenario.clients.on_denial == "callback" else 0, CALLER),
+        "visitors": zeros(strangers, VISITOR),
         "visitors_from": np.full(strangers, NONE, np.int32),
     }
 
@@ -175,117 +176,11 @@ def _make_room(world: World, scenario: Any) -> None:
     control.cursor = -1
     control.bucket_end = config.measure_from
     under_way = (world.slots.size + world.accounts.size) // 16 + 8 * scenario.servers.count + world.spells.size
-    _more_events(world, _timers(scenario, int(config.local)) + under_way + 8 * calendar.RESERVE)
-    _more_due(world, int(config.room))
+    more_events(world, _timers(scenario, int(config.local)) + under_way + 8 * calendar.RESERVE)
+    more_due(world, int(config.room))
     licenses = sum(product.licenses for product in scenario.products) if config.local_servers > 0 else 0
-    _more_leases(world, min(licenses, 1 << 16) + 2 * calendar.RESERVE)
-    _more_debts(world, 2 * calendar.RESERVE)
-
-
-def grow(world: World, incoming: int = 0) -> None:
-    """Make each table larger that has no room for what one event may add, or for `incoming` messages."""
-    control = world.control[0]
-    needed = int(engine.room_needed(world))
-    arriving, in_bucket = max(needed, incoming), max(int(engine.heap_needed(world)), incoming)
-    if control.free_events < arriving:
-        _more_events(world, max(world.events.size // 4, arriving))
-    if world.due.size < max(control.open, control.crowd) + in_bucket:
-        _more_due(world, max(world.due.size, int(control.crowd) + in_bucket))
-    control.crowd = 0
-    if world.deadlines.size - (control.deadlines_end - control.deadlines_begin) < calendar.RESERVE:
-        _more_deadlines(world)
-    if world.outbox.size - control.outgoing < needed:
-        world.replace(outbox=_extended(world.outbox, max(world.outbox.size, needed)))
-    if control.free_leases < calendar.RESERVE + control.callbacks:
-        _more_leases(world, max(world.leases.size, calendar.RESERVE + int(control.callbacks)))
-    if world.journal.size and world.journal.size - control.journaled < needed:
-        world.replace(journal=_extended(world.journal, max(world.journal.size, needed)))
-    if control.free_debts < calendar.RESERVE:
-        _more_debts(world, world.debts.size)
-    if control.visitors == world.visitors.size > 0:
-        _more_visitors(world)
-
-
-def make_inbox(world: World, rows: int) -> None:
-    """Have room for so many messages from another shard."""
-    world.replace(inbox=_zeros(rows, EVENT))
-
-
-def _array(rows: Any) -> Any:
-    return rows.view(np.recarray)
-
-
-def _zeros(count: int, dtype: Any) -> Any:
-    """Return rows of zeros that begin with a line of the cache, and take memory only when they are used."""
-    raw = np.zeros(count * dtype.itemsize + CACHE_LINE, np.uint8)
-    start = -raw.ctypes.data % CACHE_LINE
-    return _array(raw[start : start + count * dtype.itemsize].view(dtype))
-
-
-def _extended(rows: Any, more: int) -> Any:
-    larger = _zeros(rows.size + more, rows.dtype)
-    larger[: rows.size] = rows
-    return larger
-
-
-def _linked(rows: Any, more: int, head: int) -> Any:
-    """Return the table with `more` rows, chained by `next` in front of the free row `head`."""
-    size = rows.size
-    larger = _extended(rows, more)
-    larger["next"][size:] = np.arange(size + 1, size + more + 1)
-    larger["next"][size + more - 1] = head
-    return larger
-
-
-def _more_events(world: World, more: int) -> None:
-    world.control[0].free_events += more
-    world.replace(events=_extended(world.events, more))
-
-
-def _more_due(world: World, more: int) -> None:
-    world.replace(due=_extended(world.due, more))
-
-
-def _more_deadlines(world: World) -> None:
-    """Double the ring."""
-    control, old = world.control[0], world.deadlines
-    numbers = np.arange(control.deadlines_begin, control.deadlines_end)
-    rows = old[numbers % old.size]
-    deadlines = _zeros(2 * old.size, DEADLINE)
-    deadlines[numbers % deadlines.size] = rows
-    pending = rows["client"] != NONE
-    world.clients["deadline"][rows["client"][pending]] = (numbers % deadlines.size)[pending]
-    world.replace(deadlines=deadlines)
-
-
-def _more_leases(world: World, more: int) -> None:
-    control = world.control[0]
-    leases = _linked(world.leases, more, control.free_lease)
-    control.free_lease = world.leases.size
-    control.free_leases += more
-    world.replace(leases=leases)
-
-
-def _more_debts(world: World, more: int) -> None:
-    control = world.control[0]
-    debts = _linked(world.debts, more, control.free_debt)
-    control.free_debt = world.debts.size
-    control.free_debts += more
-    world.replace(debts=debts)
-
-
-def _more_visitors(world: World) -> None:
-    """Double their tables, and what the sites know of them."""
-    more, programs = world.visitors.size, int(world.config[0].programs)
-    world.replace(
-        visitors=_extended(world.visitors, more),
-        visitors_from=np.full(2 * more, NONE, np.int32),
-        accounts=_extended(world.accounts, more),
-        seats=_extended(world.seats, more * programs),
-        callers=_extended(world.callers, more * programs if world.callers.size else 0),
-    )
-    with np.errstate(over="ignore"):
-        visitors.file_all(world)
+    more_leases(world, min(licenses, 1 << 16) + 2 * calendar.RESERVE)
+    more_debts(world, 2 * calendar.RESERVE)
 
 
 def _ns(seconds: float) -> int:
@@ -366,7 +261,7 @@ def _config(scenario: Any, chosen: PolicySet, part: Part) -> Any:
         "looks_ahead": part.end - part.first >= CLIENTS_OUT_OF_CACHE,
         "room": _room(scenario, part.hosts_servers),
     }
-    config = _zeros(1, CONFIG)
+    config = zeros(1, CONFIG)
     for name, value in values.items():
         config[name] = value
     return config
@@ -427,20 +322,20 @@ def _uniform(keys: Any, client: int) -> float:
 
 
 def _clients(count: int, homes: Any) -> Any:
-    clients = _zeros(count, CLIENT)
+    clients = zeros(count, CLIENT)
     clients["server"] = homes
     clients["deadline"] = clients["flight"] = clients["resend"] = NONE
     return clients
 
 
 def _slots(count: int) -> Any:
-    slots = _zeros(count, SLOT)
+    slots = zeros(count, SLOT)
     slots["lease"] = slots["asked"] = NONE
     return slots
 
 
 def _servers(scenario: Any, chosen: PolicySet, homes: Any) -> Any:
-    servers = _zeros(scenario.servers.count, SERVER)
+    servers = zeros(scenario.servers.count, SERVER)
     for name in ("head", "tail", "serving", "oldest", "newest"):
         servers[name] = NONE
     servers["second"] = np.iinfo(np.int64).min
@@ -463,7 +358,7 @@ def _pooled(scenario: Any, chosen: PolicySet) -> Any:
 
 
 def _accounts(homes: Any) -> Any:
-    accounts = _zeros(len(homes), ACCOUNT)
+    accounts = zeros(len(homes), ACCOUNT)
     accounts["leases"] = NONE
     accounts["heard_at"] = homes
     return accounts
@@ -476,7 +371,7 @@ def _pools(scenario: Any, chosen: PolicySet) -> Any:
     for p, product in enumerate(scenario.products):
         shares = share_out(product.licenses, weights, np.zeros(servers, np.int64))
         np.add.at(allocated[:, p], _pooled(scenario, chosen), shares)
-    pools = _zeros(allocated.size, POOL)
+    pools = zeros(allocated.size, POOL)
     pools["allocated"] = pools["free"] = allocated.ravel()
     pools["queue_head"] = pools["queue_tail"] = NONE
     return pools
@@ -484,7 +379,7 @@ def _pools(scenario: Any, chosen: PolicySet) -> Any:
 
 def _products(scenario: Any, pools: Any) -> Any:
     sites, count = scenario.servers.sites, len(scenario.products)
-    products = _zeros(sites * count, PRODUCT)
+    products = zeros(sites * count, PRODUCT)
     popularity = np.cumsum([product.popularity for product in scenario.products])
     products["up_to"] = np.tile(popularity / popularity[-1], sites)
     products["owned"] = products["allocated"] = pools["allocated"].reshape(sites, -1, count).sum(axis=1).ravel()
@@ -497,12 +392,12 @@ def _profile(scenario: Any) -> Any:
     """Return the day profile from hour 0 to its last hour, with the factor's integral; empty when flat."""
     given = list(scenario.workload.profile)
     if not given:
-        return _zeros(0, POINT)
+        return zeros(0, POINT)
     if len(given) == 1:  # the same factor all day
         given = [(0.0, given[0][1]), (24.0, given[0][1])]
     if given[0][0] > 0:  # the day before ended with the last factor
         given.insert(0, (0.0, given[-1][1]))
-    points = _zeros(len(given), POINT)
+    points = zeros(len(given), POINT)
     points["hour"] = [_ns(hour * 3600) for hour, _ in given]
     points["factor"] = [factor for _, factor in given]
     spans = np.diff(points["hour"]) * (points["factor"][1:] + points["factor"][:-1]) / 2

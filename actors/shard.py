@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..policies.balancing import Report
-from . import arrivals, build, checkpoint, engine, intersite, journal, layout, ledger, roaming
+from . import arrivals, build, checkpoint, engine, growth, intersite, journal, layout, ledger, roaming
 from . import site as sites
 from .jit import JIT_DISABLED, direct
 from .pace import Pace, sum_of
@@ -121,7 +121,7 @@ class Shard:
         status = self._advance(self.world, min(horizon, self.end))
         while status != HORIZON:
             if status == GROW:
-                build.grow(self.world)
+                growth.grow(self.world)
                 self._outbox = self.world.outbox.view(np.ndarray)
             elif status == BALANCE:
                 self._balance()
@@ -159,7 +159,7 @@ class Shard:
             raise ValueError(f"{len(messages)} bytes, not a multiple of {EVENT.itemsize}")
         count = len(messages) // EVENT.itemsize
         if count > self.world.inbox.size:
-            build.make_inbox(self.world, 2 * count)
+            growth.make_inbox(self.world, 2 * count)
             self._view()
         self._inbox[: len(messages)] = messages
         wrong = self._first_wrong(self.world, count, self._sends[source])
@@ -170,7 +170,7 @@ class Shard:
                 f"(at {int(self._control[REACH])} ns): {row}"
             )
         while self._file(self.world, count) == GROW:
-            build.grow(self.world, count)
+            growth.grow(self.world, count)
 
     def tally(self) -> Tally:
         """Close the books at the end of the run."""

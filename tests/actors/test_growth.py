@@ -1,7 +1,7 @@
 """Tables that are too small for a crowd grow, and nothing is lost or changed by it."""
 
 import pytest
-from meterstorm.actors import build
+from meterstorm.actors import build, growth
 from meterstorm.actors.shard import Shard
 from meterstorm.actors.world import DUE
 from meterstorm.experiments.metrics import metrics
@@ -71,7 +71,7 @@ def run_with_fence(scenario, at_s):
     shard = Shard(scenario)
     shard.run(int(at_s * 1e9))
     heap = shard.world.due
-    both = build._zeros(heap.size + 1000, DUE)
+    both = growth.zeros(heap.size + 1000, DUE)
     both[: heap.size], both["event"][heap.size :] = heap, FENCE
     shard.world.replace(due=both[: heap.size])
     shard.run(shard.end)
