@@ -19,7 +19,7 @@ from meterstorm.actors import cluster
 from meterstorm.actors.checkpoint import Checkpoints
 from meterstorm.actors.cluster import ShardLost
 from meterstorm.actors.ray_start import start_ray
-from meterstorm.experiments import cli, run, summary
+from meterstorm.experiments import cli, columns, run
 from meterstorm.experiments.checkpoints import Settings, UnfinishedRun
 from meterstorm.experiments.scenario import Scenario, to_toml, validate
 from processes import alive, descendants, eventually, shards
@@ -120,7 +120,7 @@ def check_same(there: run.Results, here: run.Results) -> None:
         for a, b in zip(mine.replications, theirs.replications, strict=True):
             assert (a.number, a.digest, a.metrics, a.events) == (b.number, b.digest, b.metrics, b.events)
             np.testing.assert_array_equal(a.series, b.series)
-            for name in summary.SERVER_COLUMNS:  # others number rows of a shard's tables
+            for name in columns.SERVER_COLUMNS:  # others number rows of a shard's tables
                 np.testing.assert_array_equal(a.servers[name], b.servers[name])
             assert b.cpu_s > 0
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from meterstorm.experiments import cli, collection, run, summary
+from meterstorm.experiments import cli, collection, columns, run, summary
 from meterstorm.experiments.metrics_names import METRICS
 from meterstorm.experiments.scenario import built_in, load, source_text, validate
 from pyarrow import parquet
@@ -595,15 +595,15 @@ def check_tables(folder: Path, content: Any) -> None:
     series = parquet.read_table(folder / "timeseries.parquet").to_pylist()
     servers = parquet.read_table(folder / "servers.parquet").to_pylist()
     keys = ["case", "arm", "replication"]
-    assert list(series[0]) == [*keys, "start_s", *summary.SERIES]
-    assert list(servers[0]) == [*keys, "server", "utilization", *summary.SERVER_COLUMNS]
+    assert list(series[0]) == [*keys, "start_s", *columns.SERIES]
+    assert list(servers[0]) == [*keys, "server", "utilization", *columns.SERVER_COLUMNS]
     for arm in content["arms"]:
         for number in range(arm["replications"]):
             key = [arm["case"], arm["name"], number]
             rows = [row for row in series if [row[k] for k in keys] == key]
             assert [row["start_s"] for row in rows] == [-60, *range(0, 1200, 60)]
             values = {name: metric["values"][number] for name, metric in arm["metrics"].items()}
-            for name in set(summary.SERIES) & set(METRICS):
+            for name in set(columns.SERIES) & set(METRICS):
                 assert sum(row[name] for row in rows[1:]) == values[name], name
             mine = [row for row in servers if [row[k] for k in keys] == key]
             assert [row["server"] for row in mine] == [0, 1, 2, 3]
