@@ -1,7 +1,7 @@
 """The Parquet tables of a run's folder.
 
-Arrow takes a column's memory as it is: `pyarrow.array` would import pandas where there is one, a fifth of the time of
-a small run.
+Arrow takes a column's memory as it is: `pyarrow.array` would import pandas where there is one, a fifth of the time
+of a small run.
 """
 
 from collections.abc import Iterator

@@ -18,6 +18,7 @@ from .statistics import estimate
 SCHEMA = 1
 PACKAGES = ("meterstorm", "numba", "numpy", "ray", "msgpack", "pydantic", "pyarrow", "scipy")
 
+
 def summary(results: Results) -> dict[str, Any]:
     """Return the content of summary.json."""
     arms = [_arm(result) for result in results.versions if result.replications]
