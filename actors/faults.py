@@ -61,10 +61,13 @@ def _servers(fault: Any, count: int) -> range | tuple[int, ...]:
 def _states(faults: list[tuple[int, int, Any]], loss: float) -> list[tuple[Any, ...]]:
     """Return one SPELL row for each stretch of time in which a server's faults are the same."""
     turns = sorted({0, *(t for start, end, _ in faults for t in (start, end))})
-    return [
-        _state(t, until, [fault for start, end, fault in faults if start <= t < end], loss)
-        for t, until in pairwise([*turns, NEVER])
-    ]
+    starting, rows, active = sorted(faults, key=lambda row: row[0], reverse=True), [], []
+    for t, until in pairwise([*turns, NEVER]):
+        while starting and starting[-1][0] <= t:
+            active.append(starting.pop())
+        active = [row for row in active if row[1] > t]
+        rows.append(_state(t, until, [fault for _, _, fault in active], loss))
+    return rows
 
 
 def _state(time: int, until: int, faults: list[Any], loss: float) -> tuple[Any, ...]:
