@@ -3,8 +3,9 @@
 Every interval the site server of site 0 asks all site servers, itself too, for reports: for each product what the
 site owns, and the leases and requests that its servers reported last. The policy sees sites in the place of
 servers. Who is to give is told to take licenses, and to whom to send them: first what the site server has in
-reserve, then from each server, in order, at most what it reported free. What servers give up is sent on when it
-arrives; the site server that receives it gives it to the server that reported the most requests, if it can.
+reserve, then from its servers in proportion to what each reported free. What servers give up is sent on when it
+arrives; the site server that receives it gives it to its servers in proportion to the requests that they reported.
+So a site that was in balance stays so: what is free, and what is asked for, is where its clients are.
 
 Take before give: a license leaves a site before it is on its way, and enters another when it arrives. Nothing is
 lost between site servers; what a server cannot be asked for stays where it is.
@@ -112,10 +113,14 @@ def take(world, site, source, product, count, taker):
     if kept > 0:
         row.reserve -= kept
         ship(world, site, taker, product, kept)
-    rest = count - kept
+    rest, free = count - kept, 0
+    for s in range(site * config.members, (site + 1) * config.members):
+        free += _free(world.pools[s * config.products + product])
     for s in range(site * config.members, (site + 1) * config.members):
         pool = world.pools[s * config.products + product]
-        part = min(rest, pool.reported_allocated - pool.reported_leased)
+        here = _free(pool)
+        part = min(here, _share(rest, here, free))
+        free -= here
         server = config.clients + s
         if part > 0 and send(
             world, kinds.TAKE, site_server(world, site), server, s, 0, taker + 1, product, 0, part, 0
@@ -123,6 +128,18 @@ def take(world, site, source, product, count, taker):
             world.control[0].near += 1
             pool.reported_allocated -= part  # other orders of this round must find the rest
             rest -= part
+
+
+@inlined
+def _free(pool):
+    """Return how many licenses a server has free, by its last report and the orders since."""
+    return max(0, pool.reported_allocated - pool.reported_leased)
+
+
+@inlined
+def _share(count, weight, weights):
+    """Return what falls to one of several, the others of which come later: the last one gets all that is left."""
+    return count * weight // max(1, weights)
 
 
 @jit
@@ -136,18 +153,22 @@ def ship(world, site, taker, product, count):
 
 @jit
 def receive(world, site, product, count):
-    """Licenses arrive from another site: mark them as needed where most requests are decided."""
+    """Licenses arrive from another site: mark them as needed where requests are decided."""
     config = world.config[0]
     row = world.products[site * config.products + product]
     row.owned += count
     row.shipped -= count
     row.reserve += count
-    best = site * config.members
-    for s in range(best + 1, (site + 1) * config.members):
-        here = world.pools[s * config.products + product].reported_requests
-        if here > world.pools[best * config.products + product].reported_requests:
-            best = s
-    world.pools[best * config.products + product].need += count
+    weights = config.members  # each counts once, lest nobody gets what arrives where nobody asks
+    for s in range(site * config.members, (site + 1) * config.members):
+        weights += world.pools[s * config.products + product].reported_requests
+    for s in range(site * config.members, (site + 1) * config.members):
+        pool = world.pools[s * config.products + product]
+        weight = pool.reported_requests + 1
+        part = _share(count, weight, weights)
+        pool.need += part
+        count -= part
+        weights -= weight
 
 
 @jit

@@ -19,7 +19,8 @@ KEPT_ACK = 16
 CALLBACK = 17  # a license is (reserved and) free: ask again
 
 # Site server to server and back; and the same, one level up, among site servers (see intersite.py). A program
-# other than 0 is the site, plus one, that taken licenses are for.
+# other than 0 is the site, plus one, that taken licenses are for; but a REPORT among site servers has in `program`
+# the licenses leased, in `attempt` the requests decided, and in `value` what the site owns.
 ASK_REPORT = 21
 REPORT = 22
 TAKE = 23  # give up `value` free licenses of `product`

@@ -121,8 +121,12 @@ def carry_out(world, k):
         for s in _servers(world, k):
             pool = world.pools[s * config.products + product]
             surplus = pool.reported_allocated - pool.target
-            if world.servers[s].reported and surplus > 0:
-                send(world, kinds.TAKE, site, config.clients + s, s, 0, 0, product, 0, surplus, 0)
+            if (
+                world.servers[s].reported
+                and surplus > 0
+                and send(world, kinds.TAKE, site, config.clients + s, s, 0, 0, product, 0, surplus, 0)
+            ):
+                pool.reported_allocated -= surplus
 
 
 @jit
@@ -151,5 +155,6 @@ def _give_out(world, k, product):
         if given > 0:
             pool.need -= given
             if send(world, kinds.GIVE, site, config.clients + s, s, 0, 0, product, 0, given, 0):
+                pool.reported_allocated += given
                 row.reserve -= given
                 row.in_transit += given

@@ -269,6 +269,30 @@ def test_a_site_gives_what_it_is_told_to(is_away: bool):
         assert owned.tolist() == targets.tolist()
 
 
+def test_a_round_leaves_sites_in_balance_inside():
+    """Before its servers are balanced again: what two servers alike give, and get, is about as much.
+
+    Givers differ by the leases of their ten clients at most. In 100 s two takers report some 50 requests each, so
+    that one's share of n licenses is n / 2 with a standard deviation of n / 20.
+    """
+    layer = {
+        "run": {"duration_s": 190.0, "sample_s": 190.0, "warmup_s": 0.0},
+        "servers": {"count": 6, "sites": 3, "service_ms": 1.0, "split": [1, 1, 0, 0, 0, 0]},
+        "clients": {"count": 60},
+        "workload": {"launch_interval_s": 20.0, "run_time_s": 1.0},
+        "policies": {
+            "balancing": {"name": "periodic-demand", "interval_s": 100.0},
+            "intersite": {"name": "periodic-demand", "interval_s": 150.0},
+        },
+    }
+    allocated = simulate(validate(layered(SITES, APART, layer))).pools["allocated"].reshape(3, 2)
+    assert allocated.sum() == 120
+    assert abs(allocated[0, 0] - allocated[0, 1]) <= 10
+    for first, second in allocated[1:]:
+        assert first + second > 20
+        assert abs(first - second) <= 4 * 2 * (first + second) / 20 + 2
+
+
 def test_who_may_leave_is_counted_at_every_instant():
     """Also while refusals are on their way: the books are checked every 2 ms."""
     fault = {"kind": "refusing", **STORM["faults"][0]}
