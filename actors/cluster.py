@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from . import checkpoint
-from .checkpoint import CheckpointError, Checkpoints
+from .checkpoint import Checkpoints
 from .placement import PLACEMENTS, Group, check_every_node, first_line
 from .ray_start import ClusterError, has_joined, start_ray
 from .shard import Shard, Tally, conserved, merge
@@ -24,6 +24,9 @@ CHUNK_S = 0.5
 
 # When a shard is lost, its peers notice at once, and Ray soon: so long we wait to be told why.
 REASON_S = 5.0
+
+# So long actors that are not needed may take to clear up.
+LEAVE_S = 2.0
 
 # How often shards are started again without a new checkpoint in between, before the run gives up.
 RESTARTS = 5
@@ -89,6 +92,7 @@ class ShardHost:
         self.mesh = Mesh(shard, shards, key)
         self.window = 0
         self.cpu_started = 0.0
+        self.begun: tuple[Shard, int | None] | None = None
         self.windows: Windows | None = None
 
     def listen(self) -> dict[str, Any]:
@@ -104,20 +108,20 @@ class ShardHost:
         """Join the mesh."""
         self.mesh.connect(addresses)
 
+    def leave(self) -> None:
+        """Close the sockets and remove their files, if the mesh has not been joined."""
+        self.mesh.close()
+
     def begin(
         self, scenario: Any, replication: int, keep_journal: bool, saved: tuple[Path, list[bytes]] | None = None
     ) -> None:
-        """Build this shard of a new world, or of a checkpoint's: its folder and seals."""
+        """Build this shard of a new world, or of a checkpoint's: its folder and seals.
+
+        Nobody waits for a frame of it yet: on a node where nothing is compiled that takes a minute.
+        """
         self.cpu_started = time.process_time()
-        try:
-            shard = Shard(scenario, replication, self.mesh.shard, self.mesh.shards, keep_journal)
-            bound = None if saved is None else self._restore(shard, *saved)
-            self.windows = Windows(shard, self.mesh, self.window, bound)
-        except CheckpointError:  # nobody waits for a frame
-            raise
-        except BaseException:
-            self.mesh.close()  # lets the peers fail at once instead of waiting for a frame
-            raise
+        shard = Shard(scenario, replication, self.mesh.shard, self.mesh.shards, keep_journal)
+        self.begun = shard, None if saved is None else self._restore(shard, *saved)
 
     def _restore(self, shard: Shard, folder: Path, seals: list[bytes]) -> int:
         numbers, tables = checkpoint.load(folder, self.mesh.shard, seals)
@@ -136,11 +140,14 @@ class ShardHost:
 
     def run(self, seconds: float) -> tuple[int, bool]:
         """Advance for about so long; return the time reached, ns, and whether it is the end."""
-        assert self.windows is not None
         try:
+            if self.begun is not None:
+                shard, bound = self.begun
+                self.begun, self.windows = None, Windows(shard, self.mesh, self.window, bound)
+            assert self.windows is not None
             reached = self.windows.run(seconds)
         except BaseException:
-            self.mesh.close()
+            self.mesh.close()  # lets the peers fail at once instead of waiting for a frame
             raise
         self.window = self.windows.window
         return reached, self.windows.done
@@ -227,9 +234,15 @@ class ShardSet:
                 self._all("connect", self.addresses)
                 return
             except BaseException as error:
+                if self.hosts:
+                    self._leave()
                 self.close()
                 if not (retries and isinstance(error, ShardLost)):
                     raise
+
+    def _leave(self) -> None:
+        """Let actors that listen remove the files of their sockets, which they cannot once they are killed."""
+        self.ray.wait([host.leave.remote() for host in self.hosts], num_returns=len(self.hosts), timeout=LEAVE_S)
 
     def _place(self) -> None:
         """Create the actors: each on a CPU of its own in a cluster; here on none, so that cores may be shared."""

@@ -12,6 +12,8 @@ import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +73,14 @@ def start_ray(cpus: int, address: str | None = None) -> Any:
     return ray
 
 
+def end_ray() -> None:
+    """End a Ray of this process's own, or leave the cluster that it has joined."""
+    global _connected_to  # noqa: PLW0603
+    if _connected_to is not None:
+        sys.modules["ray"].shutdown()
+    _connected_to = None
+
+
 def has_joined() -> bool:
     """Whether this process uses a cluster, whose room is shared, rather than a Ray of its own."""
     return _connected_to not in (OWN, None)
@@ -79,9 +89,38 @@ def has_joined() -> bool:
 def _start(ray: Any, cpus: int) -> None:
     _stay_on_loopback(ray, True)
     _set_auth_mode(ray, AUTH_MODE or "token")  # Ray makes a token if there is none
-    _init(ray, OWN, num_cpus=cpus, include_dashboard=False, object_store_memory=OBJECT_STORE_BYTES)
-    if hasattr(os, "pidfd_open"):  # on Linux; elsewhere Ray's agents may outlive a killed driver by a minute
-        _post_guard(ray)
+    with _interrupts_later():
+        _init(ray, OWN, num_cpus=cpus, include_dashboard=False, object_store_memory=OBJECT_STORE_BYTES)
+        if hasattr(os, "pidfd_open"):  # on Linux; elsewhere Ray's agents may outlive a killed driver by a minute
+            _post_guard(ray)
+
+
+@contextmanager
+def _interrupts_later() -> Iterator[None]:
+    """Hold back the first Ctrl-C or SIGTERM until Ray and its guard have started: half a Ray cannot be ended."""
+    kept: list[int] = []
+
+    def keep(number: int, _frame: Any) -> None:
+        if kept:
+            raise KeyboardInterrupt
+        kept.append(number)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    handled = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.getsignal(number) for number in handled}
+    for number, handler in before.items():
+        if callable(handler):
+            signal.signal(number, keep)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            if callable(handler):
+                signal.signal(number, handler)
+    if kept:
+        signal.raise_signal(kept[0])
 
 
 def _post_guard(ray: Any) -> None:

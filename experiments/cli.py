@@ -6,7 +6,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from contextlib import nullcontext, redirect_stdout
+from contextlib import nullcontext, redirect_stdout, suppress
 from enum import Enum
 from importlib.metadata import version as package_version
 from pathlib import Path
@@ -19,7 +19,7 @@ from ..actors import jit
 from ..actors.checkpoint import CheckpointError
 from ..actors.cluster import ShardLost
 from ..actors.placement import PLACEMENTS
-from ..actors.ray_start import ClusterError
+from ..actors.ray_start import ClusterError, end_ray
 from ..actors.shard import InvariantViolation
 from ..actors.transport import TransportError
 from .bench_cli import bench_app
@@ -73,10 +73,24 @@ def main() -> None:
     try:
         app()
     except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)
+        _leave(INTERRUPTED)
+    except SystemExit as end:
+        if end.code == INTERRUPTED:
+            _leave(INTERRUPTED)
+        raise
     except GAVE_OUT as error:
         say(_reason(error))
         sys.exit(UNAVAILABLE)
+
+
+def _leave(status: int) -> NoReturn:
+    """End at once: an interrupt may have hit Ray anywhere, and the interpreter's own end then crash in it."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    end_ray()
+    with suppress(BrokenPipeError):
+        sys.stdout.flush()
+    os._exit(status)
 
 
 def _reason(error: Exception) -> str:
@@ -96,6 +110,7 @@ def run_command(
     selection: Annotated[str | None, typer.Option(help="Selection policy, likewise.")] = None,
     admission: Annotated[str | None, typer.Option(help="Admission policy, likewise.")] = None,
     balancing: Annotated[str | None, typer.Option(help="Balancing policy, likewise.")] = None,
+    intersite: Annotated[str | None, typer.Option(help="Balancing policy between sites, likewise.")] = None,
     seed: Annotated[int | None, typer.Option(help="Root seed of all randomness.")] = None,
     replications: Annotated[int | None, typer.Option(help="Independent replications.")] = None,
     shards: Annotated[
@@ -140,6 +155,7 @@ def run_command(
     """
     policies = {
         "--failover": failover, "--selection": selection, "--admission": admission, "--balancing": balancing,
+        "--intersite": intersite,
     }  # fmt: skip
     if source == KB:
         _refuse_for_collection(
@@ -239,6 +255,8 @@ def _run(
     if check and any(version.scenario.network.latency_ms == 0 for version in versions(scenario)):
         fail(WRONG_INPUT, "--check-shards: shards need network.latency_ms > 0; this scenario has 0")
     shards = _chosen_shards(scenario)
+    if shards > 1 and workers:
+        fail(WRONG_INPUT, f"--workers {workers}: workers run whole worlds, but here {shards} shards share each")
     _join(place, shards, workers)
     if out is not None:
         make_folder(out)

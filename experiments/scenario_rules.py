@@ -97,6 +97,12 @@ def _shards_need_latency(facts: Facts) -> Iterator[str]:
         yield refuse("run.shards", shards, f'1 or "auto" while network.latency_ms = {show(latency_ms)} (or > 0)')
 
 
+def _every_shard_has_a_client(facts: Facts) -> Iterator[str]:
+    shards, clients = facts["run.shards"], facts["clients.count"]
+    if shards != "auto" and shards > clients:
+        yield refuse("run.shards", shards, f"at most clients.count = {clients}: each shard is a process")
+
+
 def _samples_are_bounded(facts: Facts) -> Iterator[str]:
     sample_s, duration_s = facts["run.sample_s"], facts["run.duration_s"]
     if duration_s / sample_s > SAMPLES_MAX:
@@ -268,6 +274,7 @@ def _case_baseline_exists(path: str, case: Facts, facts: Facts) -> Iterator[str]
 
 RULES: tuple[Callable[[Facts], Iterator[str]], ...] = (
     _shards_need_latency,
+    _every_shard_has_a_client,
     _samples_are_bounded,
     _sites_are_alike,
     _wan_is_slower,

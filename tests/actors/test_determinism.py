@@ -54,8 +54,8 @@ def hosted(scenario: Scenario, shards: int, keep_journal: bool = False) -> tuple
     def whole(host: ShardHost) -> Tally:
         host.connect(addresses)
         host.begin(scenario, 0, keep_journal)
-        assert host.windows is not None
-        parts[host.mesh.shard] = host.windows.shard
+        assert host.begun is not None
+        parts[host.mesh.shard] = host.begun[0]
         while not host.run(0.5)[1]:
             pass
         return host.tally()

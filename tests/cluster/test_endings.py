@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from ipaddress import ip_address
 from pathlib import Path
@@ -64,16 +64,28 @@ ENDINGS: dict[str, tuple[list[str], int | None, int]] = {
 
 
 class Ended(NamedTuple):
-    """How a run has ended: its output, where it listened before, and which processes it has left."""
+    """How a run has ended: its output, where it listened before, and which processes and files it has left."""
 
     status: int
     output: str
     most: int  # processes at once
     listened: set[str]
-    left: dict[int, str]
+    left: dict[int | str, str]
 
 
-def end(folder: Path, options: list[str], number: int | None) -> Ended:
+# When Ctrl-C comes while shards are being started: as soon as a process of such a name lives, or such files exist.
+MOMENTS: dict[str, Callable[[int, Path], object]] = {
+    "the head": lambda pid, _: any("gcs_server" in line for line in in_session(pid).values()),
+    "the node": lambda pid, _: any("raylet/raylet" in line for line in in_session(pid).values()),
+    "the agents": lambda pid, _: any("agent" in line.lower() for line in in_session(pid).values()),
+    "the shards": lambda pid, _: any("ray::ShardHost" in line for line in in_session(pid).values()),
+    "the sockets": lambda _, folder: any(folder.glob("meterstorm-*/*")),
+}
+
+
+def end(
+    folder: Path, options: list[str], number: int | None, moment: Callable[[int, Path], object] | None = None
+) -> Ended:
     """`meterstorm run` on two shards, in a session of its own, where RAY_ADDRESS points to nobody."""
     folder.mkdir()
     (folder / "sign.py").write_text(SIGN)
@@ -81,11 +93,12 @@ def end(folder: Path, options: list[str], number: int | None) -> Ended:
     (folder / "two.toml").write_text(SCENARIO.format(duration_s=duration_s, policy=folder / "sign.py"))
     process = subprocess.Popen(
         [sys.executable, "-c", CODE, "run", "two.toml", "--shards", "2", "--out", "out", *options],
-        env=os.environ | {"RAY_TMPDIR": str(folder), "RAY_ADDRESS": "127.0.0.1:1"},
+        env=os.environ | {"RAY_TMPDIR": str(folder), "TMPDIR": str(folder), "RAY_ADDRESS": "127.0.0.1:1"},
         cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
     )  # fmt: skip
     try:
-        eventually(lambda: (folder / "at work").exists() or process.poll() is not None, PATIENCE_S)
+        moment = moment or (lambda *_: (folder / "at work").exists())
+        eventually(lambda: moment(process.pid, folder) or process.poll() is not None, PATIENCE_S, every_s=0.005)
         running = in_session(process.pid)
         listened = listening(running)
         if number == signal.SIGINT:
@@ -94,7 +107,8 @@ def end(folder: Path, options: list[str], number: int | None) -> Ended:
             os.kill(process.pid, number)
         output, _ = process.communicate(timeout=PATIENCE_S)
         eventually(lambda: not in_session(process.pid), ENDING_S)
-        return Ended(process.returncode, output, len(running), listened, in_session(process.pid))
+        files = {path.name: str(path) for path in folder.glob("meterstorm-*")}
+        return Ended(process.returncode, output, len(running), listened, {**in_session(process.pid), **files})
     finally:
         for pid in in_session(process.pid):
             os.kill(pid, signal.SIGKILL)
@@ -125,3 +139,11 @@ def test_nothing_is_left_however_a_run_ends(name, endings):
         assert ended.most >= 5  # this one, Ray's own, and two shards
         assert ended.listened
         assert all(ip_address(address.removeprefix("::ffff:")).is_loopback for address in ended.listened)
+
+
+@pytest.mark.parametrize("name", MOMENTS)
+def test_nothing_is_left_of_what_was_about_to_start(name):
+    with tempfile.TemporaryDirectory(prefix="ms-", dir="/tmp", ignore_cleanup_errors=True) as folder:
+        ended = end(Path(folder) / "0", [], signal.SIGINT, MOMENTS[name])
+    assert (ended.status, ended.left) == (cli.INTERRUPTED, {}), ended.output
+    assert "interrupted" in ended.output and "Traceback" not in ended.output and "***" not in ended.output

@@ -291,6 +291,8 @@ WRONG = {
     "seed x": (["--seed", "x"], ["--seed", "integer"]),
     "replications": (["--replications", 0], ["run.replications: 0", "an integer >= 1"]),
     "workers": (["--workers", -1], ["--workers", "greater than or equal to 0"]),
+    "workers of shards": (["--workers", 2, "--shards", 3], ["--workers 2", "3 shards share each"]),
+    "intersite": (["--intersite", "never"], ["policies.intersite", "never"]),
     "option": (["--bogus"], ["--bogus"]),
     "no trace file": (
         ["--set", "workload.arrivals=trace", "--set", "workload.trace=none.csv"],

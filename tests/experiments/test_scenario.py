@@ -336,6 +336,10 @@ ANYWHERE = [
         'run.shards: 2 is not allowed; it must be 1 or "auto" while network.latency_ms = 0.0 (or > 0)',
     ),
     (
+        {"run": {"shards": 300}, "clients": {"count": 200}},
+        "run.shards: 300 is not allowed; it must be at most clients.count = 200: each shard is a process",
+    ),
+    (
         {"run": {"sample_s": 0.01}},
         "run.sample_s: 0.01 is not allowed; "
         "it must be at least run.duration_s / 1000000 (run.duration_s = 28800.0)",
