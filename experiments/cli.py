@@ -84,9 +84,12 @@ def main() -> None:
 
 
 def _leave(status: int) -> NoReturn:
-    """End at once: an interrupt may have hit Ray anywhere, and the interpreter's own end then crash in it."""
+    """End at once: an interrupt may have hit Ray anywhere, and the interpreter's own end then crash in it.
+
+    Whoever interrupts again does not wait for Ray; its processes end all the same (`actors/guard.py`).
+    """
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
+        signal.signal(number, signal.SIG_DFL)
     end_ray()
     with suppress(BrokenPipeError):
         sys.stdout.flush()
