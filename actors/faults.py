@@ -61,12 +61,14 @@ def _servers(fault: Any, count: int) -> range | tuple[int, ...]:
 def _states(faults: list[tuple[int, int, Any]], loss: float) -> list[tuple[Any, ...]]:
     """Return one SPELL row for each stretch of time in which a server's faults are the same."""
     turns = sorted({0, *(t for start, end, _ in faults for t in (start, end))})
-    starting, rows, active = sorted(faults, key=lambda row: row[0], reverse=True), [], []
+    starting = sorted(range(len(faults)), key=lambda n: faults[n][0], reverse=True)
+    active: list[int] = []
+    rows = []
     for t, until in pairwise([*turns, NEVER]):
-        while starting and starting[-1][0] <= t:
+        while starting and faults[starting[-1]][0] <= t:
             active.append(starting.pop())
-        active = [row for row in active if row[1] > t]
-        rows.append(_state(t, until, [fault for _, _, fault in active], loss))
+        active = sorted(n for n in active if faults[n][1] > t)  # as in the scenario: products depend on the order
+        rows.append(_state(t, until, [faults[n][2] for n in active], loss))
     return rows
 
 
