@@ -4,8 +4,8 @@ Every interval the site server of site 0 asks all site servers, itself too, for 
 site owns, and the leases and requests that its servers reported last. The policy sees sites in the place of
 servers. Who is to give is told to take licenses, and to whom to send them: first what the site server has in
 reserve, then from its servers in proportion to what each reported free. What servers give up is sent on when it
-arrives; the site server that receives it gives it to its servers in proportion to the requests that they reported.
-So a site that was in balance stays so: what is free, and what is asked for, is where its clients are.
+arrives, in parts; the site server that receives one gives each license to the server that then has the most
+requests for one (the method of highest averages). So servers that were in balance stay so.
 
 Take before give: a license leaves a site before it is on its way, and enters another when it arrives. Nothing is
 lost between site servers; what a server cannot be asked for stays where it is.
@@ -119,7 +119,7 @@ def take(world, site, source, product, count, taker):
     for s in range(site * config.members, (site + 1) * config.members):
         pool = world.pools[s * config.products + product]
         here = _free(pool)
-        part = min(here, _share(rest, here, free))
+        part = min(here, (2 * rest * here + free) // max(1, 2 * free))  # rounded to the nearest
         free -= here
         server = config.clients + s
         if part > 0 and send(
@@ -136,12 +136,6 @@ def _free(pool):
     return max(0, pool.reported_allocated - pool.reported_leased)
 
 
-@inlined
-def _share(count, weight, weights):
-    """Return what falls to one of several, the others of which come later: the last one gets all that is left."""
-    return count * weight // max(1, weights)
-
-
 @jit
 def ship(world, site, taker, product, count):
     """Licenses leave a site for another."""
@@ -153,22 +147,32 @@ def ship(world, site, taker, product, count):
 
 @jit
 def receive(world, site, product, count):
-    """Licenses arrive from another site: mark them as needed where requests are decided."""
+    """Licenses arrive from another site: mark each as needed where it is asked for most."""
     config = world.config[0]
     row = world.products[site * config.products + product]
     row.owned += count
     row.shipped -= count
     row.reserve += count
-    weights = config.members  # each counts once, lest nobody gets what arrives where nobody asks
-    for s in range(site * config.members, (site + 1) * config.members):
-        weights += world.pools[s * config.products + product].reported_requests
-    for s in range(site * config.members, (site + 1) * config.members):
-        pool = world.pools[s * config.products + product]
-        weight = pool.reported_requests + 1
-        part = _share(count, weight, weights)
-        pool.need += part
-        count -= part
-        weights -= weight
+    for _ in range(count):
+        world.pools[_neediest(world, site, product)].need += 1
+
+
+@inlined
+def _neediest(world, site, product):
+    """Return the pool of a site with the most requests for a license, counting one more; of equals, the first."""
+    config = world.config[0]
+    best = site * config.members * config.products + product
+    for s in range(site * config.members + 1, (site + 1) * config.members):
+        p = s * config.products + product
+        here, there = world.pools[p], world.pools[best]
+        if (here.reported_requests + 1) * _owed(there) > (there.reported_requests + 1) * _owed(here):
+            best = p
+    return best
+
+
+@inlined
+def _owed(pool):
+    return pool.reported_allocated + pool.need + 1
 
 
 @jit
