@@ -8,6 +8,7 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -234,15 +235,19 @@ class ShardSet:
                 self._all("connect", self.addresses)
                 return
             except BaseException as error:
-                if self.hosts:
+                try:
                     self._leave()
-                self.close()
+                finally:
+                    self.close()
                 if not (retries and isinstance(error, ShardLost)):
                     raise
 
     def _leave(self) -> None:
         """Let actors that listen remove the files of their sockets, which they cannot once they are killed."""
-        self.ray.wait([host.leave.remote() for host in self.hosts], num_returns=len(self.hosts), timeout=LEAVE_S)
+        with suppress(self.ray.exceptions.RayError):
+            leaving = [host.leave.remote() for host in self.hosts]
+            if leaving:
+                self.ray.wait(leaving, num_returns=len(leaving), timeout=LEAVE_S)
 
     def _place(self) -> None:
         """Create the actors: each on a CPU of its own in a cluster; here on none, so that cores may be shared."""

@@ -66,10 +66,12 @@ def start_ray(cpus: int, address: str | None = None) -> Any:
         ray.shutdown()
     _connected_to = None
     if where == OWN:
-        _start(ray, cpus)
+        with _interrupts_later():
+            _start(ray, cpus)
+            _connected_to = OWN
     else:
         _join(ray, where)
-    _connected_to = where
+        _connected_to = where
     return ray
 
 
@@ -89,38 +91,38 @@ def has_joined() -> bool:
 def _start(ray: Any, cpus: int) -> None:
     _stay_on_loopback(ray, True)
     _set_auth_mode(ray, AUTH_MODE or "token")  # Ray makes a token if there is none
-    with _interrupts_later():
-        _init(ray, OWN, num_cpus=cpus, include_dashboard=False, object_store_memory=OBJECT_STORE_BYTES)
-        if hasattr(os, "pidfd_open"):  # on Linux; elsewhere Ray's agents may outlive a killed driver by a minute
-            _post_guard(ray)
+    _init(ray, OWN, num_cpus=cpus, include_dashboard=False, object_store_memory=OBJECT_STORE_BYTES)
+    if hasattr(os, "pidfd_open"):  # on Linux; elsewhere Ray's agents may outlive a killed driver by a minute
+        _post_guard(ray)
 
 
 @contextmanager
 def _interrupts_later() -> Iterator[None]:
-    """Hold back the first Ctrl-C or SIGTERM until Ray and its guard have started: half a Ray cannot be ended."""
-    kept: list[int] = []
+    """Hold back the first Ctrl-C or SIGTERM until Ray and its guard have started: half a Ray cannot be ended.
 
-    def keep(number: int, _frame: Any) -> None:
-        if kept:
-            raise KeyboardInterrupt
-        kept.append(number)
-
+    A second one comes through at once. What the program does not handle itself is left alone.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    handled = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.getsignal(number) for number in handled}
-    for number, handler in before.items():
-        if callable(handler):
-            signal.signal(number, keep)
+    found = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    handlers = {number: handler for number, handler in found.items() if callable(handler)}
+    kept: list[int] = []
+
+    def keep(number: int, frame: Any) -> None:
+        kept.append(number)
+        if len(kept) > 1:
+            handlers[number](number, frame)
+
+    for number in handlers:
+        signal.signal(number, keep)
     try:
         yield
     finally:
-        for number, handler in before.items():
-            if callable(handler):
-                signal.signal(number, handler)
-    if kept:
-        signal.raise_signal(kept[0])
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        if kept:
+            signal.raise_signal(kept[0])
 
 
 def _post_guard(ray: Any) -> None:
@@ -174,11 +176,15 @@ def _try_to_join(ray: Any, where: str, mode: str) -> bool:
 
 
 def _init(ray: Any, address: str, **options: Any) -> None:
-    """Connect Ray, but leave SIGTERM to the program where it is handled: where Ray handles it, it aborts."""
-    before = signal.getsignal(signal.SIGTERM)
-    ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **options)
-    if callable(before) and threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, before)
+    """Connect Ray, but leave SIGTERM to the program where it is handled: Ray would take it over at once."""
+    utils = ray._private.utils
+    set_handler = utils.set_sigterm_handler
+    if callable(signal.getsignal(signal.SIGTERM)):
+        utils.set_sigterm_handler = lambda handler: None
+    try:
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **options)
+    finally:
+        utils.set_sigterm_handler = set_handler
 
 
 def _stay_on_loopback(ray: Any, wanted: bool) -> None:

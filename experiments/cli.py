@@ -6,7 +6,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from contextlib import nullcontext, redirect_stdout, suppress
+from contextlib import nullcontext, redirect_stdout
 from enum import Enum
 from importlib.metadata import version as package_version
 from pathlib import Path
@@ -19,7 +19,7 @@ from ..actors import jit
 from ..actors.checkpoint import CheckpointError
 from ..actors.cluster import ShardLost
 from ..actors.placement import PLACEMENTS
-from ..actors.ray_start import ClusterError, end_ray
+from ..actors.ray_start import ClusterError
 from ..actors.shard import InvariantViolation
 from ..actors.transport import TransportError
 from .bench_cli import bench_app
@@ -31,6 +31,7 @@ from .screen import (
     WRONG_INPUT,
     announce_compilation,
     fail,
+    leave,
     make_folder,
     messages,
     progress,
@@ -73,27 +74,14 @@ def main() -> None:
     try:
         app()
     except KeyboardInterrupt:
-        _leave(INTERRUPTED)
+        leave(INTERRUPTED)
     except SystemExit as end:
         if end.code == INTERRUPTED:
-            _leave(INTERRUPTED)
+            leave(INTERRUPTED)
         raise
     except GAVE_OUT as error:
         say(_reason(error))
         sys.exit(UNAVAILABLE)
-
-
-def _leave(status: int) -> NoReturn:
-    """End at once: an interrupt may have hit Ray anywhere, and the interpreter's own end then crash in it.
-
-    Whoever interrupts again does not wait for Ray; its processes end all the same (`actors/guard.py`).
-    """
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_DFL)
-    end_ray()
-    with suppress(BrokenPipeError):
-        sys.stdout.flush()
-    os._exit(status)
 
 
 def _reason(error: Exception) -> str:
@@ -255,11 +243,9 @@ def _run(
     every_s: float | None,
     as_json: bool,
 ) -> None:
-    if check and any(version.scenario.network.latency_ms == 0 for version in versions(scenario)):
-        fail(WRONG_INPUT, "--check-shards: shards need network.latency_ms > 0; this scenario has 0")
-    shards = _chosen_shards(scenario)
-    if shards > 1 and workers:
-        fail(WRONG_INPUT, f"--workers {workers}: workers run whole worlds, but here {shards} shards share each")
+    if check:
+        _check_can_be_shared(scenario, check)
+    shards = _chosen_shards(scenario, workers)
     _join(place, shards, workers)
     if out is not None:
         make_folder(out)
@@ -348,7 +334,7 @@ def _run_collection(
     """Run one scenario after the other; each writes its folder before the next one starts."""
     from . import collection, summary, tables  # noqa: PLC0415
 
-    shards = {name: _chosen_shards(scenario) for name, scenario in scenarios.items()}
+    shards = {name: _chosen_shards(scenario, workers) for name, scenario in scenarios.items()}
     _join(place, max(shards.values()), workers)
     if out is not None:
         make_folder(out)
@@ -382,14 +368,26 @@ def _after(before: int, report: Callable[[float], None]) -> Callable[[float], No
     return lambda done: report(before + done)
 
 
-def _chosen_shards(scenario: Scenario) -> int:
+def _chosen_shards(scenario: Scenario, workers: int | None) -> int:
+    """Return how many shards share each world; workers run whole ones."""
     from .run import choose_shards  # noqa: PLC0415
 
-    if scenario.run.shards != "auto":
-        return scenario.run.shards
-    shards, reason = choose_shards(scenario)
-    messages.print(f"shards = auto: {shards}, since {reason}", highlight=False)
+    shards = scenario.run.shards
+    if shards == "auto":
+        shards, reason = (1, "--workers run whole worlds") if workers else choose_shards(scenario)
+        messages.print(f"shards = auto: {shards}, since {reason}", highlight=False)
+    if shards > 1 and workers:
+        fail(WRONG_INPUT, f"--workers {workers}: workers run whole worlds, but here {shards} shards share each")
     return shards
+
+
+def _check_can_be_shared(scenario: Scenario, shards: int) -> None:
+    for version in versions(scenario):
+        clients, latency_ms = version.scenario.clients.count, version.scenario.network.latency_ms
+        if latency_ms == 0:
+            fail(WRONG_INPUT, "--check-shards: shards need network.latency_ms > 0; this scenario has 0")
+        if shards > clients:
+            fail(WRONG_INPUT, f"--check-shards {shards}: at most as many as there are clients, {clients}")
 
 
 def _finish(

@@ -1,12 +1,18 @@
 """What every command shares: its exit status, its messages on standard error, its progress bar and its folder."""
 
+import os
+import signal
+import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from ..actors.ray_start import end_ray
 
 WRONG_INPUT, INVARIANT, UNAVAILABLE, INTERRUPTED = 2, 3, 4, 130
 messages = Console(stderr=True)
@@ -22,6 +28,21 @@ def say(text: str) -> None:
     """Print what is wrong, in lines that begin with the program's name."""
     for line in text.splitlines():
         messages.print(f"meterstorm: {line}", style="red", highlight=False, markup=False, soft_wrap=True)
+
+
+def leave(status: int) -> NoReturn:
+    """End at once: an interrupt may have hit Ray anywhere, and the interpreter's own end then crash in it.
+
+    Whoever interrupts again does not wait for Ray; on Linux its processes end all the same (`actors/guard.py`).
+    """
+    try:
+        with suppress(Exception):  # nobody reads it any more
+            sys.stdout.flush()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_DFL)
+        end_ray()
+    finally:
+        os._exit(status)
 
 
 def make_folder(folder: Path) -> None:

@@ -53,13 +53,42 @@ PATIENCE_S = 60.0
 ENDING_S = 15.0  # for what a run has started; Ray's own agents would take a minute when it is killed
 
 
-# How a run ends: options or a signal, and the exit status.
-ENDINGS: dict[str, tuple[list[str], int | None, int]] = {
-    "done": ([], None, 0),
-    "error": (["--set", "policies.balancing.fails=1"], None, cli.INVARIANT),
-    "SIGINT": ([], signal.SIGINT, cli.INTERRUPTED),
-    "SIGTERM": ([], signal.SIGTERM, cli.INTERRUPTED),
-    "SIGKILL": ([], signal.SIGKILL, -signal.SIGKILL),
+def lives(name: str) -> Callable[[int, Path], object]:
+    """Whether a process of such a name lives in the run's session."""
+    return lambda leader, _: any(name in line.lower() for line in in_session(leader).values())
+
+
+# When a run ends: as soon as it is at work; or earlier, while Ray and its shards are being started.
+AT_WORK: Callable[[int, Path], object] = lambda _, folder: (folder / "at work").exists()  # noqa: E731
+STARTING: dict[str, Callable[[int, Path], object]] = {
+    "the head": lives("gcs_server"),
+    "the node": lives("raylet/raylet"),
+    "the agents": lives("agent"),
+    "the shards": lives("ray::shardhost"),
+    "the sockets": lambda _, folder: any(folder.glob("meterstorm-*/*")),
+}
+
+
+class Ending(NamedTuple):
+    """How a run ends: options or a signal, and when; and the exit status."""
+
+    options: list[str]
+    number: signal.Signals | None
+    status: int
+    moment: Callable[[int, Path], object] = AT_WORK
+
+
+ENDINGS = {
+    "done": Ending([], None, 0),
+    "error": Ending(["--set", "policies.balancing.fails=1"], None, cli.INVARIANT),
+    "SIGINT": Ending([], signal.SIGINT, cli.INTERRUPTED),
+    "SIGTERM": Ending([], signal.SIGTERM, cli.INTERRUPTED),
+    "SIGKILL": Ending([], signal.SIGKILL, -signal.SIGKILL),
+    **{
+        f"{number.name} at {name}": Ending([], number, cli.INTERRUPTED, moment)
+        for number in (signal.SIGINT, signal.SIGTERM)
+        for name, moment in STARTING.items()
+    },
 }
 
 
@@ -73,20 +102,9 @@ class Ended(NamedTuple):
     left: dict[int | str, str]
 
 
-# When Ctrl-C comes while shards are being started: as soon as a process of such a name lives, or such files exist.
-MOMENTS: dict[str, Callable[[int, Path], object]] = {
-    "the head": lambda pid, _: any("gcs_server" in line for line in in_session(pid).values()),
-    "the node": lambda pid, _: any("raylet/raylet" in line for line in in_session(pid).values()),
-    "the agents": lambda pid, _: any("agent" in line.lower() for line in in_session(pid).values()),
-    "the shards": lambda pid, _: any("ray::ShardHost" in line for line in in_session(pid).values()),
-    "the sockets": lambda _, folder: any(folder.glob("meterstorm-*/*")),
-}
-
-
-def end(
-    folder: Path, options: list[str], number: int | None, moment: Callable[[int, Path], object] | None = None
-) -> Ended:
+def end(folder: Path, ending: Ending) -> Ended:
     """`meterstorm run` on two shards, in a session of its own, where RAY_ADDRESS points to nobody."""
+    options, number, _, moment = ending
     folder.mkdir()
     (folder / "sign.py").write_text(SIGN)
     duration_s = ENDLESS if number else SHORT
@@ -97,7 +115,6 @@ def end(
         cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
     )  # fmt: skip
     try:
-        moment = moment or (lambda *_: (folder / "at work").exists())
         eventually(lambda: moment(process.pid, folder) or process.poll() is not None, PATIENCE_S, every_s=0.005)
         running = in_session(process.pid)
         listened = listening(running)
@@ -116,34 +133,27 @@ def end(
 
 @pytest.fixture(scope="module")
 def endings() -> Iterator[dict[str, "Future[Ended]"]]:
-    """All of them side by side, since each mostly waits. The folder is short: Ray puts sockets below it."""
+    """Some of them side by side, since each mostly waits. The folder is short: Ray puts sockets below it."""
     with (
         tempfile.TemporaryDirectory(prefix="ms-", dir="/tmp", ignore_cleanup_errors=True) as folder,
-        ThreadPoolExecutor(len(ENDINGS)) as pool,
+        ThreadPoolExecutor(4) as pool,
     ):
         yield {
-            name: pool.submit(end, Path(folder) / str(k), options, number)
-            for k, (name, (options, number, _)) in enumerate(ENDINGS.items())
+            name: pool.submit(end, Path(folder) / str(k), ending)
+            for k, (name, ending) in enumerate(ENDINGS.items())
         }
 
 
 @pytest.mark.parametrize("name", ENDINGS)
 def test_nothing_is_left_however_a_run_ends(name, endings):
     ended = endings[name].result(3 * PATIENCE_S)
-    _, number, status = ENDINGS[name]
+    _, number, status, moment = ENDINGS[name]
     assert (ended.status, ended.left) == (status, {}), ended.output
     assert "Traceback" not in ended.output and "***" not in ended.output
     assert ("results in out" in ended.output) == (name == "done")
     assert ("no targets today" in ended.output) == (name == "error")
-    if number:
+    assert ("interrupted" in ended.output) == (status == cli.INTERRUPTED)
+    if number and moment is AT_WORK:
         assert ended.most >= 5  # this one, Ray's own, and two shards
         assert ended.listened
         assert all(ip_address(address.removeprefix("::ffff:")).is_loopback for address in ended.listened)
-
-
-@pytest.mark.parametrize("name", MOMENTS)
-def test_nothing_is_left_of_what_was_about_to_start(name):
-    with tempfile.TemporaryDirectory(prefix="ms-", dir="/tmp", ignore_cleanup_errors=True) as folder:
-        ended = end(Path(folder) / "0", [], signal.SIGINT, MOMENTS[name])
-    assert (ended.status, ended.left) == (cli.INTERRUPTED, {}), ended.output
-    assert "interrupted" in ended.output and "Traceback" not in ended.output and "***" not in ended.output

@@ -274,6 +274,7 @@ WRONG = {
         ["--set", 'arms=[{name="a", set={"network.latency_ms"=0}}]', "--check-shards", 2],
         ["--check-shards", "> 0"],
     ),
+    "check many": (["--check-shards", 5000], ["--check-shards 5000", "at most as many as there are clients"]),
     "check latency 0": (["--set", "network.latency_ms=0", "--check-shards", 2], ["--check-shards", "> 0"]),
     "weights": (["--set", "servers.split=[1, 2]"], ["servers.split: [1.0, 2.0]", "4 weights"]),
     "policy": (["--failover", "nope"], ["policies.failover: ", "'nope'", "immediate", "FILE.py:CLASS"]),
@@ -322,6 +323,12 @@ def refused(result: Any, code: int, words: list[str]) -> None:
     assert "Traceback" not in result.stderr
     for word in words:
         assert word in result.stderr
+
+
+def test_workers_want_whole_worlds(capsys):
+    scenario = validate({"title": "a storm", "clients": {"count": 10**6}, "run": {"shards": "auto"}})
+    assert cli._chosen_shards(scenario, 2) == 1
+    assert "auto: 1, since --workers run whole worlds" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", WRONG)
@@ -526,6 +533,7 @@ WRONG_FOR_KB = {
     "--balancing static": ["--balancing static: not for kb"],
     "--check-shards 2": ["--check-shards 2: not for kb"],
     "--journal": ["--journal: not for kb"],
+    "--shards 2 --workers 3": ["--workers 3", "2 shards share each"],
     "--clock wall": ["run.clock: "],
     "--set clients.cont=3": ["clients.cont: unknown key"],
     "--set policies.failover.retries=3": ["unknown parameter", "(in q226823, q226838)"],
@@ -538,7 +546,7 @@ WRONG_FOR_KB = {
 @pytest.mark.parametrize("options", WRONG_FOR_KB)
 def test_wrong_input_for_kb(options, here, monkeypatch):
     monkeypatch.setattr(collection, "names", lambda: ["q226823", "q226838", "q235786"])
-    result = invoke("run", "kb", "--json", "--workers", 0, *options.split())
+    result = invoke("run", "kb", "--json", *options.split())
     refused(result, cli.WRONG_INPUT, WRONG_FOR_KB[options])
     assert result.stderr.count("meterstorm: ") <= 1  # said once, not for every scenario
     assert ("(in q" in result.stderr) == ("policies.failover.retries" in options)

@@ -1,0 +1,45 @@
+"""How a command that is interrupted ends."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+CODE = """
+import os, signal, sys
+from meterstorm.experiments import screen
+
+
+def end_ray():
+    {end}
+
+
+screen.end_ray = end_ray
+print("what is done")
+screen.leave(130)
+"""
+# What happens while Ray ends, and the status of the process.
+ENDS = {
+    "all is well": ("pass", 130),
+    "Ray fails": ("raise RuntimeError('Ray is gone')", 130),
+    "interrupted again": ("os.kill(os.getpid(), signal.SIGINT)", -signal.SIGINT),
+    "told to end": ("os.kill(os.getpid(), signal.SIGTERM)", -signal.SIGTERM),
+}
+
+
+@pytest.mark.parametrize("name", ENDS)
+def test_what_was_printed_is_there(name: str):
+    """Though standard output is no terminal, and so written late."""
+    end, status = ENDS[name]
+    buffered = {key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"}
+    command = [sys.executable, "-c", CODE.format(end=end)]
+    ended = subprocess.run(command, env=buffered, capture_output=True, text=True, timeout=60, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (status, "what is done\n", "")
+
+
+def test_nobody_need_listen():
+    command = ["sh", "-c", f"exec '{sys.executable}' -c \"$0\" >&-", CODE.format(end="pass")]
+    ended = subprocess.run(command, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+    assert (ended.returncode, ended.stderr) == (130, "")
