@@ -4,7 +4,7 @@ Arrow takes a column's memory as it is: `pyarrow.array` would import pandas wher
 of a small run.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +25,9 @@ assert len(SERIES) == world.COLUMNS
 
 SERVER_COLUMNS = ("arrivals", "refused", "dropped", "decided", "denied", "queue_max", "peak", "clients")
 
+# Of one replication, by name, equally long.
+Columns = dict[str, np.ndarray]
+
 
 def write_parquet(folder: Path, results: Results) -> None:
     """Write timeseries.parquet, servers.parquet and, when the run kept one, journal.parquet."""
@@ -37,49 +40,49 @@ def write_parquet(folder: Path, results: Results) -> None:
 def _time_series(results: Results) -> pa.Table:
     """One row for each sample of each replication; sample -1 is the warm-up."""
     run = results.scenario.run
-    tables = []
-    for result, row in _rows(results):
-        samples = len(row.series)
-        columns = _keys(result, row.number, samples)
-        columns["start_s"] = _numbers(np.append(-run.warmup_s, np.arange(samples - 1) * run.sample_s))
-        columns.update({name: _numbers(row.series[:, k]) for k, name in enumerate(SERIES)})
-        tables.append(pa.table(columns))
-    return pa.concat_tables(tables) if tables else pa.table({})
+
+    def columns(row: Replication) -> Columns:
+        start_s = np.append(-run.warmup_s, np.arange(len(row.series) - 1) * run.sample_s)
+        return {"start_s": start_s, **{name: row.series[:, k] for k, name in enumerate(SERIES)}}
+
+    return _table(results, columns)
 
 
 def _servers(results: Results) -> pa.Table:
     """One row for each server of each replication, over the whole run (arrivals: the measured time)."""
-    tables = []
-    for result, row in _rows(results):
-        count = len(row.servers)
-        columns = _keys(result, row.number, count)
-        columns["server"] = _numbers(np.arange(count))
-        columns["utilization"] = _numbers(row.servers["busy_area"] / (results.scenario.run.duration_s * 1e6))
-        columns.update({name: _numbers(row.servers[name].astype("int64")) for name in SERVER_COLUMNS})
-        tables.append(pa.table(columns))
-    return pa.concat_tables(tables) if tables else pa.table({})
+
+    def columns(row: Replication) -> Columns:
+        return {
+            "server": np.arange(len(row.servers)),
+            "utilization": row.servers["busy_area"] / (results.scenario.run.duration_s * 1e6),
+            **{name: row.servers[name].astype("int64") for name in SERVER_COLUMNS},
+        }
+
+    return _table(results, columns)
 
 
 def _journal(results: Results) -> pa.Table:
     """One row for each row of each replication's journal: see actors/journal.py."""
-    tables = []
+    return _table(results, lambda row: {name: row.journal[name] for name in row.journal.dtype.names})
+
+
+def _table(results: Results, columns: Callable[[Replication], Columns]) -> pa.Table:
+    """One part for each replication: its keys, and its columns."""
+    parts = []
     for result, row in _rows(results):
-        columns = _keys(result, row.number, len(row.journal))
-        columns.update({name: _numbers(row.journal[name]) for name in row.journal.dtype.names})
-        tables.append(pa.table(columns))
-    return pa.concat_tables(tables)
+        numbers = columns(row)
+        count = len(next(iter(numbers.values())))
+        keys = {
+            "case": _repeated(result.version.case, count),
+            "arm": _repeated(result.version.arm, count),
+            "replication": _numbers(np.full(count, row.number, np.int32)),
+        }
+        parts.append(pa.table({**keys, **{name: _numbers(values) for name, values in numbers.items()}}))
+    return pa.concat_tables(parts) if parts else pa.table({})
 
 
 def _rows(results: Results) -> Iterator[tuple[VersionResult, Replication]]:
     return ((result, row) for result in results.versions for row in result.replications)
-
-
-def _keys(result: VersionResult, replication: int, count: int) -> dict[str, pa.Array]:
-    return {
-        "case": _repeated(result.version.case, count),
-        "arm": _repeated(result.version.arm, count),
-        "replication": _numbers(np.full(count, replication, np.int32)),
-    }
 
 
 def _numbers(values: np.ndarray) -> pa.Array:
