@@ -112,7 +112,7 @@ def _interrupts_later() -> Iterator[None]:
     def keep(number: int, frame: Any) -> None:
         kept.append(number)
         if len(kept) > 1:
-            handlers[number](number, frame)
+            handlers[signal.Signals(number)](number, frame)
 
     for number in handlers:
         signal.signal(number, keep)
