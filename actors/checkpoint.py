@@ -18,7 +18,8 @@ import secrets
 import shutil
 import struct
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
@@ -53,7 +54,7 @@ def write(path: Path, facts: Facts, arrays: Mapping[str, Any]) -> bytes:
     start = MAGIC + _LENGTH.pack(len(head)) + head
     seal = hashlib.sha256(start).digest()
     partial = path.with_name(f"{path.name}.part")
-    try:
+    with _writing(path):
         with partial.open("wb") as file:
             file.write(start + seal)
             for content in contents:
@@ -62,9 +63,16 @@ def write(path: Path, facts: Facts, arrays: Mapping[str, Any]) -> bytes:
             os.fsync(file.fileno())
         os.replace(partial, path)
         _sync(path.parent)
+    return seal
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """Have what the system says of a file or folder raised as CheckpointError."""
+    try:
+        yield
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be written: {error.strerror or error}") from error
-    return seal
 
 
 def read(path: Path, dtypes: Mapping[str, Any], seal: bytes | None = None) -> tuple[Facts, dict[str, Any]]:
@@ -179,16 +187,18 @@ class Checkpoints:
 
     def save(self, write_parts: Callable[[Path], list[bytes]]) -> None:
         """Take a checkpoint: `write_parts` writes the shards' files into a folder and returns their seals."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        for unfinished in self.folder.glob("part-*"):
-            shutil.rmtree(unfinished, ignore_errors=True)
-        numbers = self._numbers()
         part = self.folder / f"part-{secrets.token_hex(8)}"  # a shard that was given up may still write to another
-        part.mkdir()
+        with _writing(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            for unfinished in self.folder.glob("part-*"):
+                shutil.rmtree(unfinished, ignore_errors=True)
+            numbers = self._numbers()
+            part.mkdir()
         seals = write_parts(part)
         write(part / "head", {**self.identity, "wall_s": time.time() - self.began_s, "seals": seals}, {})
-        part.rename(self._path(max(numbers, default=0) + 1))
-        _sync(self.folder)
+        with _writing(self.folder):
+            part.rename(self._path(max(numbers, default=0) + 1))
+            _sync(self.folder)
         for number in numbers[: 1 - KEPT]:
             shutil.rmtree(self._path(number), ignore_errors=True)
         self.written += 1
@@ -208,7 +218,8 @@ class Checkpoints:
             except CheckpointError as error:
                 refused = True
                 _log.warning("checkpoint refused: %s", error)
-                path.rename(self.folder / f"refused-{path.name}-{secrets.token_hex(4)}")
+                with _writing(path):
+                    path.rename(self.folder / f"refused-{path.name}-{secrets.token_hex(4)}")
                 continue
             if refused:
                 _log.warning("using the checkpoint before it, %s", path)

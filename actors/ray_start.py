@@ -7,6 +7,7 @@ says, unless an address is given.
 import ipaddress
 import logging
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -143,7 +144,7 @@ def _post_guard(ray: Any) -> None:
 
 def _join(ray: Any, where: str) -> None:
     """Join a cluster. Whether it asks for a token is found out: in the wrong mode its actors just die."""
-    host, port = _host_and_port(where)
+    host, port = host_and_port(where)
     _check_answer(where, host, port)
     _stay_on_loopback(ray, _is_loopback(host))
     before = os.environ.get("RAY_AUTH_MODE")
@@ -203,13 +204,14 @@ def _resolved(address: str) -> str:
         address = os.environ.get("RAY_ADDRESS") or read_ray_address() or ""
         if not address:
             raise ClusterError("no Ray cluster runs here: RAY_ADDRESS is not set, nor was `ray start` used")
-    _host_and_port(address)
+    host_and_port(address)
     return address
 
 
-def _host_and_port(address: str) -> tuple[str, int]:
+def host_and_port(address: str) -> tuple[str, int]:
+    """Return the two parts of a cluster's address; raises ValueError."""
     host, _, port = address.rpartition(":")
-    if not host or "/" in host or not port.isdigit():
+    if not host or "/" in host or not re.fullmatch("[0-9]{1,5}", port) or not 0 < int(port) < 1 << 16:
         raise ValueError(f'the address of a Ray cluster must be "auto" or HOST:PORT: {address!r}')
     return host.strip("[]"), int(port)
 

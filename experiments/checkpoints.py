@@ -46,7 +46,7 @@ class Settings(NamedTuple):
 
 def parse_seconds(text: str) -> float:
     """Return the seconds that "30s", "5m", "1h" or a plain number mean; raises ValueError."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", text.strip())
+    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)([smh]?)", text.strip())
     seconds = float(match[1]) * UNITS_S[match[2]] if match else 0.0
     if not EVERY_S_MIN <= seconds < float("inf"):
         raise ValueError(f"{text!r} is not allowed; it must be at least {EVERY_S_MIN:g}s: as 30s, 5m, 1h, 30 (s)")

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import signal
 import sys
 import time
@@ -19,7 +20,7 @@ from ..actors import jit
 from ..actors.checkpoint import CheckpointError
 from ..actors.cluster import ShardLost
 from ..actors.placement import PLACEMENTS
-from ..actors.ray_start import ClusterError
+from ..actors.ray_start import ClusterError, host_and_port
 from ..actors.shard import InvariantViolation
 from ..actors.transport import TransportError
 from .bench_cli import bench_app
@@ -31,6 +32,7 @@ from .screen import (
     WRONG_INPUT,
     announce_compilation,
     fail,
+    fail_to_write,
     leave,
     make_folder,
     messages,
@@ -51,9 +53,22 @@ GAVE_OUT = (ClusterError, TransportError, CheckpointError, MemoryError)  # no fa
 KB = "kb"  # the collection of all built-in scenarios that reproduce a Knowledge Base article
 
 
+def _address(text: str | None) -> str | None:
+    try:
+        if text not in (None, "auto"):
+            host_and_port(text)
+        return text
+    except ValueError as error:
+        fail(WRONG_INPUT, f"--ray-address: {error}")
+
+
 RayAddress = Annotated[
     str | None,
-    typer.Option(metavar="HOST:PORT|auto", help="Use this Ray cluster; auto: the one of this machine."),
+    typer.Option(
+        metavar="HOST:PORT|auto",
+        help="Use this Ray cluster; auto: the one of this machine.",
+        callback=_address,
+    ),
 ]
 Placement = Enum("Placement", {name: name for name in PLACEMENTS})  # type: ignore[misc]
 
@@ -102,19 +117,18 @@ def run_command(
     admission: Annotated[str | None, typer.Option(help="Admission policy, likewise.")] = None,
     balancing: Annotated[str | None, typer.Option(help="Balancing policy, likewise.")] = None,
     intersite: Annotated[str | None, typer.Option(help="Balancing policy between sites, likewise.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Root seed of all randomness.")] = None,
-    replications: Annotated[int | None, typer.Option(help="Independent replications.")] = None,
+    seed: Annotated[str | None, typer.Option(metavar="N", help="Root seed of all randomness.")] = None,
+    replications: Annotated[str | None, typer.Option(metavar="N", help="Independent replications.")] = None,
     shards: Annotated[
         str | None, typer.Option(metavar="N|auto", help="Ray actors that share each world; 1: in process.")
     ] = None,
     workers: Annotated[
-        int | None,
-        typer.Option(min=0, help="Ray workers that run whole worlds; 0: none; default: as it pays (kb: 0)."),
+        str | None,
+        typer.Option(metavar="N", help="Ray workers that run whole worlds; 0: none; default: as it pays (kb: 0)."),
     ] = None,
     check_shards: Annotated[
-        int,
-        typer.Option(min=0, metavar="N", help="Run first replications again on N shards; compare digests."),
-    ] = 0,
+        str, typer.Option(metavar="N", help="Run first replications again on N shards; compare digests.")
+    ] = "0",
     ray_address: RayAddress = None,
     placement: Annotated[
         Placement | None, typer.Option(help="Nodes for the shards in a cluster: few, many, or one each.")
@@ -144,6 +158,8 @@ def run_command(
     Its table says which symptoms are reproduced: in the first arm, and less in the last.
     The exit status is 0 whatever is reproduced; --json prints an entry for each article.
     """
+    worker_count = None if workers is None else _count("--workers", workers)
+    check = _count("--check-shards", check_shards)
     policies = {
         "--failover": failover, "--selection": selection, "--admission": admission, "--balancing": balancing,
         "--intersite": intersite,
@@ -152,23 +168,24 @@ def run_command(
         _refuse_for_collection(
             {
                 **policies,
-                "--check-shards": check_shards,
+                "--check-shards": check,
                 "--journal": journal,
                 "--checkpoint-every": checkpoint_every,
             }
         )
     options = {
-        "run.seed": seed, "run.replications": replications, "run.shards": _shards(shards), "run.clock": clock,
+        "run.seed": _number(seed), "run.replications": _number(replications), "run.shards": _number(shards),
+        "run.clock": clock,
         **{f"policies.{option[2:]}.name": _policy(name) for option, name in policies.items()},
     }  # fmt: skip
     place = _place(ray_address, placement)
     scenarios = _load(source, settings or [], options)
     if source == KB:
-        _run_collection(scenarios, workers, place, out, as_json)
+        _run_collection(scenarios, worker_count, place, out, as_json)
     else:
         ((name, scenario),) = scenarios.items()
         every_s = _every(checkpoint_every)
-        _run(scenario, name, workers, place, check_shards, out, journal, every_s, as_json)
+        _run(scenario, name, worker_count, place, check, out, journal, every_s, as_json)
 
 
 def _place(ray_address: str | None, placement: Any) -> Place:
@@ -195,8 +212,15 @@ def _every(text: str | None) -> float | None:
         fail(WRONG_INPUT, f"--checkpoint-every: {error}")
 
 
-def _shards(text: str | None) -> object:
-    return int(text) if text is not None and text.lstrip("-").isdigit() else text
+def _number(text: str | None) -> object:
+    """Return a number as such; what is none is left to the check of the scenario, which says what is allowed."""
+    return int(text) if text is not None and re.fullmatch("-?[0-9]{1,30}", text) else text
+
+
+def _count(option: str, text: str) -> int:
+    if not re.fullmatch("[0-9]{1,9}", text):
+        fail(WRONG_INPUT, f"{option} {text}: must be a whole number, 0 or more")
+    return int(text)
 
 
 def _policy(name: str | None) -> str | None:
@@ -297,8 +321,10 @@ def _begin(scenario: Scenario, settings: Any, out: Path | None) -> Any:
     make_folder(folder)
     try:
         return UnfinishedRun.begin(folder, scenario, settings)
-    except (CheckpointError, OSError) as error:
-        fail(WRONG_INPUT, str(error))
+    except OSError as error:
+        fail_to_write(error, folder)
+    except CheckpointError as error:
+        fail(UNAVAILABLE if error.__cause__ else WRONG_INPUT, str(error))
 
 
 @app.command("resume")
@@ -425,7 +451,13 @@ def _finish(
         content = summary.summary(results)
         folder = unfinished.folder if unfinished else out or Path("results") / f"{name}-{content['digest'][:8]}"
         if content["arms"]:
-            summary.write_folder(folder, results, content)
+            try:
+                summary.write_folder(folder, results, content)
+            except OSError as error:
+                print(summary.to_json(content))
+                lost = f"{error.filename or folder}: cannot be written: {error.strerror or error}"
+                kept = "\nthe summary is on standard output instead"
+                fail(UNAVAILABLE, f"{lost}{kept}{_way_on(error, unfinished)}")
         if unfinished and not results.interrupted:
             unfinished.remove()
     return results, content, folder
@@ -527,6 +559,7 @@ def doctor_command(ray_address: RayAddress = None) -> None:
     for name in ("meterstorm", "numba", "numpy", "ray"):
         print(f"{name} {package_version(name)}")
     print(f"python {platform.python_version()}, {os.cpu_count()} cores")
+    _join(Place(ray_address), 2, None)
     announce_compilation()
     print(f"compiled code in {jit.CACHE_FOLDER}")
     problems = examine(ray_address)

@@ -50,7 +50,9 @@ def read(path: Path) -> RunFolder:
             for number, digest in enumerate(arm["digests"])
         }
         return RunFolder(path, load(str(path / "scenario.toml"), {}), content["shards"], digests)
-    except (OSError, json.JSONDecodeError, KeyError, TypeError) as error:
+    except OSError as error:
+        raise ValueError(f"{path} is not the folder of a run: {error.filename}: {error.strerror}") from error
+    except (json.JSONDecodeError, KeyError, TypeError) as error:
         raise ValueError(f"{path} is not the folder of a run: {type(error).__name__}: {error}") from error
 
 

@@ -1,8 +1,10 @@
 """Compiling the engine ahead of time, and a short check of an installation."""
 
+import sys
+from pathlib import Path
 from typing import Any
 
-from ..actors import jit
+from ..actors import engine, jit
 from ..actors.cluster import ShardSet
 from ..actors.shard import Shard, simulate
 from .scenario import validate
@@ -23,8 +25,15 @@ SMALL: dict[str, Any] = {
 
 
 def is_compiled() -> bool:
-    """Whether the engine's loop is in the cache (or is not to be compiled at all)."""
-    return jit.JIT_DISABLED or any(jit.CACHE_FOLDER.rglob("engine.run-*.nbi"))
+    """Whether the engine's loop is in the cache (or is not to be compiled at all).
+
+    Numba keeps the code of each copy of a source file in a folder of its own, and that of each Python in a file.
+    """
+    if jit.JIT_DISABLED:
+        return True
+    run: Any = engine.run
+    major, minor = sys.version_info[:2]
+    return any(Path(run.stats.cache_path).glob(f"engine.run-*.py{major}{minor}*.nbi"))
 
 
 def compile_engine() -> None:

@@ -1,5 +1,6 @@
 """What every command shares: its exit status, its messages on standard error, its progress bar and its folder."""
 
+import errno
 import os
 import signal
 import sys
@@ -15,6 +16,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from ..actors.ray_start import end_ray
 
 WRONG_INPUT, INVARIANT, UNAVAILABLE, INTERRUPTED = 2, 3, 4, 130
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EIO)  # the disk gave out; else the path is no place to write to
 messages = Console(stderr=True)
 
 
@@ -45,12 +47,18 @@ def leave(status: int) -> NoReturn:
         os._exit(status)
 
 
+def fail_to_write(error: OSError, folder: Path) -> NoReturn:
+    """End the command, since a file in the folder for results cannot be written."""
+    status = UNAVAILABLE if error.errno in FULL else WRONG_INPUT
+    fail(status, f"--out {folder}: {error.filename or folder} cannot be written: {error.strerror or error}")
+
+
 def make_folder(folder: Path) -> None:
     """Make the folder for results, or end the command."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        fail(WRONG_INPUT, f"--out {folder}: {error.strerror or error}")
+        fail_to_write(error, folder)
 
 
 class progress:  # noqa: N801 - used like a function

@@ -220,3 +220,10 @@ def test_checkpoints_are_not_for_the_collection():
     result = invoke("run", "kb", "--checkpoint-every", "30s")
     assert result.exit_code == cli.WRONG_INPUT
     assert "--checkpoint-every 30s: not for kb" in result.stderr
+
+
+def test_a_folder_that_cannot_be_written_is_named(here):
+    """Not only a checkpoint's files may fail to be written, but the folder that they go into."""
+    (here / "world-0-0").touch()
+    with pytest.raises(checkpoint.CheckpointError, match=r"world-0-0: cannot be written: File exists$"):
+        Checkpoints(here / "world-0-0", 1.0, {}, 0.0).save(lambda folder: [])

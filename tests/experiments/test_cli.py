@@ -4,6 +4,7 @@ import inspect
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from meterstorm.experiments import cli, collection, columns, run, summary
+from meterstorm.experiments import cli, collection, columns, doctor, run, summary
 from meterstorm.experiments.metrics_names import METRICS
 from meterstorm.experiments.scenario import built_in, load, source_text, validate
 from pyarrow import parquet
@@ -289,9 +290,14 @@ WRONG = {
     "shards x": (["--shards", "x"], ['run.shards: "x"', 'an integer >= 1 or "auto"']),
     "shards -1": (["--shards", -1], ["run.shards: -1", 'an integer >= 1 or "auto"']),
     "seed": (["--seed", -1], ["run.seed: -1", "an integer >= 0"]),
-    "seed x": (["--seed", "x"], ["--seed", "integer"]),
+    "seed x": (["--seed", "x"], ['run.seed: "x"', "an integer >= 0"]),
+    "shards ²": (["--shards", "²"], ['run.shards: "²"', 'an integer >= 1 or "auto"']),
     "replications": (["--replications", 0], ["run.replications: 0", "an integer >= 1"]),
-    "workers": (["--workers", -1], ["--workers", "greater than or equal to 0"]),
+    "workers": (["--workers", -1], ["--workers -1", "a whole number, 0 or more"]),
+    "workers ²": (["--workers", "²"], ["--workers ²", "a whole number, 0 or more"]),
+    "check x": (["--check-shards", "x"], ["--check-shards x", "a whole number, 0 or more"]),
+    "port ²": (["--ray-address", "127.0.0.1:²"], ["--ray-address", "HOST:PORT", "127.0.0.1:²"]),
+    "port 65536": (["--ray-address", "127.0.0.1:65536"], ["--ray-address", "HOST:PORT", "127.0.0.1:65536"]),
     "workers of shards": (["--workers", 2, "--shards", 3], ["--workers 2", "3 shards share each"]),
     "intersite": (["--intersite", "never"], ["policies.intersite", "never"]),
     "option": (["--bogus"], ["--bogus"]),
@@ -389,6 +395,57 @@ MORE_WRONG_INPUT = {
 def test_more_wrong_input(name):
     options, code, words = MORE_WRONG_INPUT[name]
     refused(invoke("run", "dark.toml", "--json", "--workers", 0, *options.split()), code, words)
+
+
+FULL = "No space left on device"
+
+
+@pytest.mark.parametrize(
+    ("options", "file", "reason", "code"),
+    [
+        ([], "summary.json", FULL, cli.UNAVAILABLE),
+        ([], "summary.json", "Is a directory", cli.UNAVAILABLE),
+        ([], "timeseries.parquet", FULL, cli.UNAVAILABLE),
+        (["--checkpoint-every", "1s"], "scenario.toml", FULL, cli.UNAVAILABLE),
+        (["--checkpoint-every", "1s"], "scenario.toml", "Is a directory", cli.WRONG_INPUT),
+    ],
+)
+def test_results_that_cannot_be_written(options, file, reason, code, here):
+    """What has run is not lost: it is printed. What has not begun does not begin."""
+    (here / "out").mkdir()
+    path = here / "out" / file
+    if reason == FULL:
+        path.symlink_to("/dev/full")
+    else:
+        path.mkdir()
+    result = invoke("run", "short.toml", "--json", "--workers", 0, "--out", "out", *options)
+    assert result.exit_code == code
+    for word in ("Traceback", "Errno"):
+        assert word not in result.stderr
+    assert reason in result.stderr
+    assert re.search(r"\bout\b", result.stderr)  # what a full disk cuts off has no name: the folder has
+    if options:
+        assert result.stdout == ""
+    else:
+        assert json.loads(result.stdout)["digest"] == run_json("short.toml")["digest"]
+
+
+@pytest.mark.parametrize("command", [["doctor"], ["diff", "out", "out"], ["run", "short.toml", "--shards", "2"]])
+def test_every_command_says_what_an_address_is(command):
+    refused(invoke(*command, "--ray-address", "x"), cli.WRONG_INPUT, ["--ray-address: ", "HOST:PORT", "'x'"])
+
+
+def test_a_copy_of_the_sources_has_yet_to_be_compiled(tmp_path):
+    """Numba keeps the code of each copy by itself; so a second checkout compiles, and should say so."""
+    package = tmp_path / "meterstorm"
+    for room in ("actors", "policies", "experiments"):
+        source = Path(inspect.getfile(cli)).parents[1] / room
+        shutil.copytree(source, package / room, ignore=shutil.ignore_patterns("__pycache__"))
+    code = "import meterstorm.experiments.doctor as it; print(it.jit.CACHE_FOLDER); print(it.is_compiled())"
+    command = [sys.executable, "-c", code]
+    for folder, compiled in ((tmp_path, "False"), (tmp_path.root, "True")):
+        told = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout
+        assert told.splitlines() == [str(doctor.jit.CACHE_FOLDER), compiled]
 
 
 # list, show, help
