@@ -26,7 +26,7 @@ from meterstorm.experiments import cli, run
 from meterstorm.experiments.checkpoints import Settings, UnfinishedRun
 from meterstorm.experiments.scenario import load, to_toml, validate
 from meterstorm.experiments.summary import summary
-from processes import eventually
+from processes import eventually, shards
 from typer.testing import CliRunner
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.xdist_group("ray")]
@@ -329,6 +329,11 @@ def test_resume_goes_on_in_the_cluster_of_the_run(nodes, tmp_path, monkeypatch):
     assert json.loads(done.stdout)["digest"] == summary(run.run(LONGER, workers=0))["digest"]
 
 
+def _raylet(node: Any) -> int:
+    (started,) = node.all_processes["raylet"]
+    return int(started.process.pid)
+
+
 def test_a_killed_node_costs_no_more_than_what_came_after_the_last_checkpoint(nodes, tmp_path, monkeypatch):
     """The shards go on from there on the two nodes that are left, by themselves and to the same digest."""
     restored, restore = [], Checkpoints.restore
@@ -342,7 +347,8 @@ def test_a_killed_node_costs_no_more_than_what_came_after_the_last_checkpoint(no
     def kill(share: float) -> None:
         if share > 0.3 and not killed and list(tmp_path.glob("checkpoints/world-*/[0-9]*")):
             killed.append(share)
-            nodes.remove_node(next(iter(nodes.worker_nodes)), allow_graceful=False)
+            host = next(node for node in nodes.worker_nodes if shards(_raylet(node)))  # "spread" promises nothing
+            nodes.remove_node(host, allow_graceful=False)
 
     monkeypatch.setattr(Checkpoints, "restore", noted)
     settings = Settings("longer", 3, 0, False, 0.1, nodes.address, "spread")
