@@ -39,6 +39,7 @@ from .screen import (
     progress,
     say,
     spent,
+    unwritten,
 )
 
 app = typer.Typer(
@@ -324,7 +325,7 @@ def _begin(scenario: Scenario, settings: Any, out: Path | None) -> Any:
     except OSError as error:
         fail_to_write(error, folder)
     except CheckpointError as error:
-        fail(UNAVAILABLE if error.__cause__ else WRONG_INPUT, str(error))
+        fail(UNAVAILABLE if error.__cause__ else WRONG_INPUT, str(error))  # the cause is what the system says
 
 
 @app.command("resume")
@@ -455,9 +456,8 @@ def _finish(
                 summary.write_folder(folder, results, content)
             except OSError as error:
                 print(summary.to_json(content))
-                lost = f"{error.filename or folder}: cannot be written: {error.strerror or error}"
-                kept = "\nthe summary is on standard output instead"
-                fail(UNAVAILABLE, f"{lost}{kept}{_way_on(error, unfinished)}")
+                kept = "the summary is on standard output instead"
+                fail(UNAVAILABLE, f"{unwritten(error, folder)}\n{kept}{_way_on(error, unfinished)}")
         if unfinished and not results.interrupted:
             unfinished.remove()
     return results, content, folder

@@ -49,8 +49,12 @@ def leave(status: int) -> NoReturn:
 
 def fail_to_write(error: OSError, folder: Path) -> NoReturn:
     """End the command, since a file in the folder for results cannot be written."""
-    status = UNAVAILABLE if error.errno in FULL else WRONG_INPUT
-    fail(status, f"--out {folder}: {error.filename or folder} cannot be written: {error.strerror or error}")
+    fail(UNAVAILABLE if error.errno in FULL else WRONG_INPUT, f"--out {unwritten(error, folder)}")
+
+
+def unwritten(error: OSError, folder: Path) -> str:
+    """Return in words why a file cannot be written; the system does not always name it."""
+    return f"{error.filename or folder}: cannot be written: {error.strerror or error}"
 
 
 def make_folder(folder: Path) -> None:
