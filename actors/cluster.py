@@ -198,6 +198,8 @@ class ShardSet:
         while True:
             written = checkpoints.written if checkpoints else 0
             try:
+                if not self.hosts:
+                    self._start()
                 self._begin(world, checkpoints)
                 return self._run(scenario, on_progress, checkpoints)
             except ShardLost as error:
@@ -209,7 +211,6 @@ class ShardSet:
                     reason = f"{error}; gave up after {RESTARTS} restarts without a new checkpoint in between"
                     raise ShardLost(reason) from None
                 _log.warning("%s; all shards are started again, from the last checkpoint", error)
-                self._start()
 
     def close(self) -> None:
         """End the actors, and give their places back."""

@@ -2,8 +2,10 @@
 
 import importlib.util
 import json
+import os
 import shlex
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -348,7 +350,11 @@ def test_a_killed_node_costs_no_more_than_what_came_after_the_last_checkpoint(no
         if share > 0.3 and not killed and list(tmp_path.glob("checkpoints/world-*/[0-9]*")):
             killed.append(share)
             host = next(node for node in nodes.worker_nodes if shards(_raylet(node)))  # "spread" promises nothing
+            lost = shards(_raylet(host))
             nodes.remove_node(host, allow_graceful=False)
+            for pid in lost:  # else they might outlive it until the run is over
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
 
     monkeypatch.setattr(Checkpoints, "restore", noted)
     settings = Settings("longer", 3, 0, False, 0.1, nodes.address, "spread")
