@@ -138,8 +138,10 @@ def _client_tables(scenario: Any, chosen: PolicySet, homes: Any, first: int) -> 
     traced = local if is_traced else 0
     return {
         "clients": _clients(local, homes),
-        "homes": homes,
         "slots": _slots(local * scenario.clients.programs),
+        "arrivals": np.zeros(
+            local * scenario.clients.programs if scenario.workload.arrivals == "open" else 0, np.int32
+        ),
         "memory": np.zeros(local * chosen.memory_size),
         "debts": zeros(0, DEBT),
         "owed": np.full(local if scenario.clients.release_old == "deferred" else 0, NONE, np.int32),
@@ -323,7 +325,7 @@ def _uniform(keys: Any, client: int) -> float:
 
 def _clients(count: int, homes: Any) -> Any:
     clients = zeros(count, CLIENT)
-    clients["server"] = homes
+    clients["home"] = clients["server"] = homes
     clients["deadline"] = clients["flight"] = clients["resend"] = NONE
     return clients
 

@@ -14,21 +14,25 @@ from .jit import inlined, jit
 from .messages import notify, set_timer
 from .world import (
     ASK_AGAIN,
+    BEAT_DUE,
+    DENIED,
     EVICTIONS,
     GAVE_UP,
     GIVE_UP,
     GRANTS,
+    KEPT,
     LAUNCHES,
+    NEAR,
     NONE,
+    RUNNING,
+    STOPPED,
     SUPPRESSED,
     UNMETERED_STARTS,
+    WAITS,
 )
 
 # States of a slot.
 IDLE, WAITING, METERED, UNMETERED, ASKING, CALLED = range(6)
-
-# Why a user waits after a denial: it was the first answer, or it stopped a program that ran by right till then.
-DENIED, STOPPED = 1, 2
 
 
 @inlined
@@ -59,7 +63,7 @@ def handle(world, kind, agent, source, slot, program, attempt, value):
         _on_late_grant(world, i, server, slot, program, attempt)
     elif kind == kinds.REFUSED or kind == kinds.OVERLOADED:  # noqa: PLR1714
         roaming.expect_failure(world, source, -1)
-    if world.clients[i].near:
+    if world.clients[i].marks & NEAR:
         roaming.settle(world, i)
 
 
@@ -83,7 +87,7 @@ def start(world, i):
         _await_recorded(world, i)
     else:
         for j in range(config.programs):
-            _await_launch(world, i, j, np.int64(0))
+            _await_launch(world, i, j, 1, np.int64(0))
     if config.heartbeat > 0:
         u = streams.uniform(streams.draw(world.keys[streams.PHASE], agent, 0))
         set_timer(world, kinds.HEARTBEAT_TICK, agent, np.int64(u * config.heartbeat), 0, 0, 0)
@@ -93,6 +97,12 @@ def start(world, i):
 def slot_of(world, i, j):
     """Return the row of a client's slot."""
     return world.slots[i * world.config[0].programs + j]
+
+
+@inlined
+def is_running(world, i, j):
+    """Whether a slot's program runs."""
+    return slot_of(world, i, j).marks & RUNNING != 0
 
 
 @inlined
@@ -106,11 +116,9 @@ def _place(world, i, j):
 
 
 @jit
-def _await_launch(world, i, j, now):
-    """Set the timer of a slot's next launch (closed) or arrival (open)."""
-    slot = slot_of(world, i, j)
-    slot.arrival += 1
-    time = workload.next_launch(world, _place(world, i, j), slot.arrival, now)
+def _await_launch(world, i, j, number, now):
+    """Set the timer of a slot's next launch (closed) or arrival (open), which has this number."""
+    time = workload.next_launch(world, _place(world, i, j), number, now)
     set_timer(world, kinds.LAUNCH, world.config[0].first + i, time, j, 0, 0)
 
 
@@ -128,13 +136,22 @@ def _on_launch(world, i, j):
         _on_recorded_launch(world, i)
         return
     slot = slot_of(world, i, j)
-    number = slot.arrival
+    number = np.int64(slot.program + 1)
     if config.arrivals == workload.OPEN:
-        _await_launch(world, i, j, world.control[0].now)
+        number = _take_arrival(world, i, j)
+        _await_launch(world, i, j, number + 1, world.control[0].now)
     if slot.state != IDLE:
         ledger.count(world, SUPPRESSED)
         return
     _launch(world, i, j, number, workload.product(world, _place(world, i, j), number))
+
+
+@inlined
+def _take_arrival(world, i, j):
+    """Count a user's arrival at a slot, busy or not; return its number, from 1."""
+    k = i * world.config[0].programs + j
+    world.arrivals[k] += 1
+    return np.int64(world.arrivals[k])
 
 
 @jit
@@ -194,7 +211,7 @@ def do_without_server(world, i, j):
     ledger.count(world, UNMETERED_STARTS)
     _wait_no_more(world, i, j)
     slot.state = UNMETERED
-    if slot.running == 0:
+    if not is_running(world, i, j):
         _run(world, i, j, _run_time(world, i, j))
 
 
@@ -225,7 +242,7 @@ def _run_time(world, i, j):
 def _run(world, i, j, run_time):
     """The slot's program starts to run."""
     slot = slot_of(world, i, j)
-    slot.running = 1
+    slot.marks |= RUNNING
     slot.epoch += 1
     if slot.lease == NONE:
         ledger.unmetered(world, 1)
@@ -238,8 +255,8 @@ def _stop(world, i, j):
     """The slot's program, if it runs, runs no more; a timer set for it is void."""
     slot = slot_of(world, i, j)
     slot.epoch += 1
-    if slot.running:
-        slot.running = 0
+    if slot.marks & RUNNING:
+        slot.marks &= ~RUNNING
         if slot.lease == NONE:
             ledger.unmetered(world, -1)
 
@@ -259,9 +276,10 @@ def _end(world, i, j):
 def _idle(world, i, j):
     """The slot is free for its next launch."""
     _wait_no_more(world, i, j)
-    slot_of(world, i, j).state = IDLE
+    slot = slot_of(world, i, j)
+    slot.state = IDLE
     if world.config[0].arrivals == workload.CLOSED:
-        _await_launch(world, i, j, world.control[0].now)
+        _await_launch(world, i, j, slot.program + 1, world.control[0].now)
 
 
 # --- answers --------------------------------------------------------------------------------------------------
@@ -276,7 +294,7 @@ def _on_answer(world, i, kind, source, j, program, value):
         return
     link.on_good_answer(world, i)
     if kind == kinds.ACK:
-        world.clients[i].heartbeat_due = 0
+        world.clients[i].marks &= ~BEAT_DUE
         world.clients[i].beat_failures = 0
     elif not _awaits(world, i, j, program):
         if kind == kinds.GRANT:
@@ -300,22 +318,22 @@ def _on_grant(world, i, j):
     slot = slot_of(world, i, j)
     client.wants &= ~bit(j)
     slot.asked = NONE
-    slot.kept = 0
+    slot.marks &= ~KEPT
     slot.failures = 0
     ledger.count(world, GRANTS)
     if slot.state == METERED and slot.lease == client.server:
         return
-    was_decided = slot.denied == STOPPED
+    was_decided = slot.marks & STOPPED
     _wait_no_more(world, i, j)
     if slot.state == WAITING and not was_decided:
         ledger.waited(world, world.control[0].now - slot.launched)
     if slot.state == METERED:
         holding.leave_behind(world, i, j)
-    elif slot.running:
+    elif slot.marks & RUNNING:
         ledger.unmetered(world, -1)
     slot.lease = client.server
     slot.state = METERED
-    if slot.running == 0:
+    if not slot.marks & RUNNING:
         _run(world, i, j, _run_time(world, i, j))
 
 
@@ -327,7 +345,7 @@ def _on_late_grant(world, i, server, j, program, attempt):
     if slot.program != program or (server != slot.lease and server != slot.asked):  # noqa: PLR1714
         holding.release(world, i, j, program, server)
     elif server != slot.lease:
-        slot.kept = 1
+        slot.marks |= KEPT
         notify(world, kinds.NOT_TAKEN, config.first + i, j, program, server, attempt)
 
 
@@ -338,7 +356,7 @@ def _on_denial(world, i, j):
     slot = slot_of(world, i, j)
     client.wants &= ~bit(j)
     slot.asked = NONE
-    slot.kept = 0
+    slot.marks &= ~KEPT
     stopped = slot.state == METERED or slot.state == UNMETERED  # noqa: PLR1714
     if slot.state == METERED:
         ledger.count(world, EVICTIONS)
@@ -361,8 +379,8 @@ def _wait(world, i, j, stopped):
     config = world.config[0]
     client = world.clients[i]
     slot = slot_of(world, i, j)
-    if slot.denied == 0:
-        slot.denied = STOPPED if stopped else DENIED
+    if not slot.marks & WAITS:
+        slot.marks |= STOPPED if stopped else DENIED
         ledger.waiting(world, 1)
     if config.on_denial == ASK_AGAIN:
         slot.state = ASKING
@@ -381,8 +399,8 @@ def _wait(world, i, j, stopped):
 def _wait_no_more(world, i, j):
     """A user who was denied, and may have asked again since, waits no more."""
     slot = slot_of(world, i, j)
-    if slot.denied:
-        slot.denied = 0
+    if slot.marks & WAITS:
+        slot.marks &= ~WAITS
         ledger.waiting(world, -1)
 
 

@@ -92,4 +92,3 @@ def _look_ahead(world):
     i = max(0, ahead.client)  # of an old entry, if so many are not there: it changes nothing
     prefetch(world.clients, i)
     prefetch(world.slots, i * world.config[0].programs)
-    prefetch(world.homes, i)

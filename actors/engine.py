@@ -31,7 +31,7 @@ from .status import (
     STALLED,
 )
 from .streams import GOLDEN, mix
-from .world import FOREIGN, NONE, VOID
+from .world import FOREIGN, NEAR, NONE, RUNNING, VOID, WAITS
 
 # More events than this at one instant mean that time stands still.
 EVENTS_AT_ONCE = 10_000_000
@@ -314,15 +314,16 @@ def _check_slots(world):
         for j in range(config.programs):
             slot = client.slot_of(world, i, j)
             waits = slot.state == client.ASKING or slot.state == client.CALLED  # noqa: PLR1714
-            waiting += slot.denied != 0
+            denied = slot.marks & WAITS != 0
+            waiting += denied
             wants = row.wants & client.bit(j) != 0
             leased = slot.lease != NONE
             if (
                 (slot.state == client.METERED) != leased
-                or (leased and slot.running == 0)
+                or (leased and not slot.marks & RUNNING)
                 or (slot.state == client.WAITING and not wants)
                 or (wants and (slot.state == client.IDLE or waits))
-                or (waits and slot.denied == 0)
+                or (waits and not denied)
             ):
                 return _found(world, LOST_PROGRAM, config.first + i, j)
         if row.wants != 0 and row.flight == -1:
@@ -339,7 +340,7 @@ def _check_near(world):
     for i in range(world.config[0].local):
         if roaming.is_possible(world) and roaming.is_near(world, i):
             near += 1
-            if world.clients[i].near == 0:
+            if not world.clients[i].marks & NEAR:
                 return _found(world, LOST_ROAMER, world.config[0].first + i, 0)
     control = world.control[0]
     for k in range(control.open):

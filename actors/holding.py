@@ -11,7 +11,7 @@ import numpy as np
 from . import kinds, link
 from .jit import inlined, jit
 from .messages import notify, send, set_timer
-from .world import NONE
+from .world import KEPT, NONE, OWING, REACHED
 
 
 @inlined
@@ -61,10 +61,10 @@ def abandon(world, i, j):
         slot.asked = NONE
         if server == slot.lease:
             return  # it was asked for again, and is still held
-        if slot.reached:
+        if slot.marks & REACHED:
             notify(world, kinds.NOTICE, config.first + i, j, slot.program, server, world.clients[i].attempt)
-        if slot.kept:
-            slot.kept = 0
+        if slot.marks & KEPT:
+            slot.marks &= ~KEPT
             release(world, i, j, slot.program, server)
         if server != world.clients[i].server:
             owe(world, i, server)
@@ -101,14 +101,14 @@ def owe(world, i, server):
     debt.since = client.attempt
     debt.next = world.owed[i]
     world.owed[i] = n
-    if client.owing == 0:
+    if not client.marks & OWING:
         _offer_later(world, i)
 
 
 @jit
 def _offer_later(world, i):
     config = world.config[0]
-    world.clients[i].owing = 1
+    world.clients[i].marks |= OWING
     time = world.control[0].now + config.deferred_retry
     set_timer(world, kinds.OFFER_DEBTS, config.first + i, time, 0, 0, 0)
 
@@ -119,7 +119,7 @@ def offer_debts(world, i):
     config = world.config[0]
     client = world.clients[i]
     agent = config.first + i
-    client.owing = 0
+    client.marks &= ~OWING
     n = world.owed[i]
     while n != NONE:
         server = world.debts[n].server

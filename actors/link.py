@@ -20,6 +20,7 @@ from .tables import vector
 from .world import (
     ATTEMPTS,
     BEAT,
+    BEAT_DUE,
     COME_BACK,
     FAILOVERS,
     MOVE,
@@ -27,7 +28,7 @@ from .world import (
     NOTHING,
     OFFLINE_SPELLS,
     OVERLOADS,
-    PAUSED,
+    REACHED,
     REFUSALS,
     RESUME,
     RETRIES,
@@ -51,14 +52,14 @@ def proceed(world, i):
     client = world.clients[i]
     if client.flight != NOTHING:
         return
-    beats = client.heartbeat_due and _holds_lease(world, i)
+    beats = client.marks & BEAT_DUE and _holds_lease(world, i)
     if beats and (client.resend == BEAT or client.wants == 0):
         _send_heartbeat(world, i)
     elif client.wants != 0:
         _send_request(world, i, _next_in_turn(world, i))
     else:
         client.link = ONLINE
-        client.heartbeat_due = 0  # the last lease ended while it was due
+        client.marks &= ~BEAT_DUE  # the last lease ended while it was due
         client.resend = NOTHING
 
 
@@ -94,13 +95,14 @@ def _send_request(world, i, j):
         ledger.count(world, RETRIES)
     else:
         slot.asked = client.server
-        slot.reached = 0
+        slot.marks &= ~REACHED
     _begin_flight(world, i, j)
     call_back = 1 if config.on_denial == WAIT_FOR_CALLBACK else 0
-    slot.reached |= send(
+    if send(
         world, kinds.REQUEST, config.first + i, config.clients + client.server, client.server, j,
         slot.program, slot.product, client.attempt, 0, call_back,
-    )  # fmt: skip
+    ):  # fmt: skip
+        slot.marks |= REACHED
 
 
 @jit
@@ -140,7 +142,7 @@ def on_heartbeat_tick(world, i):
     time = world.control[0].now + config.heartbeat
     set_timer(world, kinds.HEARTBEAT_TICK, config.first + i, time, 0, 0, 0)
     if client.link != OFFLINE and _holds_lease(world, i):
-        client.heartbeat_due = 1
+        client.marks |= BEAT_DUE
         proceed(world, i)
 
 
@@ -159,8 +161,7 @@ def _holds_lease(world, i):
 def is_awaited(world, i, attempt):
     """Whether an answer is the one to what is in flight."""
     client = world.clients[i]
-    in_flight = client.flight != NOTHING and client.flight != PAUSED  # noqa: PLR1714
-    return in_flight and attempt == client.flight_attempt
+    return (client.flight >= 0 or client.flight == BEAT) and attempt == client.flight_attempt
 
 
 @inlined
@@ -189,7 +190,7 @@ def on_failure_answer(world, i, kind, value):
 @jit
 def on_timer(world, i):
     """No answer came in time, or a pause is over."""
-    if world.clients[i].flight == PAUSED:
+    if world.clients[i].flight <= RESUME:
         _resume(world, i)
     else:
         _fail(world, i, TIMED_OUT, 0.0)
@@ -270,7 +271,7 @@ def _decide(world, i, failure, retry_after_s):
     client = world.clients[i]
     running = np.int64(0)
     for j in range(config.programs):
-        running += users.slot_of(world, i, j).running
+        running += users.is_running(world, i, j)
     client.draws += 1
     u = streams.uniform(streams.draw(world.keys[streams.FAILOVER], config.first + i, client.draws))
     link = Link(
@@ -300,8 +301,7 @@ def _complain(world, i, status, value):
 def _pause(world, i, then, delay):
     """Ask nobody for `delay` ns, then go on; at once when it is 0."""
     client = world.clients[i]
-    client.pause = then
-    client.flight = PAUSED
+    client.flight = then
     _void_timer(world, i)
     if delay > 0:
         time = world.control[0].now + delay
@@ -313,10 +313,11 @@ def _pause(world, i, then, delay):
 @jit
 def _resume(world, i):
     client = world.clients[i]
+    then = client.flight
     client.flight = NOTHING
-    if client.pause == MOVE:
+    if then == MOVE:
         _move(world, i)
-    elif client.pause == COME_BACK:
+    elif then == COME_BACK:
         _come_back(world, i)
     proceed(world, i)
 
@@ -332,7 +333,7 @@ def _move(world, i):
         return
     server = (_first_choice(world, i) + named) % config.servers
     client.servers_tried += 1
-    client.heartbeat_due = 0
+    client.marks &= ~BEAT_DUE
     client.beat_failures = 0
     if server == client.server:
         return
@@ -351,7 +352,7 @@ def _move(world, i):
 def _first_choice(world, i):
     """Return the first server of the client's own site: to the selection policy, this one is number 0."""
     config = world.config[0]
-    return world.homes[i] // config.members * config.members
+    return world.clients[i].home // config.members * config.members
 
 
 @jit
@@ -366,7 +367,7 @@ def _select(world, i):
     choice = Choice(
         np.int64(agent),
         np.int64((client.server - first) % config.servers),
-        np.int64(world.homes[i] - first),
+        np.int64(world.clients[i].home - first),
         np.int64(client.servers_tried),
         np.int64(config.choices),
     )
@@ -394,7 +395,7 @@ def _go_offline(world, i):
     client = world.clients[i]
     ledger.count(world, OFFLINE_SPELLS)
     client.link = OFFLINE
-    client.heartbeat_due = 0
+    client.marks &= ~BEAT_DUE
     client.beat_failures = 0
     client.wants = 0
     for j in range(world.config[0].programs):
@@ -412,7 +413,7 @@ def _come_back(world, i):
         slot = users.slot_of(world, i, j)
         if slot.state == users.CALLED:
             users.await_answer(world, i, j)
-        elif slot.running:
+        elif users.is_running(world, i, j):
             slot.failures = 0
             client.wants |= users.bit(j)
 
@@ -425,7 +426,7 @@ def _give_up(world, i):
     client.flight = NOTHING
     client.link = ONLINE
     if j == BEAT:
-        client.heartbeat_due = 0
+        client.marks &= ~BEAT_DUE
         client.beat_failures = 0
     elif _still_asks(world, i, j):
         client.wants &= ~users.bit(j)

@@ -14,7 +14,7 @@ from .intersite import LEADER
 from .jit import inlined, jit
 from .messages import is_local
 from .visitors import is_own
-from .world import MOVE, NEVER, NONE, PAUSED
+from .world import MOVE, NEAR, NEVER, NONE
 
 
 @inlined
@@ -27,8 +27,8 @@ def is_possible(world):
 def depart(world, i):
     """Client `i` has decided to move."""
     client = world.clients[i]
-    if is_possible(world) and client.near == 0:
-        client.near = 1
+    if is_possible(world) and not client.marks & NEAR:
+        client.marks |= NEAR
         world.control[0].near += 1
 
 
@@ -36,7 +36,7 @@ def depart(world, i):
 def settle(world, i):
     """Client `i`, who was near to another site, may be so no more."""
     if not is_near(world, i):
-        world.clients[i].near = 0
+        world.clients[i].marks &= ~NEAR
         world.control[0].near -= 1
 
 
@@ -45,7 +45,7 @@ def is_near(world, i):
     """Whether client `i` may ask another site next, or has business there."""
     config = world.config[0]
     client = world.clients[i]
-    if (client.flight == PAUSED and client.pause == MOVE) or _is_far(world, i, client.server):
+    if client.flight == MOVE or _is_far(world, i, client.server):
         return True
     for j in range(config.programs):
         slot = world.slots[i * config.programs + j]

@@ -26,9 +26,17 @@ WANTS_CALLBACK, IN_SERVICE, VOID, FOREIGN = 1, 2, 4, 8
 # What a user does who was denied.
 GIVE_UP, ASK_AGAIN, WAIT_FOR_CALLBACK = range(3)
 
-# What a client has in flight: a slot's request (its number), or one of these; and what a pause ends with.
-NOTHING, BEAT, PAUSED = -1, -2, -3
-RESUME, MOVE, COME_BACK = 1, 2, 3
+# What a client has in flight: a slot's request (its number), or one of these; the last three end a pause.
+NOTHING, BEAT, RESUME, MOVE, COME_BACK = -1, -2, -3, -4, -5
+
+# Marks of a client, as bits: a heartbeat is due; a timer to offer its debts is set; it is near to another site.
+BEAT_DUE, OWING, NEAR = 1, 2, 4
+
+# Marks of a slot, as bits: its program runs; a request for it reached the server that was asked; a grant from
+# there came late and is kept; its user was denied and waits: it was the first answer, or it stopped a program that
+# ran by right till then.
+RUNNING, REACHED, KEPT, DENIED, STOPPED = 1, 2, 4, 8, 16
+WAITS = DENIED | STOPPED
 
 
 def _rows(*fields: tuple[str, str]) -> np.dtype[Any]:
@@ -110,17 +118,17 @@ DEADLINE = _rows(("time", "i8"), ("serial", "i8"), ("client", "i4"), ("timer", "
 
 # 64 bytes: one line of the processor's cache.
 CLIENT = _rows(
-    ("serial", "i8"), ("digest", "u8"), ("server", "i4"), ("tries_here", "i4"), ("beat_failures", "i4"),
-    ("servers_tried", "i4"), ("attempt", "i4"), ("flight_attempt", "i4"), ("timer", "i4"), ("deadline", "i4"),
-    ("draws", "i4"), ("wants", "u4"), ("flight", "i1"), ("resend", "i1"), ("link", "i1"), ("pause", "i1"),
-    ("heartbeat_due", "i1"), ("owing", "i1"), ("near", "i1"),
+    ("serial", "i8"), ("digest", "u8"),
+    ("home", "i4"), ("server", "i4"),  # the first, and the present one
+    ("tries_here", "i4"), ("beat_failures", "i4"), ("servers_tried", "i4"), ("attempt", "i4"),
+    ("flight_attempt", "i4"), ("timer", "i4"), ("deadline", "i4"), ("draws", "i4"), ("wants", "u4"),
+    ("flight", "i1"), ("resend", "i1"), ("link", "i1"), ("marks", "i1"),
 )  # fmt: skip
 
-# A slot runs one metered program at a time. 40 bytes.
+# A slot runs one metered program at a time. 32 bytes: half a line.
 SLOT = _rows(
-    ("launched", "i8"), ("arrival", "i4"), ("program", "i4"), ("epoch", "i4"), ("lease", "i4"),
-    ("asked", "i4"), ("failures", "i4"), ("product", "i2"), ("state", "i1"), ("running", "i1"), ("denied", "i1"),
-    ("kept", "i1"), ("reached", "i1"),
+    ("launched", "i8"), ("program", "i4"), ("epoch", "i4"), ("lease", "i4"), ("asked", "i4"), ("failures", "i4"),
+    ("product", "i2"), ("state", "i1"), ("marks", "i1"),
 )  # fmt: skip
 
 # A lease left behind that a client still means to give back: it offers it to the server until it answers.
@@ -226,8 +234,8 @@ TABLES: dict[str, Any] = {
     "inbox": EVENT,  # messages from another shard, to be filed
     # clients of this shard
     "clients": CLIENT,
-    "homes": np.dtype("i4"),  # each client's first server
     "slots": SLOT,
+    "arrivals": np.dtype("i4"),  # how many users have come to each slot; empty but in open worlds
     "memory": np.dtype("f8"),  # the failover policy's, `config.memory` numbers for each client
     "debts": DEBT,
     "owed": np.dtype("i4"),  # each client's first debt; empty where none is kept

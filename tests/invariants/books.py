@@ -7,8 +7,8 @@ from collections import Counter
 from typing import Any
 
 import numpy as np
-from meterstorm.actors import client, journal, kinds, leases, link, workload, world
-from meterstorm.actors.world import NONE
+from meterstorm.actors import client, journal, kinds, leases, workload, world
+from meterstorm.actors.world import NONE, RUNNING, WAITS
 
 SECOND = 1_000_000_000
 ASKING = (kinds.REQUEST, kinds.HEARTBEAT, kinds.KEPT_RELEASE)
@@ -150,9 +150,9 @@ class Books:
             if slot["state"] == client.METERED and not self._may_be_denied(c, slot):
                 key = (c, j, int(slot["program"]), int(slot["lease"]))
                 assert key in held, f"client {c}'s slot {j} runs under a lease that server {slot['lease']} has not"
-        unleased = (self.slots["running"] != 0) & (self.slots["lease"] == NONE)
+        unleased = (self.slots["marks"] & RUNNING != 0) & (self.slots["lease"] == NONE)
         assert self.control.unmetered == unleased.sum() + (self.leases["state"] == leases.LOST).sum()
-        assert self.control.waiting == (self.slots["denied"] != 0).sum()
+        assert self.control.waiting == (self.slots["marks"] & WAITS != 0).sum()
 
     def _fate_is_known(self, c: int, j: int, program: int, s: int) -> bool:
         """Whether a lease that no program holds is awaited, or its client or server is about to hear of it."""
@@ -184,7 +184,8 @@ class Books:
         assert max(launches.values(), default=0) <= 1
         for (c, j), slot in np.ndenumerate(self.slots):
             place = c * config.programs + j
-            if slot["running"] and now + workload.run_time(self.world, place, int(slot["program"])) < config.end:
+            run_time = workload.run_time(self.world, place, int(slot["program"]))
+            if slot["marks"] & RUNNING and now + run_time < config.end:
                 assert timers[kinds.END, c, j, int(slot["epoch"])] == 1
             if slot["state"] == client.CALLED and 0 < config.callback_poll < config.end - now:
                 assert timers[kinds.ASK_AGAIN, c, j, int(slot["epoch"])] == 1
@@ -192,9 +193,10 @@ class Books:
                 assert launches[kinds.LAUNCH, c, j] == 0
         deadlines = self._deadlines()
         for c, row in enumerate(self.world.clients):
-            if row.flight not in (link.NOTHING, link.PAUSED) and now + config.request_timeout < config.end:
+            asks = row.flight >= 0 or row.flight == world.BEAT
+            if asks and now + config.request_timeout < config.end:
                 assert deadlines[c, int(row.timer)] == 1
-            if row.flight in (link.NOTHING, link.PAUSED):
+            if not asks:
                 assert row.deadline == NONE
 
     def _deadlines(self) -> Counter[tuple[int, int]]:
@@ -215,13 +217,12 @@ class Books:
         start without a server, so that it may be too large under other than `give-up`.
         """
         config, control, total = self.config, self.control, self.total
-        idle = (self.slots["state"] == client.IDLE).sum()
         launches = total[world.LAUNCHES]
         if config.arrivals == workload.CLOSED:
-            assert launches == self.slots["arrival"].sum() - idle
+            assert launches == self.slots["program"].sum()
             assert total[world.SUPPRESSED] == 0
         elif config.arrivals == workload.OPEN:
-            assert launches + total[world.SUPPRESSED] == (self.slots["arrival"] - 1).sum()
+            assert launches + total[world.SUPPRESSED] == self.world.arrivals.sum()
         else:
             before = np.searchsorted(self.world.recorded["client"], np.arange(config.clients))
             assert launches + total[world.SUPPRESSED] == (self.world.recorded_next - before).sum()

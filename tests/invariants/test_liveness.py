@@ -28,6 +28,7 @@ import pytest
 from hypothesis import strategies as st
 from meterstorm.actors import client, faults
 from meterstorm.actors.shard import Shard
+from meterstorm.actors.world import WAITS
 from meterstorm.experiments.scenario import Scenario
 from meterstorm.experiments.scenario_schema import FAULTS
 
@@ -144,14 +145,14 @@ def grants(scenario: Scenario) -> bool:
     shard.run(bounds.healed)
     before = slots.copy()
     shard.run(bounds.granted)
-    refused = (before["denied"] != 0) & (slots["denied"] != 0) & (slots["program"] == before["program"])
+    refused = (before["marks"] & slots["marks"] & WAITS != 0) & (slots["program"] == before["program"])
     assert not refused.any(), f"never granted: {_who(shard, refused)}"
-    return bool((before["denied"] != 0).any())
+    return bool((before["marks"] & WAITS != 0).any())
 
 
 def _undecided(slots: Any) -> Any:
     """Users who launched a program and have had no answer at all."""
-    return (slots["state"] == client.WAITING) & (slots["denied"] == 0)
+    return (slots["state"] == client.WAITING) & (slots["marks"] & WAITS == 0)
 
 
 def _who(shard: Shard, chosen: Any) -> list[str]:
