@@ -34,8 +34,8 @@ _HEAD = struct.Struct("!I" + "BB" + "BI" + "BQ" + "Bq" + "Bq" + "BI")
 _ARRAY_OF_6, _UINT32, _UINT64, _INT64, _BYTES32 = 0x96, 0xCE, 0xCF, 0xD3, 0xC6
 _TYPES = (_ARRAY_OF_6, _UINT32, _UINT64, _INT64, _INT64, _BYTES32)
 
-# So long a shard looks again and again whether a frame has come before it sleeps until one has. That is about the
-# longest common wait of shards in one storm: who sleeps loses more time than the wait (see PERFORMANCE.md).
+# So long a shard looks again and again whether a frame has come before it sleeps until one has. Shards in one storm
+# wait about a millisecond at a time (see PERFORMANCE.md).
 _SPIN_S = 10e-3
 
 _SOCKET_BYTES = 4 << 20  # asked of the kernel, which may give less
@@ -344,7 +344,6 @@ class Mesh:
         self._listeners: list[socket.socket] = []
         self._directory: tempfile.TemporaryDirectory[str] | None = None
         self._peers: list[_Peer] | None = None
-        self._spin_s = _SPIN_S if shards <= (os.cpu_count() or 1) else 0.0
         self._node = ""
 
     def listen(self, *, host: str = "127.0.0.1", node: str = "") -> Address:
@@ -445,10 +444,11 @@ class Mesh:
         A peer that is through is not watched any more: after the last window it may well have closed.
         """
         began_s = time.monotonic()
-        deadline_s, spin_until_s = began_s + self._timeout_s, began_s + self._spin_s
+        deadline_s, spin_until_s = began_s + self._timeout_s, began_s + _SPIN_S
         while pending := [(peer, wants) for peer in self._peers or () if (wants := peer.wants())]:
             before_s = time.monotonic()
             if before_s < spin_until_s:
+                os.sched_yield()  # where shards share a core, to those that it waits for
                 for peer, wants in pending:
                     peer.advance(wants)
                 self.waiting_s += time.monotonic() - before_s
