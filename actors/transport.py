@@ -34,8 +34,8 @@ _HEAD = struct.Struct("!I" + "BB" + "BI" + "BQ" + "Bq" + "Bq" + "BI")
 _ARRAY_OF_6, _UINT32, _UINT64, _INT64, _BYTES32 = 0x96, 0xCE, 0xCF, 0xD3, 0xC6
 _TYPES = (_ARRAY_OF_6, _UINT32, _UINT64, _INT64, _INT64, _BYTES32)
 
-# So long a shard looks again and again whether a frame has come before it sleeps until one has. Shards in one storm
-# wait about a millisecond at a time (see PERFORMANCE.md).
+# So long a shard looks again and again whether a frame has come before it sleeps until one has. Shards in one
+# storm wait about a millisecond at a time (see PERFORMANCE.md).
 _SPIN_S = 10e-3
 
 _SOCKET_BYTES = 4 << 20  # asked of the kernel, which may give less
