@@ -10,7 +10,7 @@ CODE = """
 import signal
 from meterstorm.actors import ray_start
 
-signal.signal(signal.SIGTERM, signal.default_int_handler)
+signal.signal({number}, signal.default_int_handler)
 try:
     with ray_start._interrupts_later():
         signal.raise_signal({number})
@@ -19,7 +19,7 @@ try:
         print("started")
 except KeyboardInterrupt:
     print("interrupted")
-assert signal.getsignal(signal.SIGTERM) is signal.default_int_handler
+assert signal.getsignal({number}) is signal.default_int_handler
 """
 # What comes while Ray starts and a signal is held, and what is printed.
 THEN = {
