@@ -13,7 +13,7 @@ import numpy as np
 
 from . import deadlines, transit
 from .jit import inlined, jit
-from .kinds import NOTICE, RELEASE
+from .kinds import RELEASE
 from .order import before, timeout_before
 from .tables import prefetch
 from .world import FOREIGN, NEVER, NONE
@@ -21,10 +21,10 @@ from .world import FOREIGN, NEVER, NONE
 # Room that must be free before an event is handled: more than any handler needs by itself.
 RESERVE = 64
 
-# How far ahead of the cursor memory is fetched, in buckets: agents NEAR, and before them the events that name
-# them. Only an event tells where the next one of its bucket is, so each is fetched STEP buckets after the one
-# before it, down to DEPTH; few buckets hold more. Further ahead, lines would leave the cache before their use.
-NEAR, STEP, DEPTH = 3, 2, 5
+# How far ahead of the cursor memory is fetched, in buckets: events and their clients AHEAD, and before them the
+# links that name them. Only a link tells where the next one of its bucket is, so each is fetched STEP buckets
+# after the one before it, down to DEPTH; few buckets hold more. What is fetched too early leaves the cache again.
+AHEAD, STEP, DEPTH = 4, 2, 3
 
 _ONE = np.uint64(1)
 
@@ -35,7 +35,7 @@ def allocate(world):
     control = world.control[0]
     n = control.free_event
     if n != NONE:
-        control.free_event = world.events[n].next
+        control.free_event = world.links[n].next
     else:
         n = control.fresh_event
         control.fresh_event += 1
@@ -50,7 +50,7 @@ def free(world, n):
     event = world.events[n]
     if event.flag & FOREIGN:
         control.foreign -= 1
-    event.next = control.free_event
+    world.links[n].next = control.free_event
     control.free_event = n
     control.free_events += 1
 
@@ -68,7 +68,9 @@ def schedule(world, n):
         _push(world, n)
         return
     prefetch(world.buckets, bucket & (world.buckets.size - 1))
-    world.events[n].next = control.unfiled
+    link = world.links[n]
+    link.next = control.unfiled
+    link.place = _place(world, world.events[n])
     control.unfiled = n
     control.pending += 1
 
@@ -80,9 +82,9 @@ def file(world):
     n = control.unfiled
     control.unfiled = NONE
     while n != NONE:
-        following = world.events[n].next
+        following = world.links[n].next
         place = (world.events[n].time >> world.config[0].shift) & (world.buckets.size - 1)
-        world.events[n].next = world.buckets[place]
+        world.links[n].next = world.buckets[place]
         world.buckets[place] = n
         world.occupied[place >> 6] |= _ONE << np.uint64(place & 63)
         n = following
@@ -122,20 +124,20 @@ def _open(world):
     later = NONE
     crowd = np.int64(0)
     while n != NONE:
-        following = world.events[n].next
+        following = world.links[n].next
         is_due = world.events[n].time >> shift <= control.cursor
         if is_due and control.open < world.due.size:
             _push(world, n)
         else:
             crowd += is_due
-            world.events[n].next = later
+            world.links[n].next = later
             later = n
         n = following
     if crowd > 0:
         control.crowd = crowd + control.open
         for k in range(control.open):
             n = world.due[k].event
-            world.events[n].next = later
+            world.links[n].next = later
             later = n
         control.open = 0
     control.pending -= control.open
@@ -146,49 +148,55 @@ def _open(world):
 
 @inlined
 def _look_ahead(world):
-    """Have memory fetched that the coming buckets need: rows of events, and a little later of their agents."""
+    """Have memory fetched that the coming buckets need: rows of events, and of what they are about."""
     control = world.control[0]
     mask = world.buckets.size - 1
     k = max(control.ahead, control.cursor)
-    control.ahead = control.cursor + NEAR
+    control.ahead = control.cursor + AHEAD
     while k < control.ahead:
         for depth in range(DEPTH):
-            _fetch_event(world, (k + (DEPTH - depth) * STEP) & mask, depth)
+            _fetch_link(world, (k + (DEPTH - depth) * STEP) & mask, depth)
         n = world.buckets[k & mask]
         while n != NONE:
-            _fetch_agent(world, n)
-            n = world.events[n].next
+            prefetch(world.events, n)
+            _fetch_client(world, world.links[n].place)
+            n = world.links[n].next
         k += 1
 
 
 @inlined
-def _fetch_event(world, place, depth):
+def _fetch_link(world, place, depth):
+    """Have the link fetched of the event that has `depth` others before it in a bucket."""
     n = world.buckets[place]
     for _ in range(depth):
-        if n != NONE:
-            n = world.events[n].next
-    if n != NONE:
-        prefetch(world.events, n)
+        n = _behind(world, n)
+    prefetch(world.links, max(0, n))
 
 
 @inlined
-def _fetch_agent(world, n):
+def _behind(world, n):
+    """Return what comes behind event `n` in its list, NONE behind NONE: without a branch, often guessed wrong."""
+    following = world.links[max(0, n)].next
+    return following if n != NONE else NONE
+
+
+@inlined
+def _place(world, event):
+    """Return the slot that an event is about, as its row in this shard; any number if it is not about one."""
+    return (min(event.target, event.source) - world.config[0].first) * world.config[0].programs + event.slot
+
+
+@inlined
+def _fetch_client(world, place):
+    """Have all rows fetched of a slot and its client. There is no harm in fetching what is no row of a table."""
     config = world.config[0]
-    event = world.events[n]
-    if event.target < config.clients:
-        i = event.target - config.first
-        prefetch(world.clients, i)
-        prefetch(world.slots, i * config.programs + event.slot)
-        if config.local_servers > 0:
-            prefetch(world.accounts, event.target - config.known_first)
-            prefetch(world.seats, (event.target - config.known_first) * config.programs + event.slot)
-    elif 0 <= event.source - config.known_first < config.known:  # else it is a visitor's
-        if event.kind == RELEASE:
-            _fetch_lease(world, n)
-        elif event.kind == NOTICE:
-            account = event.source - config.known_first
-            prefetch(world.accounts, account)
-            prefetch(world.seats, account * config.programs + event.slot)
+    i = place // config.programs
+    prefetch(world.clients, i)
+    prefetch(world.slots, place)
+    if config.local_servers > 0:
+        ahead = config.first - config.known_first
+        prefetch(world.accounts, ahead + i)
+        prefetch(world.seats, ahead * config.programs + place)
 
 
 @inlined

@@ -35,12 +35,12 @@ def enqueue(world, n, s):
     caller.server = s
     caller.program = event.program
     pool = world.pools[granting.pool_of(world, s, event.product)]
-    event.next = NONE
+    world.links[n].next = NONE
     event.time = world.control[0].now
     if pool.queue_tail == NONE:
         pool.queue_head = n
     else:
-        world.events[pool.queue_tail].next = n
+        world.links[pool.queue_tail].next = n
     pool.queue_tail = n
     world.control[0].callbacks += 1
     return True
@@ -69,7 +69,7 @@ def license_freed(world, s, product):
     while pool.queue_head != NONE:
         n = pool.queue_head
         event = world.events[n]
-        pool.queue_head = event.next
+        pool.queue_head = world.links[n].next
         if pool.queue_head == NONE:
             pool.queue_tail = NONE
         world.control[0].callbacks -= 1
@@ -153,7 +153,7 @@ def forget(world, s):
         pool = world.pools[s * config.products + product]
         n = pool.queue_head
         while n != NONE:
-            following = world.events[n].next
+            following = world.links[n].next
             calendar.free(world, n)
             world.control[0].callbacks -= 1
             n = following

@@ -352,7 +352,7 @@ def _check_near(world):
         n = world.buckets[place]
         while n != NONE:
             near += _leads_away(world, n)
-            n = world.events[n].next
+            n = world.links[n].next
     if near != control.near:
         return _found(world, LOST_ROAMER, -1, near)
     return HORIZON

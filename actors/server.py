@@ -92,11 +92,11 @@ def _arrive(world, n, s):
     if server.serving == NONE:
         _work(world, n, s)
         return
-    event.next = NONE
+    world.links[n].next = NONE
     if server.tail == NONE:
         server.head = n
     else:
-        world.events[server.tail].next = n
+        world.links[server.tail].next = n
     server.tail = n
     if event.kind == kinds.REQUEST:
         server.waiting += 1
@@ -177,7 +177,7 @@ def _next_in_queue(world, s):
     server = world.servers[s]
     n = server.head
     if n != NONE:
-        server.head = world.events[n].next
+        server.head = world.links[n].next
         if server.head == NONE:
             server.tail = NONE
         if world.events[n].kind == kinds.REQUEST:
@@ -246,7 +246,7 @@ def _crash(world, s):
         server.dropped += 1
     n = server.head
     while n != NONE:
-        following = world.events[n].next
+        following = world.links[n].next
         calendar.free(world, n)
         server.dropped += 1
         n = following

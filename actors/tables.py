@@ -214,7 +214,7 @@ def _prefetch(typing: Any, table: Any, index: Any) -> Any:
         fetch = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
         row = builder.bitcast(_pointer(context, builder, sig.args[0], args[0], sig.args[1], args[1]), byte)
         size = context.get_abi_sizeof(context.get_data_type(sig.args[0].row))
-        for place in {0} if size % CACHE_LINE == 0 else {0, (size - 1) & ~7}:
+        for place in {0} if 0 in (size % CACHE_LINE, CACHE_LINE % size) else {0, (size - 1) & ~7}:
             start = builder.gep(row, [ir.Constant(_WORD, place)])
             builder.call(fetch, [start, *(ir.Constant(number, flag) for flag in (1, 3, 1))])  # write, keep, data
         return context.get_dummy_value()

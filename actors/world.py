@@ -106,9 +106,13 @@ CONTROL = _rows(
 
 # An event: a timer, or a message on its way, or one that waits at a server. 48 bytes.
 EVENT = _rows(
-    ("time", "i8"), ("serial", "i8"), ("target", "i4"), ("source", "i4"), ("next", "i4"), ("program", "i4"),
-    ("attempt", "i4"), ("value", "i4"), ("slot", "i2"), ("product", "i2"), ("kind", "i1"), ("flag", "i1"),
+    ("time", "i8"), ("serial", "i8"), ("target", "i4"), ("source", "i4"), ("program", "i4"), ("attempt", "i4"),
+    ("value", "i4"), ("slot", "i2"), ("product", "i2"), ("kind", "i1"), ("flag", "i1"),
 )  # fmt: skip
+
+# What comes behind an event in its list, and the slot that it is about (its row): apart from the event, since
+# whoever looks ahead along a list would wait for each event.
+LINK = _rows(("next", "i4"), ("place", "i4"))
 
 # An entry of the open bucket's heap, or of the ring of messages on their way.
 DUE = _rows(("time", "i8"), ("event", "i4"), ("target", "i4"))
@@ -225,6 +229,7 @@ TABLES: dict[str, Any] = {
     "keys": np.dtype("u8"),  # one key for each random stream
     # calendar
     "events": EVENT,
+    "links": LINK,  # one for each event
     "due": DUE,
     "buckets": np.dtype("i4"),
     "occupied": np.dtype("u8"),

@@ -30,6 +30,16 @@ def test_log_and_exp():
     np.testing.assert_allclose([streams.log(x) for x in wide], [math.log(x) for x in wide], rtol=5e-16)
 
 
+def test_exponential_is_the_negative_logarithm():
+    ends = [np.uint64(b) for b in (0, 2**12, 2**63 - 1, 2**63, 2**64 - 2**12, 2**64 - 1)]
+    small = np.random.default_rng(1).integers(0, 2**40, N, np.uint64)
+    drawn = [*bits(), *ends, *small, *(np.uint64(2**64 - 1) - small)]
+    found = [streams.exponential(b) for b in drawn]
+    expected = [-math.log(streams.inner_uniform(b)) for b in drawn]
+    np.testing.assert_allclose(found, expected, rtol=5e-16, atol=3e-16)
+    assert min(found) > 0
+
+
 def test_normal_is_the_quantile_function():
     ends = [np.uint64(k << 11) for k in (0, 1, 2**30, 2**52, 2**53 - 2)]
     drawn = bits() + ends

@@ -28,8 +28,8 @@ class Books:
         self.total = self.world.series.reshape(-1, world.COLUMNS).sum(axis=0)
         # Of these, what is on its way or waits for service: not the denied requests whose users wait to be called
         # back, nor a message that died in a crash, which keeps its row until its service would have ended.
-        self.called = [_chain(self.world.events["next"], n) for n in self.world.pools["queue_head"]]
-        in_use = ~_free(self.world.events, self.control.free_event)
+        self.called = [_chain(self.world.links["next"], n) for n in self.world.pools["queue_head"]]
+        in_use = ~_free(self.world.links, self.control.free_event)
         in_use[self.control.fresh_event :] = False
         self.events = _used(self.world.events, in_use)
         in_use[[n for rows in self.called for n in rows]] = False
@@ -119,7 +119,7 @@ class Books:
         for s, rows in enumerate(by_server):
             assert (tables.leases["server"][rows] == s).all()
             assert (np.diff(tables.leases["heard"][rows]) >= 0).all()
-        queued = [_chain(tables.events["next"], n) for n in tables.servers["head"]]
+        queued = [_chain(tables.links["next"], n) for n in tables.servers["head"]]
         assert sum(map(len, self.called)) == control.callbacks
         waiting = [int((tables.events["kind"][rows] == kinds.REQUEST).sum()) for rows in queued]
         assert waiting == tables.servers["waiting"].tolist()
