@@ -15,7 +15,7 @@ from typing import Any
 from . import checkpoint
 from .checkpoint import Checkpoints
 from .placement import PLACEMENTS, Group, check_every_node, first_line
-from .ray_start import ClusterError, has_joined, start_ray
+from .ray_start import ClusterError, has_joined, lost_process, start_ray
 from .shard import Shard, Tally, conserved, merge
 from .transport import Mesh, PeerLost
 from .windows import Windows
@@ -25,6 +25,9 @@ CHUNK_S = 0.5
 
 # When a shard is lost, its peers notice at once, and Ray soon: so long we wait to be told why.
 REASON_S = 5.0
+
+# How often we look whether Ray is still there, while we wait for it.
+LOOK_S = 1.0
 
 # So long actors that are not needed may take to clear up.
 LEAVE_S = 2.0
@@ -63,18 +66,26 @@ def spread(
                 running[task.remote(*job)] = index
             if not running:
                 return
-            done, _ = ray.wait(list(running))
+            done, _ = ray.wait(list(running), timeout=LOOK_S)
+            check_ray()
             for reference in done:
                 yield running.pop(reference), ray.get(reference)
     except ray.exceptions.RayTaskError as error:
         raise _cause(error) from None
     except ray.exceptions.RayError as error:
+        check_ray()
         raise ShardLost(
             f"a worker is lost, and again when its world was begun anew: {first_line(error)}"
         ) from error
     finally:  # an error, or whoever asked wants no more
-        for reference in running:
+        for reference in running if lost_process() is None else ():
             ray.cancel(reference, force=True)
+
+
+def check_ray() -> None:
+    """Raise ClusterError if this process's own Ray has lost a process that it cannot go on without."""
+    if name := lost_process():
+        raise ClusterError(f"this run's Ray is lost: its process {name} has ended")
 
 
 def _cause(error: Any) -> Exception:
@@ -203,6 +214,7 @@ class ShardSet:
                 self._begin(world, checkpoints)
                 return self._run(scenario, on_progress, checkpoints)
             except ShardLost as error:
+                check_ray()
                 self.close()
                 if checkpoints is None:
                     raise
@@ -214,7 +226,7 @@ class ShardSet:
 
     def close(self) -> None:
         """End the actors, and give their places back."""
-        for host in self.hosts:
+        for host in self.hosts if lost_process() is None else ():  # which end with it
             self.ray.kill(host)
         self.hosts, self.addresses = [], []
         if self.group is not None:
@@ -285,9 +297,12 @@ class ShardSet:
         calls = [getattr(host, method).remote(*arguments) for host in self.hosts]
         pending, echo = calls, None
         while pending:
-            ready, pending = self.ray.wait(pending, timeout=REASON_S if echo else None)
+            ready, pending = self.ray.wait(pending, timeout=REASON_S if echo else LOOK_S)
+            check_ray()
             if not ready:
-                break
+                if echo:
+                    break
+                continue
             name = self._name(calls.index(ready[0]))
             try:
                 self.ray.get(ready[0])

@@ -30,7 +30,10 @@ ENVIRONMENT = {
 AUTH_MODE = os.environ.get("RAY_AUTH_MODE")  # as the user has set it
 OBJECT_STORE_BYTES = 80 << 20  # Ray asks for at least 75 MiB; results are small
 ANSWER_S = 5.0  # how long a cluster may take to say that it is there
-ATTEMPTS_TO_JOIN = "RAY_gcs_server_port_wait_time_s"  # each takes 41 s, and Ray's default is 20
+# How many times Ray tries to join a cluster, each of 41 s (its default is 20), and how many seconds it waits for the
+# first process of one of its own (30), whose program may have to come from a cold disk.
+PATIENCE = "RAY_gcs_server_port_wait_time_s"
+ATTEMPTS_TO_JOIN, START_S = 1, 120
 
 # What opens HTTP/2, on which gRPC speaks: the preface and the client's settings (RFC 9113, section 3.4). The other
 # side's settings come back: three bytes of length, then their type.
@@ -38,6 +41,7 @@ _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0"
 _SETTINGS = 4
 
 OWN = "local"
+NEEDED = ("gcs_server", "raylet")  # the processes of a Ray of one's own that nothing starts again
 _connected_to: str | None = None  # by `start_ray`: OWN, or host:port
 _guard: subprocess.Popen[bytes] | None = None  # of a Ray of our own; its standard input is open while we live
 
@@ -77,11 +81,22 @@ def start_ray(cpus: int, address: str | None = None) -> Any:
 
 
 def end_ray() -> None:
-    """End a Ray of this process's own, or leave the cluster that it has joined."""
+    """End a Ray of this process's own, or leave the cluster that it has joined.
+
+    One that has lost a process is left to the system and to the guard: it would end this process, with status 1.
+    """
     global _connected_to  # noqa: PLW0603
-    if _connected_to is not None:
+    if _connected_to is not None and lost_process() is None:
         sys.modules["ray"].shutdown()
     _connected_to = None
+
+
+def lost_process() -> str | None:
+    """Return the name of a process that this process's own Ray has lost, without which it waits for ever."""
+    if _connected_to != OWN:
+        return None
+    started = sys.modules["ray"]._private.worker._global_node.all_processes
+    return next((name for name in NEEDED if started[name][0].process.poll() is not None), None)
 
 
 def has_joined() -> bool:
@@ -92,7 +107,8 @@ def has_joined() -> bool:
 def _start(ray: Any, cpus: int) -> None:
     _stay_on_loopback(ray, True)
     _set_auth_mode(ray, AUTH_MODE or "token")  # Ray makes a token if there is none
-    _init(ray, OWN, num_cpus=cpus, include_dashboard=False, object_store_memory=OBJECT_STORE_BYTES)
+    options = {"num_cpus": cpus, "include_dashboard": False, "object_store_memory": OBJECT_STORE_BYTES}
+    _init(ray, OWN, START_S, **options)
     if hasattr(os, "pidfd_open"):  # on Linux; elsewhere Ray's agents may outlive a killed driver by a minute
         _post_guard(ray)
 
@@ -162,9 +178,8 @@ def _join(ray: Any, where: str) -> None:
 def _try_to_join(ray: Any, where: str, mode: str) -> bool:
     """Return whether it works; False: the cluster asks for a token. Raises ClusterError for everything else."""
     _set_auth_mode(ray, mode)
-    os.environ[ATTEMPTS_TO_JOIN] = "1"
     try:
-        _init(ray, where)
+        _init(ray, where, ATTEMPTS_TO_JOIN)
         return True
     except Exception as error:  # of many types: Ray says neither which nor when
         reason = str(error.__cause__ or error).strip()
@@ -172,19 +187,19 @@ def _try_to_join(ray: Any, where: str, mode: str) -> bool:
             return False
         said = reason.rpartition("\n")[2]
         raise ClusterError(f"the Ray cluster at {where} cannot be joined: {said}") from error
-    finally:
-        del os.environ[ATTEMPTS_TO_JOIN]  # it would also hurry the start of a Ray of our own
 
 
-def _init(ray: Any, address: str, **options: Any) -> None:
+def _init(ray: Any, address: str, patience: int, **options: Any) -> None:
     """Connect Ray, but leave SIGTERM to the program where it is handled: Ray would take it over at once."""
     utils = ray._private.utils
     set_handler = utils.set_sigterm_handler
     if callable(signal.getsignal(signal.SIGTERM)):
         utils.set_sigterm_handler = lambda handler: None
+    os.environ[PATIENCE] = str(patience)
     try:
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **options)
     finally:
+        del os.environ[PATIENCE]
         utils.set_sigterm_handler = set_handler
 
 

@@ -92,12 +92,12 @@ def main() -> None:
     except KeyboardInterrupt:
         leave(INTERRUPTED)
     except SystemExit as end:
-        if end.code == INTERRUPTED:
-            leave(INTERRUPTED)
+        if end.code in {INTERRUPTED, UNAVAILABLE}:
+            leave(end.code)
         raise
     except GAVE_OUT as error:
         say(_reason(error))
-        sys.exit(UNAVAILABLE)
+        leave(UNAVAILABLE)
 
 
 def _reason(error: Exception) -> str:

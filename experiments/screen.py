@@ -33,7 +33,7 @@ def say(text: str) -> None:
 
 
 def leave(status: int) -> NoReturn:
-    """End at once: an interrupt may have hit Ray anywhere, and the interpreter's own end then crash in it.
+    """End at once: an interrupt, or what gave out, may have hit Ray anywhere; the interpreter's end may crash in it.
 
     Whoever interrupts again does not wait for Ray; on Linux its processes end all the same (`actors/guard.py`).
     """

@@ -65,6 +65,7 @@ def nodes() -> Iterator[Any]:
         patch.setenv("RAY_TMPDIR", folder)
         for name, value in ray_start.ENVIRONMENT.items():
             patch.setenv(name, value)
+        patch.setenv(ray_start.PATIENCE, str(ray_start.START_S))
         patch.setattr(ray._private.ray_constants, "ENABLE_RAY_CLUSTER", False)
         ray.shutdown()
         ray_start._set_auth_mode(ray, "token")

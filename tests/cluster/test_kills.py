@@ -22,7 +22,7 @@ from meterstorm.actors.ray_start import start_ray
 from meterstorm.experiments import cli, columns, run
 from meterstorm.experiments.checkpoints import Settings, UnfinishedRun
 from meterstorm.experiments.scenario import Scenario, to_toml, validate
-from processes import alive, descendants, eventually, shards
+from processes import alive, command, descendants, eventually, shards
 from pyarrow import parquet
 from typer.testing import CliRunner
 
@@ -141,7 +141,7 @@ def test_a_run_whose_shards_are_killed_ends_as_if_they_had_not(ray, tmp_path, mo
 
     monkeypatch.setattr(Checkpoints, "restore", noted)
     monkeypatch.setattr(cluster, "RESTARTS", kills)  # on a fast machine some parts pass without a checkpoint
-    world = scenario(1000)
+    world = scenario(8000)
     expected = run.run(world, workers=0)
     unfinished = UnfinishedRun.begin(tmp_path, world, Settings("killed", count, 0, False, EVERY_S))
     with Killer(kills, seed) as killer:
@@ -203,12 +203,17 @@ def count_checkpoints(folder: Path) -> int:
     return sum(1 for _ in kept.glob("done-*")) * 1000 + max(numbers, default=0)
 
 
-def kill_on_the_way(driver: subprocess.Popen[str], folder: Path, numbers: random.Random) -> None:
-    """Kill a driver at a random moment after one more checkpoint, and see that nothing is left of it."""
-    before, deadline = count_checkpoints(folder), time.monotonic() + PATIENCE_S
+def wait_for_checkpoint(driver: subprocess.Popen[str], folder: Path, before: int) -> None:
+    """Wait until a driver has written one more."""
+    deadline = time.monotonic() + PATIENCE_S
     while count_checkpoints(folder) <= before:
         assert driver.poll() is None and time.monotonic() < deadline, driver.communicate()
         time.sleep(0.005)
+
+
+def kill_on_the_way(driver: subprocess.Popen[str], folder: Path, numbers: random.Random) -> None:
+    """Kill a driver at a random moment after one more checkpoint, and see that nothing is left of it."""
+    wait_for_checkpoint(driver, folder, count_checkpoints(folder))
     time.sleep(numbers.random() * EVERY_S)
     processes = descendants(driver.pid)
     driver.kill()
@@ -222,7 +227,7 @@ def test_a_run_whose_driver_is_killed_is_resumed_to_the_same_folder(tmp_path, mo
     if len(str(tmp_path)) > 60:  # Ray's sockets have names of 107 bytes at most
         monkeypatch.setenv("RAY_TMPDIR", tempfile.gettempdir())
     file, out, whole = tmp_path / "killed.toml", tmp_path / "out", tmp_path / "whole"
-    file.write_text(to_toml(scenario(2000 if shards_count > 1 else 40000)))
+    file.write_text(to_toml(scenario(4000 if shards_count > 1 else 200_000)))
     options = ["--shards", shards_count, "--workers", 0, "--json"]
     numbers = random.Random(shards_count)
     for kill in range(kills):
@@ -241,3 +246,26 @@ def test_a_run_whose_driver_is_killed_is_resumed_to_the_same_folder(tmp_path, mo
     assert sorted(path.name for path in out.iterdir()) == sorted(path.name for path in whole.iterdir())
     for name in ("timeseries.parquet", "servers.parquet"):
         assert parquet.read_table(out / name) == parquet.read_table(whole / name)
+
+
+@pytest.mark.parametrize(("options", "name"), [(("--shards", 2), "raylet"), (("--workers", 2), "gcs_server")])
+def test_a_run_whose_ray_is_killed_says_so_and_is_resumed(tmp_path, monkeypatch, options, name):
+    """Ray has processes that nothing starts again: without them it waits for ever, or ends its driver unheard."""
+    monkeypatch.setenv("RAY_TMPDIR", tempfile.gettempdir())
+    file, out, whole = tmp_path / "lost.toml", tmp_path / "out", tmp_path / "whole"
+    file.write_text(to_toml(scenario(8000 if "--shards" in options else 400_000)))
+    driver = start("run", file, *options, "--checkpoint-every", f"{EVERY_S}s", "--out", out)
+    wait_for_checkpoint(driver, out, 0)
+    processes = descendants(driver.pid)
+    (lost,) = (pid for pid in processes if Path(command(pid).split()[0]).name == name)
+    os.kill(lost, signal.SIGKILL)
+    _, stderr = driver.communicate(timeout=PATIENCE_S)
+    assert driver.returncode == 4, stderr
+    assert f"meterstorm: this run's Ray is lost: its process {name} has ended\n" in stderr
+    assert f"meterstorm resume {out} goes on" in stderr
+    assert eventually(lambda: not alive(processes))
+    last = start("resume", out, "--json")
+    stdout, stderr = last.communicate(timeout=PATIENCE_S)
+    assert last.returncode == 0, stderr
+    results = CliRunner().invoke(cli.app, ["run", str(file), "--workers", "0", "--json", "--out", str(whole)])
+    assert json.loads(stdout)["digest"] == json.loads(results.stdout)["digest"]
