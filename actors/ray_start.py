@@ -30,8 +30,8 @@ ENVIRONMENT = {
 AUTH_MODE = os.environ.get("RAY_AUTH_MODE")  # as the user has set it
 OBJECT_STORE_BYTES = 80 << 20  # Ray asks for at least 75 MiB; results are small
 ANSWER_S = 5.0  # how long a cluster may take to say that it is there
-# How many times Ray tries to join a cluster, each of 41 s (its default is 20), and how many seconds it waits for the
-# first process of one of its own (30), whose program may have to come from a cold disk.
+# How many times Ray tries to join a cluster, each of 41 s (its default is 20), and how many seconds it waits for
+# the first process of one of its own (30), whose program may have to come from a cold disk.
 PATIENCE = "RAY_gcs_server_port_wait_time_s"
 ATTEMPTS_TO_JOIN, START_S = 1, 120
 

@@ -33,7 +33,7 @@ def say(text: str) -> None:
 
 
 def leave(status: int) -> NoReturn:
-    """End at once: an interrupt, or what gave out, may have hit Ray anywhere; the interpreter's end may crash in it.
+    """End at once: an interrupt or a loss may have hit Ray anywhere; the end of the interpreter may crash in it.
 
     Whoever interrupts again does not wait for Ray; on Linux its processes end all the same (`actors/guard.py`).
     """
