@@ -45,7 +45,7 @@ def zeros(count: int, dtype: Any) -> Any:
 
 
 def extended(rows: Any, more: int) -> Any:
-    """Return a copy of a table with `more` rows of zeros. It is copied as bytes: by fields takes five times as long."""
+    """Return a copy of a table with `more` rows of zeros, made as bytes: by fields takes five times as long."""
     larger = zeros(rows.size + more, rows.dtype)
     larger.view(np.uint8, np.ndarray)[: rows.nbytes] = rows.view(np.uint8, np.ndarray)
     return larger
