@@ -122,9 +122,7 @@ def _call_back(world, n):
         _caller(world, s, event.source, event.slot).barred = _cycle_now(world)
     else:
         world.pools[granting.pool_of(world, s, event.product)].reserved += 1
-        leases.create(
-            world, event.source, s, event.slot, event.program, event.product, event.attempt, leases.RESERVED
-        )
+        leases.reserve(world, event.source, s, event.slot, event.program, event.product, event.attempt)
         time = world.control[0].now + config.callback_grace
         agent = event.target
         post(

@@ -363,8 +363,9 @@ def _on_denial(world, i, j):
     elif slot.state == WAITING and config.on_denial == GIVE_UP:
         ledger.waited(world, world.control[0].now - slot.launched)
     _stop(world, i, j)
-    if slot.lease == client.server:
+    if slot.lease == client.server:  # where it is lost
         slot.lease = NONE
+        notify(world, kinds.NOTICE, config.first + i, j, slot.program, client.server, 0)
     elif slot.lease != NONE:
         holding.give_back(world, i, j)
     if config.on_denial == GIVE_UP:

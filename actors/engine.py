@@ -60,7 +60,7 @@ def start(world):
 @inlined
 def room_needed(world):
     """Return how many events one event may add, at the very most."""
-    return world.config[0].room + world.control[0].callbacks
+    return world.config[0].room + world.control[0].callbacks + world.control[0].at_once
 
 
 @inlined

@@ -19,14 +19,15 @@ def pool_of(world, s, product):
 def released(world, n, s):
     """Return the lease that a RELEASE means; NONE when a newer request asked for it again.
 
-    A reservation is no lease yet: what is released was granted before.
+    A reservation is no lease yet: what is released was granted before, and may have been lost.
     """
     event = world.events[n]
     lease = leases.find(world, event.source, s, event.slot, event.program)
     if lease == NONE:
         return NONE
     row = world.leases[lease]
-    return NONE if row.state == leases.RESERVED or row.attempt > event.attempt else lease
+    is_none = row.state == leases.RESERVED and row.granted == 0
+    return NONE if is_none or row.attempt > event.attempt else lease
 
 
 @inlined
@@ -35,11 +36,9 @@ def decide(world, n, s):
     event = world.events[n]
     pool = world.pools[pool_of(world, s, event.product)]
     lease = leases.find(world, event.source, s, event.slot, event.program)
-    known = np.int64(0)  # the grant under which the program runs, if its lease is lost
+    lost = NONE  # the lease that the program has lost; a denial leaves it so, until its client has heard
     if lease != NONE and world.leases[lease].state == leases.LOST:
-        known = np.int64(world.leases[lease].granted)
-        leases.haunt(world, lease)
-        lease = NONE
+        lost, lease = lease, NONE
     if lease != NONE and world.leases[lease].state != leases.RESERVED:
         if event.attempt > seat_of(world, s, event.source, event.slot).abandoned:
             leases.revive(world, lease)
@@ -50,10 +49,14 @@ def decide(world, n, s):
     world.pools[s * world.config[0].products + event.product].requests += 1
     if lease != NONE:
         pool.reserved -= 1
-        world.leases[lease].state = leases.LIVE
+        leases.take_up(world, lease)
         leases.refresh(world, lease, event.attempt)
     elif pool.free > 0 and not callbacks.is_barred(world, s, event.source, event.slot, event.program):
         pool.free -= 1
+        known = np.int64(0)  # the grant under which the program still runs
+        if lost != NONE:
+            known = np.int64(world.leases[lost].granted)
+            leases.haunt(world, lost)
         lease = leases.create(
             world, event.source, s, event.slot, event.program, event.product, event.attempt, leases.LIVE
         )
@@ -156,7 +159,7 @@ def reclaim(world, lease):
     pool = world.pools[pool_of(world, s, product)]
     if row.state == leases.RESERVED:
         pool.reserved -= 1
-        leases.remove(world, lease)
+        leases.reserve_no_more(world, lease)
     else:
         pool.leased -= 1
         ledger.leased(world, s, product, -1)

@@ -72,14 +72,14 @@ def abandon(world, i, j):
 
 @jit
 def held_at(world, i, server):
-    """Return the slots that hold or await a lease at a server, as bits."""
+    """Return the slots that hold or await a lease at a server, as the bits of a signed number of 32."""
     programs = world.config[0].programs
     held = np.int64(0)
     for j in range(programs):
         slot = world.slots[i * programs + j]
         if server == slot.lease or server == slot.asked:  # noqa: PLR1714
             held |= np.int64(1) << np.int64(j)
-    return held
+    return np.int64(np.int32(held))
 
 
 @jit

@@ -4,13 +4,16 @@ A lease belongs to one program of one slot of one client, at one server. Leases 
 look-up; leases of a server form a list in the order they were last heard of, for the reclaim scan.
 """
 
+import numpy as np
+
 from . import ledger
 from .jit import inlined, jit
 from .visitors import account_of
 from .world import NONE
 
 # A LOST lease was reclaimed or crashed away while its program runs on: it holds no license, but the time that
-# the program runs without one is counted. A RESERVED one waits for a user who was called back.
+# the program runs without one is counted. A RESERVED one waits for a user who was called back; it has `granted`
+# from a lost one, if the program still runs, because its client has not heard yet that it was denied.
 LIVE, GHOST, LOST, RESERVED = 1, 2, 3, 4
 
 
@@ -89,6 +92,37 @@ def lose(world, n):
     ledger.unmetered(world, 1)
 
 
+@jit
+def reserve(world, client, server, slot, program, product, attempt):
+    """Reserve a license, which the caller has taken from the pool, for a user who is called back."""
+    known = np.int64(0)
+    lost = find(world, client, server, slot, program)
+    if lost != NONE:
+        known = np.int64(world.leases[lost].granted)
+        remove(world, lost)
+    n = create(world, client, server, slot, program, product, attempt, RESERVED)
+    world.leases[n].granted = known
+
+
+@inlined
+def take_up(world, n):
+    """The user for whom a license was reserved asks for it."""
+    lease = world.leases[n]
+    lease.state = LIVE
+    if lease.granted != 0:
+        ledger.unmetered(world, -1)
+
+
+@jit
+def reserve_no_more(world, n):
+    """A reservation ends, and is once more the lost lease that it may have been."""
+    if world.leases[n].granted != 0:
+        _unlink(world, n)
+        world.leases[n].state = LOST
+    else:
+        remove(world, n)
+
+
 @inlined
 def haunt(world, n):
     """The program of a lease no longer runs under it."""
@@ -99,6 +133,9 @@ def haunt(world, n):
     elif lease.state == LOST:
         ledger.unmetered(world, -1)
         remove(world, n)
+    elif lease.state == RESERVED and lease.granted != 0:
+        ledger.unmetered(world, -1)
+        lease.granted = 0
 
 
 @jit
@@ -106,9 +143,8 @@ def leave_untaken(world, n, attempt):
     """The program of a lease did not take up the grant of `attempt`; it runs without one until the next."""
     lease = world.leases[n]
     if lease.granted <= attempt:
-        if lease.state == LOST:
-            ledger.unmetered(world, -1)
-            remove(world, n)
+        if lease.state == LOST or lease.state == RESERVED:  # noqa: PLR1714
+            haunt(world, n)
         else:
             lease.granted = 0
 

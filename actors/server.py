@@ -98,6 +98,7 @@ def _arrive(world, n, s):
     else:
         world.links[server.tail].next = n
     server.tail = n
+    world.control[0].at_once += _takes_no_time(world, event.kind)
     if event.kind == kinds.REQUEST:
         server.waiting += 1
         server.queue_max = max(server.queue_max, server.waiting)
@@ -180,19 +181,31 @@ def _next_in_queue(world, s):
         server.head = world.links[n].next
         if server.head == NONE:
             server.tail = NONE
+        world.control[0].at_once -= _takes_no_time(world, world.events[n].kind)
         if world.events[n].kind == kinds.REQUEST:
             server.waiting -= 1
     return n
 
 
 @inlined
+def _mean_service_time(world, kind):
+    """Return the mean time, ns, that a message of a kind takes where nothing is slow."""
+    config = world.config[0]
+    if kind == kinds.REQUEST:
+        return config.service
+    return config.service * (config.heartbeat_cost if kind == kinds.HEARTBEAT else config.release_cost)
+
+
+@inlined
+def _takes_no_time(world, kind):
+    """Whether a message of a kind that waits is served at the instant of the one before it."""
+    return _mean_service_time(world, kind) < 1.0
+
+
+@inlined
 def _service_time(world, s, kind):
     config = world.config[0]
-    mean = config.service
-    if kind == kinds.HEARTBEAT:
-        mean *= config.heartbeat_cost
-    elif kind != kinds.REQUEST:
-        mean *= config.release_cost
+    mean = _mean_service_time(world, kind)
     if mean == 0.0:
         return np.int64(0)
     mean *= world.spells[network.spell_at(world, s, world.control[0].now)].slow
@@ -247,6 +260,7 @@ def _crash(world, s):
     n = server.head
     while n != NONE:
         following = world.links[n].next
+        world.control[0].at_once -= _takes_no_time(world, world.events[n].kind)
         calendar.free(world, n)
         server.dropped += 1
         n = following

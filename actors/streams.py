@@ -126,11 +126,11 @@ def exp(x):
 
 @inlined
 def exponential(bits):
-    """Standard exponential, mean 1: the negative logarithm of a uniform number, error below 2 ulp or 3e-16.
+    """Standard exponential, mean 1: the negative logarithm of a uniform number, error below 3 ulp or 3e-16.
 
     It is drawn most often, so it takes a table and no division: with c near 1 / m, the logarithm of m * 2^k is
-    k * log 2 - log c + log(1 + r), where r = c * m - 1 is below 1 / 256 (Tang, "Table-driven implementation of the
-    logarithm function in IEEE floating-point arithmetic", ACM TOMS 16(4), 1990).
+    k * log 2 - log c + log(1 + r), where r = c * m - 1 is within 1 / 512 of 0 (Tang, "Table-driven implementation
+    of the logarithm function in IEEE floating-point arithmetic", ACM TOMS 16(4), 1990).
     """
     x = np.float64(inner_uniform(bits)).view(np.int64)
     place = (x >> 44) & 255

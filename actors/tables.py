@@ -206,7 +206,7 @@ def _overload_vector(table, start, count):
 
 @intrinsic
 def _prefetch(typing: Any, table: Any, index: Any) -> Any:
-    """LLVM's prefetch, of the first and the last byte of a row, which may lie on two lines of the cache."""
+    """LLVM's prefetch of a row: of its first byte, and of its last where they may lie on two lines."""
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         byte, number = cgutils.voidptr_t, ir.IntType(32)

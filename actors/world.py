@@ -97,6 +97,7 @@ CONTROL = _rows(
     ("waiting", "i8"), ("waiting_area", "i8"), ("unmetered", "i8"), ("unmetered_area", "i8"),
     ("leased", "i8"), ("leased_area", "i8"), ("ghosts", "i8"), ("ghost_area", "i8"), ("overissued", "i8"),
     ("callbacks", "i8"), ("journaled", "i8"),
+    ("at_once", "i8"),  # messages in servers' queues that take no service time: one event may answer them all
     # sites
     ("visitors", "i8"), ("near", "i8"), ("next_round", "i8"),  # see visitors.py and roaming.py
     ("balancing", "i8"),  # the site whose balancing policy is asked

@@ -106,12 +106,23 @@ def test_the_bucket_width_does_not_matter(shift: int, monkeypatch: pytest.Monkey
     assert [known(simulate(scenario), scenario) for scenario in scenarios] == before
 
 
+def for_the_jit() -> list[Scenario]:
+    """Drawn scenarios, and one whose clients tell servers of as many slots as there can be."""
+    full = {
+        "title": "all bits",
+        "run": {"duration_s": 300.0, "warmup_s": 0.0},
+        "clients": {"count": 3, "programs": 32, "heartbeat_s": 20.0},
+        "workload": {"launch_interval_s": 10.0, "run_time_s": 60.0},
+    }
+    return [*some(5, 3), validate(full)]
+
+
 def test_the_jit_does_not_matter():
     code = (
         f"import sys; sys.path[:0] = {[str(path) for path in Path(__file__).parents[:2]]}\n"
-        "from test_determinism import known, simulate, some\n"
+        "from test_determinism import for_the_jit, known, simulate\n"
         "import json\n"
-        "print(json.dumps([known(simulate(scenario), scenario) for scenario in some(5, 3)]))"
+        "print(json.dumps([known(simulate(scenario), scenario) for scenario in for_the_jit()]))"
     )
     done = subprocess.run(
         [sys.executable, "-c", code],
@@ -121,7 +132,7 @@ def test_the_jit_does_not_matter():
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout) == [known(simulate(scenario), scenario) for scenario in some(5, 3)]
+    assert json.loads(done.stdout) == [known(simulate(scenario), scenario) for scenario in for_the_jit()]
 
 
 def test_an_idle_client_changes_nothing_for_the_others():

@@ -147,11 +147,13 @@ class Books:
             elif not holds:
                 assert self._fate_is_known(c, j, program, s), f"server {s} keeps a lease of client {c}'s slot {j}"
         for (c, j), slot in np.ndenumerate(self.slots):
-            if slot["state"] == client.METERED and not self._may_be_denied(c, slot):
+            if slot["state"] == client.METERED:
                 key = (c, j, int(slot["program"]), int(slot["lease"]))
                 assert key in held, f"client {c}'s slot {j} runs under a lease that server {slot['lease']} has not"
         unleased = (self.slots["marks"] & RUNNING != 0) & (self.slots["lease"] == NONE)
-        assert self.control.unmetered == unleased.sum() + (self.leases["state"] == leases.LOST).sum()
+        states, knows = self.leases["state"], self.leases["granted"] != 0
+        lost = (states == leases.LOST) | ((states == leases.RESERVED) & knows)
+        assert self.control.unmetered == unleased.sum() + lost.sum()
         assert self.control.waiting == (self.slots["marks"] & WAITS != 0).sum()
 
     def _fate_is_known(self, c: int, j: int, program: int, s: int) -> bool:
@@ -164,14 +166,6 @@ class Books:
             or (kinds.RELEASE, c, clients + s, j, program) in self.under_way
             or (kinds.NOTICE, c, observer, j, program) in self.under_way
         )
-
-    def _may_be_denied(self, c: int, slot: Any) -> bool:
-        """Whether a program asks again at the very server that granted its lease.
-
-        After a spell offline all that runs is requested again. If its lease was reclaimed meanwhile, or crashed
-        away, the server may strike it and deny; until the answer arrives, the program still runs under it.
-        """
-        return bool(slot["asked"] == slot["lease"])
 
     # --- timers -----------------------------------------------------------------------------------------------
 

@@ -189,14 +189,7 @@ def shown(value: float | None) -> bool:
     return value is not None and 0 < value < math.inf
 
 
-# Where the engine falls short of the contract, the recount holds to the contract.
-SHORT = {
-    87: "a program whose lease is gone counts as unmetered until its denial is decided, not until it arrives",
-}
-NUMBERS = [pytest.param(n, marks=pytest.mark.xfail(reason=SHORT[n]) if n in SHORT else ()) for n in range(DRAWN)]
-
-
-@pytest.mark.parametrize("number", NUMBERS)
+@pytest.mark.parametrize("number", range(DRAWN))
 def test_a_drawn_scenario_recounts(number: int):
     counted(drawn(Random(number)))
 
