@@ -82,6 +82,17 @@ def held_at(world, i, server):
     return np.int64(np.int32(held))
 
 
+@inlined
+def _awaits_at(world, i, server):
+    """Whether a slot awaits a lease at a server which it does not hold."""
+    programs = world.config[0].programs
+    for j in range(programs):
+        slot = world.slots[i * programs + j]
+        if server == slot.asked and server != slot.lease:
+            return True
+    return False
+
+
 @jit
 def owe(world, i, server):
     """Remember to free, when `server` answers again, what this client may still hold there."""
@@ -115,7 +126,11 @@ def _offer_later(world, i):
 
 @jit
 def offer_debts(world, i):
-    """Tell every server that is owed a release what this client still holds there."""
+    """Tell every server that is owed a release what this client still holds there.
+
+    Where a slot awaits a lease the server cannot tell an older one of that slot, left behind, from that one,
+    and spares it: the debt is not settled by its answer, but offered again.
+    """
     config = world.config[0]
     client = world.clients[i]
     agent = config.first + i
@@ -128,6 +143,8 @@ def offer_debts(world, i):
             world, kinds.KEPT_RELEASE, agent, config.clients + server, server, 0, 0, 0,
             client.attempt, held_at(world, i, server), 0,
         )  # fmt: skip
+        if _awaits_at(world, i, server):
+            world.debts[n].since = client.attempt
         n = world.debts[n].next
     if world.owed[i] != NONE:
         _offer_later(world, i)

@@ -9,18 +9,9 @@ from meterstorm.experiments.metrics import metrics
 from meterstorm.experiments.scenario import load, validate
 
 FOUND = sorted((Path(__file__).parent / "found").glob("*.toml"))
-# Where the model still falls short.
-SHORT = {
-    "left-behind-spared-by-a-slot-that-asks": "an offer of debts names a slot that only awaits a lease; the "
-    "server takes it to mean the lease left behind there, which is then never given back",
-}
 
 
-def marks(name: str) -> list[pytest.MarkDecorator]:
-    return [pytest.mark.xfail(reason=SHORT[name], raises=AssertionError)] if name in SHORT else []
-
-
-@pytest.mark.parametrize("file", [pytest.param(file, id=file.stem, marks=marks(file.stem)) for file in FOUND])
+@pytest.mark.parametrize("file", FOUND, ids=lambda file: file.stem)
 def test_it_holds(file: Path):
     scenario = load(file)
     PROPERTIES[scenario.title][1](scenario)
