@@ -122,7 +122,8 @@ def _call_back(world, n):
         _caller(world, s, event.source, event.slot).barred = _cycle_now(world)
     else:
         world.pools[granting.pool_of(world, s, event.product)].reserved += 1
-        leases.reserve(world, event.source, s, event.slot, event.program, event.product, event.attempt)
+        lost = leases.find(world, event.source, s, event.slot, event.program)
+        leases.reserve(world, lost, event.source, s, event.slot, event.program, event.product, event.attempt)
         time = world.control[0].now + config.callback_grace
         agent = event.target
         post(

@@ -49,20 +49,15 @@ def decide(world, n, s):
     world.pools[s * world.config[0].products + event.product].requests += 1
     if lease != NONE:
         pool.reserved -= 1
-        leases.take_up(world, lease)
         leases.refresh(world, lease, event.attempt)
     elif pool.free > 0 and not callbacks.is_barred(world, s, event.source, event.slot, event.program):
         pool.free -= 1
-        known = np.int64(0)  # the grant under which the program still runs
-        if lost != NONE:
-            known = np.int64(world.leases[lost].granted)
-            leases.haunt(world, lost)
-        lease = leases.create(
-            world, event.source, s, event.slot, event.program, event.product, event.attempt, leases.LIVE
+        lease = leases.reserve(
+            world, lost, event.source, s, event.slot, event.program, event.product, event.attempt
         )
-        world.leases[lease].granted = known
     else:
         return _deny(world, n, s)
+    leases.take_up(world, lease)
     pool.leased += 1
     ledger.leased(world, s, event.product, 1)
     if event.attempt <= seat_of(world, s, event.source, event.slot).abandoned:

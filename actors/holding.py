@@ -128,8 +128,8 @@ def _offer_later(world, i):
 def offer_debts(world, i):
     """Tell every server that is owed a release what this client still holds there.
 
-    Where a slot awaits a lease the server cannot tell an older one of that slot, left behind, from that one,
-    and spares it: the debt is not settled by its answer, but offered again.
+    A server spares the lease of a slot that awaits one, which may be an older one that was left behind: its answer
+    then does not settle the debt, which is offered again.
     """
     config = world.config[0]
     client = world.clients[i]

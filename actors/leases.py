@@ -30,9 +30,16 @@ def find(world, client, server, slot, program):
 
 
 @inlined
-def create(world, client, server, slot, program, product, attempt, state):
-    """Enter a lease and return its row; the caller has taken the license from the pool."""
+def reserve(world, lost, client, server, slot, program, product, attempt):
+    """Enter a lease, whose license the caller has taken from the pool, and return its row.
+
+    It takes the place of a lost one (or NONE) under whose grant the program still runs.
+    """
     control = world.control[0]
+    known = np.int64(0)
+    if lost != NONE:
+        known = np.int64(world.leases[lost].granted)
+        remove(world, lost)
     account = world.accounts[account_of(world, server, client)]
     n = control.free_lease
     lease = world.leases[n]
@@ -43,8 +50,8 @@ def create(world, client, server, slot, program, product, attempt, state):
     lease.slot = slot
     lease.program = program
     lease.product = product
-    lease.state = state
-    lease.granted = 0
+    lease.state = RESERVED
+    lease.granted = known
     lease.next = account.leases
     account.leases = n
     lease.heard = control.now
@@ -92,21 +99,9 @@ def lose(world, n):
     ledger.unmetered(world, 1)
 
 
-@jit
-def reserve(world, client, server, slot, program, product, attempt):
-    """Reserve a license, which the caller has taken from the pool, for a user who is called back."""
-    known = np.int64(0)
-    lost = find(world, client, server, slot, program)
-    if lost != NONE:
-        known = np.int64(world.leases[lost].granted)
-        remove(world, lost)
-    n = create(world, client, server, slot, program, product, attempt, RESERVED)
-    world.leases[n].granted = known
-
-
 @inlined
 def take_up(world, n):
-    """The user for whom a license was reserved asks for it."""
+    """The user for whom a license is reserved has asked for it."""
     lease = world.leases[n]
     lease.state = LIVE
     if lease.granted != 0:

@@ -108,7 +108,7 @@ def _start(ray: Any, cpus: int) -> None:
     _stay_on_loopback(ray, True)
     _set_auth_mode(ray, AUTH_MODE or "token")  # Ray makes a token if there is none
     options = {"num_cpus": cpus, "include_dashboard": False, "object_store_memory": OBJECT_STORE_BYTES}
-    _init(ray, OWN, START_S, **options)
+    _init(ray, OWN, os.environ.get(PATIENCE, str(START_S)), **options)
     if hasattr(os, "pidfd_open"):  # on Linux; elsewhere Ray's agents may outlive a killed driver by a minute
         _post_guard(ray)
 
@@ -179,7 +179,7 @@ def _try_to_join(ray: Any, where: str, mode: str) -> bool:
     """Return whether it works; False: the cluster asks for a token. Raises ClusterError for everything else."""
     _set_auth_mode(ray, mode)
     try:
-        _init(ray, where, ATTEMPTS_TO_JOIN)
+        _init(ray, where, str(ATTEMPTS_TO_JOIN))
         return True
     except Exception as error:  # of many types: Ray says neither which nor when
         reason = str(error.__cause__ or error).strip()
@@ -189,17 +189,21 @@ def _try_to_join(ray: Any, where: str, mode: str) -> bool:
         raise ClusterError(f"the Ray cluster at {where} cannot be joined: {said}") from error
 
 
-def _init(ray: Any, address: str, patience: int, **options: Any) -> None:
+def _init(ray: Any, address: str, patience: str, **options: Any) -> None:
     """Connect Ray, but leave SIGTERM to the program where it is handled: Ray would take it over at once."""
     utils = ray._private.utils
     set_handler = utils.set_sigterm_handler
     if callable(signal.getsignal(signal.SIGTERM)):
         utils.set_sigterm_handler = lambda handler: None
-    os.environ[PATIENCE] = str(patience)
+    before = os.environ.get(PATIENCE)
+    os.environ[PATIENCE] = patience
     try:
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **options)
     finally:
-        del os.environ[PATIENCE]
+        if before is None:
+            del os.environ[PATIENCE]
+        else:
+            os.environ[PATIENCE] = before
         utils.set_sigterm_handler = set_handler
 
 

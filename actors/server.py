@@ -257,16 +257,11 @@ def _crash(world, s):
         server.serving = NONE
         server.busy_area += ledger.instant(world)
         server.dropped += 1
-    n = server.head
+    n = _next_in_queue(world, s)
     while n != NONE:
-        following = world.links[n].next
-        world.control[0].at_once -= _takes_no_time(world, world.events[n].kind)
         calendar.free(world, n)
         server.dropped += 1
-        n = following
-    server.head = NONE
-    server.tail = NONE
-    server.waiting = 0
+        n = _next_in_queue(world, s)
     if config.durable:
         return
     callbacks.forget(world, s)
