@@ -23,9 +23,8 @@ RESERVE = 64
 
 # How far ahead of the cursor memory is fetched, in buckets: events and their clients AHEAD, and before them the
 # links that name them. Only a link tells where the next one of its bucket is, so each is fetched STEP buckets
-# after the one before it, down to DEPTH, or where messages wait in buckets, too, to DEPTH_WITH_JITTER; few buckets
-# hold more. What is fetched too early leaves the cache again.
-AHEAD, STEP, DEPTH, DEPTH_WITH_JITTER = 4, 2, 3, 5
+# after the one before it, down to DEPTH; few buckets hold more. What is fetched too early leaves the cache again.
+AHEAD, STEP, DEPTH = 4, 2, 3
 
 _ONE = np.uint64(1)
 
@@ -155,10 +154,8 @@ def _look_ahead(world):
     k = max(control.ahead, control.cursor)
     control.ahead = control.cursor + AHEAD
     while k < control.ahead:
-        if world.config[0].jitter > 0.0:
-            _fetch_links(world, k, DEPTH_WITH_JITTER)
-        else:
-            _fetch_links(world, k, DEPTH)
+        for depth in range(DEPTH):
+            _fetch_link(world, (k + (DEPTH - depth) * STEP) & mask, depth)
         n = world.buckets[k & mask]
         while n != NONE:
             prefetch(world.events, n)
@@ -168,13 +165,12 @@ def _look_ahead(world):
 
 
 @inlined
-def _fetch_links(world, bucket, deepest):
-    """Have links fetched ahead of a bucket: there the first event's, nearer ones that have more before them."""
-    for depth in range(deepest):
-        n = world.buckets[(bucket + (deepest - depth) * STEP) & (world.buckets.size - 1)]
-        for _ in range(depth):
-            n = _behind(world, n)
-        prefetch(world.links, max(0, n))
+def _fetch_link(world, place, depth):
+    """Have the link fetched of the event that has `depth` others before it in a bucket."""
+    n = world.buckets[place]
+    for _ in range(depth):
+        n = _behind(world, n)
+    prefetch(world.links, max(0, n))
 
 
 @inlined

@@ -3,7 +3,7 @@
 `release_old = "lost"` (KB Q226838): the lease of a program that was granted another one elsewhere is never given
 back; its server finds out by its reclaim scan, or never. `"deferred"`: the client offers each server where it
 left something, and each that fails to answer, every `deferred_retry_s`, the list of what it still holds there,
-until the server answers; the server frees the rest.
+until the server answers one that was sent while no slot awaited a lease there; the server frees the rest.
 """
 
 import numpy as np

@@ -158,7 +158,7 @@ class Clients(Table):
     offline: Annotated[Literal["allow", "deny"], Allowed()] = "allow"
     rerequest: Flag = True
     release_old: Annotated[Literal["lost", "deferred"], Allowed()] = "lost"
-    deferred_retry_s: PositiveSeconds = 60.0  # how often a kept release is offered to a server that was silent
+    deferred_retry_s: PositiveSeconds = 60.0  # how often a kept release is offered, until it is settled
     attempt_cpu_ms: Milliseconds = 50.0
 
 
