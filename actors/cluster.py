@@ -129,7 +129,7 @@ class ShardHost:
     ) -> None:
         """Build this shard of a new world, or of a checkpoint's: its folder and seals.
 
-        Nobody waits for a frame of it yet: on a node where nothing is compiled that takes a minute.
+        Nobody waits for a frame of it yet: on a node where nothing is compiled that takes half a minute.
         """
         self.cpu_started = time.process_time()
         shard = Shard(scenario, replication, self.mesh.shard, self.mesh.shards, keep_journal)

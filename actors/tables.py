@@ -3,7 +3,8 @@
 With the JIT off a `World` is an object whose attributes are numpy arrays. Compiled, the same expressions
 (`world.clients[c].tries_here`, `world.buckets[k]`, `world.events.size`) read the address and the size of a table
 from the world's directory. A NamedTuple of arrays would do the same without this file, but numba would pass and
-reference-count every array in every call: compiling the engine took 163 s that way, and takes about a minute so.
+reference-count every array in every call: compiling the engine took 163 s that way, and about a
+minute so (later less: see `jit.py`).
 
 The compiler's knowledge of the tables is read once from `world.TABLES`. Indices are not checked, as usual for
 compiled numba code; the same code with NUMBA_DISABLE_JIT=1 checks them.

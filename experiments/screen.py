@@ -84,11 +84,11 @@ class progress:  # noqa: N801 - used like a function
 
 
 def announce_compilation() -> None:
-    """Compile the engine if it is not in the cache, and say so: it takes about a minute, once."""
+    """Compile the engine if it is not in the cache, and say so: it takes half a minute, once."""
     from . import doctor  # noqa: PLC0415
 
     if not doctor.is_compiled():
-        messages.print("compiling the engine; this happens once and takes about a minute ...")
+        messages.print("compiling the engine; this happens once and takes about half a minute ...")
         doctor.compile_engine()
 
 

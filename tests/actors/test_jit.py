@@ -1,11 +1,14 @@
-"""Where compiled code is kept, and that it goes with the versions of the sources that are gone."""
+"""What is compiled to machine code and where that is kept, and that it goes with sources that are gone."""
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from threading import Event
 
 import numba
-from meterstorm.actors import jit
+import pytest
+from meterstorm.actors import engine, jit
+from meterstorm.experiments import doctor
 
 
 def test_the_latest_versions_compiled_are_kept(tmp_path, monkeypatch):
@@ -36,3 +39,30 @@ def test_threads_do_not_disturb_each_others_folder():
             inside.wait(0.3)  # it must wait; if it does not, it finds the folder changed when this one leaves
         left.set()
         assert found.result(10) == str(jit.CACHE_FOLDER)
+
+
+@jit.inlined
+def double(x):
+    return 2 * x
+
+
+@jit.jit
+def one_more(x):
+    return x + 1
+
+
+@jit.jit
+def both(x):
+    return one_more(double(x))
+
+
+def test_python_may_call_what_compiled_code_calls():
+    assert [both(3), double(3), one_more(3), both(4)] == [7, 6, 4, 9]
+
+
+@pytest.mark.skipif(jit.JIT_DISABLED, reason="nothing is compiled")
+def test_machine_code_is_kept_of_what_python_calls_only():
+    doctor.compile_engine()
+    kept = {path.name.split("-")[0] for path in Path(engine.run.stats.cache_path).glob("engine.*.nbi")}
+    assert "engine.run" in kept
+    assert not {"engine._dispatch", "engine._observe"} & kept
