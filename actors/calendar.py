@@ -12,7 +12,7 @@ latency (`transit.py`), and time-outs (`deadlines.py`).
 import numpy as np
 
 from . import deadlines, transit
-from .jit import inlined, jit
+from .jit import inlined
 from .kinds import RELEASE
 from .order import before, timeout_before
 from .tables import prefetch
@@ -90,7 +90,7 @@ def file(world):
         n = following
 
 
-@jit
+@inlined
 def _open_next(world):
     """Open the next bucket that holds anything due, but none after the first deadline.
 

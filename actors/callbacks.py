@@ -8,7 +8,7 @@ Q226823): a user called back before a site server cycle had passed since the den
 import numpy as np
 
 from . import calendar, granting, kinds, leases, network
-from .jit import jit
+from .jit import inlined, jit
 from .messages import answer, next_serial, post, set_timer
 from .visitors import account_of
 from .world import NONE
@@ -46,14 +46,14 @@ def enqueue(world, n, s):
     return True
 
 
-@jit
+@inlined
 def wait_no_more(world, s, client, slot):
     """The slot's user has a license."""
     if world.callers.size > 0:
         _caller(world, s, client, slot).queued = 0
 
 
-@jit
+@inlined
 def is_barred(world, s, client, slot, program):
     """Whether the program's user was called back in vain in the present site server cycle."""
     if world.callers.size == 0:
@@ -62,7 +62,7 @@ def is_barred(world, s, client, slot, program):
     return caller.program == program and caller.barred == _cycle_now(world)
 
 
-@jit
+@inlined
 def license_freed(world, s, product):
     """A license is free: for the first user who waits for a callback, or else for anyone."""
     pool = world.pools[granting.pool_of(world, s, product)]

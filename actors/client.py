@@ -115,7 +115,7 @@ def _place(world, i, j):
 # --- launches -------------------------------------------------------------------------------------------------
 
 
-@jit
+@inlined
 def _await_launch(world, i, j, number, now):
     """Set the timer of a slot's next launch (closed) or arrival (open), which has this number."""
     time = workload.next_launch(world, _place(world, i, j), number, now)
@@ -176,7 +176,7 @@ def _launch(world, i, j, number, product):
     _want(world, i, j)
 
 
-@jit
+@inlined
 def _want(world, i, j):
     """A user wants the slot's program now: a launch, or asking again after a denial."""
     if world.clients[i].link == link.OFFLINE:
@@ -187,7 +187,7 @@ def _want(world, i, j):
     link.proceed(world, i)
 
 
-@jit
+@inlined
 def await_answer(world, i, j):
     """The slot's program waits for its answer; under `after-start` enforcement it runs meanwhile."""
     slot = slot_of(world, i, j)
@@ -232,13 +232,13 @@ def bit(j):
 # --- runs -----------------------------------------------------------------------------------------------------
 
 
-@jit
+@inlined
 def _run_time(world, i, j):
     """Return how long the slot's program runs, ns."""
     return workload.run_time(world, _place(world, i, j), slot_of(world, i, j).program)
 
 
-@jit
+@inlined
 def _run(world, i, j, run_time):
     """The slot's program starts to run."""
     slot = slot_of(world, i, j)
@@ -250,7 +250,7 @@ def _run(world, i, j, run_time):
     set_timer(world, kinds.END, world.config[0].first + i, end, j, slot.program, slot.epoch)
 
 
-@jit
+@inlined
 def _stop(world, i, j):
     """The slot's program, if it runs, runs no more; a timer set for it is void."""
     slot = slot_of(world, i, j)
@@ -272,7 +272,7 @@ def _end(world, i, j):
     _idle(world, i, j)
 
 
-@jit
+@inlined
 def _idle(world, i, j):
     """The slot is free for its next launch."""
     _wait_no_more(world, i, j)
@@ -396,7 +396,7 @@ def _wait(world, i, j, stopped):
         set_timer(world, kinds.ASK_AGAIN, config.first + i, time, j, slot.program, slot.epoch)
 
 
-@jit
+@inlined
 def _wait_no_more(world, i, j):
     """A user who was denied, and may have asked again since, waits no more."""
     slot = slot_of(world, i, j)

@@ -28,7 +28,7 @@ def give_back(world, i, j):
     release(world, i, j, slot.program, server)
 
 
-@jit
+@inlined
 def release(world, i, j, program, server):
     """Send a release of what was asked for until now; when it is lost, only the observer learns of it."""
     config = world.config[0]
@@ -48,7 +48,7 @@ def leave_behind(world, i, j):
     owe(world, i, server)
 
 
-@jit
+@inlined
 def abandon(world, i, j):
     """The slot's program no longer waits for an answer to what it asked.
 

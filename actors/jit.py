@@ -55,7 +55,16 @@ def forget_old_code(kept: int = 8) -> None:
 
 
 class _LinkedLibrary(JITCodeLibrary):
-    """Optimized code to be linked into that of its callers, which becomes no machine code by itself."""
+    """Code to be linked into that of its callers, which becomes no machine code by itself.
+
+    It is optimized first, unless it is to be compiled into each caller: then only with that one.
+    """
+
+    is_inlined = False
+
+    def _optimize_final_module(self) -> None:
+        if not self.is_inlined:
+            super()._optimize_final_module()
 
     def _finalize_final_module(self) -> None:
         self._finalized = True
@@ -84,6 +93,7 @@ class _LinkedCompiler(CompilerBase):
         state = self.state
         state.flags.no_compile = True
         state.library = _LinkedLibrary(state.targetctx.codegen(), state.func_id.func_qualname)
+        state.library.is_inlined = state.flags.forceinline
         passes = DefaultPassBuilder.define_nopython_pipeline(state)
         passes.add_pass_after(_Registration, NativeLowering)
         passes.finalize()

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..policies.failover import FAIL_OVER, GIVE_UP, GO_OFFLINE, RETRY
 from . import kinds
-from .jit import jit
+from .jit import inlined, jit
 from .world import JOURNAL
 
 HANDLED, SENT, LOST, DECIDED, MOVED = range(5)
@@ -31,11 +31,15 @@ _DETAILS = ("slot", "program", "product", "attempt", "value", "flag")
 _ORDER = ("time", "target", "source", "serial")
 
 
-@jit
+@inlined
 def note(world, what, kind, time, serial, source, target, slot, program, product, attempt, value, flag):
     """Enter a row, if a journal is kept."""
-    if world.journal.size == 0:
-        return
+    if world.journal.size > 0:
+        _enter(world, what, kind, time, serial, source, target, slot, program, product, attempt, value, flag)
+
+
+@jit
+def _enter(world, what, kind, time, serial, source, target, slot, program, product, attempt, value, flag):
     control = world.control[0]
     row = world.journal[control.journaled]
     control.journaled += 1

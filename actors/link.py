@@ -46,7 +46,7 @@ LONGEST_DELAY_S = 1e9
 # --- asking ---------------------------------------------------------------------------------------------------
 
 
-@jit
+@inlined
 def proceed(world, i):
     """Send what is next in turn, if nothing is in flight and the client is not pausing."""
     client = world.clients[i]

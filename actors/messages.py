@@ -114,7 +114,7 @@ def _may_lead_back(world, kind):
     return kind != kinds.NOTICE and kind != kinds.NOT_TAKEN  # noqa: PLR1714
 
 
-@jit
+@inlined
 def set_timer(world, kind, agent, time, slot, program, attempt):
     """Set a timer of an agent for itself."""
     if time < world.config[0].end:
@@ -152,7 +152,7 @@ def notify(world, kind, source, slot, program, server, attempt):
     post(world, serial, kind, source, observer, time, slot, program, 0, attempt, server, 0)
 
 
-@jit
+@inlined
 def answer(world, n, s, kind, value):
     """Answer the client's message of event `n` at server `s`; return whether the answer will arrive."""
     event = world.events[n]

@@ -87,7 +87,7 @@ def is_lost(world, kind, source, serial, peer, server, sent, arrival):
     return streams.uniform(streams.draw(world.keys[streams.LOSS], agent, serial)) < loss
 
 
-@jit
+@inlined
 def is_reachable(world, server, client, time):
     """Whether a client could be served by a server at a time."""
     spell = world.spells[spell_at(world, server, time)]

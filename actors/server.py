@@ -152,7 +152,7 @@ def _admission(world, n, s):
     return world.admission(parameters, arrival, u)
 
 
-@jit
+@inlined
 def _work(world, n, s):
     """Serve message `n` and, while services take no time, those that wait behind it."""
     server = world.servers[s]

@@ -14,7 +14,7 @@ from .jit import inlined, jit
 CLOSED, OPEN, TRACE = range(3)
 
 
-@jit
+@inlined
 def next_launch(world, place, number, now):
     """Return when launch `number` (from 1) of slot `place` (client * programs + slot) comes, ns.
 
@@ -31,7 +31,7 @@ def next_launch(world, place, number, now):
     return _after(world, now, interval)
 
 
-@jit
+@inlined
 def run_time(world, place, number):
     """Return how long a launch runs, ns."""
     config = world.config[0]
