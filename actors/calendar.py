@@ -7,13 +7,16 @@ the open bucket or before go to the heap at once, so any width is right; the wid
 
 Two kinds of events come in order by themselves, and wait in rings of their own: messages that take the constant
 latency (`transit.py`), and time-outs (`deadlines.py`).
+
+A slot's timer lies in the slot's own row of events, the one of the same number, unless another timer of the slot
+still waits there. Whoever looks ahead then knows the slot from the event's number.
 """
 
 import numpy as np
 
 from . import deadlines, transit
 from .jit import inlined
-from .kinds import RELEASE
+from .kinds import FREE, RELEASE
 from .order import before, timeout_before
 from .tables import prefetch
 from .world import FOREIGN, NEVER, NONE
@@ -44,10 +47,19 @@ def allocate(world):
 
 
 @inlined
+def own_row(world, place):
+    """Return a slot's own event row, for its timer, or another while it is taken."""
+    return place if world.events[place].kind == FREE else allocate(world)
+
+
+@inlined
 def free(world, n):
-    """Return an event row to the free list."""
+    """Return an event row to its slot, or to the free list."""
     control = world.control[0]
     event = world.events[n]
+    if n < world.slots.size:
+        event.kind = FREE
+        return
     if event.flag & FOREIGN:
         control.foreign -= 1
     world.links[n].next = control.free_event
@@ -62,6 +74,12 @@ def schedule(world, n):
         if world.config[0].looks_ahead:
             _fetch_lease(world, n)
         return
+    schedule_timer(world, n)
+
+
+@inlined
+def schedule_timer(world, n):
+    """File an event that seldom comes before what is in transit."""
     control = world.control[0]
     bucket = world.events[n].time >> world.config[0].shift
     if bucket <= control.cursor:
@@ -70,7 +88,8 @@ def schedule(world, n):
     prefetch(world.buckets, bucket & (world.buckets.size - 1))
     link = world.links[n]
     link.next = control.unfiled
-    link.place = _place(world, world.events[n])
+    if n >= world.slots.size:
+        link.place = _place(world, world.events[n])
     control.unfiled = n
     control.pending += 1
 
@@ -159,7 +178,7 @@ def _look_ahead(world):
         n = world.buckets[k & mask]
         while n != NONE:
             prefetch(world.events, n)
-            _fetch_client(world, world.links[n].place)
+            _fetch_client(world, n if n < world.slots.size else np.int64(world.links[n].place))
             n = world.links[n].next
         k += 1
 

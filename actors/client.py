@@ -11,7 +11,7 @@ import numpy as np
 
 from . import holding, kinds, ledger, link, roaming, streams, workload
 from .jit import inlined, jit
-from .messages import notify, set_timer
+from .messages import notify, set_slot_timer, set_timer
 from .world import (
     ASK_AGAIN,
     BEAT_DUE,
@@ -119,14 +119,14 @@ def _place(world, i, j):
 def _await_launch(world, i, j, number, now):
     """Set the timer of a slot's next launch (closed) or arrival (open), which has this number."""
     time = workload.next_launch(world, _place(world, i, j), number, now)
-    set_timer(world, kinds.LAUNCH, world.config[0].first + i, time, j, 0, 0)
+    set_slot_timer(world, kinds.LAUNCH, i, j, time, 0, 0)
 
 
 @jit
 def _await_recorded(world, i):
     k = world.recorded_next[i]
     if k < world.recorded_end[i]:
-        set_timer(world, kinds.LAUNCH, world.config[0].first + i, world.recorded[k].time, 0, 0, 0)
+        set_slot_timer(world, kinds.LAUNCH, i, 0, world.recorded[k].time, 0, 0)
 
 
 @inlined
@@ -247,7 +247,7 @@ def _run(world, i, j, run_time):
     if slot.lease == NONE:
         ledger.unmetered(world, 1)
     end = world.control[0].now + run_time
-    set_timer(world, kinds.END, world.config[0].first + i, end, j, slot.program, slot.epoch)
+    set_slot_timer(world, kinds.END, i, j, end, slot.program, slot.epoch)
 
 
 @inlined
@@ -393,7 +393,7 @@ def _wait(world, i, j, stopped):
         delay = np.int64(config.callback_poll)
     if delay > 0 or slot.state == ASKING:
         time = world.control[0].now + delay
-        set_timer(world, kinds.ASK_AGAIN, config.first + i, time, j, slot.program, slot.epoch)
+        set_slot_timer(world, kinds.ASK_AGAIN, i, j, time, slot.program, slot.epoch)
 
 
 @inlined

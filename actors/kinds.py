@@ -3,6 +3,8 @@
 SMS 2.0's words are FlexNet's words: request = checkout, release = checkin, callback = queued checkout.
 """
 
+FREE = 0  # no event: the kind of a slot's own event row that is free
+
 # Client to server.
 REQUEST = 1  # a license of `product` for `program` of `slot`; flag: call me back if you have none
 RELEASE = 2  # the license of `program` of `slot` is free again; never answered

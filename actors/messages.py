@@ -91,6 +91,13 @@ def post(world, serial, kind, source, target, time, slot, program, product, atte
         n = NONE
         event = world.outbox[world.control[0].outgoing]
         _leave(world, kind, source, target, time)
+    _write(event, serial, kind, source, target, time, slot, program, product, attempt, value, flag)
+    if n != NONE:
+        calendar.schedule(world, n)
+
+
+@inlined
+def _write(event, serial, kind, source, target, time, slot, program, product, attempt, value, flag):
     event.time = time
     event.serial = serial
     event.target = target
@@ -102,8 +109,6 @@ def post(world, serial, kind, source, target, time, slot, program, product, atte
     event.product = product
     event.kind = kind
     event.flag = flag
-    if n != NONE:
-        calendar.schedule(world, n)
 
 
 @inlined
@@ -119,6 +124,19 @@ def set_timer(world, kind, agent, time, slot, program, attempt):
     """Set a timer of an agent for itself."""
     if time < world.config[0].end:
         post(world, next_serial(world, agent), kind, agent, agent, time, slot, program, 0, attempt, 0, 0)
+
+
+@inlined
+def set_slot_timer(world, kind, i, j, time, program, attempt):
+    """Set a timer of slot `j` of client `i` of this shard."""
+    config = world.config[0]
+    if time < config.end:
+        agent = config.first + i
+        client = world.clients[i]
+        client.serial += 1
+        n = calendar.own_row(world, i * config.programs + j)
+        _write(world.events[n], client.serial, kind, agent, agent, time, j, program, 0, attempt, 0, 0)
+        calendar.schedule_timer(world, n)
 
 
 @jit

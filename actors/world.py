@@ -105,14 +105,15 @@ CONTROL = _rows(
     ("culprit", "i8"), ("culprit_2", "i8"), ("value", "i8"),
 )  # fmt: skip
 
-# An event: a timer, or a message on its way, or one that waits at a server. 48 bytes.
+# An event: a timer, or a message on its way, or one that waits at a server. 48 bytes. The first rows of the table
+# are the slots' own (see calendar.py).
 EVENT = _rows(
     ("time", "i8"), ("serial", "i8"), ("target", "i4"), ("source", "i4"), ("program", "i4"), ("attempt", "i4"),
     ("value", "i4"), ("slot", "i2"), ("product", "i2"), ("kind", "i1"), ("flag", "i1"),
 )  # fmt: skip
 
-# What comes behind an event in its list, and the slot that it is about (its row): apart from the event, since
-# whoever looks ahead along a list would wait for each event.
+# What comes behind an event in its list, and the slot that it is about (its row; not set for a slot's own event):
+# apart from the event, since whoever looks ahead along a list would wait for each event.
 LINK = _rows(("next", "i4"), ("place", "i4"))
 
 # An entry of the open bucket's heap, or of the ring of messages on their way.

@@ -31,6 +31,8 @@ class Books:
         self.called = [_chain(self.world.links["next"], n) for n in self.world.pools["queue_head"]]
         in_use = ~_free(self.world.links, self.control.free_event)
         in_use[self.control.fresh_event :] = False
+        own = self.slots.size  # the first rows, each of a slot
+        in_use[:own] &= self.world.events["kind"][:own] != kinds.FREE
         self.events = _used(self.world.events, in_use)
         in_use[[n for rows in self.called for n in rows]] = False
         self.alive = _used(self.world.events, in_use & (self.world.events["flag"] & world.VOID == 0))
@@ -98,7 +100,8 @@ class Books:
         tables, control = self.world, self.control
         assert control.free_leases == len(tables.leases) - len(self.leases)
         assert control.free_leases == _free(tables.leases, control.free_lease).sum()
-        assert control.free_events == len(tables.events) - len(self.events)
+        own = np.count_nonzero(tables.events["kind"][: self.slots.size] == kinds.FREE)
+        assert control.free_events + own == len(tables.events) - len(self.events)
         names = ("client", "slot", "program", "server")
         programs = Counter(zip(*(self.leases[name].tolist() for name in names), strict=True))
         assert max(programs.values(), default=1) == 1, programs.most_common(1)
