@@ -102,14 +102,13 @@ def build(
     config = _config(scenario, chosen, part)
     config[0].shift = _shift(scenario, buckets)
     config[0].first_fault = first_fault
-    slots = (part.end - part.first) * scenario.clients.programs
     samples = math.ceil(scenario.run.duration_s / scenario.run.sample_s - 1e-9)
     world = World(
         config=config,
         control=zeros(1, CONTROL),
         keys=keys,
-        events=zeros(slots, EVENT),  # their own
-        links=zeros(slots, LINK),
+        events=zeros(0, EVENT),
+        links=zeros(0, LINK),
         due=zeros(0, DUE),
         transit=zeros(max(FIRST_MESSAGES, buckets // BUCKETS_PER_MESSAGE), DUE),
         deadlines=zeros(FIRST_DEADLINES, DEADLINE),
@@ -182,8 +181,8 @@ def _make_room(world: World, scenario: Any) -> None:
     control.cursor = -1
     control.bucket_end = config.measure_from
     under_way = (world.slots.size + world.accounts.size) // 16 + 8 * scenario.servers.count + world.spells.size
-    other_timers = _timers(scenario, int(config.local)) - world.slots.size
-    more_events(world, other_timers + under_way + 8 * calendar.RESERVE)
+    more_events(world, _timers(scenario, int(config.local)) + under_way + 8 * calendar.RESERVE)
+    control.free_events -= world.slots.size  # the first rows, their own
     more_due(world, int(config.room))
     licenses = sum(product.licenses for product in scenario.products) if config.local_servers > 0 else 0
     more_leases(world, min(licenses, 1 << 16) + 2 * calendar.RESERVE)
