@@ -8,8 +8,9 @@ the open bucket or before go to the heap at once, so any width is right; the wid
 Two kinds of events come in order by themselves, and wait in rings of their own: messages that take the constant
 latency (`transit.py`), and time-outs (`deadlines.py`).
 
-A slot's timer lies in the slot's own row of events, the one of the same number, unless another timer of the slot
-still waits there. Whoever looks ahead then knows the slot from the event's number.
+A timer of a slot lies in the slot's own row of events, the one of the same number, unless another one still waits
+there: one that was overtaken, or the next arrival in an open world or a trace. Whoever looks ahead then knows the
+slot from the event's number.
 """
 
 import numpy as np
@@ -79,7 +80,7 @@ def schedule(world, n):
 
 @inlined
 def schedule_timer(world, n):
-    """File an event that seldom comes before what is in transit."""
+    """File an event among those that do not come in order by themselves: in its bucket, or the open one's heap."""
     control = world.control[0]
     bucket = world.events[n].time >> world.config[0].shift
     if bucket <= control.cursor:

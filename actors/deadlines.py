@@ -7,7 +7,7 @@ An answer strikes its time-out out at once, which then costs nothing more; as an
 come up a time-out later, only to be thrown away.
 """
 
-from . import kinds
+from . import events, kinds
 from .jit import inlined
 from .tables import prefetch
 from .world import NEVER, NONE
@@ -68,17 +68,8 @@ def take(world, event):
     config = world.config[0]
     control = world.control[0]
     row = world.deadlines[control.deadlines_begin & (world.deadlines.size - 1)]
-    event.time = row.time
-    event.serial = row.serial
-    event.source = config.first + row.client
-    event.target = event.source
-    event.kind = kinds.LINK_TIMER
-    event.slot = 0
-    event.program = 0
-    event.product = 0
-    event.attempt = row.timer
-    event.value = 0
-    event.flag = 0
+    agent = config.first + row.client
+    events.write(event, row.serial, kinds.LINK_TIMER, agent, agent, row.time, 0, 0, 0, row.timer, 0, 0)
     world.clients[row.client].deadline = NONE
     control.deadlines_begin += 1
     settle(world)

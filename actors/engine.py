@@ -9,6 +9,7 @@ import numpy as np
 from . import (
     calendar,
     client,
+    events,
     granting,
     journal,
     kinds,
@@ -215,28 +216,13 @@ def deliver(world, count):
     for k in range(count):
         n = calendar.allocate(world)
         event = world.events[n]
-        _copy(event, world.inbox[k])
+        events.copy(event, world.inbox[k])
         if event.kind < kinds.NOTICE and event.kind != kinds.RELEASE:  # another message may follow
             event.flag |= FOREIGN
             control.foreign += 1
         calendar.schedule(world, n)
         control.next = min(control.next, event.time)
     return HORIZON
-
-
-@jit
-def _copy(event, message):
-    event.time = message.time
-    event.serial = message.serial
-    event.target = message.target
-    event.source = message.source
-    event.program = message.program
-    event.attempt = message.attempt
-    event.value = message.value
-    event.slot = message.slot
-    event.product = message.product
-    event.kind = message.kind
-    event.flag = message.flag
 
 
 @jit

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from . import calendar, journal, kinds, ledger, network
+from . import calendar, events, journal, kinds, ledger, network
 from .jit import inlined, jit
 from .world import MESSAGES, MESSAGES_LOST, NONE, WAIT_FOR_CALLBACK
 
@@ -91,24 +91,9 @@ def post(world, serial, kind, source, target, time, slot, program, product, atte
         n = NONE
         event = world.outbox[world.control[0].outgoing]
         _leave(world, kind, source, target, time)
-    _write(event, serial, kind, source, target, time, slot, program, product, attempt, value, flag)
+    events.write(event, serial, kind, source, target, time, slot, program, product, attempt, value, flag)
     if n != NONE:
         calendar.schedule(world, n)
-
-
-@inlined
-def _write(event, serial, kind, source, target, time, slot, program, product, attempt, value, flag):
-    event.time = time
-    event.serial = serial
-    event.target = target
-    event.source = source
-    event.program = program
-    event.attempt = attempt
-    event.value = value
-    event.slot = slot
-    event.product = product
-    event.kind = kind
-    event.flag = flag
 
 
 @inlined
@@ -119,7 +104,7 @@ def _may_lead_back(world, kind):
     return kind != kinds.NOTICE and kind != kinds.NOT_TAKEN  # noqa: PLR1714
 
 
-@inlined
+@jit
 def set_timer(world, kind, agent, time, slot, program, attempt):
     """Set a timer of an agent for itself."""
     if time < world.config[0].end:
@@ -135,7 +120,7 @@ def set_slot_timer(world, kind, i, j, time, program, attempt):
         client = world.clients[i]
         client.serial += 1
         n = calendar.own_row(world, i * config.programs + j)
-        _write(world.events[n], client.serial, kind, agent, agent, time, j, program, 0, attempt, 0, 0)
+        events.write(world.events[n], client.serial, kind, agent, agent, time, j, program, 0, attempt, 0, 0)
         calendar.schedule_timer(world, n)
 
 

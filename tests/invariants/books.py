@@ -100,8 +100,11 @@ class Books:
         tables, control = self.world, self.control
         assert control.free_leases == len(tables.leases) - len(self.leases)
         assert control.free_leases == _free(tables.leases, control.free_lease).sum()
-        own = np.count_nonzero(tables.events["kind"][: self.slots.size] == kinds.FREE)
-        assert control.free_events + own == len(tables.events) - len(self.events)
+        own = tables.events[: self.slots.size]
+        is_free = own["kind"] == kinds.FREE
+        assert control.free_events + is_free.sum() == len(tables.events) - len(self.events)
+        place = own["target"] * self.config.programs + own["slot"]
+        assert (place == np.arange(self.slots.size))[~is_free].all()
         names = ("client", "slot", "program", "server")
         programs = Counter(zip(*(self.leases[name].tolist() for name in names), strict=True))
         assert max(programs.values(), default=1) == 1, programs.most_common(1)
