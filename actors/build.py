@@ -108,7 +108,7 @@ def build(
         control=zeros(1, CONTROL),
         keys=keys,
         events=zeros(0, EVENT),
-        links=zeros(0, LINK),
+        links=zeros((part.end - part.first) * scenario.clients.programs, LINK),
         due=zeros(0, DUE),
         transit=zeros(max(FIRST_MESSAGES, buckets // BUCKETS_PER_MESSAGE), DUE),
         deadlines=zeros(FIRST_DEADLINES, DEADLINE),
@@ -177,12 +177,11 @@ def _make_room(world: World, scenario: Any) -> None:
     control, config = world.control[0], world.config[0]
     control.free_event = control.unfiled = control.free_lease = control.free_debt = NONE
     control.sent_near = control.sent_far = control.deadline = control.arrival = control.next_round = NEVER
-    control.fresh_event = world.slots.size
     control.cursor = -1
     control.bucket_end = config.measure_from
     under_way = (world.slots.size + world.accounts.size) // 16 + 8 * scenario.servers.count + world.spells.size
-    more_events(world, _timers(scenario, int(config.local)) + under_way + 8 * calendar.RESERVE)
-    control.free_events -= world.slots.size  # the first rows, their own
+    others = _timers(scenario, int(config.local)) - world.slots.size
+    more_events(world, others + under_way + 8 * calendar.RESERVE)
     more_due(world, int(config.room))
     licenses = sum(product.licenses for product in scenario.products) if config.local_servers > 0 else 0
     more_leases(world, min(licenses, 1 << 16) + 2 * calendar.RESERVE)

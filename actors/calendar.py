@@ -7,20 +7,16 @@ the open bucket or before go to the heap at once, so any width is right; the wid
 
 Two kinds of events come in order by themselves, and wait in rings of their own: messages that take the constant
 latency (`transit.py`), and time-outs (`deadlines.py`).
-
-A timer of a slot lies in the slot's own row of events, the one of the same number, unless another one still waits
-there: one that was overtaken, or the next arrival in an open world or a trace. Whoever looks ahead then knows the
-slot from the event's number.
 """
 
 import numpy as np
 
-from . import deadlines, transit
+from . import deadlines, events, transit
 from .jit import inlined
-from .kinds import FREE, RELEASE
+from .kinds import RELEASE
 from .order import before, timeout_before
 from .tables import prefetch
-from .world import FOREIGN, NEVER, NONE
+from .world import NEVER, NONE
 
 # Room that must be free before an event is handled: more than any handler needs by itself.
 RESERVE = 64
@@ -28,69 +24,35 @@ RESERVE = 64
 # How far ahead of the cursor memory is fetched, in buckets: events and their clients AHEAD, and before them the
 # links that name them. Only a link tells where the next one of its bucket is, so each is fetched STEP buckets
 # after the one before it, down to DEPTH; few buckets hold more. What is fetched too early leaves the cache again.
-AHEAD, STEP, DEPTH = 4, 2, 3
+# So many as are USUAL in a bucket are fetched without asking whether they are there, which is hard to guess.
+AHEAD, STEP, DEPTH, USUAL = 4, 2, 3, 2
 
 _ONE = np.uint64(1)
 
 
 @inlined
-def allocate(world):
-    """Take an event row: one that was used before, else a fresh one; the caller has checked that there is one."""
-    control = world.control[0]
-    n = control.free_event
-    if n != NONE:
-        control.free_event = world.links[n].next
-    else:
-        n = control.fresh_event
-        control.fresh_event += 1
-    control.free_events -= 1
-    return n
-
-
-@inlined
-def own_row(world, place):
-    """Return a slot's own event row, for its timer, or another while it is taken."""
-    return place if world.events[place].kind == FREE else allocate(world)
-
-
-@inlined
-def free(world, n):
-    """Return an event row to its slot, or to the free list."""
-    control = world.control[0]
-    event = world.events[n]
-    if n < world.slots.size:
-        event.kind = FREE
-        return
-    if event.flag & FOREIGN:
-        control.foreign -= 1
-    world.links[n].next = control.free_event
-    control.free_event = n
-    control.free_events += 1
-
-
-@inlined
 def schedule(world, n):
-    """File event `n` under its time."""
+    """File the event in row `n` under its time."""
     if transit.add(world, n):
         if world.config[0].looks_ahead:
             _fetch_lease(world, n)
         return
-    schedule_timer(world, n)
+    schedule_timer(world, events.number(world, n))
 
 
 @inlined
 def schedule_timer(world, n):
     """File an event among those that do not come in order by themselves: in its bucket, or the open one's heap."""
     control = world.control[0]
-    bucket = world.events[n].time >> world.config[0].shift
+    bucket = events.time(world, n) >> world.config[0].shift
     if bucket <= control.cursor:
         _push(world, n)
         return
     prefetch(world.buckets, bucket & (world.buckets.size - 1))
     link = world.links[n]
     link.next = control.unfiled
-    if n >= world.slots.size:
-        link.place = _place(world, world.events[n])
+    if not events.is_of_slot(world, n):
+        link.place = events.place(world, events.row(world, n))
     control.unfiled = n
     control.pending += 1
 
@@ -103,7 +65,7 @@ def file(world):
     control.unfiled = NONE
     while n != NONE:
         following = world.links[n].next
-        place = (world.events[n].time >> world.config[0].shift) & (world.buckets.size - 1)
+        place = (events.time(world, n) >> world.config[0].shift) & (world.buckets.size - 1)
         world.links[n].next = world.buckets[place]
         world.buckets[place] = n
         world.occupied[place >> 6] |= _ONE << np.uint64(place & 63)
@@ -145,7 +107,7 @@ def _open(world):
     crowd = np.int64(0)
     while n != NONE:
         following = world.links[n].next
-        is_due = world.events[n].time >> shift <= control.cursor
+        is_due = events.time(world, n) >> shift <= control.cursor
         if is_due and control.open < world.due.size:
             _push(world, n)
         else:
@@ -177,9 +139,11 @@ def _look_ahead(world):
         for depth in range(DEPTH):
             _fetch_link(world, (k + (DEPTH - depth) * STEP) & mask, depth)
         n = world.buckets[k & mask]
+        for _ in range(USUAL):
+            _fetch_event(world, max(0, n))
+            n = _behind(world, n)
         while n != NONE:
-            prefetch(world.events, n)
-            _fetch_client(world, n if n < world.slots.size else np.int64(world.links[n].place))
+            _fetch_event(world, n)
             n = world.links[n].next
         k += 1
 
@@ -194,6 +158,21 @@ def _fetch_link(world, place, depth):
 
 
 @inlined
+def _fetch_event(world, n):
+    """Have all rows fetched that an event needs. There is no harm in fetching what is no row of a table."""
+    place = np.int64(n)
+    if not events.is_of_slot(world, n):
+        prefetch(world.events, events.row(world, n))
+        place = np.int64(world.links[n].place)
+    i = events.client_of(world, place)
+    prefetch(world.slots, place)
+    prefetch(world.clients, i)
+    config = world.config[0]
+    if config.local_servers > 0:
+        prefetch(world.accounts, config.first - config.known_first + i)
+
+
+@inlined
 def _behind(world, n):
     """Return what comes behind event `n` in its list, NONE behind NONE: without a branch, often guessed wrong."""
     following = world.links[max(0, n)].next
@@ -201,32 +180,18 @@ def _behind(world, n):
 
 
 @inlined
-def _place(world, event):
-    """Return the slot that an event is about, as its row in this shard; any number if it is not about one."""
-    return (min(event.target, event.source) - world.config[0].first) * world.config[0].programs + event.slot
-
-
-@inlined
-def _fetch_client(world, place):
-    """Have all rows fetched of a slot and its client. There is no harm in fetching what is no row of a table."""
-    config = world.config[0]
-    i = place // config.programs
-    prefetch(world.clients, i)
-    prefetch(world.slots, place)
-    if config.local_servers > 0:
-        ahead = config.first - config.known_first
-        prefetch(world.accounts, ahead + i)
-        prefetch(world.seats, ahead * config.programs + place)
-
-
-@inlined
 def _fetch_lease(world, n):
-    """Have the lease fetched that a RELEASE means."""
+    """Have the lease fetched that a RELEASE means, and the neighbors of the lease of the RELEASE before it."""
     config = world.config[0]
+    control = world.control[0]
     event = world.events[n]
     account = event.source - config.known_first
     if event.kind == RELEASE and 0 <= account < config.known:
-        prefetch(world.leases, max(0, world.accounts[account].leases))
+        lease = world.leases[control.fetched_lease]
+        prefetch(world.leases, max(0, lease.older))
+        prefetch(world.leases, max(0, lease.newer))
+        control.fetched_lease = max(0, world.accounts[account].leases)
+        prefetch(world.leases, control.fetched_lease)
 
 
 @inlined
@@ -260,15 +225,15 @@ def next_time(world):
 
 @inlined
 def pop(world, time):
-    """Take the next event, of which there is one at `time`, out of the queue; return its row number."""
+    """Take the next event, of which there is one at `time`, out of the queue; return its number."""
     control = world.control[0]
     if control.arrival == time and _message_is_first(world, time):
         return transit.take(world)
     if control.open > 0 and world.due[0].time == time and not _timeout_is_before(world, world.due[0]):
         return _pop(world)
-    n = allocate(world)
+    n = events.allocate(world)
     deadlines.take(world, world.events[n])
-    return n
+    return events.number(world, n)
 
 
 @inlined
@@ -294,9 +259,9 @@ def _push(world, n):
     control = world.control[0]
     place = control.open
     control.open += 1
-    due[place].time = world.events[n].time
+    due[place].time = events.time(world, n)
     due[place].event = n
-    due[place].target = world.events[n].target
+    due[place].target = events.target(world, n)
     while place > 0:
         parent = (place - 1) >> 1
         if not before(world, due[place], due[parent]):
@@ -307,7 +272,7 @@ def _push(world, n):
 
 @inlined
 def _pop(world):
-    """Take the first event off the heap, which must not be empty; return its row number."""
+    """Take the first event off the heap, which must not be empty; return its number."""
     due = world.due
     control = world.control[0]
     first = due[0].event

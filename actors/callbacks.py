@@ -7,7 +7,7 @@ Q226823): a user called back before a site server cycle had passed since the den
 
 import numpy as np
 
-from . import calendar, granting, kinds, leases, network
+from . import events, granting, kinds, leases, network
 from .jit import inlined, jit
 from .messages import answer, next_serial, post, set_timer
 from .visitors import account_of
@@ -35,12 +35,12 @@ def enqueue(world, n, s):
     caller.server = s
     caller.program = event.program
     pool = world.pools[granting.pool_of(world, s, event.product)]
-    world.links[n].next = NONE
+    events.link(world, n).next = NONE
     event.time = world.control[0].now
     if pool.queue_tail == NONE:
         pool.queue_head = n
     else:
-        world.links[pool.queue_tail].next = n
+        events.link(world, pool.queue_tail).next = n
     pool.queue_tail = n
     world.control[0].callbacks += 1
     return True
@@ -69,7 +69,7 @@ def license_freed(world, s, product):
     while pool.queue_head != NONE:
         n = pool.queue_head
         event = world.events[n]
-        pool.queue_head = world.links[n].next
+        pool.queue_head = events.link(world, n).next
         if pool.queue_head == NONE:
             pool.queue_tail = NONE
         world.control[0].callbacks -= 1
@@ -77,11 +77,11 @@ def license_freed(world, s, product):
         if caller.queued == event.attempt:  # else this user waits no more, or elsewhere
             caller.queued = 0
             is_honored = _call_back(world, n)
-            calendar.free(world, n)
+            events.free(world, n)
             if is_honored:
                 return
             break
-        calendar.free(world, n)
+        events.free(world, n)
     pool.free += 1
 
 
@@ -152,8 +152,8 @@ def forget(world, s):
         pool = world.pools[s * config.products + product]
         n = pool.queue_head
         while n != NONE:
-            following = world.links[n].next
-            calendar.free(world, n)
+            following = events.link(world, n).next
+            events.free(world, n)
             world.control[0].callbacks -= 1
             n = following
         pool.queue_head = NONE

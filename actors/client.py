@@ -41,16 +41,10 @@ def handle(world, kind, agent, source, slot, program, attempt, value):
     config = world.config[0]
     i = agent - config.first
     server = source - config.clients
-    if kind == kinds.LAUNCH:
-        _on_launch(world, i, slot)
-    elif kind == kinds.END:
-        _end(world, i, slot)
-    elif kind == kinds.LINK_TIMER:
+    if kind == kinds.LINK_TIMER:
         link.on_timer(world, i)
     elif kind == kinds.HEARTBEAT_TICK:
         link.on_heartbeat_tick(world, i)
-    elif kind == kinds.ASK_AGAIN:
-        _want(world, i, slot)
     elif kind == kinds.OFFER_DEBTS:
         holding.offer_debts(world, i)
     elif kind == kinds.CALLBACK:
@@ -63,6 +57,19 @@ def handle(world, kind, agent, source, slot, program, attempt, value):
         _on_late_grant(world, i, server, slot, program, attempt)
     elif kind == kinds.REFUSED or kind == kinds.OVERLOADED:  # noqa: PLR1714
         roaming.expect_failure(world, source, -1)
+    if world.clients[i].marks & NEAR:
+        roaming.settle(world, i)
+
+
+@inlined
+def on_slot_timer(world, i, j, kind):
+    """Handle a timer of a slot."""
+    if kind == kinds.LAUNCH:
+        _on_launch(world, i, j)
+    elif kind == kinds.END:
+        _end(world, i, j)
+    else:
+        _want(world, i, j)
     if world.clients[i].marks & NEAR:
         roaming.settle(world, i)
 

@@ -99,31 +99,61 @@ def run(world, horizon):
         if time >= control.horizon:
             control.next = time
             return HORIZON
-        n = calendar.pop(world, time)
-        if _is_void(world, n):
-            calendar.free(world, n)
-            continue
-        _advance_to(world, time)
-        _record(world, n)
-        _dispatch(world, n)
+        number = calendar.pop(world, time)
+        if events.is_of_slot(world, number):
+            kind, i, j = _take_timer(world, number)
+        else:
+            kind, i, j = _handle_event(world, events.row(world, number))
+        if kind != kinds.FREE:
+            client.on_slot_timer(world, i, j, kind)
         if control.status != HORIZON:
             return control.status
 
 
 @inlined
-def _is_void(world, n):
-    """Whether an event counts for nothing: a timer overtaken by events, or a message that died in a crash."""
+def _take_timer(world, place):
+    """Take the timer out of a slot's row; return its kind, FREE if it is overtaken, and its client and slot."""
+    event = events.timer(world, place)
+    i = event.target - world.config[0].first
+    world.slots[place].timer = kinds.FREE
+    if client.is_stale(world, event.kind, event.target, event.slot, event.attempt):
+        return np.int64(kinds.FREE), i, event.slot
+    _advance_to(world, event.time)
+    _note(world, event)
+    _add_to_clients_digest(world, i, _digest_of(world, event))
+    return event.kind, i, event.slot
+
+
+@inlined
+def _handle_event(world, n):
+    """Handle the event in a row; but if it is a timer of a slot, return its kind, client and slot."""
     event = world.events[n]
+    kind, slot = np.int64(event.kind), np.int64(event.slot)
+    i = event.target - world.config[0].first
+    if _is_void(world, event):
+        events.free(world, n)
+        return np.int64(kinds.FREE), i, slot
+    _advance_to(world, event.time)
+    _note(world, event)
+    _add_to_digest(world, event.target, _digest_of(world, event))
+    if kind in (kinds.LAUNCH, kinds.END, kinds.ASK_AGAIN):
+        events.free(world, n)
+        return kind, i, slot
+    _dispatch(world, n)
+    return np.int64(kinds.FREE), i, slot
+
+
+@inlined
+def _is_void(world, event):
+    """Whether an event counts for nothing: a timer overtaken by events, or a message that died in a crash."""
     if event.target < world.config[0].clients:
         return client.is_stale(world, event.kind, event.target, event.slot, event.attempt)
     return event.flag & VOID != 0
 
 
 @inlined
-def _record(world, n):
-    event = world.events[n]
+def _note(world, event):
     world.control[0].events += 1
-    _add_to_digest(world, n)
     journal.note(
         world, journal.HANDLED, event.kind, event.time, event.serial, event.source, event.target, event.slot,
         event.program, event.product, event.attempt, event.value, event.flag & ~FOREIGN,
@@ -156,7 +186,7 @@ def _dispatch(world, n):
         return
     source, slot, program, product = event.source, event.slot, event.program, event.product
     attempt, value = event.attempt, event.value
-    calendar.free(world, n)
+    events.free(world, n)
     if target < config.clients:
         client.handle(world, kind, target, source, slot, program, attempt, value)
     elif target < config.clients + config.servers:
@@ -179,32 +209,39 @@ def _observe(world, kind, source, slot, program, at, attempt):
         return
     if lease != NONE:
         leases.haunt(world, lease)
-    seat = granting.seat_of(world, at, source, slot)
-    seat.abandoned = max(seat.abandoned, attempt)
+    granting.abandon(world, at, source, slot, attempt)
 
 
 @inlined
-def _add_to_digest(world, n):
-    """Add an event to its agent's digest: a running hash, blind to where the agent lives."""
-    config = world.config[0]
-    event = world.events[n]
-    who = (np.uint64(streams.identity(event.source, config.clients)) << _32) ^ np.uint64(event.program)
+def _digest_of(world, event):
+    """Return an event's part in its agent's digest, which is blind to where agents live."""
+    who = (np.uint64(streams.identity(event.source, world.config[0].clients)) << _32) ^ np.uint64(event.program)
     what = (np.uint64(event.attempt) << _32) ^ (np.uint64(event.kind) << np.uint64(16)) ^ np.uint64(event.slot)
     size = (np.uint64(event.product) << _32) ^ np.uint64(np.int64(event.value) & np.int64(0xFFFFFFFF))
-    term = np.uint64(event.time) * GOLDEN + who * _K1 + what * _K2 + size * _K3
-    target = event.target
+    return np.uint64(event.time) * GOLDEN + who * _K1 + what * _K2 + size * _K3
+
+
+@inlined
+def _add_to_clients_digest(world, i, part):
+    row = world.clients[i]
+    row.digest = mix(row.digest + part)
+
+
+@inlined
+def _add_to_digest(world, target, part):
+    """Add an event to its agent's digest: a running hash."""
+    config = world.config[0]
     if target < config.clients:
-        row = world.clients[target - config.first]
-        row.digest = mix(row.digest + term)
+        _add_to_clients_digest(world, target - config.first, part)
     elif target < config.clients + config.servers:
         host = world.servers[target - config.clients]
-        host.digest = mix(host.digest + term)
+        host.digest = mix(host.digest + part)
     elif target < config.clients + config.servers + config.sites:
         site_row = world.sites[target - config.clients - config.servers]
-        site_row.digest = mix(site_row.digest + term)
+        site_row.digest = mix(site_row.digest + part)
     else:
         site_row = world.sites[target - config.clients - config.servers - config.sites]
-        site_row.observer_digest = mix(site_row.observer_digest + term)
+        site_row.observer_digest = mix(site_row.observer_digest + part)
 
 
 @jit
@@ -214,7 +251,7 @@ def deliver(world, count):
     if min(control.free_events, world.due.size - control.open) < count:
         return GROW
     for k in range(count):
-        n = calendar.allocate(world)
+        n = events.allocate(world)
         event = world.events[n]
         events.copy(event, world.inbox[k])
         if event.kind < kinds.NOTICE and event.kind != kinds.RELEASE:  # another message may follow
@@ -345,8 +382,10 @@ def _check_near(world):
 
 
 @inlined
-def _leads_away(world, n):
-    event = world.events[n]
+def _leads_away(world, number):
+    if events.is_of_slot(world, number):
+        return False
+    event = world.events[events.row(world, number)]
     if event.flag & FOREIGN:
         return False
     if event.kind == kinds.TAKE or event.kind == kinds.TAKEN:  # noqa: PLR1714

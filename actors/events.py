@@ -1,6 +1,144 @@
-"""What a row of events says, and how it gets there."""
+"""What an event is: a row of the table of events, or the timer in a slot's own row.
+
+A slot's timer lies in the slot's row, so that a launch needs no other. Any other event is a row `n` of EVENT. So is
+a timer of a slot while its place is taken, by one that was overtaken or by the next arrival in an open world.
+
+The queue of events knows both by one number: first come the slots, then the rows of events. So whoever looks ahead
+knows from a number what will be needed.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
 
 from .jit import inlined
+from .world import FOREIGN, NONE
+
+
+class Event(NamedTuple):
+    """What an event says that has no row: the same as a row of EVENT."""
+
+    time: int
+    serial: int
+    kind: int
+    source: int
+    target: int
+    slot: int
+    program: int
+    product: int
+    attempt: int
+    value: int
+    flag: int
+
+
+@inlined
+def number(world, n):
+    """Return the number of the event in a row."""
+    return world.slots.size + n
+
+
+@inlined
+def row(world, number):
+    """Return the row of an event by its number."""
+    return number - world.slots.size
+
+
+@inlined
+def is_of_slot(world, number):
+    """Whether an event is the timer in a slot's row; that row has its number."""
+    return number < world.slots.size
+
+
+@inlined
+def link(world, n):
+    """Return the link from the event in a row to what comes behind it."""
+    return world.links[number(world, n)]
+
+
+@inlined
+def client_of(world, place):
+    """Return the client, by its index in this shard, of a slot (its row)."""
+    programs = world.config[0].programs
+    return place if programs == 1 else place // programs
+
+
+@inlined
+def timer(world, place):
+    """Return what the timer in a slot's row says."""
+    config = world.config[0]
+    slot = world.slots[place]
+    i = client_of(world, place)
+    agent = np.int64(config.first + i)
+    return Event(
+        np.int64(slot.timer_time), np.int64(slot.timer_serial), np.int64(slot.timer), agent, agent,
+        np.int64(place - i * config.programs), np.int64(slot.timer_program), np.int64(0),
+        np.int64(slot.timer_epoch), np.int64(0), np.int64(0),
+    )  # fmt: skip
+
+
+@inlined
+def time(world, number):
+    """Return when an event is due, ns."""
+    if is_of_slot(world, number):
+        return world.slots[number].timer_time
+    return world.events[row(world, number)].time
+
+
+@inlined
+def target(world, number):
+    """Return the agent that an event is for."""
+    if is_of_slot(world, number):
+        return world.config[0].first + client_of(world, number)
+    return np.int64(world.events[row(world, number)].target)
+
+
+@inlined
+def source(world, number):
+    """Return the agent that an event is from."""
+    if is_of_slot(world, number):
+        return target(world, number)
+    return np.int64(world.events[row(world, number)].source)
+
+
+@inlined
+def serial(world, number):
+    """Return an event's serial number."""
+    if is_of_slot(world, number):
+        return world.slots[number].timer_serial
+    return world.events[row(world, number)].serial
+
+
+@inlined
+def place(world, n):
+    """Return the slot (its row) that the event in a row is about; any number if it is not about one."""
+    config = world.config[0]
+    event = world.events[n]
+    return (min(event.target, event.source) - config.first) * config.programs + event.slot
+
+
+@inlined
+def allocate(world):
+    """Take a row: one that was used before, else a fresh one; the caller has checked that there is one."""
+    control = world.control[0]
+    n = control.free_event
+    if n != NONE:
+        control.free_event = link(world, n).next
+    else:
+        n = control.fresh_event
+        control.fresh_event += 1
+    control.free_events -= 1
+    return n
+
+
+@inlined
+def free(world, n):
+    """Give a row back."""
+    control = world.control[0]
+    if world.events[n].flag & FOREIGN:
+        control.foreign -= 1
+    link(world, n).next = control.free_event
+    control.free_event = n
+    control.free_events += 1
 
 
 @inlined

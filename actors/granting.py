@@ -40,7 +40,7 @@ def decide(world, n, s):
     if lease != NONE and world.leases[lease].state == leases.LOST:
         lost, lease = lease, NONE
     if lease != NONE and world.leases[lease].state != leases.RESERVED:
-        if event.attempt > seat_of(world, s, event.source, event.slot).abandoned:
+        if not _is_abandoned(world, event, s):
             leases.revive(world, lease)
         leases.refresh(world, lease, event.attempt)
         _grant(world, n, s, lease)
@@ -60,7 +60,7 @@ def decide(world, n, s):
     leases.take_up(world, lease)
     pool.leased += 1
     ledger.leased(world, s, event.product, 1)
-    if event.attempt <= seat_of(world, s, event.source, event.slot).abandoned:
+    if _is_abandoned(world, event, s):
         leases.haunt(world, lease)
     _grant(world, n, s, lease)
     return False
@@ -75,9 +75,21 @@ def _grant(world, n, s, lease):
 
 
 @inlined
-def seat_of(world, s, client, slot):
-    """Return what the site of a server knows of a client's slot."""
-    return world.seats[account_of(world, s, client) * world.config[0].programs + slot]
+def _is_abandoned(world, event, s):
+    """Whether the program of a request no longer waits for its answer, as the site's observer knows."""
+    account = account_of(world, s, event.source)
+    if event.attempt > world.accounts[account].abandoned:  # nearly always: the seat need not be fetched
+        return False
+    return event.attempt <= world.seats[account * world.config[0].programs + event.slot].abandoned
+
+
+@jit
+def abandon(world, s, client, slot, attempt):
+    """A slot's program no longer waits for what the site of a server answers to this attempt or earlier ones."""
+    account = account_of(world, s, client)
+    seat = world.seats[account * world.config[0].programs + slot]
+    seat.abandoned = max(seat.abandoned, attempt)
+    world.accounts[account].abandoned = max(world.accounts[account].abandoned, attempt)
 
 
 @inlined

@@ -14,7 +14,7 @@ def grow(world: World, incoming: int = 0) -> None:
     needed = int(engine.room_needed(world))
     arriving, in_bucket = max(needed, incoming), max(int(engine.heap_needed(world)), incoming)
     if control.free_events < arriving:
-        more_events(world, max(world.events.size - world.slots.size, arriving))  # slots' own rows need no more
+        more_events(world, max(world.events.size, arriving))
     if world.due.size < max(control.open, control.crowd) + in_bucket:
         more_due(world, max(world.due.size, int(control.crowd) + in_bucket))
     control.crowd = 0

@@ -85,7 +85,7 @@ def next_serial(world, agent):
 def post(world, serial, kind, source, target, time, slot, program, product, attempt, value, flag):
     """Put an event into this shard's calendar, or into the outbox when its target lives elsewhere."""
     if is_local(world, target):
-        n = calendar.allocate(world)
+        n = events.allocate(world)
         event = world.events[n]
     else:
         n = NONE
@@ -116,11 +116,18 @@ def set_slot_timer(world, kind, i, j, time, program, attempt):
     """Set a timer of slot `j` of client `i` of this shard."""
     config = world.config[0]
     if time < config.end:
-        agent = config.first + i
+        n = i * config.programs + j
+        slot = world.slots[n]
+        if slot.timer != kinds.FREE:
+            set_timer(world, kind, config.first + i, time, j, program, attempt)
+            return
         client = world.clients[i]
         client.serial += 1
-        n = calendar.own_row(world, i * config.programs + j)
-        events.write(world.events[n], client.serial, kind, agent, agent, time, j, program, 0, attempt, 0, 0)
+        slot.timer = kind
+        slot.timer_time = time
+        slot.timer_serial = client.serial
+        slot.timer_program = program
+        slot.timer_epoch = attempt
         calendar.schedule_timer(world, n)
 
 

@@ -1,6 +1,7 @@
 """The one total order of events: (time, target, source, serial). No placement of agents can change it."""
 
-from .jit import inlined
+from . import events
+from .jit import inlined, jit
 
 
 @inlined
@@ -10,11 +11,15 @@ def before(world, a, b):
         return a.time < b.time
     if a.target != b.target:
         return a.target < b.target
-    first = world.events[a.event]
-    second = world.events[b.event]
-    if first.source != second.source:
-        return first.source < second.source
-    return first.serial < second.serial
+    return _sent_before(world, a, b)
+
+
+@jit
+def _sent_before(world, a, b):
+    first, second = events.source(world, a.event), events.source(world, b.event)
+    if first != second:
+        return first < second
+    return events.serial(world, a.event) < events.serial(world, b.event)
 
 
 @inlined
@@ -23,9 +28,9 @@ def timeout_before(world, row, entry):
     if row.time != entry.time:
         return row.time < entry.time
     agent = world.config[0].first + row.client
-    event = world.events[entry.event]
-    if agent != event.target:
-        return agent < event.target
-    if agent != event.source:
-        return agent < event.source
-    return row.serial < event.serial
+    if agent != entry.target:
+        return agent < entry.target
+    source = events.source(world, entry.event)
+    if agent != source:
+        return agent < source
+    return row.serial < events.serial(world, entry.event)

@@ -9,7 +9,7 @@ moves is in `stock.py`.
 import numpy as np
 
 from ..policies.admission import Arrival, refuse
-from . import calendar, callbacks, granting, kinds, leases, ledger, network, roaming, stock, streams
+from . import calendar, callbacks, events, granting, kinds, leases, ledger, network, roaming, stock, streams
 from .jit import inlined, jit
 from .messages import answer, set_timer
 from .streams import draw, uniform
@@ -92,11 +92,11 @@ def _arrive(world, n, s):
     if server.serving == NONE:
         _work(world, n, s)
         return
-    world.links[n].next = NONE
+    events.link(world, n).next = NONE
     if server.tail == NONE:
         server.head = n
     else:
-        world.links[server.tail].next = n
+        events.link(world, server.tail).next = n
     server.tail = n
     world.control[0].at_once += _takes_no_time(world, event.kind)
     if event.kind == kinds.REQUEST:
@@ -108,7 +108,7 @@ def _arrive(world, n, s):
 def _turn_away(world, n, s, kind, value):
     if answer(world, n, s, kind, value):
         roaming.expect_failure(world, world.events[n].source, 1)
-    calendar.free(world, n)
+    events.free(world, n)
 
 
 @inlined
@@ -178,7 +178,7 @@ def _next_in_queue(world, s):
     server = world.servers[s]
     n = server.head
     if n != NONE:
-        server.head = world.links[n].next
+        server.head = events.link(world, n).next
         if server.head == NONE:
             server.tail = NONE
         world.control[0].at_once -= _takes_no_time(world, world.events[n].kind)
@@ -231,7 +231,7 @@ def _carry_out(world, n, s):
         frees = kind == kinds.KEPT_RELEASE or world.config[0].names_leases == 1
         granting.hear(world, n, s, frees)
         answer(world, n, s, kinds.KEPT_ACK if kind == kinds.KEPT_RELEASE else kinds.ACK, 0)
-    calendar.free(world, n)
+    events.free(world, n)
 
 
 @jit
@@ -259,7 +259,7 @@ def _crash(world, s):
         server.dropped += 1
     n = _next_in_queue(world, s)
     while n != NONE:
-        calendar.free(world, n)
+        events.free(world, n)
         server.dropped += 1
         n = _next_in_queue(world, s)
     if config.durable:

@@ -5,6 +5,7 @@ takes longer, or another message of the same instant comes behind it) waits in t
 what comes when the ring is full.
 """
 
+from . import events
 from .jit import inlined
 from .order import before
 from .world import NEVER
@@ -12,7 +13,7 @@ from .world import NEVER
 
 @inlined
 def add(world, n):
-    """Append event `n`, if the order and the room allow; return whether they do."""
+    """Append the event in row `n`, if the order and the room allow; return whether they do."""
     control = world.control[0]
     mask = world.transit.size - 1
     event = world.events[n]
@@ -22,7 +23,7 @@ def add(world, n):
         return False
     row = world.transit[control.transit_end & mask]
     row.time = event.time
-    row.event = n
+    row.event = events.number(world, n)
     row.target = event.target
     if control.transit_begin == control.transit_end:
         control.arrival = event.time
@@ -40,7 +41,7 @@ def first(world):
 
 @inlined
 def take(world):
-    """Take the first message, of which there must be one; return its row number."""
+    """Take the first message, of which there must be one; return its number."""
     control = world.control[0]
     n = first(world).event
     control.transit_begin += 1

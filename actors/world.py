@@ -82,6 +82,7 @@ CONTROL = _rows(
     # calendar
     ("cursor", "i8"), ("open", "i8"), ("pending", "i8"), ("unfiled", "i8"), ("crowd", "i8"), ("ahead", "i8"),
     ("free_event", "i8"), ("fresh_event", "i8"), ("free_events", "i8"),
+    ("fetched_lease", "i8"),
     ("deadline", "i8"), ("deadlines_begin", "i8"), ("deadlines_end", "i8"),
     ("arrival", "i8"), ("transit_begin", "i8"), ("transit_end", "i8"),
     # messages for other shards
@@ -105,15 +106,14 @@ CONTROL = _rows(
     ("culprit", "i8"), ("culprit_2", "i8"), ("value", "i8"),
 )  # fmt: skip
 
-# An event: a timer, or a message on its way, or one that waits at a server. 48 bytes. The first rows of the table
-# are the slots' own (see calendar.py).
+# An event: a timer, or a message on its way, or one that waits at a server. 48 bytes.
 EVENT = _rows(
     ("time", "i8"), ("serial", "i8"), ("target", "i4"), ("source", "i4"), ("program", "i4"), ("attempt", "i4"),
     ("value", "i4"), ("slot", "i2"), ("product", "i2"), ("kind", "i1"), ("flag", "i1"),
 )  # fmt: skip
 
-# What comes behind an event in its list, and the slot that it is about (its row; not set for a slot's own event):
-# apart from the event, since whoever looks ahead along a list would wait for each event.
+# What comes behind an event in its list, and the slot (its row) that it is about if it has a row of events: apart
+# from there, since whoever looks ahead along a list would wait for each event.
 LINK = _rows(("next", "i4"), ("place", "i4"))
 
 # An entry of the open bucket's heap, or of the ring of messages on their way.
@@ -131,10 +131,12 @@ CLIENT = _rows(
     ("flight", "i1"), ("resend", "i1"), ("link", "i1"), ("marks", "i1"),
 )  # fmt: skip
 
-# A slot runs one metered program at a time. 32 bytes: half a line.
+# A slot runs one metered program at a time, and has room for a timer (see events.py). 64 bytes: one line.
 SLOT = _rows(
-    ("launched", "i8"), ("program", "i4"), ("epoch", "i4"), ("lease", "i4"), ("asked", "i4"), ("failures", "i4"),
-    ("product", "i2"), ("state", "i1"), ("marks", "i1"),
+    ("timer_time", "i8"), ("timer_serial", "i8"), ("launched", "i8"),
+    ("timer_program", "i4"), ("timer_epoch", "i4"), ("program", "i4"), ("epoch", "i4"),
+    ("lease", "i4"), ("asked", "i4"), ("failures", "i4"), ("product", "i2"),
+    ("state", "i1"), ("marks", "i1"), ("timer", "i1"),
 )  # fmt: skip
 
 # A lease left behind that a client still means to give back: it offers it to the server until it answers.
@@ -181,10 +183,11 @@ LEASE = _rows(
     ("older", "i4"), ("newer", "i4"), ("granted", "i4"), ("slot", "i2"), ("product", "i2"), ("state", "i1"),
 )  # fmt: skip
 
-# What a site knows of a client, of each of its slots, and of each slot's user who was denied and may be called
-# back: the denied attempt (0: none), where, for which program, and in which site server cycle another denial is
-# certain. Rows of accounts: the sites' own clients, then visitors (see visitors.py).
-ACCOUNT = _rows(("leases", "i4"), ("heard_at", "i4"))
+# What a site knows of a client (`abandoned`: the largest of its slots'), of each of its slots, and of each slot's
+# user who was denied and may be called back: the denied attempt (0: none), where, for which program, and in which
+# site server cycle another denial is certain. Rows of accounts: the sites' own clients, then visitors (see
+# visitors.py).
+ACCOUNT = _rows(("leases", "i4"), ("heard_at", "i4"), ("abandoned", "i4"))
 SEAT = _rows(("abandoned", "i4"))
 CALLER = _rows(("queued", "i4"), ("server", "i4"), ("program", "i4"), ("barred", "i4"))
 VISITOR = _rows(("client", "i4"), ("site", "i4"), ("next", "i4"))
@@ -231,7 +234,7 @@ TABLES: dict[str, Any] = {
     "keys": np.dtype("u8"),  # one key for each random stream
     # calendar
     "events": EVENT,
-    "links": LINK,  # one for each event
+    "links": LINK,  # by number: of slots' timers, then of rows of events
     "due": DUE,
     "buckets": np.dtype("i4"),
     "occupied": np.dtype("u8"),

@@ -317,7 +317,8 @@ def test_who_may_leave_is_counted_at_every_instant():
         shard.check()
         control = shard.world.control[0]
         ring = np.arange(control.transit_begin, control.transit_end) % shard.world.transit.size
-        on_their_way += (shard.world.events["kind"][shard.world.transit["event"][ring]] == kinds.REFUSED).sum()
+        rows = shard.world.transit["event"][ring] - shard.world.slots.size
+        on_their_way += (shard.world.events["kind"][rows] == kinds.REFUSED).sum()
     assert on_their_way > 0
 
 

@@ -28,18 +28,31 @@ class Books:
         self.total = self.world.series.reshape(-1, world.COLUMNS).sum(axis=0)
         # Of these, what is on its way or waits for service: not the denied requests whose users wait to be called
         # back, nor a message that died in a crash, which keeps its row until its service would have ended.
-        self.called = [_chain(self.world.links["next"], n) for n in self.world.pools["queue_head"]]
-        in_use = ~_free(self.world.links, self.control.free_event)
+        self.links = self.world.links[self.slots.size :]  # of rows of events
+        self.called = [_chain(self.links["next"], n) for n in self.world.pools["queue_head"]]
+        in_use = ~_free(self.links, self.control.free_event)
         in_use[self.control.fresh_event :] = False
-        own = self.slots.size  # the first rows, each of a slot
-        in_use[:own] &= self.world.events["kind"][:own] != kinds.FREE
-        self.events = _used(self.world.events, in_use)
+        timers = self._timers_of_slots()
+        self.events = np.concatenate([timers, _used(self.world.events, in_use)])
         in_use[[n for rows in self.called for n in rows]] = False
-        self.alive = _used(self.world.events, in_use & (self.world.events["flag"] & world.VOID == 0))
+        in_use &= self.world.events["flag"] & world.VOID == 0
+        self.alive = np.concatenate([timers, _used(self.world.events, in_use)])
         self.site_of = np.arange(self.config.servers) // self.config.members  # of each server
         # The same, by kind, source, target, slot and program.
         names = ("kind", "source", "target", "slot", "program")
         self.under_way = set(zip(*(self.alive[name].tolist() for name in names), strict=True))
+
+    def _timers_of_slots(self) -> Any:
+        """The timers that lie in slots' rows, as rows of events."""
+        slots = self.world.slots.view(np.ndarray)
+        place = np.flatnonzero(slots["timer"] != kinds.FREE)
+        rows = np.zeros(len(place), world.EVENT)
+        rows["source"] = rows["target"] = place // self.config.programs
+        rows["slot"] = place % self.config.programs
+        rows["kind"], rows["attempt"] = slots["timer"][place], slots["timer_epoch"][place]
+        for name in ("time", "serial", "program"):
+            rows[name] = slots[f"timer_{name}"][place]
+        return rows
 
     def balance(self) -> None:
         """Everything that must hold at any time."""
@@ -100,11 +113,8 @@ class Books:
         tables, control = self.world, self.control
         assert control.free_leases == len(tables.leases) - len(self.leases)
         assert control.free_leases == _free(tables.leases, control.free_lease).sum()
-        own = tables.events[: self.slots.size]
-        is_free = own["kind"] == kinds.FREE
-        assert control.free_events + is_free.sum() == len(tables.events) - len(self.events)
-        place = own["target"] * self.config.programs + own["slot"]
-        assert (place == np.arange(self.slots.size))[~is_free].all()
+        timers = (tables.slots["timer"] != kinds.FREE).sum()
+        assert control.free_events == len(tables.events) + timers - len(self.events)
         names = ("client", "slot", "program", "server")
         programs = Counter(zip(*(self.leases[name].tolist() for name in names), strict=True))
         assert max(programs.values(), default=1) == 1, programs.most_common(1)
@@ -125,7 +135,7 @@ class Books:
         for s, rows in enumerate(by_server):
             assert (tables.leases["server"][rows] == s).all()
             assert (np.diff(tables.leases["heard"][rows]) >= 0).all()
-        queued = [_chain(tables.links["next"], n) for n in tables.servers["head"]]
+        queued = [_chain(self.links["next"], n) for n in tables.servers["head"]]
         assert sum(map(len, self.called)) == control.callbacks
         waiting = [int((tables.events["kind"][rows] == kinds.REQUEST).sum()) for rows in queued]
         assert waiting == tables.servers["waiting"].tolist()

@@ -1,0 +1,48 @@
+"""A slot has room for one timer; a second one is an event like others."""
+
+import pytest
+from meterstorm.actors import kinds, messages
+from meterstorm.actors.shard import Shard
+from meterstorm.experiments.scenario import validate
+
+SECOND = 1_000_000_000
+
+
+def world_of(duration_s, launch_interval_s, shard, shards):
+    """A part of a world in which nobody launches anything for long, or at all."""
+    scenario = {
+        "title": "nobody launches anything for long",
+        "run": {"duration_s": duration_s, "warmup_s": 0.0},
+        "clients": {"count": 6, "programs": 2, "heartbeat_s": 0.0},
+        "workload": {"launch": "constant", "launch_interval_s": launch_interval_s},
+    }
+    return Shard(validate(scenario), shard=shard, shards=shards, keep_journal=True)
+
+
+@pytest.mark.parametrize(("shard", "shards"), [(0, 1), (1, 2)])
+def test_a_second_timer_of_a_slot_is_an_event(shard, shards):
+    world = world_of(1e6, 1e5, shard, shards).world
+    assert (world.slots["timer"] == kinds.LAUNCH).all()
+    before = world.slots.copy()
+    messages.set_slot_timer(world, kinds.END, 1, 1, 5 * SECOND, 7, 8)
+    assert (world.slots == before).all()
+    (row,) = world.events[world.events["kind"] == kinds.END]
+    agent = world.config[0].first + 1
+    assert (row.time, row.source, row.target, row.slot) == (5 * SECOND, agent, agent, 1)
+    assert (row.program, row.attempt, row.serial) == (7, 8, world.clients[1].serial)
+
+
+@pytest.mark.parametrize(("shard", "shards"), [(0, 1), (1, 2)])
+def test_the_order_of_a_client_s_timers_does_not_depend_on_where_they_lie(shard, shards):
+    """All at one instant: in order of their setting."""
+    part = world_of(10.0, 1e9, shard, shards)
+    world = part.world
+    for j in (1, 0, 0, 1):
+        messages.set_slot_timer(world, kinds.LAUNCH, 1, j, 5 * SECOND, 0, 0)
+    assert world.slots["timer"][2:4].tolist() == [kinds.LAUNCH] * 2
+    assert (world.events["kind"] == kinds.LAUNCH).sum() == 2
+    part.run(6 * SECOND)
+    rows = world.journal[: world.control[0].journaled]
+    rows = rows[rows["kind"] == kinds.LAUNCH]
+    assert rows["slot"].tolist() == [1, 0, 0, 1]
+    assert rows["serial"].tolist() == [1, 2, 3, 4]
