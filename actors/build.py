@@ -57,7 +57,7 @@ ON_DENIAL = {"give-up": GIVE_UP, "retry": ASK_AGAIN, "callback": WAIT_FOR_CALLBA
 # The site server waits so long for the servers' reports.
 REPORT_PATIENCE_S = 30.0
 
-BUCKETS_PER_TIMER = 0.53  # at the least
+BUCKETS_PER_TIMER = 1.06  # at the least
 FIRST_DEADLINES = 1 << 10  # room for so many, a power of two
 FIRST_VISITORS = 1 << 6  # likewise
 FIRST_MESSAGES, BUCKETS_PER_MESSAGE = 1 << 10, 16  # likewise; those beyond wait in buckets, so it need not grow
@@ -113,7 +113,6 @@ def build(
         transit=zeros(max(FIRST_MESSAGES, buckets // BUCKETS_PER_MESSAGE), DUE),
         deadlines=zeros(FIRST_DEADLINES, DEADLINE),
         buckets=np.full(buckets, NONE, np.int32),
-        occupied=np.zeros(max(1, buckets // 64), np.uint64),
         inbox=zeros(0, EVENT),
         outbox=zeros(4 * calendar.RESERVE if shards == 1 else 1 << 14, EVENT),
         **_client_tables(scenario, chosen, homes[part.first : part.end], part.first),
@@ -290,15 +289,15 @@ def _timers(scenario: Any, clients: int) -> int:
 
 
 def _bucket_count(timers: int) -> int:
-    """Return a power of two, from a half to one bucket for each timer that waits: see PERFORMANCE.md."""
+    """Return a power of two, from one to two buckets for each timer that waits: see PERFORMANCE.md."""
     return 1 << max(10, min(24, int(BUCKETS_PER_TIMER * timers).bit_length()))
 
 
 def _shift(scenario: Any, buckets: int) -> int:
-    """Return log2 of the bucket width in ns: the ring spans twice the longest of the usual timers."""
+    """Return log2 of the bucket width in ns: the ring spans two to four times the longest of the usual timers."""
     work, clients = scenario.workload, scenario.clients
     longest = 2 * max(work.launch_interval_s, work.run_time_s, clients.heartbeat_s)
-    return max(10, int(longest * SECOND / buckets).bit_length() - 1)
+    return max(10, int(longest * SECOND / buckets).bit_length())
 
 
 def _homes(scenario: Any, keys: Any) -> Any:

@@ -3,7 +3,7 @@
 An event waits in the linked list of its bucket (its time divided by the bucket width, modulo the ring) until
 the ring's cursor reaches that bucket; then it moves to a small heap, in the total order (`order.py`). Events for
 the open bucket or before go to the heap at once, so any width is right; the width only sets the speed (Brown,
-"Calendar queues", CACM 31(10), 1988, with a bitmap to skip empty buckets).
+"Calendar queues", CACM 31(10), 1988).
 
 Two kinds of events come in order by themselves, and wait in rings of their own: messages that take the constant
 latency (`transit.py`), and time-outs (`deadlines.py`).
@@ -26,8 +26,6 @@ RESERVE = 64
 # after the one before it, down to DEPTH; few buckets hold more. What is fetched too early leaves the cache again.
 # So many as are USUAL in a bucket are fetched without asking whether they are there, which is hard to guess.
 AHEAD, STEP, DEPTH, USUAL = 4, 2, 3, 2
-
-_ONE = np.uint64(1)
 
 
 @inlined
@@ -68,7 +66,6 @@ def file(world):
         place = (events.time(world, n) >> world.config[0].shift) & (world.buckets.size - 1)
         world.links[n].next = world.buckets[place]
         world.buckets[place] = n
-        world.occupied[place >> 6] |= _ONE << np.uint64(place & 63)
         n = following
 
 
@@ -79,11 +76,12 @@ def _open_next(world):
     Sets `control.crowd` when the heap has no room for a bucket, which then stays closed.
     """
     control = world.control[0]
-    shift = world.config[0].shift
-    last = control.deadline >> shift
+    mask = world.buckets.size - 1
+    last = control.deadline >> world.config[0].shift
     file(world)
     while control.open == 0 and control.pending > 0:
-        _skip_empty(world)
+        while world.buckets[control.cursor & mask] == NONE and control.cursor <= last:
+            control.cursor += 1
         if control.cursor > last:
             control.cursor = last
             return
@@ -124,8 +122,6 @@ def _open(world):
         control.open = 0
     control.pending -= control.open
     world.buckets[place] = later
-    if later == NONE:
-        world.occupied[place >> 6] &= ~(_ONE << np.uint64(place & 63))
 
 
 @inlined
@@ -192,22 +188,6 @@ def _fetch_lease(world, n):
         prefetch(world.leases, max(0, lease.newer))
         control.fetched_lease = max(0, world.accounts[account].leases)
         prefetch(world.leases, control.fetched_lease)
-
-
-@inlined
-def _skip_empty(world):
-    """Move the cursor to the next bucket whose list is not empty (maybe itself)."""
-    control = world.control[0]
-    mask = world.buckets.size - 1
-    place = control.cursor & mask
-    word = world.occupied[place >> 6] >> np.uint64(place & 63)
-    while word == np.uint64(0):
-        control.cursor += 64 - (place & 63)
-        place = control.cursor & mask
-        word = world.occupied[place >> 6]
-    while word & _ONE == np.uint64(0):
-        word >>= _ONE
-        control.cursor += 1
 
 
 @inlined

@@ -1,7 +1,8 @@
 """What an event is: a row of the table of events, or the timer in a slot's own row.
 
-A slot's timer lies in the slot's row, so that a launch needs no other. Any other event is a row `n` of EVENT. So is
-a timer of a slot while its place is taken, by one that was overtaken or by the next arrival in an open world.
+A slot's timer lies in the slot's row, so that a launch needs no other. Any other event is a row `n` of EVENT. A
+timer of a slot is one, too, while its place is taken: by one that was overtaken, or by the next arrival in an
+open world.
 
 The queue of events knows both by one number: first come the slots, then the rows of events. So whoever looks ahead
 knows from a number what will be needed.

@@ -237,7 +237,6 @@ TABLES: dict[str, Any] = {
     "links": LINK,  # by number: of slots' timers, then of rows of events
     "due": DUE,
     "buckets": np.dtype("i4"),
-    "occupied": np.dtype("u8"),
     "transit": DUE,
     "deadlines": DEADLINE,
     "outbox": EVENT,
