@@ -342,7 +342,7 @@ def _servers(scenario: Any, chosen: PolicySet, homes: Any) -> Any:
     servers = zeros(scenario.servers.count, SERVER)
     for name in ("head", "tail", "serving", "oldest", "newest"):
         servers[name] = NONE
-    servers["second"] = np.iinfo(np.int64).min
+    servers["second_end"] = np.iinfo(np.int64).min
     servers["clients"] = np.bincount(homes, minlength=scenario.servers.count)
     sites, products = scenario.servers.sites, len(scenario.products)
     numbers = np.arange(scenario.servers.count)

@@ -136,10 +136,10 @@ def _look_ahead(world):
             _fetch_link(world, (k + (DEPTH - depth) * STEP) & mask, depth)
         n = world.buckets[k & mask]
         for _ in range(USUAL):
-            _fetch_event(world, max(0, n))
+            _fetch_event(world, np.int64(max(0, n)))
             n = _behind(world, n)
         while n != NONE:
-            _fetch_event(world, n)
+            _fetch_event(world, np.int64(n))
             n = world.links[n].next
         k += 1
 
@@ -156,7 +156,7 @@ def _fetch_link(world, place, depth):
 @inlined
 def _fetch_event(world, n):
     """Have all rows fetched that an event needs. There is no harm in fetching what is no row of a table."""
-    place = np.int64(n)
+    place = n
     if not events.is_of_slot(world, n):
         prefetch(world.events, events.row(world, n))
         place = np.int64(world.links[n].place)

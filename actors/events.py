@@ -19,17 +19,17 @@ from .world import FOREIGN, NONE
 class Event(NamedTuple):
     """What an event says that has no row: the same as a row of EVENT."""
 
-    time: int
-    serial: int
-    kind: int
-    source: int
-    target: int
-    slot: int
-    program: int
-    product: int
-    attempt: int
-    value: int
-    flag: int
+    time: np.int64
+    serial: np.int64
+    kind: np.int64
+    source: np.int64
+    target: np.int64
+    slot: np.int64
+    program: np.int64
+    product: np.int64
+    attempt: np.int64
+    value: np.int64
+    flag: np.int64
 
 
 @inlined

@@ -17,6 +17,8 @@ from .tables import vector
 from .visitors import account_of
 from .world import IN_SERVICE, NONE, VOID
 
+SECOND = 1_000_000_000
+
 
 @inlined
 def handle_message(world, n, s):
@@ -84,7 +86,7 @@ def _arrive(world, n, s):
         account = account_of(world, s, event.source)
         if world.accounts[account].heard_at != s:
             ledger.client_moved(world, account, s)
-    if event.kind == kinds.REQUEST:
+    if event.kind == kinds.REQUEST and world.config[0].overloads:
         verdict = _admission(world, n, s)
         if verdict.admitted == 0:
             _turn_away(world, n, s, kinds.OVERLOADED, np.int64(verdict.retry_after_s * 1000.0))
@@ -121,9 +123,9 @@ def _note_arrival(world, s):
         server.before += 1
         if now >= config.measure_from:
             server.before_measured += 1
-    second = (now - config.measure_from) // 1_000_000_000
-    if second != server.second:
-        server.second = second
+    if now >= server.second_end:
+        seconds = (now - config.measure_from) // SECOND + 1
+        server.second_end = config.measure_from + seconds * SECOND
         server.second_count = 0
     server.second_count += 1
     if now >= config.measure_from:

@@ -66,8 +66,9 @@ CONFIG = _rows(
     ("run_time", "f8"), ("run_distribution", "i8"), ("run_cv", "f8"), ("profile_period", "i8"),
     # servers
     ("service", "f8"), ("service_exponential", "i8"), ("heartbeat_cost", "f8"), ("release_cost", "f8"),
-    ("queue_limit", "i8"), ("overloads", "i8"), ("durable", "i8"), ("reclaim_after", "i8"), ("scan", "i8"),
+    ("queue_limit", "i8"), ("durable", "i8"), ("reclaim_after", "i8"), ("scan", "i8"),
     ("callback_grace", "i8"), ("callback_cycle", "i8"),
+    ("overloads", "i8"),  # whether a request may be turned away: else nobody is asked
     # site server
     ("intersite_interval", "i8"),
     ("balance_interval", "i8"), ("report_patience", "i8"), ("shared_pool", "i8"), ("keeps_until_ack", "i8"),
@@ -145,7 +146,7 @@ DEBT = _rows(("server", "i4"), ("next", "i4"), ("since", "i4"))
 SERVER = _rows(
     ("serial", "i8"), ("digest", "u8"), ("head", "i4"), ("tail", "i4"), ("serving", "i4"), ("waiting", "i4"),
     ("served", "i8"), ("busy_area", "i8"), ("oldest", "i4"), ("newest", "i4"), ("reported", "i4"),
-    ("clients", "i8"), ("second", "i8"), ("second_count", "i8"), ("peak", "i8"), ("before", "i8"),
+    ("clients", "i8"), ("second_end", "i8"), ("second_count", "i8"), ("peak", "i8"), ("before", "i8"),
     ("before_measured", "i8"), ("arrivals", "i8"), ("refused", "i8"), ("dropped", "i8"), ("decided", "i8"),
     ("denied", "i8"), ("queue_max", "i8"),
     # its site, with its clients; its first row of pools, and its site's first row of products
