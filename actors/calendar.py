@@ -13,7 +13,6 @@ import numpy as np
 
 from . import deadlines, events, transit
 from .jit import inlined
-from .kinds import RELEASE
 from .order import before, timeout_before
 from .tables import prefetch
 from .world import NEVER, NONE
@@ -31,11 +30,8 @@ AHEAD, STEP, DEPTH, USUAL = 4, 2, 3, 2
 @inlined
 def schedule(world, n):
     """File the event in row `n` under its time."""
-    if transit.add(world, n):
-        if world.config[0].looks_ahead:
-            _fetch_lease(world, n)
-        return
-    schedule_timer(world, events.number(world, n))
+    if not transit.add(world, n):
+        schedule_timer(world, events.number(world, n))
 
 
 @inlined
@@ -173,21 +169,6 @@ def _behind(world, n):
     """Return what comes behind event `n` in its list, NONE behind NONE: without a branch, often guessed wrong."""
     following = world.links[max(0, n)].next
     return following if n != NONE else NONE
-
-
-@inlined
-def _fetch_lease(world, n):
-    """Have the lease fetched that a RELEASE means, and the neighbors of the lease of the RELEASE before it."""
-    config = world.config[0]
-    control = world.control[0]
-    event = world.events[n]
-    account = event.source - config.known_first
-    if event.kind == RELEASE and 0 <= account < config.known:
-        lease = world.leases[control.fetched_lease]
-        prefetch(world.leases, max(0, lease.older))
-        prefetch(world.leases, max(0, lease.newer))
-        control.fetched_lease = max(0, world.accounts[account].leases)
-        prefetch(world.leases, control.fetched_lease)
 
 
 @inlined

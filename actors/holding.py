@@ -8,7 +8,7 @@ until the server answers one that was sent while no slot awaited a lease there; 
 
 import numpy as np
 
-from . import kinds, link
+from . import kinds, leases, link
 from .jit import inlined, jit
 from .messages import notify, send, set_timer
 from .world import KEPT, NONE, OWING, REACHED
@@ -35,6 +35,8 @@ def release(world, i, j, program, server):
     agent, attempt = config.first + i, world.clients[i].attempt
     if not send(world, kinds.RELEASE, agent, config.clients + server, server, j, program, 0, attempt, 0, 0):
         notify(world, kinds.NOTICE, agent, j, program, server, 0)
+    elif config.looks_ahead:
+        leases.look_ahead(world, agent)
 
 
 @jit

@@ -8,6 +8,7 @@ import numpy as np
 
 from . import ledger
 from .jit import inlined, jit
+from .tables import prefetch
 from .visitors import account_of
 from .world import NONE
 
@@ -151,6 +152,20 @@ def revive(world, n):
     if lease.state == GHOST:
         lease.state = LIVE
         ledger.ghost(world, lease.server, lease.product, -1)
+
+
+@inlined
+def look_ahead(world, client):
+    """Have the newest lease of a client fetched that gives one back, and the neighbors of the one fetched before."""
+    config = world.config[0]
+    control = world.control[0]
+    account = client - config.known_first
+    if 0 <= account < config.known:
+        fetched = world.leases[control.fetched_lease]
+        prefetch(world.leases, max(0, fetched.older))
+        prefetch(world.leases, max(0, fetched.newer))
+        control.fetched_lease = max(0, world.accounts[account].leases)
+        prefetch(world.leases, control.fetched_lease)
 
 
 @inlined
