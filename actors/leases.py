@@ -156,7 +156,7 @@ def revive(world, n):
 
 @inlined
 def look_ahead(world, client):
-    """Have the newest lease of a client fetched that gives one back, and the neighbors of the one fetched before."""
+    """Have a client's newest lease fetched, which it gives back, and the neighbors of the one before."""
     config = world.config[0]
     control = world.control[0]
     account = client - config.known_first
