@@ -79,8 +79,8 @@ MUTATIONS = [
      "server.waiting >= config.queue_limit", "server.waiting > config.queue_limit",
      "test_queues.py::test_mm1k[queue-5-0.9]"),
     ("the last to arrive is served first", "actors/server.py",
-     "world.links[n].next = NONE\n    if server.tail == NONE:\n",
-     "world.links[n].next = server.head\n    if True:\n",
+     "events.link(world, n).next = NONE\n    if server.tail == NONE:\n",
+     "events.link(world, n).next = server.head\n    if True:\n",
      "test_queues.py::test_pollaczek_khinchine[exponential-1.0]"),
     ("exponential service is constant", "actors/server.py",
      "    if config.service_exponential:\n", "    if config.service_exponential == 2:\n",
@@ -92,8 +92,8 @@ MUTATIONS = [
      "            if is_honored:\n                return", "            if is_honored:\n                break",
      "test_queues.py::test_callbacks_make_a_queue[1-0.7-200000.0]"),
     ("the last to wait is called back first", "actors/callbacks.py",
-     "world.links[n].next = NONE\n    event.time = world.control[0].now\n    if pool.queue_tail == NONE:\n",
-     "world.links[n].next = pool.queue_head\n    event.time = world.control[0].now\n    if True:\n",
+     "events.link(world, n).next = NONE\n    event.time = world.control[0].now\n    if pool.queue_tail == NONE:\n",
+     "events.link(world, n).next = pool.queue_head\n    event.time = world.control[0].now\n    if True:\n",
      "test_queues.py::test_callbacks_make_a_queue[1-0.7-200000.0]"),
     ("sites share what they know of a client", "actors/visitors.py",
      "    if config.sites == 1:\n", "    if config.sites >= 1:\n",
@@ -146,6 +146,12 @@ MUTATIONS = [
     ("queue: at once, the ring comes before the heap", "actors/calendar.py",
      "before(world, world.due[0], message)", "world.due[0].target < -1",
      "actors/test_order.py::test_ties_are_broken_by_target_source_and_serial[0]"),
+    ("an account does not know what its seats do not wait for", "actors/granting.py",
+     "    world.accounts[account].abandoned = max(world.accounts[account].abandoned, attempt)\n", "",
+     "invariants/test_drawn_scenarios.py::test_the_books_balance[0]"),
+    ("admission policies are asked only beside a limit", "actors/build.py",
+     'servers.queue_limit > 0 or scenario.policies.admission.name != "fifo"', "servers.queue_limit > 0",
+     "keys/test_workload_keys.py::test_the_admission_policy_refuses[1-3]"),
     ("queue: a slot has room for a timer once only", "actors/engine.py",
      "    world.slots[place].timer = kinds.FREE\n", "",
      "invariants/test_drawn_scenarios.py::test_the_books_balance[0]"),
@@ -227,6 +233,8 @@ def attempt(mutation: tuple[str, str, str, str, str]) -> tuple[str, str, str, fl
 
 def main() -> int:
     chosen = [m for m in MUTATIONS if all(word in m[0] for word in sys.argv[1:])]
+    if not chosen:
+        sys.exit(f"no mutation has all these words: {' '.join(sys.argv[1:])}")
     for name, file, old, new, _ in chosen:
         mutated((ROOT / file).read_text(), name, old, new)
     with tempfile.TemporaryDirectory(prefix="mutant_") as home:
