@@ -60,7 +60,7 @@ REPORT_PATIENCE_S = 30.0
 BUCKETS_PER_TIMER = 1.06  # at the least
 FIRST_DEADLINES = 1 << 10  # room for so many, a power of two
 FIRST_VISITORS = 1 << 6  # likewise
-FIRST_MESSAGES, BUCKETS_PER_MESSAGE = 1 << 10, 16  # likewise; those beyond wait in buckets, so it need not grow
+FIRST_MESSAGES, BUCKETS_PER_MESSAGE = 1 << 10, 32  # likewise; those beyond wait in buckets, so it need not grow
 
 # The state of so many clients is more than a core's own cache holds.
 CLIENTS_OUT_OF_CACHE = 2048

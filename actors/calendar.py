@@ -12,7 +12,7 @@ latency (`transit.py`), and time-outs (`deadlines.py`).
 import numpy as np
 
 from . import deadlines, events, transit
-from .jit import inlined
+from .jit import inlined, jit
 from .order import before, timeout_before
 from .tables import prefetch
 from .world import NEVER, NONE
@@ -20,10 +20,11 @@ from .world import NEVER, NONE
 # Room that must be free before an event is handled: more than any handler needs by itself.
 RESERVE = 64
 
-# How far ahead of the cursor memory is fetched, in buckets: events and their clients AHEAD, and before them the
-# links that name them. Only a link tells where the next one of its bucket is, so each is fetched STEP buckets
+# How far ahead of the cursor memory is fetched, in buckets: events, their slots and clients AHEAD, and before them
+# the links that name them. Only a link tells where the next one of its bucket is, so each is fetched STEP buckets
 # after the one before it, down to DEPTH; few buckets hold more. What is fetched too early leaves the cache again.
-# So many as are USUAL in a bucket are fetched without asking whether they are there, which is hard to guess.
+# So many as are USUAL in a bucket are fetched without asking whether they are there, which is hard to guess: where
+# there are fewer, row 0 is fetched again.
 AHEAD, STEP, DEPTH, USUAL = 4, 2, 3, 2
 
 
@@ -35,19 +36,19 @@ def schedule(world, n):
 
 
 @inlined
-def schedule_timer(world, n):
+def schedule_timer(world, number):
     """File an event among those that do not come in order by themselves: in its bucket, or the open one's heap."""
     control = world.control[0]
-    bucket = events.time(world, n) >> world.config[0].shift
+    bucket = events.time(world, number) >> world.config[0].shift
     if bucket <= control.cursor:
-        _push(world, n)
+        _push(world, number)
         return
     prefetch(world.buckets, bucket & (world.buckets.size - 1))
-    link = world.links[n]
+    link = world.links[number]
     link.next = control.unfiled
-    if not events.is_of_slot(world, n):
-        link.place = events.place(world, events.row(world, n))
-    control.unfiled = n
+    if not events.is_of_slot(world, number):
+        link.place = events.place(world, events.row(world, number))
+    control.unfiled = number
     control.pending += 1
 
 
@@ -55,14 +56,14 @@ def schedule_timer(world, n):
 def file(world):
     """Put what was scheduled into its buckets, whose heads have come from memory meanwhile."""
     control = world.control[0]
-    n = control.unfiled
+    number = control.unfiled
     control.unfiled = NONE
-    while n != NONE:
-        following = world.links[n].next
-        place = (events.time(world, n) >> world.config[0].shift) & (world.buckets.size - 1)
-        world.links[n].next = world.buckets[place]
-        world.buckets[place] = n
-        n = following
+    while number != NONE:
+        following = world.links[number].next
+        place = (events.time(world, number) >> world.config[0].shift) & (world.buckets.size - 1)
+        world.links[number].next = world.buckets[place]
+        world.buckets[place] = number
+        number = following
 
 
 @inlined
@@ -75,9 +76,13 @@ def _open_next(world):
     mask = world.buckets.size - 1
     last = control.deadline >> world.config[0].shift
     file(world)
+    turn = control.cursor + world.buckets.size
     while control.open == 0 and control.pending > 0:
         while world.buckets[control.cursor & mask] == NONE and control.cursor <= last:
             control.cursor += 1
+        if control.cursor > turn:  # in which nothing was due
+            control.cursor = _first_due(world)
+            turn = control.cursor + world.buckets.size
         if control.cursor > last:
             control.cursor = last
             return
@@ -90,31 +95,43 @@ def _open_next(world):
             control.cursor += 1
 
 
+@jit
+def _first_due(world):
+    """Return when the first event is due that waits in any bucket, in bucket widths since time 0."""
+    first = NEVER
+    for place in range(world.buckets.size):
+        number = world.buckets[place]
+        while number != NONE:
+            first = min(first, events.time(world, number))
+            number = world.links[number].next
+    return first >> world.config[0].shift
+
+
 @inlined
 def _open(world):
     """Move what is due in the cursor's bucket to the heap; the rest is due in later turns of the ring."""
     control = world.control[0]
     shift = world.config[0].shift
     place = control.cursor & (world.buckets.size - 1)
-    n = world.buckets[place]
+    number = world.buckets[place]
     later = NONE
     crowd = np.int64(0)
-    while n != NONE:
-        following = world.links[n].next
-        is_due = events.time(world, n) >> shift <= control.cursor
+    while number != NONE:
+        following = world.links[number].next
+        is_due = events.time(world, number) >> shift <= control.cursor
         if is_due and control.open < world.due.size:
-            _push(world, n)
+            _push(world, number)
         else:
             crowd += is_due
-            world.links[n].next = later
-            later = n
-        n = following
+            world.links[number].next = later
+            later = number
+        number = following
     if crowd > 0:
         control.crowd = crowd + control.open
         for k in range(control.open):
-            n = world.due[k].event
-            world.links[n].next = later
-            later = n
+            number = world.due[k].event
+            world.links[number].next = later
+            later = number
         control.open = 0
     control.pending -= control.open
     world.buckets[place] = later
@@ -130,32 +147,32 @@ def _look_ahead(world):
     while k < control.ahead:
         for depth in range(DEPTH):
             _fetch_link(world, (k + (DEPTH - depth) * STEP) & mask, depth)
-        n = world.buckets[k & mask]
+        number = world.buckets[k & mask]
         for _ in range(USUAL):
-            _fetch_event(world, np.int64(max(0, n)))
-            n = _behind(world, n)
-        while n != NONE:
-            _fetch_event(world, np.int64(n))
-            n = world.links[n].next
+            _fetch_event(world, np.int64(max(0, number)))
+            number = _behind(world, number)
+        while number != NONE:
+            _fetch_event(world, np.int64(number))
+            number = world.links[number].next
         k += 1
 
 
 @inlined
 def _fetch_link(world, place, depth):
     """Have the link fetched of the event that has `depth` others before it in a bucket."""
-    n = world.buckets[place]
+    number = world.buckets[place]
     for _ in range(depth):
-        n = _behind(world, n)
-    prefetch(world.links, max(0, n))
+        number = _behind(world, number)
+    prefetch(world.links, max(0, number))
 
 
 @inlined
-def _fetch_event(world, n):
+def _fetch_event(world, number):
     """Have all rows fetched that an event needs. There is no harm in fetching what is no row of a table."""
-    place = n
-    if not events.is_of_slot(world, n):
-        prefetch(world.events, events.row(world, n))
-        place = np.int64(world.links[n].place)
+    place = number
+    if not events.is_of_slot(world, number):
+        prefetch(world.events, events.row(world, number))
+        place = np.int64(world.links[number].place)
     i = events.client_of(world, place)
     prefetch(world.slots, place)
     prefetch(world.clients, i)
@@ -165,10 +182,10 @@ def _fetch_event(world, n):
 
 
 @inlined
-def _behind(world, n):
-    """Return what comes behind event `n` in its list, NONE behind NONE: without a branch, often guessed wrong."""
-    following = world.links[max(0, n)].next
-    return following if n != NONE else NONE
+def _behind(world, number):
+    """Return what comes behind an event in its list, NONE behind NONE: without a branch, often guessed wrong."""
+    following = world.links[max(0, number)].next
+    return following if number != NONE else NONE
 
 
 @inlined
@@ -215,14 +232,14 @@ def _timeout_is_before(world, entry):
 
 
 @inlined
-def _push(world, n):
+def _push(world, number):
     due = world.due
     control = world.control[0]
     place = control.open
     control.open += 1
-    due[place].time = events.time(world, n)
-    due[place].event = n
-    due[place].target = events.target(world, n)
+    due[place].time = events.time(world, number)
+    due[place].event = number
+    due[place].target = events.target(world, number)
     while place > 0:
         parent = (place - 1) >> 1
         if not before(world, due[place], due[parent]):

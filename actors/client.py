@@ -37,7 +37,7 @@ IDLE, WAITING, METERED, UNMETERED, ASKING, CALLED = range(6)
 
 @inlined
 def handle(world, kind, agent, source, slot, program, attempt, value):
-    """Handle one event of a client."""
+    """Handle one event of a client that is no timer of a slot."""
     config = world.config[0]
     i = agent - config.first
     server = source - config.clients
@@ -63,7 +63,7 @@ def handle(world, kind, agent, source, slot, program, attempt, value):
 
 @inlined
 def on_slot_timer(world, i, j, kind):
-    """Handle a timer of a slot."""
+    """Handle a timer of a slot: LAUNCH, END or ASK_AGAIN."""
     if kind == kinds.LAUNCH:
         _on_launch(world, i, j)
     elif kind == kinds.END:

@@ -104,6 +104,7 @@ def run(world, horizon):
             kind, i, j = _take_timer(world, number)
         else:
             kind, i, j = _handle_event(world, events.row(world, number))
+        # Here, not in the two, so that it is compiled once: slots' timers lead to most of the code.
         if kind != kinds.FREE:
             client.on_slot_timer(world, i, j, kind)
         if control.status != HORIZON:

@@ -17,7 +17,7 @@ from .world import FOREIGN, NONE
 
 
 class Event(NamedTuple):
-    """What an event says that has no row: the same as a row of EVENT."""
+    """What an event says that has no row, by the names of a row of EVENT."""
 
     time: np.int64
     serial: np.int64
@@ -58,7 +58,7 @@ def link(world, n):
 
 @inlined
 def client_of(world, place):
-    """Return the client, by its index in this shard, of a slot (its row)."""
+    """Return the client, by its index in this shard, of a slot (its row); where each has one, without dividing."""
     programs = world.config[0].programs
     return place if programs == 1 else place // programs
 

@@ -3,7 +3,7 @@
 SMS 2.0's words are FlexNet's words: request = checkout, release = checkin, callback = queued checkout.
 """
 
-FREE = 0  # no event: there is room for a timer in a slot's row
+FREE = 0  # no event, where one might be: in a slot's row there is room for a timer
 
 # Client to server.
 REQUEST = 1  # a license of `product` for `program` of `slot`; flag: call me back if you have none

@@ -116,19 +116,18 @@ def set_slot_timer(world, kind, i, j, time, program, attempt):
     """Set a timer of slot `j` of client `i` of this shard."""
     config = world.config[0]
     if time < config.end:
-        n = i * config.programs + j
-        slot = world.slots[n]
+        agent = config.first + i
+        place = i * config.programs + j
+        slot = world.slots[place]
         if slot.timer != kinds.FREE:
-            set_timer(world, kind, config.first + i, time, j, program, attempt)
+            set_timer(world, kind, agent, time, j, program, attempt)
             return
-        client = world.clients[i]
-        client.serial += 1
         slot.timer = kind
         slot.timer_time = time
-        slot.timer_serial = client.serial
+        slot.timer_serial = next_serial(world, agent)
         slot.timer_program = program
         slot.timer_epoch = attempt
-        calendar.schedule_timer(world, n)
+        calendar.schedule_timer(world, place)
 
 
 @jit

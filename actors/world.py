@@ -83,9 +83,9 @@ CONTROL = _rows(
     # calendar
     ("cursor", "i8"), ("open", "i8"), ("pending", "i8"), ("unfiled", "i8"), ("crowd", "i8"), ("ahead", "i8"),
     ("free_event", "i8"), ("fresh_event", "i8"), ("free_events", "i8"),
-    ("fetched_lease", "i8"),
     ("deadline", "i8"), ("deadlines_begin", "i8"), ("deadlines_end", "i8"),
     ("arrival", "i8"), ("transit_begin", "i8"), ("transit_end", "i8"),
+    ("fetched_lease", "i8"),  # see leases.look_ahead
     # messages for other shards
     ("outgoing", "i8"), ("foreign", "i8"),
     # the earliest arrival among them: at shards that share a site with this one, and at others
@@ -114,10 +114,11 @@ EVENT = _rows(
 )  # fmt: skip
 
 # What comes behind an event in its list, and the slot (its row) that it is about if it has a row of events: apart
-# from there, since whoever looks ahead along a list would wait for each event.
+# from there, since whoever looks ahead along a list would wait for each event. There is one for each number of an
+# event (see events.py); in buckets `next` is a number, too, but in queues at servers and among free rows a row.
 LINK = _rows(("next", "i4"), ("place", "i4"))
 
-# An entry of the open bucket's heap, or of the ring of messages on their way.
+# An entry of the open bucket's heap, or of the ring of messages on their way; `event` is a number.
 DUE = _rows(("time", "i8"), ("event", "i4"), ("target", "i4"))
 
 # The time-out of what a client (its index in this shard; NONE: struck out) has in flight; see deadlines.py.

@@ -157,7 +157,7 @@ MUTATIONS = [
      "invariants/test_drawn_scenarios.py::test_the_books_balance[0]"),
     ("queue: a slot's timer takes the place of one that waits there", "actors/messages.py",
      "if slot.timer != kinds.FREE:", "if False:",
-     "actors/test_slot_timers.py::test_a_second_timer_of_a_slot_is_an_event[0-1]"),
+     "actors/test_calendar.py::test_a_second_timer_of_a_slot_is_an_event[0-1]"),
     ("sites: refusals in the ring are not counted", "actors/engine.py",
      "range(control.transit_begin, control.transit_end)", "range(control.transit_end, control.transit_end)",
      "actors/test_sites.py::test_who_may_leave_is_counted_at_every_instant"),

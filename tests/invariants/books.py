@@ -113,8 +113,13 @@ class Books:
         tables, control = self.world, self.control
         assert control.free_leases == len(tables.leases) - len(self.leases)
         assert control.free_leases == _free(tables.leases, control.free_lease).sum()
-        timers = (tables.slots["timer"] != kinds.FREE).sum()
-        assert control.free_events == len(tables.events) + timers - len(self.events)
+        timers = np.flatnonzero(tables.slots["timer"] != kinds.FREE)
+        assert control.free_events == len(tables.events) + len(timers) - len(self.events)
+        numbers = self._in_the_calendar()
+        assert len(set(numbers)) == len(numbers) == control.pending + control.open
+        assert {n for n in numbers if n < self.slots.size} == set(timers.tolist())
+        seats = tables.seats["abandoned"].reshape(-1, self.config.programs)
+        assert (tables.accounts["abandoned"] == seats.max(axis=1)).all()
         names = ("client", "slot", "program", "server")
         programs = Counter(zip(*(self.leases[name].tolist() for name in names), strict=True))
         assert max(programs.values(), default=1) == 1, programs.most_common(1)
@@ -141,6 +146,13 @@ class Books:
         assert waiting == tables.servers["waiting"].tolist()
         elsewhere = control.pending + control.open + control.transit_end - control.transit_begin
         assert sum(map(len, queued + self.called)) + elsewhere == len(self.events)
+
+    def _in_the_calendar(self) -> list[int]:
+        """The numbers of all events in its heap and its buckets, and of those that are yet to be filed there."""
+        tables, control = self.world, self.control
+        heads = [*tables.buckets[tables.buckets != NONE], control.unfiled]
+        listed = [n for head in heads for n in _chain(tables.links["next"], head)]
+        return listed + tables.due["event"][: control.open].tolist()
 
     def _first_clients(self) -> Any:
         return np.arange(self.config.sites + 1) * self.config.clients // self.config.sites

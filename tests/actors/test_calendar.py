@@ -1,8 +1,9 @@
-"""A slot has room for one timer; a second one is an event like others."""
+"""Slots have room for one timer each, and what is far away is found."""
 
 import pytest
 from meterstorm.actors import kinds, messages
 from meterstorm.actors.shard import Shard
+from meterstorm.actors.world import LAUNCHES
 from meterstorm.experiments.scenario import validate
 
 SECOND = 1_000_000_000
@@ -46,3 +47,22 @@ def test_the_order_of_a_client_s_timers_does_not_depend_on_where_they_lie(shard,
     rows = rows[rows["kind"] == kinds.LAUNCH]
     assert rows["slot"].tolist() == [1, 0, 0, 1]
     assert rows["serial"].tolist() == [1, 2, 3, 4]
+
+
+def test_launches_far_apart_are_found_at_once(tmp_path):
+    """The ring of buckets spans a millisecond here; going round it would take hours."""
+    trace = tmp_path / "trace.csv"
+    rows = [f"{day * 86400},{day % 6},1" for day in range(1, 300)]
+    trace.write_text("\n".join(["time_s,client,run_time_s", *rows]))
+    scenario = {
+        "title": "one launch a day",
+        "run": {"duration_s": 300 * 86400.0, "warmup_s": 0.0, "sample_s": 86400.0},
+        "clients": {"count": 6, "heartbeat_s": 0.0},
+        "servers": {"scan_s": 1e9},
+        "workload": {"arrivals": "trace", "trace": str(trace), "launch_interval_s": 1e-5, "run_time_s": 1e-5},
+        "policies": {"balancing": {"name": "static"}},
+    }
+    shard = Shard(validate(scenario))
+    assert shard.world.buckets.size << shard.world.config[0].shift < 10**7
+    shard.run(shard.end)
+    assert shard.tally().series.sum(axis=0)[LAUNCHES] == 299
