@@ -119,8 +119,7 @@ def _take_timer(world, place):
     world.slots[place].timer = kinds.FREE
     if client.is_stale(world, event.kind, event.target, event.slot, event.attempt):
         return np.int64(kinds.FREE), i, event.slot
-    _advance_to(world, event.time)
-    _note(world, event)
+    _record(world, event)
     _add_to_clients_digest(world, i, _digest_of(world, event))
     return event.kind, i, event.slot
 
@@ -134,8 +133,7 @@ def _handle_event(world, n):
     if _is_void(world, event):
         events.free(world, n)
         return np.int64(kinds.FREE), i, slot
-    _advance_to(world, event.time)
-    _note(world, event)
+    _record(world, event)
     _add_to_digest(world, event.target, _digest_of(world, event))
     if kind in (kinds.LAUNCH, kinds.END, kinds.ASK_AGAIN):
         events.free(world, n)
@@ -153,7 +151,9 @@ def _is_void(world, event):
 
 
 @inlined
-def _note(world, event):
+def _record(world, event):
+    """Make an event's instant the present one, count it and enter it in the journal."""
+    _advance_to(world, event.time)
     world.control[0].events += 1
     journal.note(
         world, journal.HANDLED, event.kind, event.time, event.serial, event.source, event.target, event.slot,

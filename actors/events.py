@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .jit import inlined
+from .jit import inlined, jit
 from .world import FOREIGN, NONE
 
 
@@ -93,20 +93,13 @@ def target(world, number):
     return np.int64(world.events[row(world, number)].target)
 
 
-@inlined
-def source(world, number):
-    """Return the agent that an event is from."""
+@jit
+def sent(world, number):
+    """Return who has sent an event and its serial number there, by which the order goes at last."""
     if is_of_slot(world, number):
-        return target(world, number)
-    return np.int64(world.events[row(world, number)].source)
-
-
-@inlined
-def serial(world, number):
-    """Return an event's serial number."""
-    if is_of_slot(world, number):
-        return world.slots[number].timer_serial
-    return world.events[row(world, number)].serial
+        return target(world, number), world.slots[number].timer_serial
+    event = world.events[row(world, number)]
+    return np.int64(event.source), event.serial
 
 
 @inlined

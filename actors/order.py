@@ -1,7 +1,7 @@
 """The one total order of events: (time, target, source, serial). No placement of agents can change it."""
 
 from . import events
-from .jit import inlined, jit
+from .jit import inlined
 
 
 @inlined
@@ -11,15 +11,7 @@ def before(world, a, b):
         return a.time < b.time
     if a.target != b.target:
         return a.target < b.target
-    return _sent_before(world, a, b)
-
-
-@jit
-def _sent_before(world, a, b):
-    first, second = events.source(world, a.event), events.source(world, b.event)
-    if first != second:
-        return first < second
-    return events.serial(world, a.event) < events.serial(world, b.event)
+    return events.sent(world, a.event) < events.sent(world, b.event)
 
 
 @inlined
@@ -30,7 +22,4 @@ def timeout_before(world, row, entry):
     agent = world.config[0].first + row.client
     if agent != entry.target:
         return agent < entry.target
-    source = events.source(world, entry.event)
-    if agent != source:
-        return agent < source
-    return row.serial < events.serial(world, entry.event)
+    return (agent, row.serial) < events.sent(world, entry.event)
