@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from ..actors.ray_start import ClusterError
+from ..actors.cluster.connection import ClusterError
+from ..actors.cluster.shard_set import ShardSet
 from .screen import (
     INVARIANT,
     UNAVAILABLE,
@@ -99,7 +100,6 @@ def bench_shards_command(
     The storm: every server is away, clients fail over at once, 5 ms latency. Takes a few minutes, and an idle core
     for each shard. Exit status 3: a digest differs.
     """
-    from ..actors.cluster import ShardSet  # noqa: PLC0415
     from . import bench_shards  # noqa: PLC0415
 
     sizes = clients or [100_000, 1_000_000]

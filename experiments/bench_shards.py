@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from ..actors.cluster import ShardSet
-from ..actors.pace import Pace
-from ..actors.shard import Shard
+from ..actors.cluster.shard_set import ShardSet
+from ..actors.shards.shard import Shard
+from ..actors.shards.timing import ShardTiming
 from .peers import TIMEOUT_S, meterstorm_storm, meterstorm_timeouts
 from .scenario import Scenario
 
@@ -30,7 +30,7 @@ class Gain:
 
     alone_s: float
     shared_s: float
-    pace: Pace  # the shards' of the last repetition
+    pace: ShardTiming  # the shards' of the last repetition
 
     @property
     def speed_up(self) -> float:

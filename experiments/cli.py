@@ -16,13 +16,12 @@ from typing import Annotated, Any, NamedTuple, NoReturn
 import typer
 from rich.console import Console
 
-from ..actors import jit
-from ..actors.checkpoint import CheckpointError
-from ..actors.cluster import ShardLost
-from ..actors.placement import PLACEMENTS
-from ..actors.ray_start import ClusterError, host_and_port
-from ..actors.shard import InvariantViolation
-from ..actors.transport import TransportError
+from ..actors.cluster.connection import ClusterError, host_and_port
+from ..actors.cluster.failures import ShardLost
+from ..actors.cluster.placement import PLACEMENTS
+from ..actors.engine.invariants import InvariantViolation
+from ..actors.shards.sealed import CheckpointError
+from ..actors.shards.transport.frames import TransportError
 from .bench_cli import bench_app
 from .scenario import Scenario, ScenarioError, built_in, load, parse_override, source_text, versions
 from .screen import (
@@ -561,7 +560,7 @@ def doctor_command(ray_address: RayAddress = None) -> None:
     print(f"python {platform.python_version()}, {os.cpu_count()} cores")
     _join(Place(ray_address), 2, None)
     announce_compilation()
-    print(f"compiled code in {jit.CACHE_FOLDER}")
+    print(f"compiled code in {CACHE_FOLDER}")
     problems = examine(ray_address)
     for problem in problems:
         fail(INVARIANT, problem)

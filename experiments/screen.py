@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from ..actors.ray_start import end_ray
+from ..actors.cluster.connection import end_ray
 
 WRONG_INPUT, INVARIANT, UNAVAILABLE, INTERRUPTED = 2, 3, 4, 130
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EIO)  # the disk gave out; else the path is no place to write to

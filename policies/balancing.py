@@ -4,13 +4,12 @@ Balancing runs rarely, so it is plain numpy: a `Report` in, target allocations o
 NamedTuple with a field `interval_s` (seconds between cycles) and a method `targets(self, report)`.
 """
 
-import math
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-Counts = NDArray[np.int64]
+from .apportionment import Counts, share_out
 
 # Time is kept in nanoseconds, and no run lasts longer.
 INTERVAL_MIN_S, INTERVAL_MAX_S = 1e-9, 1e9
@@ -125,38 +124,6 @@ def check_interval(interval_s: float) -> None:
         raise ValueError(
             f"interval_s: {interval_s} is not allowed; it must be >= {INTERVAL_MIN_S:g} and <= {INTERVAL_MAX_S:g}"
         )
-
-
-def share_out(total: int, weights: ArrayLike, floors: Counts) -> Counts:
-    """Split `total` in proportion to `weights` (evenly if all are 0), nobody below their floor.
-
-    Shapes (n,); the floors must not exceed the total. Whoever would fall below their floor gets just it, and
-    the others share the rest by weight; leftovers of rounding go to the largest remainders, first one first.
-    Exact, so that equal remainders are equal.
-    """
-    shares = _in_proportion(np.asarray(weights).tolist())
-    result = [int(floor) for floor in floors]
-    free = list(range(len(shares)))  # who is not held at the floor
-    while free:
-        rest = total - sum(result) + sum(result[k] for k in free)
-        parts = shares if any(shares[k] for k in free) else [1] * len(shares)
-        whole = sum(parts[k] for k in free)
-        below = {k for k in free if rest * parts[k] < int(floors[k]) * whole}
-        if not below:
-            for k in free:
-                result[k] = rest * parts[k] // whole
-            for k in sorted(free, key=lambda k: -(rest * parts[k] % whole))[: total - sum(result)]:
-                result[k] += 1
-            break
-        free = [k for k in free if k not in below]
-    return np.array(result, dtype=np.int64)
-
-
-def _in_proportion(weights: list[float]) -> list[int]:
-    """Return whole numbers in the same proportion."""
-    ratios = [weight.as_integer_ratio() for weight in weights]
-    common = math.lcm(*(denominator for _, denominator in ratios))
-    return [numerator * (common // denominator) for numerator, denominator in ratios]
 
 
 POLICIES = {

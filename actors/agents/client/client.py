@@ -1,0 +1,279 @@
+"""A license client: users launch programs in its slots, which ask for licenses and run.
+
+A slot is idle (its user thinks), waits for an answer, runs under a lease (metered) or without one (unmetered,
+the client being offline), or its user was denied and waits to ask again or to be called back (`slots.py`). How the
+client talks to its server is in `link.py`, what it does about one that does not answer in `failures.py`, what
+becomes of its leases in `returns.py`.
+
+Functions take the client's index `i` within its shard and a slot `j`.
+"""
+
+import numpy as np
+
+from ...compiled.jit import inlined, jit
+from ...messaging.messages import notify, set_slot_timer, set_timer
+from ...messaging.protocol import is_failure_answer
+from ...randomness import distributions, streams
+from ...records import ledger
+from ...state import clients, counters, kinds
+from ...state.rows import NONE
+from .. import roaming
+from . import failures, link, returns, slots, workload
+
+
+@inlined
+def handle(world, i, message):
+    """Handle a message, or a timer that is not a slot's."""
+    s = message.source - world.config[0].clients
+    if message.kind == kinds.LINK_TIMER:
+        failures.on_timer(world, i)
+    elif message.kind == kinds.HEARTBEAT_TICK:
+        link.on_heartbeat_tick(world, i)
+    elif message.kind == kinds.OFFER_RELEASES:
+        returns.offer_releases(world, i)
+    elif message.kind == kinds.CALLBACK:
+        _on_callback(world, i, s, message.slot, message.program)
+    elif message.kind == kinds.KEPT_ACK:
+        returns.settle_release(world, i, s, message.attempt)
+    elif link.is_awaited(world, i, message.attempt):
+        _on_answer(world, i, message)
+    elif message.kind == kinds.GRANT:
+        _on_late_grant(world, i, s, message.slot, message.program, message.attempt)
+    elif is_failure_answer(message.kind):
+        roaming.expect_failure(world, message.source, -1)
+    if world.clients[i].marks & clients.ROAMING:
+        roaming.settle(world, i)
+
+
+@inlined
+def on_slot_timer(world, i, j, kind):
+    """Handle a timer of a slot: LAUNCH, END or ASK_AGAIN."""
+    if kind == kinds.LAUNCH:
+        _on_launch(world, i, j)
+    elif kind == kinds.END:
+        _end(world, i, j)
+    else:
+        _want(world, i, j)
+    if world.clients[i].marks & clients.ROAMING:
+        roaming.settle(world, i)
+
+
+@inlined
+def is_stale(world, i, event):
+    """Whether an event is a timer that was overtaken by others; it then counts for nothing."""
+    if event.kind == kinds.LINK_TIMER:
+        return event.attempt != world.clients[i].timer
+    if event.kind in (kinds.END, kinds.ASK_AGAIN):
+        return event.attempt != slots.slot_of(world, i, event.slot).epoch
+    return False
+
+
+@jit
+def start(world, i):
+    """Set a client's first timers."""
+    config = world.config[0]
+    agent = config.first + i
+    if config.arrivals == clients.TRACE:
+        _await_recorded(world, i)
+    else:
+        for j in range(config.programs):
+            slots.await_launch(world, i, j, 1, np.int64(0))
+    if config.heartbeat > 0:
+        u = streams.uniform(streams.draw(world.keys[streams.PHASE], agent, 0))
+        set_timer(world, kinds.HEARTBEAT_TICK, agent, np.int64(u * config.heartbeat))
+
+
+@jit
+def _await_recorded(world, i):
+    k = world.recorded_next[i]
+    if k < world.recorded_end[i]:
+        set_slot_timer(world, kinds.LAUNCH, i, 0, world.recorded[k].time)
+
+
+@inlined
+def _on_launch(world, i, j):
+    config = world.config[0]
+    if config.arrivals == clients.TRACE:
+        _on_recorded_launch(world, i)
+        return
+    slot = slots.slot_of(world, i, j)
+    number = np.int64(slot.program + 1)
+    if config.arrivals == clients.OPEN:
+        number = _take_arrival(world, i, j)
+        slots.await_launch(world, i, j, number + 1, world.control[0].now)
+    if slot.state != clients.IDLE:
+        ledger.count(world, counters.SUPPRESSED)
+        return
+    _launch(world, i, j, number, workload.product(world, slots.slot_number(world, i, j), number))
+
+
+@inlined
+def _take_arrival(world, i, j):
+    """Count a user's arrival at a slot, busy or not; return its number, from 1."""
+    k = i * world.config[0].programs + j
+    world.launch_numbers[k] += 1
+    return np.int64(world.launch_numbers[k])
+
+
+@jit
+def _on_recorded_launch(world, i):
+    k = world.recorded_next[i]
+    world.recorded_next[i] = k + 1
+    _await_recorded(world, i)
+    for j in range(world.config[0].programs):
+        if slots.slot_of(world, i, j).state == clients.IDLE:
+            _launch(world, i, j, k + 1, world.recorded[k].product)
+            return
+    ledger.count(world, counters.SUPPRESSED)
+
+
+@inlined
+def _launch(world, i, j, number, product):
+    slot = slots.slot_of(world, i, j)
+    slot.program = number
+    slot.product = product
+    slot.launched = world.control[0].now
+    ledger.count(world, counters.LAUNCHES)
+    _want(world, i, j)
+
+
+@inlined
+def _want(world, i, j):
+    """A user wants the slot's program now: a launch, or asking again after a denial."""
+    if world.clients[i].link == clients.OFFLINE:
+        slots.slot_of(world, i, j).state = clients.WAITING
+        slots.do_without_server(world, i, j)
+        return
+    slots.await_answer(world, i, j)
+    link.send_next(world, i)
+
+
+@inlined
+def _end(world, i, j):
+    """The slot's program has run its time."""
+    slots.stop(world, i, j)
+    world.clients[i].wants &= ~slots.bit(j)
+    if slots.slot_of(world, i, j).lease != NONE:
+        returns.give_back(world, i, j)
+    returns.abandon(world, i, j)
+    slots.idle(world, i, j)
+
+
+@inlined
+def _on_answer(world, i, message):
+    """Handle the answer to what is in flight."""
+    j = message.slot
+    if is_failure_answer(message.kind):
+        roaming.expect_failure(world, message.source, -1)
+        failures.on_failure_answer(world, i, message.kind, message.value)
+        return
+    link.on_good_answer(world, i)
+    if message.kind == kinds.ACK:
+        world.clients[i].marks &= ~clients.BEAT_DUE
+        world.clients[i].beat_failures = 0
+    elif not _awaits(world, i, j, message.program):
+        if message.kind == kinds.GRANT:
+            returns.release(world, i, j, message.program, world.clients[i].server)
+    elif message.kind == kinds.GRANT:
+        _on_grant(world, i, j)
+    else:
+        _on_denial(world, i, j)
+    link.send_next(world, i)
+
+
+@inlined
+def _awaits(world, i, j, program):
+    """Whether the slot's program is this one and still waits for its answer."""
+    return world.clients[i].wants & slots.bit(j) != 0 and slots.slot_of(world, i, j).program == program
+
+
+@inlined
+def _on_grant(world, i, j):
+    client = world.clients[i]
+    slot = slots.slot_of(world, i, j)
+    client.wants &= ~slots.bit(j)
+    slot.asked = NONE
+    slot.marks &= ~clients.KEPT
+    slot.failures = 0
+    ledger.count(world, counters.GRANTS)
+    if slot.state == clients.METERED and slot.lease == client.server:
+        return
+    was_decided = slot.marks & clients.STOPPED
+    slots.stop_waiting(world, i, j)
+    if slot.state == clients.WAITING and not was_decided:
+        ledger.waited(world, world.control[0].now - slot.launched)
+    if slot.state == clients.METERED:
+        returns.leave_behind(world, i, j)
+    elif slot.marks & clients.RUNNING:
+        ledger.unmetered(world, -1)
+    slot.lease = client.server
+    slot.state = clients.METERED
+    if not slot.marks & clients.RUNNING:
+        slots.run(world, i, j, slots.run_time(world, i, j))
+
+
+@jit
+def _on_late_grant(world, i, s, j, program, attempt):
+    """Release a license that nobody waits for any more, unless the program holds or awaits it at that server."""
+    slot = slots.slot_of(world, i, j)
+    if slot.program != program or (s != slot.lease and s != slot.asked):
+        returns.release(world, i, j, program, s)
+    elif s != slot.lease:
+        slot.marks |= clients.KEPT
+        notify(world, kinds.NOT_TAKEN, world.config[0].first + i, s, j, program, attempt)
+
+
+@inlined
+def _on_denial(world, i, j):
+    config = world.config[0]
+    client = world.clients[i]
+    slot = slots.slot_of(world, i, j)
+    client.wants &= ~slots.bit(j)
+    slot.asked = NONE
+    slot.marks &= ~clients.KEPT
+    stopped = slot.state == clients.METERED or slot.state == clients.UNMETERED
+    if slot.state == clients.METERED:
+        ledger.count(world, counters.EVICTIONS)
+    elif slot.state == clients.WAITING and config.on_denial == clients.GIVE_UP:
+        ledger.waited(world, world.control[0].now - slot.launched)
+    slots.stop(world, i, j)
+    if slot.lease == client.server:  # where it is lost
+        slot.lease = NONE
+        notify(world, kinds.NOTICE, config.first + i, client.server, j, slot.program)
+    elif slot.lease != NONE:
+        returns.give_back(world, i, j)
+    if config.on_denial == clients.GIVE_UP:
+        slots.idle(world, i, j)
+    else:
+        _wait(world, i, j, stopped)
+
+
+@jit
+def _wait(world, i, j, stopped):
+    """A user who was denied waits: to ask again after a while, or to be called back."""
+    config = world.config[0]
+    client = world.clients[i]
+    slot = slots.slot_of(world, i, j)
+    if not slot.marks & clients.WAITS:
+        slot.marks |= clients.STOPPED if stopped else clients.DENIED
+        ledger.waiting(world, 1)
+    if config.on_denial == clients.ASK_AGAIN:
+        slot.state = clients.ASKING
+        client.draws += 1
+        bits = streams.draw(world.keys[streams.PATIENCE], config.first + i, client.draws)
+        delay = np.int64(config.retry_denied * distributions.exponential(bits) + 0.5)
+    else:
+        slot.state = clients.CALLED
+        delay = np.int64(config.callback_poll)
+    if delay > 0 or slot.state == clients.ASKING:
+        time = world.control[0].now + delay
+        set_slot_timer(world, kinds.ASK_AGAIN, i, j, time, slot.program, slot.epoch)
+
+
+@jit
+def _on_callback(world, i, s, j, program):
+    client = world.clients[i]
+    slot = slots.slot_of(world, i, j)
+    called = slot.state == clients.CALLED and slot.program == program
+    if called and s == client.server and client.link != clients.OFFLINE:
+        _want(world, i, j)

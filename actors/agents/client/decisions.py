@@ -1,0 +1,75 @@
+"""What a client's policies are asked, and what they may know.
+
+A failover policy is asked at each failure, a selection policy at each change of server.
+"""
+
+import numpy as np
+
+from ....policies.failover import Link
+from ....policies.selection import Choice
+from ...compiled.jit import inlined, jit
+from ...compiled.views import vector
+from ...randomness import streams
+from ...state import clients
+from . import slots
+
+
+@jit
+def decide(world, i, failure, retry_after_s):
+    """Ask the failover policy about a failure; return its decision."""
+    config = world.config[0]
+    client = world.clients[i]
+    running = np.int64(0)
+    for j in range(config.programs):
+        running += slots.is_running(world, i, j)
+    client.draws += 1
+    u = streams.uniform(streams.draw(world.keys[streams.FAILOVER], config.first + i, client.draws))
+    view = Link(
+        np.float64(world.control[0].now) * 1e-9,
+        np.int64(failure),
+        np.float64(retry_after_s),
+        np.int64(client.tries_here),
+        _failures(world, i),
+        np.int64(client.servers_tried),
+        np.int64(config.choices),
+        running,
+    )
+    parameters = vector(world.failover_parameters, 0, world.failover_parameters.size)
+    memory = vector(world.memory, i * config.memory, config.memory)
+    return world.failover(parameters, view, memory, u)
+
+
+@jit
+def _failures(world, i):
+    """Return the failures in a row of the request, or of the heartbeat, in flight."""
+    client = world.clients[i]
+    if client.flight == clients.BEAT:
+        return np.int64(client.beat_failures)
+    return max(np.int64(1), np.int64(slots.slot_of(world, i, client.flight).failures))
+
+
+@jit
+def select(world, i):
+    """Ask the selection policy, which sees servers in order from the client's own site on; return its answer."""
+    config = world.config[0]
+    first = first_choice(world, i)
+    client = world.clients[i]
+    agent = config.first + i
+    client.draws += 1
+    u = streams.uniform(streams.draw(world.keys[streams.SELECTION], agent, client.draws))
+    choice = Choice(
+        np.int64(agent),
+        np.int64((client.server - first) % config.servers),
+        np.int64(world.clients[i].home - first),
+        np.int64(client.servers_tried),
+        np.int64(config.choices),
+    )
+    parameters = vector(world.selection_parameters, 0, world.selection_parameters.size)
+    return world.selection(parameters, choice, u)
+
+
+@inlined
+def first_choice(world, i):
+    """Return the first server of the client's own site: to the selection policy, this one is number 0."""
+    config = world.config[0]
+    return world.clients[i].home // config.members * config.members

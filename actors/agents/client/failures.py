@@ -1,0 +1,229 @@
+"""What a client does when its server does not serve it: what the failover policy decides, carried out."""
+
+import math
+
+import numpy as np
+
+from ....policies.failover import FAIL_OVER, GO_OFFLINE, OVERLOADED, REFUSED, RETRY, TIMED_OUT
+from ....policies.failover import GIVE_UP as GIVE_UP_REQUEST
+from ...compiled.jit import inlined, jit
+from ...messaging.messages import set_timer
+from ...queue.letters import letter
+from ...records import journal, ledger
+from ...state import clients, counters, kinds
+from ...state.status import BAD_DECISION, BAD_DELAY, BAD_SELECTION
+from .. import roaming
+from . import decisions, link, returns, slots
+
+# A longer delay is as good as for ever, and would not fit into 64 bits of nanoseconds.
+LONGEST_DELAY_S = 1e9
+
+
+@jit
+def on_failure_answer(world, i, kind, value):
+    """Handle an answer that does not serve."""
+    link.void_timer(world, i)
+    if kind == kinds.REFUSED:
+        _fail(world, i, REFUSED, 0.0)
+    else:
+        _fail(world, i, OVERLOADED, value * 0.001)
+
+
+@jit
+def on_timer(world, i):
+    """Handle the end of a pause, or a time-out: no answer came in time."""
+    if world.clients[i].flight <= clients.RESUME:
+        _resume(world, i)
+    else:
+        _fail(world, i, TIMED_OUT, 0.0)
+
+
+@jit
+def _fail(world, i, failure, retry_after_s):
+    """Do as the failover policy says about the failure of what was in flight."""
+    client = world.clients[i]
+    _count_kind(world, failure)
+    client.tries_here += 1
+    _count_failure(world, i)
+    if failure != OVERLOADED and client.tries_here == 1:
+        returns.remember_release(world, i, client.server)  # releases sent of late may not have arrived
+    decision = decisions.decide(world, i, failure, retry_after_s)
+    if not RETRY <= decision.action <= GIVE_UP_REQUEST:
+        _stop_engine(world, i, BAD_DECISION, decision.action)
+        return
+    if not decision.delay_s >= 0.0:
+        negative = decision.delay_s < 0.0
+        _stop_engine(world, i, BAD_DELAY, math.floor(max(decision.delay_s, -LONGEST_DELAY_S)) if negative else 0)
+        return
+    _note_decision(world, i, decision.action, failure)
+    _carry_out(world, i, decision.action, np.int64(min(decision.delay_s, LONGEST_DELAY_S) * 1e9 + 0.5))
+
+
+@inlined
+def _carry_out(world, i, action, delay):
+    client = world.clients[i]
+    if action == RETRY:
+        client.link = clients.RETRYING
+        client.resend = client.flight
+        _pause(world, i, clients.RESUME, delay)
+    elif action == FAIL_OVER:
+        client.link = clients.SEARCHING
+        roaming.depart(world, i)
+        _pause(world, i, clients.MOVE, delay)
+    elif action == GO_OFFLINE:
+        _go_offline(world, i)
+        _pause(world, i, clients.COME_BACK, max(np.int64(1), delay))
+    else:
+        _give_up(world, i)
+
+
+@inlined
+def _count_kind(world, failure):
+    if failure == TIMED_OUT:
+        ledger.count(world, counters.TIMEOUTS)
+    elif failure == REFUSED:
+        ledger.count(world, counters.REFUSALS)
+    else:
+        ledger.count(world, counters.OVERLOADS)
+
+
+@inlined
+def _note_decision(world, i, action, failure):
+    client, config = world.clients[i], world.config[0]
+    decided = letter(
+        action,
+        config.first + i,
+        config.clients + client.server,
+        slot=client.flight,
+        attempt=client.flight_attempt,
+        value=failure,
+    )
+    journal.note(world, journal.DECIDED, decided, world.control[0].now, 0)
+
+
+@jit
+def _count_failure(world, i):
+    client = world.clients[i]
+    if client.flight == clients.BEAT:
+        client.beat_failures += 1
+    elif link.still_asks(world, i, client.flight):
+        slots.slot_of(world, i, client.flight).failures += 1
+
+
+@jit
+def _stop_engine(world, i, status, value):
+    control = world.control[0]
+    control.status = status
+    control.agent = world.config[0].first + i
+    control.value = value
+
+
+@jit
+def _pause(world, i, then, delay):
+    """Ask nobody for `delay` ns, then go on; at once when it is 0."""
+    client = world.clients[i]
+    client.flight = then
+    link.void_timer(world, i)
+    if delay > 0:
+        time = world.control[0].now + delay
+        set_timer(world, kinds.LINK_TIMER, world.config[0].first + i, time, attempt=client.timer)
+    else:
+        _resume(world, i)
+
+
+@jit
+def _resume(world, i):
+    client = world.clients[i]
+    then = client.flight
+    client.flight = clients.NOTHING
+    if then == clients.MOVE:
+        _move(world, i)
+    elif then == clients.COME_BACK:
+        _come_back(world, i)
+    link.send_next(world, i)
+
+
+@jit
+def _move(world, i):
+    """Fail over to the server that the selection policy names; nothing is sent to the old one."""
+    config = world.config[0]
+    client = world.clients[i]
+    named = decisions.select(world, i)
+    if not 0 <= named < config.choices:
+        _stop_engine(world, i, BAD_SELECTION, named)
+        return
+    server = (decisions.first_choice(world, i) + named) % config.servers
+    client.servers_tried += 1
+    client.marks &= ~clients.BEAT_DUE
+    client.beat_failures = 0
+    if server == client.server:
+        return
+    ledger.count(world, counters.FAILOVERS)
+    moved = letter(kinds.FREE, config.first + i, config.clients + server)
+    journal.note(world, journal.MOVED, moved, world.control[0].now, 0)
+    client.server = server
+    client.tries_here = 0
+    for j in range(config.programs):
+        _move_slot(world, i, j)
+
+
+@jit
+def _move_slot(world, i, j):
+    """Ask the new server for what runs under a lease elsewhere, and for what waits."""
+    client = world.clients[i]
+    slot = slots.slot_of(world, i, j)
+    returns.abandon(world, i, j)
+    if slot.state == clients.METERED:
+        client.wants &= ~slots.bit(j)
+        if slot.lease != client.server and world.config[0].rerequest:
+            client.wants |= slots.bit(j)
+    elif slot.state == clients.CALLED:
+        slots.await_answer(world, i, j)
+
+
+@jit
+def _go_offline(world, i):
+    """Ask no server: what waits for an answer does without, what runs runs on."""
+    client = world.clients[i]
+    ledger.count(world, counters.OFFLINE_SPELLS)
+    client.link = clients.OFFLINE
+    client.marks &= ~clients.BEAT_DUE
+    client.beat_failures = 0
+    client.wants = 0
+    for j in range(world.config[0].programs):
+        returns.abandon(world, i, j)
+        if slots.slot_of(world, i, j).state == clients.WAITING:
+            slots.do_without_server(world, i, j)
+
+
+@jit
+def _come_back(world, i):
+    """After a spell offline, whatever runs is requested (again), and so is what waits for a callback."""
+    client = world.clients[i]
+    client.link = clients.RETRYING
+    for j in range(world.config[0].programs):
+        slot = slots.slot_of(world, i, j)
+        if slot.state == clients.CALLED:
+            slots.await_answer(world, i, j)
+        elif slots.is_running(world, i, j):
+            slot.failures = 0
+            client.wants |= slots.bit(j)
+
+
+@jit
+def _give_up(world, i):
+    """End the request in flight without a license; a program that already runs by right runs on."""
+    client = world.clients[i]
+    j = client.flight
+    client.flight = clients.NOTHING
+    client.link = clients.ONLINE
+    if j == clients.BEAT:
+        client.marks &= ~clients.BEAT_DUE
+        client.beat_failures = 0
+    elif link.still_asks(world, i, j):
+        client.wants &= ~slots.bit(j)
+        slots.slot_of(world, i, j).failures = 0
+        returns.abandon(world, i, j)
+        if slots.slot_of(world, i, j).state == clients.WAITING:
+            slots.end_unlicensed(world, i, j)
+    link.send_next(world, i)

@@ -1,0 +1,129 @@
+"""A client's slots, each of which runs one metered program at a time: idle, waiting, running.
+
+Functions take the client's index `i` within its shard and a slot `j`.
+"""
+
+import numpy as np
+
+from ...compiled.jit import inlined, jit
+from ...messaging.messages import set_slot_timer
+from ...records import ledger
+from ...state import clients, counters, kinds
+from ...state.rows import NONE
+from . import workload
+
+
+@inlined
+def slot_of(world, i, j):
+    """Return the row of a client's slot."""
+    return world.slots[i * world.config[0].programs + j]
+
+
+@inlined
+def is_running(world, i, j):
+    """Whether a slot's program runs."""
+    return slot_of(world, i, j).marks & clients.RUNNING != 0
+
+
+@inlined
+def slot_number(world, i, j):
+    """Return the number of a slot among all clients' slots."""
+    config = world.config[0]
+    return (config.first + i) * config.programs + j
+
+
+@inlined
+def await_launch(world, i, j, number, now):
+    """Set the timer of a slot's next launch (closed) or arrival (open), which has this number."""
+    time = workload.next_launch(world, slot_number(world, i, j), number, now)
+    set_slot_timer(world, kinds.LAUNCH, i, j, time)
+
+
+@inlined
+def await_answer(world, i, j):
+    """Have the slot's program wait for its answer; under `after-start` enforcement it runs meanwhile."""
+    slot = slot_of(world, i, j)
+    slot.state = clients.WAITING
+    slot.failures = 0
+    slot.epoch += 1
+    world.clients[i].wants |= bit(j)
+    if world.config[0].before_start == 0:
+        duration = run_time(world, i, j)
+        if duration > 0:
+            run(world, i, j, duration)
+
+
+@jit
+def do_without_server(world, i, j):
+    """Run a program unmetered that waits for an answer while its client is offline, or deny it locally."""
+    slot = slot_of(world, i, j)
+    if world.config[0].offline_deny:
+        end_unlicensed(world, i, j)
+        return
+    ledger.count(world, counters.UNMETERED_STARTS)
+    stop_waiting(world, i, j)
+    slot.state = clients.UNMETERED
+    if not is_running(world, i, j):
+        run(world, i, j, run_time(world, i, j))
+
+
+@jit
+def end_unlicensed(world, i, j):
+    """End a launch without a license and without an answer."""
+    ledger.count(world, counters.GAVE_UP)
+    stop(world, i, j)
+    idle(world, i, j)
+
+
+@inlined
+def bit(j):
+    """Return the bit of a slot in a set of slots."""
+    return np.int64(1) << np.int64(j)
+
+
+@inlined
+def run_time(world, i, j):
+    """Return how long the slot's program runs, ns."""
+    return workload.run_time(world, slot_number(world, i, j), slot_of(world, i, j).program)
+
+
+@inlined
+def run(world, i, j, duration):
+    """Start the slot's program, to run for `duration` ns."""
+    slot = slot_of(world, i, j)
+    slot.marks |= clients.RUNNING
+    slot.epoch += 1
+    if slot.lease == NONE:
+        ledger.unmetered(world, 1)
+    end = world.control[0].now + duration
+    set_slot_timer(world, kinds.END, i, j, end, slot.program, slot.epoch)
+
+
+@inlined
+def stop(world, i, j):
+    """Stop the slot's program, if it runs; timers set for it become stale."""
+    slot = slot_of(world, i, j)
+    slot.epoch += 1
+    if slot.marks & clients.RUNNING:
+        slot.marks &= ~clients.RUNNING
+        if slot.lease == NONE:
+            ledger.unmetered(world, -1)
+
+
+@inlined
+def idle(world, i, j):
+    """Free the slot for its next launch."""
+    stop_waiting(world, i, j)
+    slot = slot_of(world, i, j)
+    slot.state = clients.IDLE
+    if world.config[0].arrivals == clients.CLOSED:
+        await_launch(world, i, j, slot.program + 1, world.control[0].now)
+
+
+@inlined
+def stop_waiting(world, i, j):
+    """End the wait of a user who was denied, and may have asked again since."""
+    slot = slot_of(world, i, j)
+    if slot.marks & clients.WAITS:
+        slot.marks &= ~clients.WAITS
+        ledger.waiting(world, -1)

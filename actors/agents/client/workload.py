@@ -1,0 +1,93 @@
+"""What users do: when they launch programs, which, and for how long.
+
+Everything is drawn by (client, slot, number of the launch), so that the same users launch the same programs for
+as long under every policy.
+"""
+
+import math
+
+import numpy as np
+
+from ...compiled.jit import inlined, jit
+from ...randomness import distributions, streams
+from ...state import clients
+
+
+@inlined
+def next_launch(world, slot_number, number, now):
+    """Return when launch `number` (from 1) of slot `slot_number` (client * programs + slot) comes, ns.
+
+    `now` is the end of the previous run (closed) or the previous arrival (open). The first one comes after a
+    random share of its interval, so that constant intervals do not march in step; exponential ones need none.
+    """
+    config = world.config[0]
+    bits = streams.draw(world.keys[streams.THINK], slot_number, number)
+    interval = config.launch_interval * distributions.sample(bits, config.launch_distribution, config.launch_cv)
+    if number == 1 and config.launch_distribution != distributions.EXPONENTIAL:
+        interval *= streams.uniform(streams.draw(world.keys[streams.PHASE], slot_number, 1))
+    if world.profile.size == 0:
+        return now + np.int64(interval + 0.5)
+    return _after(world, now, interval)
+
+
+@inlined
+def run_time(world, slot_number, number):
+    """Return how long a launch runs, ns."""
+    config = world.config[0]
+    if config.arrivals == clients.TRACE:
+        return world.recorded[number - 1].run_time
+    bits = streams.draw(world.keys[streams.RUN], slot_number, number)
+    return np.int64(config.run_time * distributions.sample(bits, config.run_distribution, config.run_cv) + 0.5)
+
+
+@inlined
+def product(world, slot_number, number):
+    """Return the product of a launch, by popularity."""
+    if world.config[0].products == 1:
+        return np.int64(0)
+    u = streams.uniform(streams.draw(world.keys[streams.PRODUCT], slot_number, number))
+    p = np.int64(0)
+    while u >= world.products[p].up_to:
+        p += 1
+    return p
+
+
+@jit
+def _after(world, now, amount):
+    """Return when the integral of the day profile has grown by `amount` (ns) since `now`.
+
+    Launch rates are multiplied by the profile's factor: an interval drawn in operational time is mapped back
+    (Cinlar, Introduction to Stochastic Processes, 1975, section 4.7). Hour 0 is the end of the warm-up.
+    """
+    config = world.config[0]
+    points = world.profile
+    last = points.size - 1
+    position = (now - config.measure_from) % config.profile_period
+    k = _segment_of_hour(points, position)
+    x = np.float64(position - points[k].hour)
+    slope = _slope(points, k)
+    goal = points[k].integral + points[k].factor * x + 0.5 * slope * x * x + amount
+    periods = math.floor(goal / points[last].integral)
+    goal -= periods * points[last].integral
+    k = 0
+    while k < last - 1 and points[k + 1].integral <= goal:
+        k += 1
+    rest = max(0.0, goal - points[k].integral)
+    factor, slope = points[k].factor, _slope(points, k)
+    # The root of slope x^2 / 2 + factor x = rest that does not cancel.
+    root = factor + math.sqrt(max(0.0, factor * factor + 2.0 * slope * rest))
+    x = 2.0 * rest / root if root > 0.0 else 0.0
+    return now - position + np.int64(periods) * config.profile_period + points[k].hour + np.int64(x + 0.5)
+
+
+@jit
+def _segment_of_hour(points, position):
+    k = 0
+    while k < points.size - 2 and points[k + 1].hour <= position:
+        k += 1
+    return k
+
+
+@jit
+def _slope(points, k):
+    return (points[k + 1].factor - points[k].factor) / np.float64(points[k + 1].hour - points[k].hour)

@@ -1,0 +1,169 @@
+"""Users who were denied and wait for a license: a queue for each pool, first come, first called back.
+
+A freed license stays reserved for the user who is called back, for a grace time. SMS 2.0 had a defect (KB
+Q226823): a user called back before a site server cycle had passed since the denial was denied again;
+`servers.callback_cycle_s` sets it.
+"""
+
+import numpy as np
+
+from ...compiled.jit import inlined, jit
+from ...messaging import network
+from ...messaging.addresses import pool_of
+from ...messaging.messages import answer, next_serial, post, set_timer
+from ...queue import events
+from ...queue.letters import letter
+from ...state import kinds
+from ...state.rows import NONE
+from . import leases
+from .accounts import account_of
+
+
+@jit
+def _caller(world, s, client, slot):
+    return world.callers[account_of(world, s, client) * world.config[0].programs + slot]
+
+
+@jit
+def enqueue(world, n, s):
+    """Have a user who was denied wait to be called back; return whether the request's event was kept for that.
+
+    Who asks again while waiting keeps the place in the queue.
+    """
+    event = world.events[n]
+    caller = _caller(world, s, event.source, event.slot)
+    if caller.queued != 0 and caller.server == s and caller.program == event.program:
+        return False
+    if caller.program != event.program:
+        caller.barred = 0
+    caller.queued = event.attempt
+    caller.server = s
+    caller.program = event.program
+    pool = world.pools[pool_of(world, s, event.product)]
+    events.link(world, n).next = NONE
+    event.time = world.control[0].now
+    if pool.queue_tail == NONE:
+        pool.queue_head = n
+    else:
+        events.link(world, pool.queue_tail).next = n
+    pool.queue_tail = n
+    world.control[0].callbacks += 1
+    return True
+
+
+@inlined
+def stop_waiting(world, s, client, slot):
+    """End the wait of a slot's user, who has a license."""
+    if world.callers.size > 0:
+        _caller(world, s, client, slot).queued = 0
+
+
+@inlined
+def is_barred(world, s, client, slot, program):
+    """Whether the program's user was called back in vain in the present site server cycle."""
+    if world.callers.size == 0:
+        return False
+    caller = _caller(world, s, client, slot)
+    return caller.program == program and caller.barred == _cycle_now(world)
+
+
+@inlined
+def license_freed(world, s, product):
+    """Offer a free license to the first user who waits for a callback, or else to anyone."""
+    pool = world.pools[pool_of(world, s, product)]
+    while pool.queue_head != NONE:
+        n = pool.queue_head
+        event = world.events[n]
+        pool.queue_head = events.link(world, n).next
+        if pool.queue_head == NONE:
+            pool.queue_tail = NONE
+        world.control[0].callbacks -= 1
+        caller = _caller(world, s, event.source, event.slot)
+        if caller.queued == event.attempt:  # else this user waits no more, or elsewhere
+            caller.queued = 0
+            is_honored = _call_back(world, n)
+            events.free(world, n)
+            if is_honored:
+                return
+            break
+        events.free(world, n)
+    pool.free += 1
+
+
+@jit
+def _cycle_now(world):
+    """Return the number, from 1, of the present site server cycle; -1 where callbacks do not depend on it."""
+    config = world.config[0]
+    return 1 + world.control[0].now // config.callback_cycle if config.callback_cycle > 0 else np.int64(-1)
+
+
+@jit
+def begin_cycle(world, s):
+    """Call back users who were denied before now, for the licenses that have been free meanwhile."""
+    config = world.config[0]
+    now = world.control[0].now
+    set_timer(world, kinds.CALLBACK_CYCLE, config.clients + s, now + config.callback_cycle)
+    if world.spells[network.spell_at(world, s, now)].crashed:
+        return
+    for product in range(config.products):
+        pool = world.pools[pool_of(world, s, product)]
+        for _ in range(pool.free):
+            if pool.queue_head != NONE:
+                pool.free -= 1
+                license_freed(world, s, product)
+
+
+@jit
+def _call_back(world, n):
+    """Tell a user that a license is free, and reserve it for the grace time; return whether it is.
+
+    It is not for a user denied in the present site server cycle, who is then denied again (KB Q226823).
+    """
+    config = world.config[0]
+    event = world.events[n]
+    s = event.target - config.clients
+    is_honored = config.callback_cycle == 0 or event.time // config.callback_cycle + 1 != _cycle_now(world)
+    if not is_honored:
+        _caller(world, s, event.source, event.slot).barred = _cycle_now(world)
+    else:
+        world.pools[pool_of(world, s, event.product)].reserved += 1
+        lost = leases.find(world, event.source, s, event.slot, event.program)
+        leases.enter(world, lost, s, event)
+        _await_user(world, event)
+    answer(world, n, s, kinds.CALLBACK)
+    return is_honored
+
+
+@jit
+def _await_user(world, request):
+    """Set the timer that ends the grace time of a user who is called back."""
+    agent = request.target
+    time = world.control[0].now + world.config[0].callback_grace
+    timer = letter(
+        kinds.GRACE_END,
+        agent,
+        agent,
+        slot=request.slot,
+        program=request.program,
+        product=request.product,
+        value=request.source,
+    )
+    post(world, timer, time, next_serial(world, agent))
+
+
+@jit
+def forget(world, s):
+    """Lose the queue in a crash."""
+    config = world.config[0]
+    if config.shared_pool:
+        return  # the queue belongs to the site, not to this server
+    for product in range(config.products):
+        pool = world.pools[s * config.products + product]
+        n = pool.queue_head
+        while n != NONE:
+            following = events.link(world, n).next
+            events.free(world, n)
+            world.control[0].callbacks -= 1
+            n = following
+        pool.queue_head = NONE
+        pool.queue_tail = NONE

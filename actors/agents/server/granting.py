@@ -1,0 +1,181 @@
+"""Who gets a license: requests granted or denied, and why; leases heard of, freed and reclaimed."""
+
+import numpy as np
+
+from ...compiled.jit import inlined, jit
+from ...messaging import network
+from ...messaging.addresses import pool_of
+from ...messaging.messages import answer
+from ...records import ledger
+from ...state import counters, kinds
+from ...state.events import WANTS_CALLBACK
+from ...state.rows import NONE
+from ...state.servers import GHOST, LIVE, LOST, RESERVED
+from . import callbacks, leases
+from .accounts import account_of
+
+
+@inlined
+def given_back(world, n, s):
+    """Return the lease that a RELEASE means; NONE when a newer request asked for it again.
+
+    A reservation is no lease yet: what is released was granted before, and may have been lost.
+    """
+    event = world.events[n]
+    lease = leases.find(world, event.source, s, event.slot, event.program)
+    if lease == NONE:
+        return NONE
+    row = world.leases[lease]
+    is_none = row.state == RESERVED and row.granted == 0
+    return NONE if is_none or row.attempt > event.attempt else lease
+
+
+@inlined
+def decide(world, n, s):
+    """Grant or deny a request; return whether its event was kept, to wait for a callback."""
+    event = world.events[n]
+    pool = world.pools[pool_of(world, s, event.product)]
+    lease = leases.find(world, event.source, s, event.slot, event.program)
+    lost = NONE  # the lease that the program has lost; a denial leaves it so, until its client has heard
+    if lease != NONE and world.leases[lease].state == LOST:
+        lost, lease = lease, NONE
+    if lease != NONE and world.leases[lease].state != RESERVED:
+        if not _is_abandoned(world, event, s):
+            leases.unmark_ghost(world, lease)
+        leases.refresh(world, lease, event.attempt)
+        _grant(world, n, s, lease)
+        return False
+    world.servers[s].decided += 1
+    world.pools[s * world.config[0].products + event.product].requests += 1
+    if lease != NONE:
+        pool.reserved -= 1
+        leases.refresh(world, lease, event.attempt)
+    elif pool.free > 0 and not callbacks.is_barred(world, s, event.source, event.slot, event.program):
+        pool.free -= 1
+        lease = leases.enter(world, lost, s, event)
+    else:
+        return _deny(world, n, s)
+    leases.activate(world, lease)
+    pool.leased += 1
+    ledger.leased(world, s, event.product, 1)
+    if _is_abandoned(world, event, s):
+        leases.mark_ghost(world, lease)
+    _grant(world, n, s, lease)
+    return False
+
+
+@inlined
+def _grant(world, n, s, lease):
+    """Answer with a lease, and note whether its client will know that it has it."""
+    callbacks.stop_waiting(world, s, world.events[n].source, world.events[n].slot)
+    if answer(world, n, s, kinds.GRANT):
+        world.leases[lease].granted = world.events[n].attempt
+
+
+@inlined
+def _is_abandoned(world, event, s):
+    """Whether the program of a request no longer waits for its answer, as the site's observer knows."""
+    account = account_of(world, s, event.source)
+    if event.attempt > world.accounts[account].abandoned:  # nearly always: the seat need not be fetched
+        return False
+    return event.attempt <= world.seats[account * world.config[0].programs + event.slot].abandoned
+
+
+@jit
+def abandon(world, s, client, slot, attempt):
+    """Note that a slot's program no longer waits for what a server's site answers to this attempt or earlier ones."""
+    account = account_of(world, s, client)
+    seat = world.seats[account * world.config[0].programs + slot]
+    seat.abandoned = max(seat.abandoned, attempt)
+    world.accounts[account].abandoned = max(world.accounts[account].abandoned, attempt)
+
+
+@inlined
+def _deny(world, n, s):
+    event = world.events[n]
+    world.servers[s].denied += 1
+    ledger.count(world, _cause(world, s, event.product, event.source))
+    answer(world, n, s, kinds.DENY)
+    if event.flag & WANTS_CALLBACK == 0:
+        return False
+    return callbacks.enqueue(world, n, s)
+
+
+@inlined
+def _cause(world, s, product, client):
+    """Return why server `s` denies a client a license of a product now: a column of the time series.
+
+    Misplaced: one is free on a server that this client could reach; else stranded: free only on one that it
+    could not; else ghost: a lease exists whose program no longer runs under it; else exhausted. All at that site.
+    """
+    config = world.config[0]
+    now = world.control[0].now
+    ghosts = world.products[world.servers[s].first_product + product].ghosts
+    cause = counters.GHOST if ghosts > 0 else counters.EXHAUSTED
+    first = world.servers[s].site * config.members
+    for other in range(first, first + config.members):
+        if world.pools[other * config.products + product].free > 0:
+            if network.is_reachable(world, other, client, now):
+                return counters.MISPLACED
+            cause = counters.STRANDED
+    return cause
+
+
+@jit
+def on_heartbeat(world, n, s, frees):
+    """Refresh the leases here of a client that is alive; free those it does not name, if it names what it holds.
+
+    Of a slot that is named, the newest lease is meant. A lease asked for after this message left is spared.
+    """
+    event = world.events[n]
+    named = np.int64(event.value)
+    lease = world.accounts[account_of(world, s, event.source)].leases
+    while lease != NONE:
+        row = world.leases[lease]
+        following = row.next
+        if row.server == s and (row.state == LIVE or row.state == GHOST):
+            if not frees or named & (np.int64(1) << np.int64(row.slot)) or row.attempt > event.attempt:
+                leases.refresh(world, lease, row.attempt)
+                named &= ~(np.int64(1) << np.int64(row.slot))
+            else:
+                free(world, lease)
+        lease = following
+
+
+@inlined
+def free(world, lease):
+    """End a lease; its license is free from this instant."""
+    row = world.leases[lease]
+    s, product = row.server, row.product
+    leases.unmark_ghost(world, lease)
+    world.pools[pool_of(world, s, product)].leased -= 1
+    ledger.leased(world, s, product, -1)
+    leases.remove(world, lease)
+    callbacks.license_freed(world, s, product)
+
+
+@jit
+def reclaim(world, lease):
+    """Take a lease away from whoever holds it: nobody (a ghost), a running program, or a user called back."""
+    row = world.leases[lease]
+    if row.state == GHOST or (row.state == LIVE and row.granted == 0):
+        free(world, lease)
+        return
+    s, product = row.server, row.product
+    pool = world.pools[pool_of(world, s, product)]
+    if row.state == RESERVED:
+        pool.reserved -= 1
+        leases.cancel(world, lease)
+    else:
+        pool.leased -= 1
+        ledger.leased(world, s, product, -1)
+        leases.lose(world, lease)
+    callbacks.license_freed(world, s, product)
+
+
+@jit
+def end_grace(world, s, client, slot, program):
+    """Free the license of a user who was called back and has not come."""
+    lease = leases.find(world, client, s, slot, program)
+    if lease != NONE and world.leases[lease].state == RESERVED:
+        reclaim(world, lease)

@@ -1,0 +1,23 @@
+"""A site's observer: it learns, one latency later, what clients no longer want, so that denials have a cause.
+
+It is no part of the system that is modeled: servers do not know what it knows.
+"""
+
+from ...compiled.jit import jit
+from ...state import kinds
+from ...state.rows import NONE
+from . import granting, leases
+
+
+@jit
+def handle(world, notice):
+    """Handle a notice that a program has no more use for a lease, or for an answer, at a server."""
+    client, s, slot, program = notice.source, notice.value, notice.slot, notice.program
+    lease = leases.find(world, client, s, slot, program)
+    if notice.kind == kinds.NOT_TAKEN:
+        if lease != NONE:
+            leases.decline(world, lease, notice.attempt)
+        return
+    if lease != NONE:
+        leases.mark_ghost(world, lease)
+    granting.abandon(world, s, client, slot, notice.attempt)

@@ -1,0 +1,88 @@
+"""A metering server: its timers, what the site server asks of it, and crashes.
+
+Its queue of clients' messages is in `service.py`. Who gets a license is decided in `granting.py`; users who wait for
+one are in `callbacks.py`; what the site server moves is in `transfers.py`.
+"""
+
+from ...compiled.jit import jit
+from ...messaging import network
+from ...messaging.messages import set_timer
+from ...queue import events
+from ...records import ledger
+from ...state import kinds
+from ...state.events import VOID
+from ...state.rows import NONE
+from . import callbacks, granting, service, transfers
+
+
+@jit
+def handle(world, s, message):
+    """Handle a timer, or a message of the site server."""
+    kind = message.kind
+    if kind == kinds.SCAN:
+        _scan(world, s)
+    elif kind == kinds.CRASH:
+        _crash(world, s)
+    elif kind == kinds.GRACE_END:
+        granting.end_grace(world, s, message.value, message.slot, message.program)
+    elif kind == kinds.CALLBACK_CYCLE:
+        callbacks.begin_cycle(world, s)
+    elif kind == kinds.ASK_REPORT:
+        transfers.report(world, s)
+    elif kind == kinds.TAKE:
+        transfers.take(world, s, message.product, message.value, message.program)
+    elif kind == kinds.GIVE:
+        transfers.give(world, s, message.product, message.value)
+    elif kind == kinds.DROP:
+        transfers.drop(world, s, message.product, message.value)
+
+
+@jit
+def start(world, s):
+    """Set a server's first timers."""
+    config = world.config[0]
+    if config.scan > 0:
+        set_timer(world, kinds.SCAN, config.clients + s, config.scan)
+    if config.callback_cycle > 0:
+        set_timer(world, kinds.CALLBACK_CYCLE, config.clients + s, config.callback_cycle)
+    for k in range(world.spells_from[s], world.spells_from[s + 1]):
+        spell = world.spells[k]
+        if spell.crashed and (k == world.spells_from[s] or world.spells[k - 1].crashed == 0):
+            set_timer(world, kinds.CRASH, config.clients + s, spell.start)
+
+
+@jit
+def _scan(world, s):
+    """Reclaim the leases that were not heard of for `reclaim_after`."""
+    config = world.config[0]
+    server = world.servers[s]
+    now = world.control[0].now
+    set_timer(world, kinds.SCAN, config.clients + s, now + config.scan)
+    if config.reclaim_after == 0 or world.spells[network.spell_at(world, s, now)].crashed:
+        return
+    while server.oldest != NONE and world.leases[server.oldest].heard + config.reclaim_after <= now:
+        granting.reclaim(world, server.oldest)
+
+
+@jit
+def _crash(world, s):
+    """Lose the queue, and the leases too unless they are durable."""
+    config = world.config[0]
+    server = world.servers[s]
+    if server.serving != NONE:
+        world.events[server.serving].flag |= VOID
+        server.serving = NONE
+        server.busy_area += ledger.instant(world)
+        server.dropped += 1
+    n = service.next_in_queue(world, s)
+    while n != NONE:
+        events.free(world, n)
+        server.dropped += 1
+        n = service.next_in_queue(world, s)
+    if config.durable:
+        return
+    callbacks.forget(world, s)
+    last, n = server.newest, NONE  # those that come behind are reserved by what this loop sets free
+    while server.oldest != NONE and n != last:
+        n = server.oldest
+        granting.reclaim(world, n)

@@ -1,0 +1,230 @@
+"""A metering server's one worker and its FIFO queue.
+
+Whatever arrives from a client waits its turn in order of arrival and takes its service time; the answer leaves when
+the service ends. The server works on whatever has reached it, also for clients that have given up.
+"""
+
+import numpy as np
+
+from ....policies.admission import Arrival, refuse
+from ...compiled.jit import inlined, jit
+from ...compiled.views import vector
+from ...messaging import network
+from ...messaging.addresses import pool_of
+from ...messaging.messages import answer
+from ...queue import calendar, events
+from ...randomness import distributions, streams
+from ...records import ledger
+from ...state import kinds
+from ...state.events import IN_SERVICE
+from ...state.rows import NONE
+from .. import roaming
+from . import granting, leases
+from .accounts import account_of
+
+SECOND = 1_000_000_000
+
+
+@inlined
+def handle(world, n, s):
+    """Handle a client's message: its arrival, or the end of its service."""
+    event = world.events[n]
+    if event.flag & IN_SERVICE:
+        server = world.servers[s]
+        server.serving = NONE
+        server.busy_area += ledger.instant(world)
+        _carry_out(world, n, s)
+        _work(world, next_in_queue(world, s), s)
+    else:
+        _arrive(world, n, s)
+
+
+@inlined
+def _arrive(world, n, s):
+    event = world.events[n]
+    server = world.servers[s]
+    _note_arrival(world, s)
+    if world.spells[network.spell_at(world, s, world.control[0].now)].refusing:
+        server.refused += 1
+        _turn_away(world, n, s, kinds.REFUSED, 0)
+        return
+    if event.kind == kinds.RELEASE:
+        _begin_release(world, n, s)
+    elif event.kind != kinds.KEPT_RELEASE:
+        _hear_from(world, event.source, s)
+    if event.kind == kinds.REQUEST and world.config[0].overloads:
+        verdict = _admission(world, n, s)
+        if verdict.admitted == 0:
+            _turn_away(world, n, s, kinds.OVERLOADED, np.int64(verdict.retry_after_s * 1000.0))
+            return
+    if server.serving == NONE:
+        _work(world, n, s)
+    else:
+        _enqueue(world, n, s)
+
+
+@inlined
+def _begin_release(world, n, s):
+    """Mark the lease that a RELEASE gives back as a ghost while the message waits.
+
+    Its program has ended, but its license is free only when the message has been served: a request that is denied
+    meanwhile is denied because of a ghost.
+    """
+    lease = granting.given_back(world, n, s)
+    if lease != NONE:
+        leases.mark_ghost(world, lease)
+
+
+@inlined
+def _hear_from(world, client, s):
+    """Note at which server of its site a client was heard last: that is where its demand is."""
+    account = account_of(world, s, client)
+    if world.accounts[account].heard_at != s:
+        ledger.client_moved(world, account, s)
+
+
+@inlined
+def _enqueue(world, n, s):
+    server = world.servers[s]
+    kind = world.events[n].kind
+    events.link(world, n).next = NONE
+    if server.tail == NONE:
+        server.head = n
+    else:
+        events.link(world, server.tail).next = n
+    server.tail = n
+    world.control[0].at_once += _takes_no_time(world, kind)
+    if kind == kinds.REQUEST:
+        server.waiting += 1
+        server.queue_max = max(server.queue_max, server.waiting)
+
+
+@jit
+def _turn_away(world, n, s, kind, value):
+    if answer(world, n, s, kind, value):
+        roaming.expect_failure(world, world.events[n].source, 1)
+    events.free(world, n)
+
+
+@inlined
+def _note_arrival(world, s):
+    """Count an arrival, and keep the busiest whole second from the first fault on."""
+    config = world.config[0]
+    server = world.servers[s]
+    now = world.control[0].now
+    if now < config.first_fault:
+        server.before += 1
+        if now >= config.measure_from:
+            server.before_measured += 1
+    if now >= server.second_end:
+        seconds = (now - config.measure_from) // SECOND + 1
+        server.second_end = config.measure_from + seconds * SECOND
+        server.second_count = 0
+    server.second_count += 1
+    if now >= config.measure_from:
+        server.arrivals += 1
+    if now >= config.first_fault:
+        server.peak = max(server.peak, server.second_count)
+
+
+@inlined
+def _admission(world, n, s):
+    """Ask the admission policy; the scenario's queue limit comes first."""
+    config = world.config[0]
+    event = world.events[n]
+    server = world.servers[s]
+    busy = server.serving != NONE
+    if config.queue_limit > 0 and busy and server.waiting >= config.queue_limit:
+        return refuse(0.0)
+    arrival = Arrival(
+        np.float64(world.control[0].now) * 1e-9,
+        np.int64(server.waiting),
+        np.int64(busy),
+        np.int64(world.pools[pool_of(world, s, event.product)].free),
+    )
+    u = streams.uniform(streams.draw(world.keys[streams.ADMISSION], event.source, event.attempt))
+    parameters = vector(world.admission_parameters, 0, world.admission_parameters.size)
+    return world.admission(parameters, arrival, u)
+
+
+@inlined
+def _work(world, n, s):
+    """Serve message `n` and, while services take no time, those that wait behind it."""
+    server = world.servers[s]
+    control = world.control[0]
+    while n != NONE:
+        event = world.events[n]
+        if event.kind == kinds.REQUEST:
+            ledger.queued(world, control.now - event.time)
+        duration = _service_time(world, s, event.kind)
+        if duration > 0:
+            server.serving = n
+            server.busy_area -= ledger.instant(world)
+            event.flag |= IN_SERVICE
+            event.time = control.now + duration
+            calendar.schedule(world, n)
+            return
+        _carry_out(world, n, s)
+        n = next_in_queue(world, s)
+
+
+@inlined
+def next_in_queue(world, s):
+    """Take the first message that waits; return its row, or NONE."""
+    server = world.servers[s]
+    n = server.head
+    if n != NONE:
+        server.head = events.link(world, n).next
+        if server.head == NONE:
+            server.tail = NONE
+        world.control[0].at_once -= _takes_no_time(world, world.events[n].kind)
+        if world.events[n].kind == kinds.REQUEST:
+            server.waiting -= 1
+    return n
+
+
+@inlined
+def _mean_service_time(world, kind):
+    """Return the mean time, ns, that a message of a kind takes where nothing is slow."""
+    config = world.config[0]
+    if kind == kinds.REQUEST:
+        return config.service
+    return config.service * (config.heartbeat_cost if kind == kinds.HEARTBEAT else config.release_cost)
+
+
+@inlined
+def _takes_no_time(world, kind):
+    """Whether a message of a kind that waits is served at the instant of the one before it."""
+    return _mean_service_time(world, kind) < 1.0
+
+
+@inlined
+def _service_time(world, s, kind):
+    config = world.config[0]
+    mean = _mean_service_time(world, kind)
+    if mean == 0.0:
+        return np.int64(0)
+    mean *= world.spells[network.spell_at(world, s, world.control[0].now)].slow
+    if config.service_exponential:
+        server = world.servers[s]
+        server.served += 1
+        mean *= distributions.exponential(streams.draw(world.keys[streams.SERVICE], s, server.served))
+    return np.int64(mean + 0.5)
+
+
+@inlined
+def _carry_out(world, n, s):
+    """Do what a message asks, and free its event unless the message goes on to wait for a callback."""
+    kind = world.events[n].kind
+    if kind == kinds.REQUEST:
+        if granting.decide(world, n, s):
+            return
+    elif kind == kinds.RELEASE:
+        lease = granting.given_back(world, n, s)
+        if lease != NONE:
+            granting.free(world, lease)
+    else:
+        frees = kind == kinds.KEPT_RELEASE or world.config[0].names_leases == 1
+        granting.on_heartbeat(world, n, s, frees)
+        answer(world, n, s, kinds.KEPT_ACK if kind == kinds.KEPT_RELEASE else kinds.ACK)
+    events.free(world, n)

@@ -1,0 +1,260 @@
+"""Ray: one of this process's own, or a cluster that is joined; where shards go in it; and what is wrong with it.
+
+A process has one Ray at a time. Its own listens on loopback only and nobody else's is joined, whatever RAY_ADDRESS
+says, unless an address is given.
+"""
+
+import ipaddress
+import logging
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+# For any Ray: no statistics are sent, no worker is started through `uv run`, and it says only what is wrong.
+ENVIRONMENT = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
+    "RAY_DEDUP_LOGS": "0",
+    "RAY_BACKEND_LOG_LEVEL": "error",
+    "RAY_IGNORE_UNHANDLED_ERRORS": "1",  # of calls that are given up with the shards that they were made to
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+}
+AUTH_MODE = os.environ.get("RAY_AUTH_MODE")  # as the user has set it
+OBJECT_STORE_BYTES = 80 << 20  # Ray asks for at least 75 MiB; results are small
+ANSWER_S = 5.0  # how long a cluster may take to say that it is there
+# How many times Ray tries to join a cluster, each of 41 s (its default is 20), and how many seconds it waits for
+# the first process of one of its own (30), whose program may have to come from a cold disk.
+PATIENCE = "RAY_gcs_server_port_wait_time_s"
+ATTEMPTS_TO_JOIN, START_S = 1, 120
+# What opens HTTP/2, on which gRPC speaks: the preface and the client's settings (RFC 9113, section 3.4). The other
+# side's settings come back: three bytes of length, then their type.
+_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0"
+_SETTINGS = 4
+OWN = "local"
+NEEDED = ("gcs_server", "raylet")  # the processes of a Ray of one's own that nothing starts again
+_connected_to: str | None = None  # by `start_ray`: OWN, or host:port
+_guard: subprocess.Popen[bytes] | None = None  # of a Ray of our own; its standard input is open while we live
+
+
+class ClusterError(Exception):
+    """Ray cannot do what is asked: nobody answers, there is not enough room, a node differs or is lost."""
+
+
+def start_ray(cpus: int, address: str | None = None) -> Any:
+    """Return the module `ray`, connected: to a Ray of this process's own, or to the cluster at `address`.
+
+    `address` is host:port, or "auto" for what RAY_ADDRESS or else the last `ray start` on this machine says. The
+    connection is kept until another one is asked for. A program that has called `ray.init` itself is served where
+    it is connected, and may not give an address. Raises ClusterError, and ValueError for what is no address.
+    """
+    global _connected_to
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    import ray
+
+    where = OWN if address is None else _resolved(address)
+    if ray.is_initialized():
+        if where in (_connected_to, OWN) and _connected_to in (where, None):
+            return ray
+        if _connected_to is None:
+            raise ClusterError(f"{where}: this process has called ray.init itself, and can have one Ray only")
+        ray.shutdown()
+    _connected_to = None
+    if where == OWN:
+        with _interrupts_later():
+            _start(ray, cpus)
+            _connected_to = OWN
+    else:
+        _join(ray, where)
+        _connected_to = where
+    return ray
+
+
+def end_ray() -> None:
+    """End a Ray of this process's own, or leave the cluster that it has joined.
+
+    One that has lost a process is left to the system and to the guard: it would end this process, with status 1.
+    """
+    global _connected_to
+    if _connected_to is not None and lost_process() is None:
+        sys.modules["ray"].shutdown()
+    _connected_to = None
+
+
+def lost_process() -> str | None:
+    """Return the name of a process that this process's own Ray has lost, without which it waits for ever."""
+    if _connected_to != OWN:
+        return None
+    started = sys.modules["ray"]._private.worker._global_node.all_processes
+    return next((name for name in NEEDED if started[name][0].process.poll() is not None), None)
+
+
+def has_joined() -> bool:
+    """Whether this process uses a cluster, whose room is shared, rather than a Ray of its own."""
+    return _connected_to not in (OWN, None)
+
+
+def _start(ray: Any, cpus: int) -> None:
+    _stay_on_loopback(ray, True)
+    _set_auth_mode(ray, AUTH_MODE or "token")  # Ray makes a token if there is none
+    options = {"num_cpus": cpus, "include_dashboard": False, "object_store_memory": OBJECT_STORE_BYTES}
+    _init(ray, OWN, os.environ.get(PATIENCE, str(START_S)), **options)
+    if hasattr(os, "pidfd_open"):  # on Linux; elsewhere Ray's agents may outlive a killed driver by a minute
+        _post_guard(ray)
+
+
+@contextmanager
+def _interrupts_later() -> Iterator[None]:
+    """Hold back the first Ctrl-C or SIGTERM until Ray and its guard have started: half a Ray cannot be ended.
+
+    A second one comes through at once. What the program does not handle itself is left alone.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    found = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    handlers = {number: handler for number, handler in found.items() if callable(handler)}
+    kept: list[int] = []
+
+    def keep(number: int, frame: Any) -> None:
+        kept.append(number)
+        if len(kept) > 1:
+            handlers[signal.Signals(number)](number, frame)
+
+    for number in handlers:
+        signal.signal(number, keep)
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        if kept:
+            signal.raise_signal(kept[0])
+
+
+def _post_guard(ray: Any) -> None:
+    """Have Ray's processes end with this one, even if it is killed."""
+    global _guard
+    import psutil
+
+    (raylet,) = ray._private.worker._global_node.all_processes["raylet"]
+    pids = [raylet.process.pid, *(child.pid for child in psutil.Process(raylet.process.pid).children())]
+    _guard = subprocess.Popen(
+        [sys.executable, "-I", "-S", Path(__file__).with_name("guard.py"), *map(str, pids)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        process_group=0,  # Ctrl-C is not for it
+    )
+
+
+def _join(ray: Any, where: str) -> None:
+    """Join a cluster. Whether it asks for a token is found out: in the wrong mode its actors just die."""
+    host, port = host_and_port(where)
+    _check_answer(where, host, port)
+    _stay_on_loopback(ray, _is_loopback(host))
+    before = os.environ.get("RAY_AUTH_MODE")
+    if AUTH_MODE:
+        _try_to_join(ray, where, AUTH_MODE)
+    elif not _try_to_join(ray, where, "disabled"):
+        _try_to_join(ray, where, "token")
+    elif before == "token":
+        ray.shutdown()
+        raise ClusterError(
+            f"the Ray cluster at {where} has no token; this process has used one, and cannot go back"
+        )
+
+
+def _try_to_join(ray: Any, where: str, mode: str) -> bool:
+    """Return whether it works; False: the cluster asks for a token. Raises ClusterError for everything else."""
+    _set_auth_mode(ray, mode)
+    try:
+        _init(ray, where, str(ATTEMPTS_TO_JOIN))
+        return True
+    except Exception as error:  # of many types: Ray says neither which nor when
+        reason = str(error.__cause__ or error).strip()
+        if mode == "disabled" and not AUTH_MODE and "InvalidAuthToken" in reason:
+            return False
+        said = reason.rpartition("\n")[2]
+        raise ClusterError(f"the Ray cluster at {where} cannot be joined: {said}") from error
+
+
+def _init(ray: Any, address: str, patience: str, **options: Any) -> None:
+    """Connect Ray, but leave SIGTERM to the program where it is handled: Ray would take it over at once."""
+    utils = ray._private.utils
+    set_handler = utils.set_sigterm_handler
+    if callable(signal.getsignal(signal.SIGTERM)):
+        utils.set_sigterm_handler = lambda handler: None
+    before = os.environ.get(PATIENCE)
+    os.environ[PATIENCE] = patience
+    try:
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **options)
+    finally:
+        if before is None:
+            del os.environ[PATIENCE]
+        else:
+            os.environ[PATIENCE] = before
+        utils.set_sigterm_handler = set_handler
+
+
+def _stay_on_loopback(ray: Any, wanted: bool) -> None:
+    """Keep Ray from putting the network's address in the place of 127.0.0.1, as it does on Linux.
+
+    It reads RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER for that, but only when it is imported (ray-project/ray#26293).
+    """
+    ray._private.ray_constants.ENABLE_RAY_CLUSTER = not wanted
+
+
+def _resolved(address: str) -> str:
+    """Return host:port. Unlike Ray, "auto" does not look for just any Ray that runs on this machine."""
+    from ray._private.utils import read_ray_address
+
+    if address == "auto":
+        address = os.environ.get("RAY_ADDRESS") or read_ray_address() or ""
+        if not address:
+            raise ClusterError("no Ray cluster runs here: RAY_ADDRESS is not set, nor was `ray start` used")
+    host_and_port(address)
+    return address
+
+
+def host_and_port(address: str) -> tuple[str, int]:
+    """Return the two parts of a cluster's address; raises ValueError."""
+    host, _, port = address.rpartition(":")
+    if not host or "/" in host or not re.fullmatch("[0-9]{1,5}", port) or not 0 < int(port) < 1 << 16:
+        raise ValueError(f'the address of a Ray cluster must be "auto" or HOST:PORT: {address!r}')
+    return host.strip("[]"), int(port)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _check_answer(where: str, host: str, port: int) -> None:
+    """Fail soon where Ray would try for minutes; raises ClusterError."""
+    try:
+        with socket.create_connection((host, port), ANSWER_S) as sock:
+            if os.environ.get("RAY_USE_TLS", "0") != "0":
+                return
+            sock.sendall(_PREFACE)
+            answer = sock.recv(4)
+    except OSError as error:
+        raise ClusterError(f"no Ray cluster answers at {where}: {error}") from error
+    if answer[3:] != bytes([_SETTINGS]):
+        raise ClusterError(f"no Ray cluster answers at {where}: what does is something else")
+
+
+def _set_auth_mode(ray: Any, mode: str) -> None:
+    """Say whether processes of Ray prove themselves to each other by a token; Ray has read the variable before."""
+    os.environ["RAY_AUTH_MODE"] = mode
+    ray._raylet.Config.initialize("")

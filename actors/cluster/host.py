@@ -1,0 +1,93 @@
+"""What runs inside a Ray actor: a shard."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+from ..setup.scenario import Scenario
+from ..shards.checkpoints import load, save
+from ..shards.shard import Shard
+from ..shards.tally import Tally
+from ..shards.transport.mesh import Mesh
+from ..shards.windows import Windows
+
+
+class ShardHost:
+    """One shard of one world after another, on one mesh of sockets."""
+
+    def __init__(self, shard: int, shards: int, key: bytes) -> None:
+        self.mesh = Mesh(shard, shards, key)
+        self.window = 0
+        self.cpu_started = 0.0
+        self.begun: tuple[Shard, int | None] | None = None
+        self.windows: Windows | None = None
+
+    def listen(self) -> dict[str, Any]:
+        """Open the sockets, where shards on other nodes can reach them, and return their address."""
+        import ray
+
+        if not ray.is_initialized():  # no actor: asking Ray would start one
+            return dict(self.mesh.listen())
+        node = ray.get_runtime_context().get_node_id()
+        return dict(self.mesh.listen(host=ray.util.get_node_ip_address(), node=node))
+
+    def connect(self, addresses: list[Any]) -> None:
+        """Join the mesh."""
+        self.mesh.connect(addresses)
+
+    def leave(self) -> None:
+        """Close the sockets and remove their files, if the mesh has not been joined."""
+        self.mesh.close()
+
+    def begin(
+        self,
+        scenario: Scenario,
+        replication: int,
+        keep_journal: bool,
+        saved: tuple[Path, list[bytes]] | None = None,
+    ) -> None:
+        """Build this shard of a new world, or of a checkpoint's: its folder and seals.
+
+        Nobody waits for a frame of it yet: on a node where nothing is compiled that takes half a minute.
+        """
+        self.cpu_started = time.process_time()
+        shard = Shard(scenario, replication, self.mesh.shard, self.mesh.shards, keep_journal)
+        self.begun = shard, None if saved is None else self._restore(shard, *saved)
+
+    def _restore(self, shard: Shard, folder: Path, seals: list[bytes]) -> int:
+        numbers, tables = load(folder, self.mesh.shard, seals)
+        shard.restore(tables)
+        self.cpu_started -= numbers["cpu_s"]
+        return int(numbers["bound"])
+
+    def save(self, folder: Path) -> bytes:
+        """Write this shard's file of a checkpoint, after an exchange; return its seal."""
+        assert self.windows is not None
+        numbers = {
+            "bound": self.windows.bound,
+            "cpu_s": time.process_time() - self.cpu_started,
+        }
+        return save(folder, self.mesh.shard, self.windows.shard.world, numbers)
+
+    def run(self, seconds: float) -> tuple[int, bool]:
+        """Advance for about so long; return the time reached, ns, and whether it is the end."""
+        try:
+            if self.begun is not None:
+                shard, bound = self.begun
+                self.begun, self.windows = None, Windows(shard, self.mesh, self.window, bound)
+            assert self.windows is not None
+            reached = self.windows.run(seconds)
+        except BaseException:
+            self.mesh.close()  # lets the peers fail at once instead of waiting for a frame
+            raise
+        self.window = self.windows.window
+        return reached, self.windows.done
+
+    def tally(self) -> Tally:
+        """Return what this shard has counted."""
+        assert self.windows is not None
+        tally = self.windows.shard.tally()
+        tally.timing = self.windows.timing
+        self.windows = None
+        tally.cpu_s = time.process_time() - self.cpu_started
+        return tally

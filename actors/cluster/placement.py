@@ -1,0 +1,116 @@
+"""Where in a Ray cluster shards go, and whether what runs there is what runs here."""
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from typing import Any
+
+from .connection import ClusterError
+from .failures import first_line
+
+# How shards share nodes: as few nodes as possible, as many as there are, or a node each.
+PLACEMENTS = {"pack": "PACK", "spread": "SPREAD", "strict-spread": "STRICT_SPREAD"}
+
+PLACEMENT_S = 60.0  # how long room may take to become free, or a node to join
+START_S = 60.0  # how long a node may take to start a worker
+
+Versions = Mapping[str, str]
+
+
+class Group:
+    """A CPU for each shard, reserved in a cluster by a placement group until `close`."""
+
+    def __init__(self, ray: Any, shards: int, placement: str) -> None:
+        self.ray = ray
+        strategy = PLACEMENTS[placement]
+        self._group = ray.util.placement_group([{"CPU": 1}] * shards, strategy=strategy)
+        try:
+            self._wait(shards, placement)
+            check_versions(ray, [self.options(shard) for shard in range(shards)])
+        except BaseException:
+            self.close()
+            raise
+
+    def options(self, shard: int) -> dict[str, Any]:
+        """Return the options that put a task or an actor where the shard's CPU is."""
+        strategies = self.ray.util.scheduling_strategies
+        return {
+            "scheduling_strategy": strategies.PlacementGroupSchedulingStrategy(
+                self._group, placement_group_bundle_index=shard
+            )
+        }
+
+    def close(self) -> None:
+        """Give the CPUs back."""
+        with suppress(self.ray.exceptions.RayError):  # the cluster may be gone
+            self.ray.util.remove_placement_group(self._group)
+
+    def _wait(self, shards: int, placement: str) -> None:
+        deadline_s = time.monotonic() + PLACEMENT_S
+        while not self._group.wait(0.5):  # short, so that Ctrl-C is heard
+            if time.monotonic() > deadline_s:
+                raise ClusterError(_no_room(self.ray, shards, placement))
+
+
+def _no_room(ray: Any, shards: int, placement: str) -> str:
+    where = " on as many nodes" if placement == "strict-spread" else ""
+    nodes = nodes_with_cpus(ray)
+    cpus = sum(node["Resources"]["CPU"] for node in nodes)
+    free = ray.available_resources().get("CPU", 0)
+    return (
+        f"no room in {PLACEMENT_S:g} s: {shards} shards ({placement}) need {shards} free CPUs{where}; the cluster "
+        f"has {len(nodes)} nodes with {cpus:g} CPUs in all, {free:g} of them free"
+    )
+
+
+def nodes_with_cpus(ray: Any) -> list[dict[str, Any]]:
+    """Return Ray's description of every node that is alive and has CPUs."""
+    return [node for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU")]
+
+
+def check_every_node(ray: Any) -> None:
+    """Check the versions on every node where a worker may run."""
+    affinity = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy
+    check_versions(
+        ray,
+        [{"scheduling_strategy": affinity(node["NodeID"], soft=False)} for node in nodes_with_cpus(ray)],
+    )
+
+
+def check_versions(ray: Any, places: Iterable[dict[str, Any]]) -> None:
+    """Raise ClusterError for the first of the places (task options) where something else runs than here."""
+    probe = _probe()
+    _, here = probe()
+    task = ray.remote(num_cpus=0, max_retries=0)(probe)
+    try:
+        found = ray.get([task.options(**place).remote() for place in places], timeout=START_S)
+    except ray.exceptions.GetTimeoutError:
+        raise ClusterError(f"a node of the cluster has not started a worker in {START_S:g} s") from None
+    except ray.exceptions.RayError as error:
+        raise ClusterError(f"a node of the cluster cannot start a worker: {first_line(error)}") from error
+    for node, there in found:
+        different = [name for name in here if there[name] != here[name]]
+        if different:
+            theirs, ours = (", ".join(f"{name} {at[name]}" for name in different) for at in (there, here))
+            raise ClusterError(f"node {node} has {theirs}; this process has {ours}; they must be the same")
+
+
+def _probe() -> Callable[[], tuple[str, Versions]]:
+    """Return a function that tells node and versions; being nested, it travels whole, without this package."""
+
+    def probe() -> tuple[str, Versions]:
+        import platform
+        from importlib.metadata import version
+
+        import ray
+
+        try:
+            from meterstorm.actors.compiled import jit
+
+            package = f"{version('meterstorm')} (sources {jit.CACHE_FOLDER.name})"
+        except ImportError as error:
+            package = f"not installed ({error})"
+        node = f"{ray.util.get_node_ip_address()} ({ray.get_runtime_context().get_node_id()[:12]})"
+        return node, {"meterstorm": package, "python": platform.python_version(), "ray": ray.__version__}
+
+    return probe

@@ -1,0 +1,49 @@
+"""Ray workers, each of which runs whole worlds."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from .connection import ClusterError, has_joined, lost_process, start_ray
+from .failures import RAY_POLL_S, ShardLost, cause_of, check_ray, first_line
+from .placement import check_every_node
+
+
+def spread(
+    function: Callable[..., Any], jobs: Sequence[tuple[Any, ...]], workers: int | None, address: str | None = None
+) -> Iterator[tuple[int, Any]]:
+    """Run function(*job) for every job on Ray workers; yield (index of the job, result) as they finish.
+
+    `workers` None: as many as this machine, or the cluster at `address`, has CPUs. Raises what the function
+    raises, and ClusterError.
+    """
+    ray = start_ray(workers or os.cpu_count() or 1, address)
+    if has_joined():
+        check_every_node(ray)
+    workers = workers or int(ray.cluster_resources().get("CPU", 0))
+    if workers == 0:
+        raise ClusterError("the cluster has no node with a CPU")
+    task = ray.remote(num_cpus=1, max_retries=2)(function)
+    todo = iter(enumerate(jobs))
+    running: dict[Any, int] = {}
+    try:
+        while True:
+            while len(running) < 2 * workers and (following := next(todo, None)) is not None:
+                index, job = following
+                running[task.remote(*job)] = index
+            if not running:
+                return
+            done, _ = ray.wait(list(running), timeout=RAY_POLL_S)
+            check_ray()
+            for reference in done:
+                yield running.pop(reference), ray.get(reference)
+    except ray.exceptions.RayTaskError as error:
+        raise cause_of(error) from None
+    except ray.exceptions.RayError as error:
+        check_ray()
+        raise ShardLost(
+            f"a worker is lost, and again when its world was begun anew: {first_line(error)}"
+        ) from error
+    finally:  # an error, or whoever asked wants no more
+        for reference in running if lost_process() is None else ():
+            ray.cancel(reference, force=True)

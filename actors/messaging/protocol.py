@@ -1,0 +1,49 @@
+"""Which kind of event goes from whom to whom: what routes, loses and shares messages asks here.
+
+Every kind of `state/kinds.py` is of exactly one of these sorts, or a timer.
+"""
+
+from ..compiled.jit import inlined
+from ..state import kinds
+
+
+@inlined
+def is_for_service(kind):
+    """Whether a client sends it to a server, where it waits its turn."""
+    return kinds.REQUEST <= kind <= kinds.KEPT_RELEASE
+
+
+@inlined
+def is_answer(kind):
+    """Whether a server sends it to a client."""
+    return kinds.GRANT <= kind <= kinds.CALLBACK
+
+
+@inlined
+def is_balancing(kind):
+    """Whether it goes between a site server and a server, or between site servers."""
+    return kinds.ASK_REPORT <= kind <= kinds.DROP
+
+
+@inlined
+def is_notice(kind):
+    """Whether a client tells it to an observer: it is no message of the system."""
+    return kinds.NOTICE <= kind <= kinds.NOT_TAKEN
+
+
+@inlined
+def is_slot_timer(kind):
+    """Whether it is a timer of a client's slot."""
+    return kind == kinds.LAUNCH or kind == kinds.END or kind == kinds.ASK_AGAIN
+
+
+@inlined
+def is_failure_answer(kind):
+    """Whether it is an answer that does not serve."""
+    return kinds.OVERLOADED <= kind <= kinds.REFUSED
+
+
+@inlined
+def may_be_answered(kind):
+    """Whether a message by itself leads to another one; a RELEASE does so only by calling somebody back."""
+    return kind != kinds.RELEASE and not is_notice(kind)

@@ -1,0 +1,111 @@
+"""The journal of a run, kept when asked for: every event in the total order, and what its agent did about it.
+
+A row HANDLED is an event at the moment when its agent handles it. The rows after it, until the next of its kind,
+are what came of it: messages SENT, or LOST on the way, and what a client's policies DECIDED (`kind` is the action,
+`target` the server that failed, `value` the kind of failure, `attempt` what had been in flight) and where it MOVED
+(`target` is the server). Rows are those of JOURNAL; times are ns since the start of the simulation.
+"""
+
+import heapq
+from typing import Any
+
+import numpy as np
+
+from ...policies.failover import FAIL_OVER, GIVE_UP, GO_OFFLINE, RETRY
+from ..compiled.jit import inlined, jit
+from ..state import kinds
+from ..state.events import FOREIGN, JOURNAL
+
+HANDLED, SENT, LOST, DECIDED, MOVED = range(5)
+WHAT = ("handled", "sent", "lost", "decided", "moved")
+
+FIRST_ROWS = 1 << 14
+
+_WORDS = {
+    number: name.lower().replace("_", " ")
+    for name, number in vars(kinds).items()
+    if name.isupper() and isinstance(number, int)
+}
+_ACTIONS = {RETRY: "retry", FAIL_OVER: "fail over", GO_OFFLINE: "go offline", GIVE_UP: "give up"}
+_DETAILS = ("slot", "program", "product", "attempt", "value", "flag")
+_ORDER = ("time", "target", "source", "serial")
+
+
+@inlined
+def note(world, what, letter, time, serial):
+    """Enter a row about a letter, if a journal is kept."""
+    if world.journal.size > 0:
+        _enter(world, what, letter, time, serial)
+
+
+@jit
+def _enter(world, what, letter, time, serial):
+    control = world.control[0]
+    row = world.journal[control.journaled]
+    control.journaled += 1
+    row.what = what
+    row.kind = letter.kind
+    row.time = time
+    row.serial = serial
+    row.source = letter.source
+    row.target = letter.target
+    row.slot = letter.slot
+    row.program = letter.program
+    row.product = letter.product
+    row.attempt = letter.attempt
+    row.value = letter.value
+    row.flag = letter.flag & ~FOREIGN
+
+
+def merged(journals: list[Any]) -> Any:
+    """Return the journals of a world's shards as one, in the total order.
+
+    Each shard's own order stays: what happens at once may lead to more at that instant, which comes after it.
+    """
+    rows = np.concatenate(journals)
+    is_handled = rows["what"] == HANDLED
+    keys = rows[is_handled][list(_ORDER)].tolist()
+    shard_ends = np.cumsum([int((journal["what"] == HANDLED).sum()) for journal in journals])
+    by_shard = [
+        range(end - count, end) for end, count in zip(shard_ends, np.diff(shard_ends, prepend=0), strict=True)
+    ]
+    rank = np.empty(len(keys), np.int64)
+    rank[list(heapq.merge(*by_shard, key=keys.__getitem__))] = np.arange(len(keys))
+    return rows[np.argsort(rank[np.cumsum(is_handled) - 1], kind="stable")].astype(JOURNAL)
+
+
+def first_difference(a: Any, b: Any) -> int | None:
+    """Return the first row in which two journals differ, the end of the shorter one included, or None."""
+    shorter = min(len(a), len(b))
+    different = a[:shorter] != b[:shorter]
+    if different.any():
+        return int(np.argmax(different))
+    return None if len(a) == len(b) else shorter
+
+
+def describe(row: Any, clients: int, servers: int, sites: int = 1) -> str:
+    """Return a row in words."""
+    what = int(row["what"])
+    kind = _WORDS.get(int(row["kind"]), str(row["kind"]))
+    source, target = (_agent(int(row[end]), clients, servers, sites) for end in ("source", "target"))
+    when = f"{row['time'] / 1e9:.9f} s"
+    if what == DECIDED:
+        return f"{when}  {source} decided to {_ACTIONS.get(int(row['kind']), kind)} after a failure at {target}"
+    if what == MOVED:
+        return f"{when}  {source} moved to {target}"
+    details = ", ".join(f"{name} {row[name]}" for name in _DETAILS)
+    if source == target:
+        return f"{when}  {target}: {kind} ({details})"
+    if what == HANDLED:
+        return f"{when}  {target} handled {kind} of {source} ({details})"
+    return f"{when}  {source} {WHAT[what]} {kind} to {target} ({details})"
+
+
+def _agent(number: int, clients: int, servers: int, sites: int) -> str:
+    if number < clients:
+        return f"client {number}"
+    if number < clients + servers:
+        return f"server {number - clients}"
+    role, site = divmod(number - clients - servers, sites)
+    name = ("site server", "observer")[role]
+    return f"the {name}" if sites == 1 else f"{name} {site}"

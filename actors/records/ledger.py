@@ -1,0 +1,227 @@
+"""What happened: counters by sample, durations, and areas under states over time.
+
+An area is kept as a sum of signed instants: minus the time when something begins, plus the time when it ends.
+Integers, so that shards' parts add up to the same for any placement. Instants are clipped to the measured time
+and kept in microseconds, which leaves room for 10^9 license-hours.
+"""
+
+import numpy as np
+
+from ..compiled.jit import inlined, jit
+from ..state import counters
+from ..state.rows import NONE
+
+
+@inlined
+def count(world, column):
+    """Count one in the current sample."""
+    world.series[world.control[0].sample_index * counters.COLUMNS + column] += 1
+
+
+@inlined
+def instant(world):
+    """Return now, clipped to the measured time, in whole microseconds."""
+    return max(world.control[0].now, world.config[0].measure_from) // 1000
+
+
+@jit
+def turn(world):
+    """Close the samples that have ended before now; start measuring when the warm-up is over."""
+    config = world.config[0]
+    control = world.control[0]
+    while control.now >= control.sample_end and (control.sample_index + 1) * counters.COLUMNS < world.series.size:
+        write_states(world)
+        if control.measuring == 0:
+            control.measuring = 1
+            for p in range(world.products.size):
+                product = world.products[p]
+                product.distance_since = config.measure_from
+                product.imbalance_max = imbalance(world, p)
+        control.sample_index += 1
+        control.sample_end += config.sample
+
+
+@jit
+def close(world):
+    """Close all samples and areas at the end of the run, which is now."""
+    config = world.config[0]
+    control = world.control[0]
+    control.now = config.end
+    if control.measuring == 0 or control.sample_end < config.end:
+        turn(world)
+    write_states(world)
+    time = instant(world)
+    control.waiting_area += control.waiting * time
+    control.unmetered_area += control.unmetered * time
+    control.leased_area += control.leased * time
+    control.ghost_area += control.ghosts * time
+    for s in range(world.servers.size):
+        server = world.servers[s]
+        if server.serving != NONE:
+            server.busy_area += time
+    for p in range(world.products.size):
+        settle_imbalance(world, p)
+
+
+@jit
+def write_states(world):
+    """Write the states at the end of the current sample into its row."""
+    control = world.control[0]
+    row = control.sample_index * counters.COLUMNS
+    world.series[row + counters.IN_USE] = control.leased
+    world.series[row + counters.GHOST_LEASES] = control.ghosts
+    world.series[row + counters.WAITING_USERS] = control.waiting
+    world.series[row + counters.UNMETERED_PROGRAMS] = control.unmetered
+
+
+@jit
+def waiting(world, change):
+    """A user begins (+1) or ends (-1) to wait for a license that was denied."""
+    control = world.control[0]
+    control.waiting += change
+    control.waiting_area -= change * instant(world)
+
+
+@jit
+def unmetered(world, change):
+    """A program begins (+1) or ends (-1) to run without a lease."""
+    control = world.control[0]
+    control.unmetered += change
+    control.unmetered_area -= change * instant(world)
+
+
+@inlined
+def leased(world, s, product, change):
+    """A server leases a license of a product (+1) or no longer (-1)."""
+    control = world.control[0]
+    row = world.products[world.servers[s].first_product + product]
+    row.leased += change
+    control.leased += change
+    control.leased_area -= change * instant(world)
+    control.overissued = max(control.overissued, row.leased - row.owned)
+
+
+@inlined
+def ghost(world, s, product, change):
+    """A lease of a server becomes a ghost (+1) or ceases to be one (-1)."""
+    control = world.control[0]
+    world.products[world.servers[s].first_product + product].ghosts += change
+    control.ghosts += change
+    control.ghost_area -= change * instant(world)
+
+
+@inlined
+def waited(world, duration):
+    """A user has waited so long (ns) from launch to decision."""
+    control = world.control[0]
+    if control.measuring:
+        control.wait_sum += duration
+        control.wait_count += 1
+        control.wait_max = max(control.wait_max, duration)
+        world.histograms[counters.WAIT * counters.BINS + bin_of(duration)] += 1
+
+
+@inlined
+def queued(world, duration):
+    """A request has waited so long (ns) at a server before its service began."""
+    control = world.control[0]
+    row = control.sample_index * counters.COLUMNS
+    world.series[row + counters.QUEUED] += 1
+    world.series[row + counters.QUEUED_US] += duration // 1000
+    if control.measuring:
+        control.queue_sum += duration
+        control.queue_count += 1
+        control.queue_max = max(control.queue_max, duration)
+        world.histograms[counters.QUEUE * counters.BINS + bin_of(duration)] += 1
+
+
+@inlined
+def bin_of(duration):
+    """Return the histogram bin of a duration >= 0 ns: 32 bins an octave, so at most 3.1 % wide."""
+    if duration < 64:
+        return np.int64(duration)
+    octave = (np.float64(duration).view(np.int64) >> 52) - 1028  # as math.frexp has it, less 6
+    return np.int64((octave << 5) + (duration >> octave))
+
+
+def bin_edges(n: int) -> tuple[int, int]:
+    """Return the bounds [low, high) in ns of histogram bin `n`, the inverse of `bin_of`."""
+    if n < 64:
+        return n, n + 1
+    octave = (n >> 5) - 1
+    low = (32 + (n & 31)) << octave
+    return low, low + (1 << octave)
+
+
+@jit
+def imbalance(world, p):
+    """Return the imbalance of a site's product (its row) now, in [0, 1].
+
+    Imbalance is the total-variation distance between where the site's licenses are and where its demand is.
+    Demand is where its own clients are: all draw their launches alike, so a server's share of the demand is its
+    share of clients, each counted at the server of its site that last heard of it. `distance` is the sum over the
+    site's servers of |licenses here * all clients - clients here * all licenses|. Visitors don't count.
+    """
+    product = world.products[p]
+    if product.allocated == 0 or product.clients == 0 or world.config[0].shared_pool:
+        return 0.0
+    return np.float64(product.distance) / (2.0 * np.float64(product.clients * product.allocated))
+
+
+@jit
+def settle_imbalance(world, p):
+    """Add the area of a product's imbalance up to now, before `distance` changes."""
+    control = world.control[0]
+    if control.measuring:
+        product = world.products[p]
+        product.imbalance_area += imbalance(world, p) * np.float64(control.now - product.distance_since)
+        product.distance_since = control.now
+
+
+@jit
+def allocation_changed(world, p):
+    """Recompute the distance of a site's product (its row) after its licenses moved."""
+    config = world.config[0]
+    world.products[p].distance = 0
+    first = p // config.products * config.members
+    for s in range(first, first + config.members):
+        world.products[p].distance += _term(world, s, p, 0)
+    _note_maximum(world, p)
+
+
+@jit
+def client_moved(world, account, server):
+    """A server hears from a client of its own site that another one heard last: demand has moved."""
+    config = world.config[0]
+    if account >= config.known:  # a visitor
+        return
+    old = world.accounts[account].heard_at
+    world.accounts[account].heard_at = server
+    first = world.servers[server].first_product
+    for p in range(first, first + config.products):
+        settle_imbalance(world, p)
+        product = world.products[p]
+        product.distance -= _term(world, old, p, 0) + _term(world, server, p, 0)
+        product.distance += _term(world, old, p, -1) + _term(world, server, p, 1)
+    world.servers[old].clients -= 1
+    world.servers[server].clients += 1
+    for p in range(first, first + config.products):
+        _note_maximum(world, p)
+
+
+@jit
+def _term(world, s, p, change):
+    products = world.config[0].products
+    product = world.products[p]
+    here = world.pools[s * products + p % products].allocated * product.clients
+    return abs(here - (world.servers[s].clients + change) * product.allocated)
+
+
+@jit
+def _note_maximum(world, p):
+    if world.control[0].measuring:
+        product = world.products[p]
+        product.imbalance_max = max(product.imbalance_max, imbalance(world, p))
+
+
+assert counters.COLUMNS == counters.UNMETERED_PROGRAMS + 1

@@ -1,0 +1,120 @@
+"""From a scenario to the tables of a shard."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ..queue.calendar import RESERVE
+from ..randomness.streams import stream_keys
+from ..records.journal import FIRST_ROWS
+from ..state import counters
+from ..state.allocation import more_due, more_events, more_leases, more_pending_releases, zeros
+from ..state.control import CONTROL
+from ..state.events import DEADLINE, DUE, EVENT, JOURNAL, LINK
+from ..state.rows import NEVER, NONE
+from ..state.world import POLICIES, World
+from . import faults, partition
+from .clients import client_tables, first_servers
+from .config import config_row
+from .policies import PolicySet
+from .profile import day_profile
+from .scenario import Scenario, ns
+from .servers import server_tables
+
+BUCKETS_PER_TIMER = 1.06  # at the least
+FIRST_DEADLINES = 1 << 10  # room for so many, a power of two
+FIRST_MESSAGES, BUCKETS_PER_MESSAGE = 1 << 10, 32  # likewise; those beyond wait in buckets, so it need not grow
+OUTBOX = 1 << 14  # messages for other shards
+
+
+def build(
+    scenario: Scenario, chosen: PolicySet, replication: int, shard: int, shards: int, keep_journal: bool = False
+) -> World:
+    """Return the state of one shard at time 0, before its agents' first timers are set."""
+    part = partition.parts(scenario, shards)[shard]
+    keys = stream_keys(scenario.run.seed, replication)
+    homes = first_servers(scenario, keys)
+    schedule = faults.schedule(scenario)
+    profile = day_profile(scenario)
+    buckets = _bucket_count(_timers(scenario, part.end - part.first))
+    queue = {
+        "shift": _shift(scenario, buckets),
+        "first_fault": schedule.first,
+        "profile_period": profile["hour"].max(initial=0),
+    }
+    config = config_row(scenario, chosen, part, queue)
+    world = World(
+        config=config,
+        control=zeros(1, CONTROL),
+        keys=keys,
+        **_queue_tables(buckets, (part.end - part.first) * scenario.clients.programs),
+        inbox=zeros(0, EVENT),
+        outbox=zeros(4 * RESERVE if shards == 1 else OUTBOX, EVENT),
+        **client_tables(scenario, chosen, homes[part.first : part.end], part.first),
+        **server_tables(scenario, chosen, homes, config[0]),
+        spells=schedule.spells,
+        spells_from=schedule.spells_from,
+        cuts=schedule.cuts,
+        profile=profile,
+        **_record_tables(scenario, keep_journal),
+        **{kind: getattr(chosen, kind).call for kind in POLICIES},
+        **{f"{kind}_parameters": getattr(chosen, kind).parameters for kind in POLICIES},
+    )
+    _make_room(world, scenario)
+    return world
+
+
+def _queue_tables(buckets: int, slots: int) -> dict[str, Any]:
+    return {
+        "events": zeros(0, EVENT),
+        "links": zeros(slots, LINK),
+        "due": zeros(0, DUE),
+        "transit": zeros(max(FIRST_MESSAGES, buckets // BUCKETS_PER_MESSAGE), DUE),
+        "deadlines": zeros(FIRST_DEADLINES, DEADLINE),
+        "buckets": np.full(buckets, NONE, np.int32),
+    }
+
+
+def _record_tables(scenario: Scenario, keep_journal: bool) -> dict[str, Any]:
+    samples = math.ceil(scenario.run.duration_s / scenario.run.sample_s - 1e-9)
+    return {
+        "series": np.zeros((samples + 1) * counters.COLUMNS, np.int64),
+        "histograms": np.zeros(counters.HISTOGRAMS * counters.BINS, np.int64),
+        "journal": zeros(FIRST_ROWS if keep_journal else 0, JOURNAL),
+    }
+
+
+def _make_room(world: World, scenario: Scenario) -> None:
+    """Set up the event queue and the free lists, with room for what a world usually needs."""
+    control, config = world.control[0], world.config[0]
+    for name in ("free_event", "unfiled", "free_lease", "free_pending_release"):
+        control[name] = NONE
+    for name in ("sent_within", "sent_across", "deadline", "next_transit", "next_round"):
+        control[name] = NEVER
+    control.cursor = -1
+    control.sample_end = config.measure_from
+    under_way = (world.slots.size + world.accounts.size) // 16 + 8 * scenario.servers.count + world.spells.size
+    others = _timers(scenario, int(config.local)) - world.slots.size
+    more_events(world, others + under_way + 8 * RESERVE)
+    more_due(world, int(config.room))
+    licenses = sum(product.licenses for product in scenario.products) if config.local_servers > 0 else 0
+    more_leases(world, min(licenses, 1 << 16) + 2 * RESERVE)
+    more_pending_releases(world, 2 * RESERVE)
+
+
+def _timers(scenario: Scenario, clients: int) -> int:
+    """Return how many timers of clients wait at a time: one for each slot's launch or end, and for heartbeats."""
+    return clients * (scenario.clients.programs + (1 if scenario.clients.heartbeat_s > 0 else 0))
+
+
+def _bucket_count(timers: int) -> int:
+    """Return a power of two, from one to two buckets for each timer that waits: see engine/PERFORMANCE.md."""
+    return 1 << max(10, min(24, int(BUCKETS_PER_TIMER * timers).bit_length()))
+
+
+def _shift(scenario: Scenario, buckets: int) -> int:
+    """Return log2 of the bucket width in ns: the ring spans two to four times the longest of the usual timers."""
+    work, clients = scenario.workload, scenario.clients
+    longest = 2 * max(work.launch_interval_s, work.run_time_s, clients.heartbeat_s)
+    return max(10, int(longest * ns(1) / buckets).bit_length())

@@ -1,0 +1,173 @@
+"""The row of CONFIG: one function for each table of the scenario."""
+
+from typing import Any
+
+from ..queue.calendar import RESERVE
+from ..randomness import distributions
+from ..state import clients as words
+from ..state.allocation import zeros
+from ..state.config import CONFIG
+from .partition import Part, first_client
+from .policies import PolicySet
+from .scenario import Scenario, members, ns
+
+SECOND = 1_000_000_000
+MILLISECOND = 1_000_000
+
+DISTRIBUTIONS = {
+    "constant": distributions.CONSTANT,
+    "exponential": distributions.EXPONENTIAL,
+    "lognormal": distributions.LOGNORMAL,
+    "gamma": distributions.GAMMA,
+}
+ARRIVALS = {"closed": words.CLOSED, "open": words.OPEN, "trace": words.TRACE}
+ON_DENIAL = {"give-up": words.GIVE_UP, "retry": words.ASK_AGAIN, "callback": words.WAIT_FOR_CALLBACK}
+
+REPORT_PATIENCE_S = 30.0  # how long a site server waits for the servers' reports
+CLIENTS_OUT_OF_CACHE = 2048  # the state of so many clients is more than a core's own cache holds
+
+
+def config_row(scenario: Scenario, chosen: PolicySet, part: Part, queue: dict[str, Any]) -> Any:
+    """Return the table of one row; `queue` has what the event queue and the schedules of the shard need."""
+    values = {
+        **_sizes(scenario, chosen),
+        **_part(scenario, part),
+        **_run(scenario),
+        **_network(scenario),
+        **_clients(scenario),
+        **_workload(scenario),
+        **_servers(scenario),
+        **_balancing(chosen),
+        "looks_ahead": part.end - part.first >= CLIENTS_OUT_OF_CACHE,
+        "room": _room(scenario, part.hosts_servers),
+        **queue,
+    }
+    assert values.keys() == set(CONFIG.names or ()), "every field of CONFIG is set, and nothing else"
+    config = zeros(1, CONFIG)
+    for name, value in values.items():
+        config[name] = value
+    return config
+
+
+def _sizes(scenario: Scenario, chosen: PolicySet) -> dict[str, Any]:
+    return {
+        "clients": scenario.clients.count,
+        "servers": scenario.servers.count,
+        "products": len(scenario.products),
+        "programs": scenario.clients.programs,
+        "memory": chosen.memory_size,
+        "sites": scenario.servers.sites,
+        "members": members(scenario),
+    }
+
+
+def _part(scenario: Scenario, part: Part) -> dict[str, Any]:
+    sites, local_sites = scenario.servers.sites, part.end_site - part.first_site if part.hosts_servers else 0
+    known_first, known_end = (
+        first_client(scenario.clients.count, sites, site)
+        for site in (part.first_site, part.first_site + local_sites)
+    )
+    return {
+        "first": part.first,
+        "local": part.end - part.first,
+        "first_server": part.first_site * members(scenario),
+        "local_servers": local_sites * members(scenario),
+        "first_site": part.first_site,
+        "end_site": part.end_site,
+        "local_sites": local_sites,
+        "hosts_all": local_sites == sites,
+        "known_first": known_first,
+        "known": known_end - known_first,
+    }
+
+
+def _run(scenario: Scenario) -> dict[str, Any]:
+    run = scenario.run
+    return {
+        "measure_from": ns(run.warmup_s),
+        "end": ns(run.warmup_s) + ns(run.duration_s),
+        "sample": ns(run.sample_s),
+    }
+
+
+def _network(scenario: Scenario) -> dict[str, Any]:
+    network = scenario.network
+    wan_latency_ms = network.latency_ms if scenario.servers.sites == 1 else network.wan_latency_ms
+    return {
+        "latency": round(network.latency_ms * MILLISECOND),
+        "wan_latency": round(wan_latency_ms * MILLISECOND),
+        "jitter": network.jitter_ms * MILLISECOND,
+        "loss": network.loss,
+    }
+
+
+def _clients(scenario: Scenario) -> dict[str, Any]:
+    clients = scenario.clients
+    return {
+        "before_start": clients.enforcement == "before-start",
+        "request_timeout": ns(clients.request_timeout_s),
+        "heartbeat": ns(clients.heartbeat_s),
+        "names_leases": clients.heartbeat_names_leases,
+        "on_denial": ON_DENIAL[clients.on_denial],
+        "retry_denied": clients.retry_denied_s * SECOND,
+        "callback_poll": ns(clients.callback_poll_s),
+        "offline_deny": clients.offline == "deny",
+        "rerequest": clients.rerequest,
+        "deferred": clients.release_old == "deferred",
+        "deferred_retry": ns(clients.deferred_retry_s),
+        "choices": scenario.servers.count if clients.failover_to == "any-site" else members(scenario),
+    }
+
+
+def _workload(scenario: Scenario) -> dict[str, Any]:
+    work = scenario.workload
+    streams_per_client = scenario.clients.programs if work.arrivals == "open" else 1
+    return {
+        "arrivals": ARRIVALS[work.arrivals],
+        "launch_interval": work.launch_interval_s * SECOND * streams_per_client,
+        "launch_distribution": DISTRIBUTIONS[work.launch],
+        "launch_cv": work.launch_cv,
+        "run_time": work.run_time_s * SECOND,
+        "run_distribution": DISTRIBUTIONS[work.run_time],
+        "run_cv": work.run_time_cv,
+    }
+
+
+def _servers(scenario: Scenario) -> dict[str, Any]:
+    servers = scenario.servers
+    return {
+        "service": servers.service_ms * MILLISECOND,
+        "service_exponential": servers.service == "exponential",
+        "heartbeat_cost": servers.heartbeat_cost,
+        "release_cost": servers.release_cost,
+        "queue_limit": servers.queue_limit,
+        "overloads": servers.queue_limit > 0 or scenario.policies.admission.name != "fifo",
+        "durable": servers.durable,
+        "reclaim_after": ns(servers.reclaim_after_s),
+        "scan": ns(servers.scan_s),
+        "callback_grace": ns(servers.callback_grace_s),
+        "callback_cycle": ns(servers.callback_cycle_s),
+    }
+
+
+def _balancing(chosen: PolicySet) -> dict[str, Any]:
+    balancing = chosen.balancing
+    return {
+        "balance_interval": ns(balancing.interval_s),
+        "intersite_interval": ns(chosen.intersite.interval_s),
+        "report_patience": ns(min(REPORT_PATIENCE_S, balancing.interval_s / 2)),
+        "shared_pool": chosen.is_shared,
+        "keeps_until_ack": bool(getattr(balancing, "keeps_until_ack", False)),
+    }
+
+
+def _room(scenario: Scenario, hosts_servers: bool) -> int:
+    """Return how many events one event may add, at the very most, besides one for each user called back."""
+    servers, sites, products = scenario.servers.count, scenario.servers.sites, len(scenario.products)
+    room = RESERVE + scenario.clients.programs
+    if hosts_servers:  # a site server's messages
+        room += 4 * servers // sites * products
+        room += 4 * sites * products if sites > 1 else 0
+    if scenario.clients.release_old == "deferred":
+        room += servers
+    return room

@@ -1,0 +1,156 @@
+"""What the engine takes from a scenario: the type of its input.
+
+`experiments/scenario` has the values, checked; `experiments/README.md` says what each key means. Times are in the
+unit that ends the key.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal, Protocol
+
+Distribution = Literal["constant", "exponential", "lognormal", "gamma"]
+
+
+class Run(Protocol):
+    """[run]"""
+
+    duration_s: float
+    warmup_s: float
+    seed: int
+    sample_s: float
+
+
+class Network(Protocol):
+    """[network]"""
+
+    latency_ms: float
+    wan_latency_ms: float
+    jitter_ms: float
+    loss: float
+
+
+class Servers(Protocol):
+    """[servers]"""
+
+    count: int
+    sites: int
+    service_ms: float
+    service: Literal["constant", "exponential"]
+    queue_limit: int
+    durable: bool
+    heartbeat_cost: float
+    release_cost: float
+    reclaim_after_s: float
+    scan_s: float
+    callback_grace_s: float
+    callback_cycle_s: float
+
+    @property
+    def split(self) -> str | Sequence[float]: ...
+
+
+class Product(Protocol):
+    """One of [[products]]"""
+
+    name: str
+    licenses: int
+    popularity: float
+
+
+class Clients(Protocol):
+    """[clients]"""
+
+    count: int
+    programs: int
+    failover_to: Literal["any-site", "own-site"]
+    enforcement: Literal["after-start", "before-start"]
+    request_timeout_s: float
+    heartbeat_s: float
+    heartbeat_names_leases: bool
+    on_denial: Literal["give-up", "retry", "callback"]
+    retry_denied_s: float
+    callback_poll_s: float
+    offline: Literal["allow", "deny"]
+    rerequest: bool
+    release_old: Literal["lost", "deferred"]
+    deferred_retry_s: float
+
+    @property
+    def assignment(self) -> str | Sequence[float]: ...
+
+
+class Workload(Protocol):
+    """[workload]"""
+
+    arrivals: Literal["closed", "open", "trace"]
+    trace: str
+    launch_interval_s: float
+    launch: Distribution
+    launch_cv: float
+    run_time_s: float
+    run_time: Distribution
+    run_time_cv: float
+    profile: tuple[tuple[float, float], ...]
+
+
+class Choice(Protocol):
+    """A policy, by name."""
+
+    name: str
+
+    @property
+    def parameters(self) -> Mapping[str, Any]: ...
+
+
+class Policies(Protocol):
+    """[policies]: a choice for each kind."""
+
+    @property
+    def admission(self) -> Choice: ...
+    @property
+    def intersite(self) -> Choice: ...
+    def __iter__(self) -> Iterator[tuple[str, Any]]: ...
+
+
+class Fault(Protocol):
+    """One of [[faults]]; some kinds have a `factor`, a `probability` or `clients` besides."""
+
+    start_s: float
+    duration_s: float
+    repeat_s: float
+    repeats: int
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def servers(self) -> Any: ...
+
+
+class Scenario(Protocol):
+    """A scenario whose rules all hold; cases and arms are set already."""
+
+    @property
+    def run(self) -> Run: ...
+    @property
+    def network(self) -> Network: ...
+    @property
+    def servers(self) -> Servers: ...
+    @property
+    def products(self) -> Sequence[Product]: ...
+    @property
+    def clients(self) -> Clients: ...
+    @property
+    def workload(self) -> Workload: ...
+    @property
+    def policies(self) -> Policies: ...
+    @property
+    def faults(self) -> Sequence[Fault]: ...
+
+
+def members(scenario: Scenario) -> int:
+    """Return how many servers each site has."""
+    return scenario.servers.count // scenario.servers.sites
+
+
+def ns(seconds: float) -> int:
+    """Return a time in ns, rounded."""
+    return round(seconds * 1_000_000_000)

@@ -1,0 +1,149 @@
+"""A shard: one slice of the world, driven by Python between calls of the compiled loop.
+
+A shard alone is a whole world (`simulate.py`). Several advance in windows, and exchange what they sent between
+them (`windows.py`).
+"""
+
+from typing import Any
+
+import numpy as np
+
+from ..agents import roaming
+from ..compiled.jit import JIT_DISABLED, direct
+from ..engine import growth, invariants, loop
+from ..setup import partition
+from ..setup.build import build
+from ..setup.policies import compile_policies
+from ..setup.scenario import Scenario
+from ..state.control import CONTROL
+from ..state.events import EVENT
+from ..state.rows import NEVER
+from ..state.status import BALANCE, GROW, HORIZON
+from . import inbox
+from .balancing import balance
+from .lookahead import lookahead
+from .tally import Tally, tally
+
+# Where some fields stand in the control row, in words of 8 bytes.
+_OFFSETS: Any = CONTROL.fields
+NEXT, REACH, OUTGOING, SENT_WITHIN, SENT_ACROSS, FOREIGN = (
+    _OFFSETS[name][1] // 8 for name in ("next", "horizon", "outgoing", "sent_within", "sent_across", "foreign")
+)
+
+
+class Shard:
+    """One slice of a world at one replication of a scenario."""
+
+    def __init__(
+        self, scenario: Scenario, replication: int = 0, shard: int = 0, shards: int = 1, keep_journal: bool = False
+    ) -> None:
+        self.policies = compile_policies(scenario)
+        self.world = build(scenario, self.policies, replication, shard, shards, keep_journal)
+        self.shards = shards
+        hosted = partition.parts(scenario, shards)
+        self._starts, self._owners = partition.owners(scenario, hosted)
+        self._sends = [partition.senders(scenario, part) for part in hosted]
+        self.end = int(self.world.config[0].end)
+        self.latency = int(self.world.config[0].latency)
+        self.shard = shard
+        self._hosts_servers = bool(self.world.config[0].local_servers > 0)
+        self._sites = scenario.servers.sites
+        self.lookahead = lookahead(scenario, hosted, shard)
+        self._view()
+        with np.errstate(over="ignore"):
+            loop.start(self.world)
+            self._advance = direct(loop.run, self.world, 0)
+            if shards > 1:
+                self._first_wrong = direct(inbox.first_wrong, self.world, 0, self._sends[shard])
+                self._file = direct(inbox.deliver, self.world, 0)
+                self._next_departure = direct(roaming.next_departure, self.world)
+        self.run(0)
+
+    def restore(self, tables: dict[str, Any]) -> None:
+        """Go on from the tables of a checkpoint of this shard."""
+        self.world.replace(**tables)
+        self._view()
+
+    def _view(self) -> None:
+        # The control row as plain numbers: a window is short, and records are slow to read from Python.
+        self._control = self.world.control.view(np.ndarray).view(np.int64)
+        self._outbox = self.world.outbox.view(np.ndarray)
+        self._inbox = memoryview(self.world.inbox.view(np.ndarray).view(np.uint8))
+
+    @property
+    def next_time(self) -> int:
+        """Time of the next event here, ns; NEVER when there is none before the end."""
+        time = int(self._control[NEXT])
+        return time if time < self.end else NEVER
+
+    @property
+    def next_influence(self) -> int:
+        """Before this time nothing here can lead to a message for another shard, unless one arrives first.
+
+        See steps 2 and 3 of `lookahead.py`.
+        """
+        if not self._hosts_servers or self._control[FOREIGN] > 0:
+            return self.next_time
+        return int(self._next_departure(self.world)) if self._sites > 1 else NEVER
+
+    def run(self, horizon: int) -> None:
+        """Handle the events before `horizon` (or less, when a message left for another shard)."""
+        if not JIT_DISABLED:
+            self._run(horizon)
+            return
+        with np.errstate(over="ignore"):
+            self._run(horizon)
+
+    def _run(self, horizon: int) -> None:
+        status = self._advance(self.world, min(horizon, self.end))
+        while status != HORIZON:
+            if status == GROW:
+                growth.grow(self.world)
+                self._outbox = self.world.outbox.view(np.ndarray)
+            elif status == BALANCE:
+                balance(self.world, self.policies)
+            else:
+                raise invariants.violation(self.world, status)
+            status = self._advance(self.world, int(self._control[REACH]))
+
+    def take_outgoing(self) -> tuple[list[bytes], int, int]:
+        """Return the messages for each shard (rows of EVENT, as bytes), and two times, ns.
+
+        These are when the first arrives of those that may lead to another message: at shards that share a site with
+        this one, and at others.
+        """
+        count = int(self._control[OUTGOING])
+        if count == 0:
+            return [b""] * self.shards, NEVER, NEVER
+        within, across = int(self._control[SENT_WITHIN]), int(self._control[SENT_ACROSS])
+        self._control[OUTGOING] = 0
+        self._control[SENT_WITHIN] = self._control[SENT_ACROSS] = NEVER
+        rows = self._outbox[:count]
+        if self.shards == 2:
+            return ([b"", rows.tobytes()] if self.shard == 0 else [rows.tobytes(), b""]), within, across
+        homes = self._owners[np.searchsorted(self._starts, rows["target"], side="right") - 1]
+        return [rows[homes == k].tobytes() for k in range(self.shards)], within, across
+
+    def deliver(self, messages: bytes, source: int) -> None:
+        """File messages from another shard; raises ValueError for any that cannot come from there."""
+        if len(messages) % EVENT.itemsize:
+            raise ValueError(f"{len(messages)} bytes, not a multiple of {EVENT.itemsize}")
+        count = len(messages) // EVENT.itemsize
+        if count > self.world.inbox.size:
+            growth.make_inbox(self.world, 2 * count)
+            self._view()
+        self._inbox[: len(messages)] = messages
+        wrong = self._first_wrong(self.world, count, self._sends[source])
+        if wrong >= 0:
+            row = dict(zip(EVENT.names or (), self.world.inbox[wrong].item(), strict=True))
+            raise ValueError(
+                f"message {wrong} of {count}, which shard {source} cannot send to shard {self.shard} "
+                f"(at {int(self._control[REACH])} ns): {row}"
+            )
+        while self._file(self.world, count) == GROW:
+            growth.grow(self.world, count)
+
+    def tally(self) -> Tally:
+        """Recount what must add up, and close the books at the end of the run; raises InvariantViolation."""
+        invariants.recount(self.world)
+        return tally(self.world)

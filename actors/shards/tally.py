@@ -1,0 +1,102 @@
+"""What shards have counted, and how that adds up to a world's."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..engine.invariants import InvariantViolation
+from ..records import digest, journal, ledger
+from ..setup.scenario import Scenario
+from ..state import control, counters
+from ..state.world import World
+from .timing import ShardTiming, sum_of
+
+
+@dataclass
+class Tally:
+    """What a shard, or a whole world, has counted. Shards' tallies add up (see `merge`)."""
+
+    digest: int
+    events: int
+    series: Any  # int64, shape (samples + 1, COLUMNS)
+    histograms: Any  # int64, shape (2, BINS)
+    control: Any  # the CONTROL row: state/control.py says what a world's row has of its shards'
+    servers: Any  # SERVER rows of those that the shard hosts, the same of pools, and of their sites' products
+    pools: Any
+    products: Any
+    journal: Any = None  # rows of JOURNAL, in the total order, if one was kept
+    timing: ShardTiming | None = None  # of the world's shards, if there were several
+    cpu_s: float = 0.0  # CPU time of the shards' processes; what was lost and done again counts once
+
+
+def tally(world: World) -> Tally:
+    """Close the books of a shard at the end of the run."""
+    row = world.control[0]
+    with np.errstate(over="ignore"):
+        ledger.close(world)
+        total = int(digest.total(world))
+    servers, pools, products = _own_rows(world)
+    return Tally(
+        total,
+        int(row.events),
+        world.series.reshape(-1, counters.COLUMNS),
+        world.histograms.reshape(counters.HISTOGRAMS, -1),
+        world.control[:1].copy(),
+        servers,
+        pools,
+        products,
+        world.journal[: row.journaled] if world.journal.size else None,
+    )
+
+
+def _own_rows(world: World) -> tuple[Any, Any, Any]:
+    """Return the rows of the servers that live here, of their pools, and of their sites' products."""
+    config = world.config[0]
+    first, products, first_site = int(config.first_server), int(config.products), int(config.first_site)
+    end, end_site = first + int(config.local_servers), first_site + int(config.local_sites)
+    return (
+        world.servers[first:end].copy(),
+        world.pools[first * products : end * products].copy(),
+        world.products[first_site * products : end_site * products].copy(),
+    )
+
+
+def conserved(scenario: Scenario, tally: Tally) -> Tally:
+    """Return a whole world's tally; raises InvariantViolation if licenses came or went between its sites."""
+    products = [product.licenses for product in scenario.products]
+    sites = tally.products.reshape(-1, len(products))
+    underway, owned = sites["shipped"].sum(axis=0), sites["owned"].sum(axis=0)
+    if (underway < 0).any() or (owned + underway != products).any():
+        raise InvariantViolation(
+            f"licenses are not conserved between sites: {products} at the start; at the end sites own"
+            f" {owned.tolist()}, and {underway.tolist()} are on their way"
+        )
+    return tally
+
+
+def merge(tallies: list[Tally]) -> Tally:
+    """Add up the tallies of all shards of a world, in order."""
+    first = tallies[0]
+    return Tally(
+        sum(tally.digest for tally in tallies) % 2**64,
+        sum(tally.events for tally in tallies),
+        sum(tally.series for tally in tallies),
+        sum(tally.histograms for tally in tallies),
+        _merge_control([tally.control for tally in tallies]),
+        np.concatenate([tally.servers for tally in tallies]),
+        np.concatenate([tally.pools for tally in tallies]),
+        np.concatenate([tally.products for tally in tallies]),
+        None if first.journal is None else journal.merged([tally.journal for tally in tallies]),
+        sum_of([tally.timing for tally in tallies if tally.timing]) if first.timing else None,
+        sum(tally.cpu_s for tally in tallies),
+    )
+
+
+def _merge_control(rows: list[Any]) -> Any:
+    """Return the control row of a world: each field as state/control.py says."""
+    ways: dict[str, Any] = {control.SUM: np.sum, control.MAX: np.max, control.LOCAL: lambda _: 0}
+    merged = np.zeros_like(rows[0])
+    for field in control.FIELDS:
+        merged[field.name] = ways[field.merge]([row[field.name][0] for row in rows])
+    return merged

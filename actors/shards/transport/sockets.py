@@ -1,0 +1,66 @@
+"""Sockets between shards: Unix on one machine, else TCP."""
+
+import socket
+import time
+import uuid
+from pathlib import Path
+from typing import Any, Literal, TypedDict
+
+from .frames import PeerLost
+
+_SOCKET_BYTES = 4 << 20  # asked of the kernel, which may give less
+
+Family = Literal["auto", "unix", "tcp"]
+
+
+class Address(TypedDict):
+    """Where a shard listens: a plain dictionary."""
+
+    node: str  # shards on the same node talk over Unix sockets
+    unix: str
+    host: str
+    port: int
+
+
+def tuned(sock: socket.socket) -> socket.socket:
+    """Return the socket with large buffers and without delays."""
+    for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):  # before it connects, or TCP can't scale its window
+        sock.setsockopt(socket.SOL_SOCKET, option, _SOCKET_BYTES)
+    if sock.family != socket.AF_UNIX:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return sock
+
+
+def dial(address: Address, name: str, family: Family, here: bool, deadline_s: float) -> socket.socket:
+    """A connection to a listening shard; "auto" tries TCP too: containers may share a node, but no files."""
+    targets: list[tuple[socket.AddressFamily, Any]] = []
+    if family == "unix" or (family == "auto" and here):
+        targets.append((socket.AF_UNIX, address["unix"]))
+    if family != "unix":
+        targets.append((tcp_family(address["host"]), (address["host"], address["port"])))
+    reasons = []
+    for target_family, target in targets:
+        sock = tuned(socket.socket(target_family))
+        sock.settimeout(max(0.001, deadline_s - time.monotonic()))
+        try:
+            sock.connect(target)
+        except OSError as error:
+            sock.close()
+            reasons.append(str(error))
+        else:
+            return sock
+    raise PeerLost(f"{name}: cannot connect: {'; '.join(reasons)}")
+
+
+def tcp_family(host: str) -> socket.AddressFamily:
+    """Return whether a host's address is of IPv4 or IPv6."""
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
+def machine() -> str:
+    """What tells this machine, as booted now, from others."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        boot = f"{uuid.getnode():x}"
+    return f"{socket.gethostname()} {boot}"

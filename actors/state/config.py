@@ -1,0 +1,79 @@
+"""What does not change in a run: one row of numbers made from the scenario (setup/config.py)."""
+
+from .rows import rows
+
+CONFIG = rows(
+    # sizes
+    ("clients", "i8"),  # of the world; so are servers, products, sites
+    ("servers", "i8"),
+    ("products", "i8"),
+    ("programs", "i8"),  # slots of a client
+    ("memory", "i8"),  # numbers that the failover policy remembers for a client
+    # this shard's part
+    ("first", "i8"),  # its first client
+    ("local", "i8"),  # how many clients it hosts
+    ("first_server", "i8"),
+    ("local_servers", "i8"),
+    ("sites", "i8"),
+    ("members", "i8"),  # servers of each site
+    ("first_site", "i8"),  # the sites to which its agents belong: [first_site, end_site)
+    ("end_site", "i8"),
+    ("local_sites", "i8"),  # sites whose servers are here
+    ("hosts_all", "i8"),  # whether all are
+    ("known_first", "i8"),  # the clients of the sites whose servers are here
+    ("known", "i8"),
+    # time, ns
+    ("measure_from", "i8"),  # end of the warm-up
+    ("end", "i8"),
+    ("sample", "i8"),
+    ("first_fault", "i8"),
+    # network
+    ("latency", "i8"),
+    ("wan_latency", "i8"),
+    ("jitter", "f8"),
+    ("loss", "f8"),
+    # clients
+    ("before_start", "i8"),
+    ("request_timeout", "i8"),
+    ("heartbeat", "i8"),
+    ("names_leases", "i8"),
+    ("on_denial", "i8"),
+    ("retry_denied", "f8"),
+    ("callback_poll", "i8"),
+    ("offline_deny", "i8"),
+    ("rerequest", "i8"),
+    ("deferred", "i8"),
+    ("deferred_retry", "i8"),
+    ("choices", "i8"),  # servers among which the selection policy chooses: all, or those of the client's site
+    # workload
+    ("arrivals", "i8"),
+    ("launch_interval", "f8"),
+    ("launch_distribution", "i8"),
+    ("launch_cv", "f8"),
+    ("run_time", "f8"),
+    ("run_distribution", "i8"),
+    ("run_cv", "f8"),
+    ("profile_period", "i8"),
+    # servers
+    ("service", "f8"),
+    ("service_exponential", "i8"),
+    ("heartbeat_cost", "f8"),
+    ("release_cost", "f8"),
+    ("queue_limit", "i8"),
+    ("durable", "i8"),
+    ("reclaim_after", "i8"),
+    ("scan", "i8"),
+    ("callback_grace", "i8"),
+    ("callback_cycle", "i8"),
+    ("overloads", "i8"),  # whether a request may be turned away: else nobody is asked
+    # site servers
+    ("intersite_interval", "i8"),
+    ("balance_interval", "i8"),
+    ("report_patience", "i8"),
+    ("shared_pool", "i8"),
+    ("keeps_until_ack", "i8"),
+    # event queue
+    ("shift", "i8"),  # log2 of a bucket's width, ns
+    ("looks_ahead", "i8"),  # whether memory is fetched ahead: see queue/prefetching.py
+    ("room", "i8"),  # how many events one event may add, at the very most
+)

@@ -1,0 +1,62 @@
+"""What is counted: one line a counter, with its column in timeseries.parquet and its meaning.
+
+Numbers, columns of the time series, metrics of the summary and the documentation follow from this table.
+"""
+
+from typing import NamedTuple
+
+
+class Counter(NamedTuple):
+    """A column of the time series: a count, or a state at the end of each sample."""
+
+    column: str
+    meaning: str
+    is_metric: bool  # whether its sum is a metric of the summary, under the same name
+
+
+COUNTERS: list[Counter] = []
+
+
+def _count(column: str, meaning: str, is_metric: bool = True) -> int:
+    COUNTERS.append(Counter(column, meaning, is_metric))
+    return len(COUNTERS) - 1
+
+
+# Counts.
+LAUNCHES = _count("launches", "programs launched")
+SUPPRESSED = _count("suppressed", "launches that did not happen because the program's slot was busy")
+ATTEMPTS = _count("attempts", "requests sent to a server, first tries and repetitions alike")
+GRANTS = _count("grants", "grants that a program took up")
+MISPLACED = _count("denials_misplaced", "denials while a license was free on another reachable server")
+STRANDED = _count("denials_stranded", "denials while a license was free only on an unreachable server")
+GHOST = _count(
+    "denials_ghost", "denials with none free, while a lease existed whose program no longer ran under it"
+)
+EXHAUSTED = _count("denials_exhausted", "denials because every license was in use: the normal ones")
+EVICTIONS = _count("evictions", "programs killed by a denial while they ran under a lease elsewhere")
+GAVE_UP = _count("gave_up", "launches that ended without a license because no server decided")
+TIMEOUTS = _count("timeouts", "link failures: no answer in time")
+REFUSALS = _count("refusals", "link failures: refused after one round trip")
+OVERLOADS = _count("overloaded", "link failures: the server answered that its queue was full")
+RETRIES = _count("retries", "attempts repeated at the same server after a link failure")
+FAILOVERS = _count("failovers", "changes of server")
+OFFLINE_SPELLS = _count("offline_spells", "spells that clients spent offline")
+UNMETERED_STARTS = _count("unmetered_starts", "programs started without an answer because the client was offline")
+MESSAGES = _count("messages", "messages sent, of all kinds")
+MESSAGES_LOST = _count("messages_lost", "messages lost on the way")
+QUEUED = _count("requests_served", "requests whose service began", is_metric=False)
+QUEUED_US = _count("queue_us_total", "microseconds that these had waited at their servers", is_metric=False)
+
+# States at the end of a sample.
+IN_USE = _count("licenses_in_use", "licenses in use", is_metric=False)
+GHOST_LEASES = _count("ghost_leases", "leases without a program", is_metric=False)
+WAITING_USERS = _count("waiting_users", "users who wait for a license after a denial", is_metric=False)
+UNMETERED_PROGRAMS = _count("unmetered_programs", "programs that run without a lease", is_metric=False)
+
+STATES_FROM = IN_USE  # columns from here on are states, not counts
+COLUMNS = len(COUNTERS)
+
+# Histograms of durations: which, and how many bins each has (records/ledger.py).
+WAIT, QUEUE = 0, 1
+HISTOGRAMS = 2
+BINS = 64 * 32

@@ -1,0 +1,54 @@
+"""The license protocol: kinds of messages, and of timers that agents set for themselves.
+
+SMS 2.0's words are FlexNet's words: request = checkout, release = checkin, callback = queued checkout. Kinds of one
+sort have numbers in a row: `messaging/protocol.py` has the sorts.
+"""
+
+FREE = 0  # no event, where one might be: in a slot's row there is room for a timer
+
+# Client to server.
+REQUEST = 1  # a license of `product` for `program` of `slot`; flag: call me back if you have none
+RELEASE = 2  # the license of `program` of `slot` is free again; never answered
+HEARTBEAT = 3  # I am alive; value: the slots that hold or await a lease at the receiver, as bits
+KEPT_RELEASE = 4  # every lease of mine but those of the slots in value is free; answered, unlike RELEASE
+
+# Server to client.
+GRANT = 11
+DENY = 12
+OVERLOADED = 13  # value: come back after so many ms, 0 if not said
+REFUSED = 14
+ACK = 15
+KEPT_ACK = 16
+CALLBACK = 17  # a license is (reserved and) free: ask again
+
+# Site server to server and back; and the same, one level up, among site servers (agents/site/intersite.py). A
+# program other than 0 is the site, plus one, that taken licenses are for; but a REPORT among site servers has in
+# `program` the licenses leased, in `attempt` the requests decided, and in `value` what the site owns.
+ASK_REPORT = 21
+REPORT = 22
+TAKE = 23  # give up `value` free licenses of `product`
+TAKEN = 24
+GIVE = 25  # `value` more licenses of `product` are yours
+GIVEN = 26  # they have arrived; sent, as DROP is, only where senders keep licenses until then (KB Q269547)
+DROP = 27  # `value` of the licenses of `product` that you sent and kept have arrived
+
+# Client to observer: not a message of the system, but what is measured.
+NOTICE = 31  # program of slot no longer runs under, or waits for, a lease at server `value`
+NOT_TAKEN = 32  # the grant of `attempt` at server `value` came late: the program awaits another answer there
+
+# Timers of a client; LAUNCH, END and ASK_AGAIN are a slot's.
+LAUNCH = 41
+END = 42
+LINK_TIMER = 43
+HEARTBEAT_TICK = 44
+ASK_AGAIN = 45
+OFFER_RELEASES = 46
+
+# Timers of a server, and of a site server.
+SCAN = 51
+CRASH = 52
+GRACE_END = 53
+CALLBACK_CYCLE = 54
+BALANCE = 61
+REPORTS_DUE = 62
+BALANCE_SITES = 63

@@ -1,0 +1,20 @@
+"""What all rows share: how they are laid out, and the numbers that stand for nothing.
+
+A table is an array of rows of one dtype. `client = world.clients[i]; client.tries_here += 1` is ordinary Python
+with the JIT off and a plain struct access with it on (`compiled/views.py`). Time is int64 nanoseconds since the
+start of the simulation, where the warm-up begins.
+"""
+
+from typing import Any
+
+import numpy as np
+
+NEVER = np.iinfo(np.int64).max  # a time that does not come
+NONE = -1  # no server, no lease, no event, ...
+
+CACHE_LINE = 64  # bytes
+
+
+def rows(*fields: tuple[str, str]) -> np.dtype[Any]:
+    """Return the dtype of a row with these fields (name, numpy type), aligned as a C compiler would."""
+    return np.dtype(list(fields), align=True)

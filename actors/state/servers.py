@@ -1,0 +1,131 @@
+"""Rows of servers and sites, of the licenses in them and of who holds these, and the words that their fields take."""
+
+from .rows import rows
+
+SERVER = rows(
+    ("serial", "i8"),
+    ("digest", "u8"),
+    ("head", "i4"),  # first and last message that waits, rows of events
+    ("tail", "i4"),
+    ("serving", "i4"),  # the message in service, a row of events
+    ("waiting", "i4"),  # requests that wait
+    ("served", "i8"),  # services drawn
+    ("busy_area", "i8"),  # time in service, us: see records/ledger.py
+    ("oldest", "i4"),  # leases in the order in which they were last heard of
+    ("newest", "i4"),
+    ("reported", "i4"),  # whether it has answered in the present balancing cycle
+    ("clients", "i8"),  # of its site, that it was the last to hear of
+    ("second_end", "i8"),  # end of the second in which arrivals are counted now, ns
+    ("second_count", "i8"),
+    ("peak", "i8"),  # arrivals in the busiest second from the first fault on
+    ("before", "i8"),  # arrivals before the first fault, and those of them in measured time
+    ("before_measured", "i8"),
+    ("arrivals", "i8"),  # in measured time
+    ("refused", "i8"),
+    ("dropped", "i8"),  # lost in crashes
+    ("decided", "i8"),
+    ("denied", "i8"),
+    ("queue_max", "i8"),  # most requests that ever waited
+    ("site", "i4"),
+    ("first_client", "i4"),  # the clients of its site: [first_client, end_client)
+    ("end_client", "i4"),
+    ("first_pool", "i4"),  # row of its pool of product 0
+    ("first_product", "i4"),  # row of its site's product 0
+)
+
+# A server's licenses of one product; row server * products + product. Under a shared pool only those of a site's
+# first server are used, but for `requests`.
+POOL = rows(
+    ("allocated", "i8"),  # = free + reserved + leased
+    ("free", "i8"),
+    ("reserved", "i8"),  # for users who were called back
+    ("leased", "i8"),
+    ("requests", "i8"),  # decided since the last report
+    ("reported_allocated", "i8"),  # by the last report, and the orders since
+    ("reported_leased", "i8"),
+    ("reported_requests", "i8"),
+    ("target", "i8"),  # what the balancing policy wants it to have
+    ("need", "i8"),  # licenses that it is still to be given
+    ("unacknowledged", "i8"),  # licenses that its server sent and keeps (KB Q269547)
+    ("queue_head", "i4"),  # users who wait to be called back, rows of events
+    ("queue_tail", "i4"),
+)
+
+# A site's licenses of one product; row site * products + product.
+PRODUCT = rows(
+    ("up_to", "f8"),  # cumulative popularity, the last one 1
+    ("owned", "i8"),  # by the site
+    ("copies", "i8"),  # in transit and still in their sender's pool (KB Q269547)
+    ("allocated", "i8"),  # in all pools
+    ("in_transit", "i8"),  # between a server and the site server
+    ("reserve", "i8"),  # at the site server
+    ("shipped", "i8"),  # to other sites, less what has come from there
+    ("leased", "i8"),
+    ("ghosts", "i8"),
+    ("distance", "i8"),  # of licenses from demand: see records/ledger.py
+    ("distance_since", "i8"),
+    ("imbalance_area", "f8"),
+    ("imbalance_max", "f8"),
+    ("clients", "i8"),  # of the site
+    ("reported_owned", "i8"),  # what the leader among the site servers knows of it, and makes of it
+    ("reported_leased", "i8"),
+    ("reported_requests", "i8"),
+    ("target", "i8"),
+)
+
+# A site server and the observer beside it.
+SITE = rows(
+    ("serial", "i8"),
+    ("digest", "u8"),
+    ("observer_digest", "u8"),
+    ("reports", "i8"),  # that have come in this cycle
+    ("collecting", "i8"),  # whether reports are awaited
+    ("asking", "i8"),  # reports of sites still awaited, by product
+)
+
+# State of a lease.
+LIVE = 1
+GHOST = 2  # its program no longer runs under it
+LOST = 3  # reclaimed or crashed away while its program runs on: it holds no license, but the time is counted
+RESERVED = 4  # waits for a user who was called back; has `granted` from a lost one whose program still runs
+
+# A lease belongs to one program of one slot of one client, at one server.
+LEASE = rows(
+    ("heard", "i8"),  # when it was last heard of
+    ("client", "i4"),  # agent
+    ("program", "i4"),
+    ("server", "i4"),
+    ("attempt", "i4"),  # the latest that asked for it
+    ("next", "i4"),  # its client's next lease at this site, or the next free row
+    ("older", "i4"),  # its neighbors in its server's order
+    ("newer", "i4"),
+    ("granted", "i4"),  # the attempt whose grant its program runs under; 0: none
+    ("slot", "i2"),
+    ("product", "i2"),
+    ("state", "i1"),
+)
+
+# What a site knows of a client. Rows of accounts: the site's own clients, then visitors (agents/server/accounts.py).
+ACCOUNT = rows(
+    ("leases", "i4"),  # its newest lease
+    ("heard_at", "i4"),  # the server that last heard from it
+    ("abandoned", "i4"),  # the largest of its seats'
+)
+
+# What a site knows of a client's slot: its program no longer waits for answers to this attempt or earlier ones.
+SEAT = rows(("abandoned", "i4"))
+
+# What a site knows of a slot's user who was denied and may be called back.
+CALLER = rows(
+    ("queued", "i4"),  # the denied attempt that waits; 0: none
+    ("server", "i4"),
+    ("program", "i4"),
+    ("barred", "i4"),  # number of the site server cycle in which another denial is certain (KB Q226823)
+)
+
+# A client of another site, found by hash.
+VISITOR = rows(
+    ("client", "i4"),
+    ("site", "i4"),
+    ("next", "i4"),  # in its chain
+)

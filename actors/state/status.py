@@ -1,0 +1,22 @@
+"""Why the engine's loop returned."""
+
+# Go on: the horizon is reached; an array must grow; the balancing policy is asked.
+HORIZON, GROW, BALANCE = 0, 1, 2
+# Stop: an invariant does not hold, or a policy answered nonsense.
+(
+    BAD_DECISION, BAD_DELAY, BAD_SELECTION, NOT_CONSERVED, NEGATIVE_POOL, DOUBLE_LEASE, STALLED, LOST_PROGRAM,
+    LOST_ROAMER,
+) = range(10, 19)  # fmt: skip
+MEANING = {
+    BAD_DECISION: "the failover policy returned an unknown action",
+    BAD_DELAY: "the failover policy returned a delay that is negative (value: in s) or not a number (0)",
+    BAD_SELECTION: "the selection policy named a server that does not exist",
+    NOT_CONSERVED: "licenses of a product are not conserved: allocated + in transit + in reserve != owned "
+    "(+ copies, where a sender keeps licenses until the ack)",
+    NEGATIVE_POOL: "a pool does not add up: allocated != free + leased + reserved, or one is negative",
+    DOUBLE_LEASE: "a program holds two leases at one server",
+    STALLED: "time stands still: an instant has no end of events "
+    "(a policy that tries again at once needs a latency, a service time or a delay > 0)",
+    LOST_PROGRAM: "a program is unaccounted for: a slot's state contradicts its timers",
+    LOST_ROAMER: "the clients that may have business at other sites are miscounted",
+}

@@ -1,0 +1,96 @@
+"""The state of one shard: its tables, gathered in a `World`.
+
+Agents have numbers: clients from 0, then servers, then the site servers, then the observers, one of each for every
+site. A shard holds the clients [first, first + local) of all, and the servers [first_server, first_server +
+local_servers), maybe none, with their site servers and observers: see `setup/partition.py`. Its tables of servers,
+pools, products and sites have rows for all, of which only those it holds are in use.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import clients, schedule, servers
+from .config import CONFIG
+from .control import CONTROL
+from .events import DEADLINE, DUE, EVENT, JOURNAL, LINK
+
+# Every table of a shard and what its rows are. A shard that does not host the servers has no leases, accounts,
+# seats and callers.
+TABLES: dict[str, Any] = {
+    "config": CONFIG,
+    "control": CONTROL,
+    "keys": np.dtype("u8"),  # one key for each random stream
+    # event queue
+    "events": EVENT,
+    "links": LINK,  # by event number: of slots' timers, then of rows of events
+    "due": DUE,
+    "buckets": np.dtype("i4"),
+    "transit": DUE,
+    "deadlines": DEADLINE,
+    "outbox": EVENT,
+    "inbox": EVENT,  # messages from another shard, to be filed
+    # clients of this shard
+    "clients": clients.CLIENT,
+    "slots": clients.SLOT,
+    "launch_numbers": np.dtype("i4"),  # how many users have come to each slot; empty but in open worlds
+    "memory": np.dtype("f8"),  # the failover policy's, `config.memory` numbers for each client
+    "pending_releases": clients.PENDING_RELEASE,
+    "first_pending_release": np.dtype("i4"),  # each client's; empty where none is kept
+    "recorded": schedule.RECORDED,
+    "recorded_next": np.dtype("i8"),  # each client's next row of `recorded`, and the end of all
+    "recorded_end": np.dtype("i8"),
+    # servers
+    "servers": servers.SERVER,
+    "pools": servers.POOL,
+    "products": servers.PRODUCT,
+    "sites": servers.SITE,
+    "leases": servers.LEASE,
+    "accounts": servers.ACCOUNT,
+    "seats": servers.SEAT,
+    "callers": servers.CALLER,  # empty where users are not called back
+    "visitors": servers.VISITOR,  # empty where there is one site
+    "visitors_from": np.dtype("i4"),  # each chain's first, by hash
+    # the network and the day
+    "spells": schedule.SPELL,
+    "spells_from": np.dtype("i8"),  # each server's first row of `spells`
+    "cuts": schedule.CUT,
+    "profile": schedule.POINT,
+    # what is measured
+    "series": np.dtype("i8"),  # counters.COLUMNS numbers for each sample
+    "histograms": np.dtype("i8"),  # counters.BINS numbers each
+    "journal": JOURNAL,  # empty when none is kept
+    # policies
+    "failover_parameters": np.dtype("f8"),
+    "selection_parameters": np.dtype("f8"),
+    "admission_parameters": np.dtype("f8"),
+}
+POLICIES = ("failover", "selection", "admission")
+MEMBERS = (*TABLES, *POLICIES)
+
+
+class World:
+    """One shard's tables and its three compiled policies, as attributes named in TABLES and POLICIES."""
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any: ...
+
+    def __init__(self, **members: Any) -> None:
+        self.__dict__.update(members)
+        self.replace()
+
+    def replace(self, **tables: Any) -> None:
+        """Put larger tables in the place of some."""
+        self.__dict__.update(tables)
+        self.directory = _directory(self)
+        self.address = self.directory.ctypes.data
+
+
+def _directory(world: World) -> Any:
+    """Return for each table its address and its size, for each policy its address (0 with the JIT off) and 0."""
+    words = []
+    for name in MEMBERS:
+        member = getattr(world, name)
+        words += [member.ctypes.data, member.size] if name in TABLES else [getattr(member, "address", 0), 0]
+    return np.array(words, dtype=np.int64)
