@@ -41,7 +41,7 @@ def bench_engine_command(
 
     Takes about a quarter of an hour with everything. Exit status 3: the programs disagree on the model.
     """
-    from . import bench_engine, bench_report  # noqa: PLC0415
+    from . import bench_engine, bench_report
 
     sizes = clients or [1_000_000 if memory or storm else size for size in bench_engine.CLIENTS]
     if wrong := [size for size in sizes if size < 40 or size % 40]:
@@ -70,7 +70,7 @@ def bench_engine_command(
 
 
 def _bench_limits(sizes: list[int], memory: bool, storm: bool, repetitions: int) -> None:
-    from . import bench_limits  # noqa: PLC0415
+    from . import bench_limits
 
     for size in sizes:
         if memory:
@@ -100,7 +100,7 @@ def bench_shards_command(
     The storm: every server is away, clients fail over at once, 5 ms latency. Takes a few minutes, and an idle core
     for each shard. Exit status 3: a digest differs.
     """
-    from . import bench_shards  # noqa: PLC0415
+    from . import bench_shards
 
     sizes = clients or [100_000, 1_000_000]
     if wrong := [size for size in sizes if size < 40 or size % 40]:

@@ -64,8 +64,8 @@ def gain(
             raise DigestsDiffer(
                 f"{scenario.clients.count} clients: digest {digest:016x} alone, {tally.digest:016x} on shards"
             )
-        assert tally.pace is not None  # there are several shards
-        pace = tally.pace
+        assert tally.timing is not None  # there are several shards
+        pace = tally.timing
         shared.append(pace.total_s / shards.shards)
         on_progress(repetition + 1)
     return Gain(median(alone), median(shared), pace)

@@ -203,7 +203,7 @@ def _replication(scenario: Scenario, number: int, tally: Tally) -> Replication:
         tally.series,
         tally.servers,
         tally.journal,
-        tally.pace,
+        tally.timing,
     )
 
 

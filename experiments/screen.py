@@ -65,7 +65,7 @@ def make_folder(folder: Path) -> None:
         fail_to_write(error, folder)
 
 
-class progress:  # noqa: N801 - used like a function
+class progress:
     """A progress bar on the screen, for a terminal only, cleared at the end."""
 
     def __init__(self, title: str, total: int) -> None:
@@ -85,7 +85,7 @@ class progress:  # noqa: N801 - used like a function
 
 def announce_compilation() -> None:
     """Compile the engine if it is not in the cache, and say so: it takes half a minute, once."""
-    from . import doctor  # noqa: PLC0415
+    from . import doctor
 
     if not doctor.is_compiled():
         messages.print("compiling the engine; this happens once and takes about half a minute ...")

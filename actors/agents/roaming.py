@@ -1,9 +1,9 @@
 """Clients with business at other sites. Where there are none, a shard of whole sites has nothing to tell others.
 
-A client is roaming when it may ask a server of another site next, or has asked one, or has a lease or a pending
-release there. `control.roaming` counts such clients of this shard; the failure answers on their way to its clients,
-after which they may move; and what is on its way here so that licenses move to another site (`intersite.py`).
-While it is 0, and no message from another shard is here, nobody can leave before a failure comes about: by the
+A client is roaming when it may ask a server of another site next, has asked one, or has a lease or a pending release
+there. `control.roaming` counts such clients of this shard, the failure answers on their way to its clients, after
+which they may move, and what is on its way here so that licenses move to another site (`site/intersite.py`). While
+it is 0, and no message from another shard is here, nobody can leave before a failure comes about: by the
 first pending time-out, by that of what may be sent next, or by a refusal.
 """
 
@@ -66,7 +66,7 @@ def _is_far(world, i, server):
 
 @jit
 def expect_failure(world, agent, change):
-    """Count a failure answer on its way (+1) or there (-1), between a local agent and `agent`, if that is local."""
+    """Count a failure answer that is sent (+1) or has come (-1), if the other end, `agent`, is local, too."""
     if is_possible(world) and is_local(world, agent):
         world.control[0].roaming += change
 

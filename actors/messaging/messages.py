@@ -49,7 +49,7 @@ def answer(world, n, s, kind, value=0):
 
 @jit
 def notify(world, kind, source, s, slot, program, attempt=0):
-    """Tell the observer of a server's site, one constant latency from now, what became of a grant of server `s`."""
+    """Tell the observer of the site of server `s`, one constant latency from now, what became of a grant."""
     time = world.control[0].now + network.latency(world, s, source)
     target = observer(world, world.servers[s].site)
     notice = letter(kind, source, target, slot=slot, program=program, attempt=attempt, value=s)

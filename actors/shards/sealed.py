@@ -1,7 +1,7 @@
 """Sealed files: facts and arrays that are on disk as a whole or not at all.
 
-A file is a msgpack head - facts, and the name, layout, shape and SHA-256 of each array - between a magic number with
-its length and its own SHA-256, the file's seal; then come the arrays as they are in memory. Nothing in it is
+A file is a msgpack head - facts, and the name, layout, shape and SHA-256 of each array - between a magic number
+with its length and its own SHA-256, the file's seal; then come the arrays as they are in memory. Nothing in it is
 executed, and no type is taken from it: layouts must be those of this version.
 """
 

@@ -109,8 +109,8 @@ class Shard:
     def take_outgoing(self) -> tuple[list[bytes], int, int]:
         """Return the messages for each shard (rows of EVENT, as bytes), and two times, ns.
 
-        These are when the first arrives of those that may lead to another message: at shards that share a site with
-        this one, and at others.
+        The times are when the first arrives of those that may lead to another message: at shards that share a site
+        with this one, and at others.
         """
         count = int(self._control[OUTGOING])
         if count == 0:

@@ -1,7 +1,7 @@
 """The license protocol: kinds of messages, and of timers that agents set for themselves.
 
-SMS 2.0's words are FlexNet's words: request = checkout, release = checkin, callback = queued checkout. Kinds of one
-sort have numbers in a row: `messaging/protocol.py` has the sorts.
+FlexNet's words for the same: request = checkout, release = checkin, callback = queued checkout. Kinds of one sort
+have numbers in a row: `messaging/protocol.py` has the sorts.
 """
 
 FREE = 0  # no event, where one might be: in a slot's row there is room for a timer

@@ -1,4 +1,4 @@
-"""Rows of servers and sites, of the licenses in them and of who holds these, and the words that their fields take."""
+"""Rows of servers and sites, of their licenses and of who holds these, and the words that their fields take."""
 
 from .rows import rows
 
@@ -105,7 +105,7 @@ LEASE = rows(
     ("state", "i1"),
 )
 
-# What a site knows of a client. Rows of accounts: the site's own clients, then visitors (agents/server/accounts.py).
+# What a site knows of a client. First come the site's own clients, then visitors (agents/server/accounts.py).
 ACCOUNT = rows(
     ("leases", "i4"),  # its newest lease
     ("heard_at", "i4"),  # the server that last heard from it

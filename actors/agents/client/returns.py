@@ -161,7 +161,7 @@ def offer_releases(world, i):
 
 @jit
 def settle_release(world, i, server, attempt):
-    """Settle the pending release at a server that has answered an offer, if the offer is newer than the release."""
+    """Settle the pending release at a server that has answered an offer, if the offer is the newer one."""
     found = _find_pending(world, i, server)
     if found == NONE or attempt <= world.pending_releases[found].since:
         return

@@ -83,7 +83,7 @@ def _is_abandoned(world, event, s):
 
 @jit
 def abandon(world, s, client, slot, attempt):
-    """Note that a slot's program no longer waits for what a server's site answers to this attempt or earlier ones."""
+    """Note that a slot's program no longer waits for answers of a server's site to attempts up to this one."""
     account = account_of(world, s, client)
     seat = world.seats[account * world.config[0].programs + slot]
     seat.abandoned = max(seat.abandoned, attempt)

@@ -1,7 +1,7 @@
 """A metering server: its timers, what the site server asks of it, and crashes.
 
-Its queue of clients' messages is in `service.py`. Who gets a license is decided in `granting.py`; users who wait for
-one are in `callbacks.py`; what the site server moves is in `transfers.py`.
+Its queue of clients' messages is in `service.py`. Who gets a license is decided in `granting.py`; users who wait
+for one are in `callbacks.py`; what the site server moves is in `transfers.py`.
 """
 
 from ...compiled.jit import jit

@@ -1,7 +1,7 @@
 """A metering server's one worker and its FIFO queue.
 
-Whatever arrives from a client waits its turn in order of arrival and takes its service time; the answer leaves when
-the service ends. The server works on whatever has reached it, also for clients that have given up.
+Whatever arrives from a client waits its turn in order of arrival and takes its service time; the answer leaves
+when the service ends. The server works on whatever has reached it, also for clients that have given up.
 """
 
 import numpy as np
