@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 .DEFAULT_GOAL := help
 SECONDS ?= 600
-.PHONY: help setup demo test mutants fuzz check lint format types clean
+.PHONY: help setup demo test mutants fuzz check lint format types floors clean
 
 help:  ## Show the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -31,7 +31,7 @@ mutants: setup  ## Break the model on purpose: a test must notice each time
 fuzz: setup  ## Draw and check fresh scenarios, SECONDS=600 of them long; failures stay in results/fuzz
 	$(BIN)/python tests/fuzz.py $(SECONDS)
 
-check: lint format types  ## Run the linter, the formatter (as a check) and the type checker
+check: lint format types floors  ## Run the linter, the formatter (as a check), the type checker and the floors
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
@@ -39,11 +39,18 @@ lint: $(STAMP)
 format: $(STAMP)
 	$(BIN)/ruff format --check .
 
-# mypy does not see through the editable install's mapping of folders to packages; links show it.
-types: $(STAMP)
-	mkdir -p build/types/meterstorm
-	for room in actors policies experiments; do ln -sfn ../../../$$room build/types/meterstorm/$$room; done
-	MYPYPATH=build/types $(BIN)/mypy
+# Checkers do not see through the editable install's mapping of folders to packages; links show it.
+LINKED := build/linked
+.PHONY: linked
+linked: $(STAMP)
+	mkdir -p $(LINKED)/meterstorm
+	for room in actors policies experiments; do ln -sfn ../../../$$room $(LINKED)/meterstorm/$$room; done
+
+types: linked
+	MYPYPATH=$(LINKED) $(BIN)/mypy
+
+floors: linked
+	PYTHONPATH=$(LINKED) $(BIN)/lint-imports --no-logo --cache-dir build/floors
 
 clean:  ## Remove what was built
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis results

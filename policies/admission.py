@@ -7,7 +7,7 @@ OVERLOADED at once. `servers.queue_limit` of the scenario holds besides.
 
 from typing import NamedTuple
 
-from numba.extending import register_jitable
+from .compilable import compilable
 
 
 class Arrival(NamedTuple):
@@ -26,13 +26,13 @@ class Verdict(NamedTuple):
     retry_after_s: float
 
 
-@register_jitable
+@compilable
 def admit() -> Verdict:
     """Let the request join the queue."""
     return Verdict(1, 0.0)
 
 
-@register_jitable
+@compilable
 def refuse(retry_after_s: float = 0.0) -> Verdict:
     """Answer OVERLOADED at once."""
     return Verdict(0, float(retry_after_s))

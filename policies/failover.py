@@ -9,10 +9,10 @@ zero by a good answer; `u` is uniform on [0, 1).
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-from numba.extending import register_jitable
+from .compilable import compilable
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     Memory = NDArray[np.float64]
@@ -44,25 +44,25 @@ class Decision(NamedTuple):
     delay_s: float
 
 
-@register_jitable
+@compilable
 def retry(delay_s: float) -> Decision:
     """Ask the same server again after `delay_s`."""
     return Decision(RETRY, float(delay_s))
 
 
-@register_jitable
+@compilable
 def fail_over(delay_s: float = 0.0) -> Decision:
     """After `delay_s`, move to the server that the selection policy names."""
     return Decision(FAIL_OVER, float(delay_s))
 
 
-@register_jitable
+@compilable
 def go_offline(for_s: float) -> Decision:
     """Ask no server for `for_s`; programs run unmetered or are denied locally."""
     return Decision(GO_OFFLINE, float(for_s))
 
 
-@register_jitable
+@compilable
 def give_up() -> Decision:
     """End this request without a license and stay with the server."""
     return Decision(GIVE_UP, 0.0)
@@ -141,7 +141,7 @@ class Sms2Documented(NamedTuple):
             raise ValueError("offline_s: 0 is not allowed; it must be > 0")
 
 
-@register_jitable
+@compilable
 def capped_backoff(base_s: float, cap_s: float, failures: int) -> float:
     """Return min(cap, base 2^n) after the n-th failure."""
     # Doubling in a loop, not 2.0 ** n: powers are not rounded alike on every platform.
@@ -153,7 +153,7 @@ def capped_backoff(base_s: float, cap_s: float, failures: int) -> float:
     return min(cap_s, backoff_s)
 
 
-@register_jitable
+@compilable
 def _retry_or_move(link: Link, retries: float, delay_s: float) -> Decision:
     return fail_over(0.0) if link.tries_here > retries else retry(delay_s)
 

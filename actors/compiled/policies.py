@@ -15,10 +15,12 @@ import numpy as np
 from numba import types
 from numba.core.caching import FunctionCache
 from numba.core.ccallback import CFunc
+from numba.extending import register_jitable
 from numba.np.unsafe.ndarray import to_fixed_tuple
 
 from ... import policies as built_in
 from ...policies.admission import Arrival, Verdict
+from ...policies.compilable import MARKED
 from ...policies.failover import Decision, Link
 from ...policies.selection import Choice
 from .jit import cache_folder
@@ -72,6 +74,7 @@ def _compiled(policy: Any, shim: Callable[..., Any], method: str, signature: Any
 
 @cache
 def _function(cls: Any, shim: Callable[..., Any], method: str, signature: Any) -> Any:
+    _register_marked()
     try:
         function = shim(cls, getattr(cls, method), len(cls._fields))
         if numba.config.DISABLE_JIT:
@@ -87,6 +90,17 @@ def _function(cls: Any, shim: Callable[..., Any], method: str, signature: Any) -
             f"{source}: {cls.__qualname__}.{method} cannot be compiled: {reason}\n"
             "A policy's method may use numbers, arithmetic, conditions, loops and its arguments' fields."
         ) from error
+
+
+@cache
+def _register(function: Callable[..., object]) -> None:
+    register_jitable(function)
+
+
+def _register_marked() -> None:
+    """Let compiled code call what policies have marked: files of users may have added some."""
+    for function in MARKED:
+        _register(function)
 
 
 class _Cache(FunctionCache):
