@@ -6,8 +6,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from ..actors.cluster.connection import ClusterError
-from ..actors.cluster.shard_set import ShardSet
+from ..actors.ray_start import ClusterError
 from .screen import (
     INVARIANT,
     UNAVAILABLE,
@@ -41,7 +40,7 @@ def bench_engine_command(
 
     Takes about a quarter of an hour with everything. Exit status 3: the programs disagree on the model.
     """
-    from . import bench_engine, bench_report
+    from . import bench_engine, bench_report  # noqa: PLC0415
 
     sizes = clients or [1_000_000 if memory or storm else size for size in bench_engine.CLIENTS]
     if wrong := [size for size in sizes if size < 40 or size % 40]:
@@ -70,7 +69,7 @@ def bench_engine_command(
 
 
 def _bench_limits(sizes: list[int], memory: bool, storm: bool, repetitions: int) -> None:
-    from . import bench_limits
+    from . import bench_limits  # noqa: PLC0415
 
     for size in sizes:
         if memory:
@@ -100,7 +99,8 @@ def bench_shards_command(
     The storm: every server is away, clients fail over at once, 5 ms latency. Takes a few minutes, and an idle core
     for each shard. Exit status 3: a digest differs.
     """
-    from . import bench_shards
+    from ..actors.cluster import ShardSet  # noqa: PLC0415
+    from . import bench_shards  # noqa: PLC0415
 
     sizes = clients or [100_000, 1_000_000]
     if wrong := [size for size in sizes if size < 40 or size % 40]:

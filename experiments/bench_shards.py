@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from ..actors.cluster.shard_set import ShardSet
-from ..actors.shards.shard import Shard
-from ..actors.shards.timing import ShardTiming
+from ..actors.cluster import ShardSet
+from ..actors.pace import Pace
+from ..actors.shard import Shard
 from .peers import TIMEOUT_S, meterstorm_storm, meterstorm_timeouts
 from .scenario import Scenario
 
@@ -30,7 +30,7 @@ class Gain:
 
     alone_s: float
     shared_s: float
-    pace: ShardTiming  # the shards' of the last repetition
+    pace: Pace  # the shards' of the last repetition
 
     @property
     def speed_up(self) -> float:
@@ -64,8 +64,8 @@ def gain(
             raise DigestsDiffer(
                 f"{scenario.clients.count} clients: digest {digest:016x} alone, {tally.digest:016x} on shards"
             )
-        assert tally.timing is not None  # there are several shards
-        pace = tally.timing
+        assert tally.pace is not None  # there are several shards
+        pace = tally.pace
         shared.append(pace.total_s / shards.shards)
         on_progress(repetition + 1)
     return Gain(median(alone), median(shared), pace)

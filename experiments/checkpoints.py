@@ -16,11 +16,9 @@ from typing import IO, Any, NamedTuple, Self
 
 import numpy as np
 
-from ..actors.compiled.jit import CACHE_FOLDER
-from ..actors.shards.checkpoints import Checkpoints
-from ..actors.shards.sealed import CheckpointError, read, write
-from ..actors.state import servers
-from ..actors.state.events import JOURNAL
+from ..actors import checkpoint, jit
+from ..actors.checkpoint import CheckpointError, Checkpoints
+from ..actors.world import JOURNAL, SERVER
 from .run import Replication
 from .scenario import Scenario, load, to_toml, versions
 
@@ -29,7 +27,7 @@ EVERY_S_MIN = 0.1  # writing takes milliseconds
 
 # What a finished replication is made of: numbers, and arrays.
 FACTS = ("number", "digest", "metrics", "events", "cpu_s", "memory_bytes")
-ARRAYS = {"series": np.dtype("i8"), "servers": servers.SERVER}
+ARRAYS = {"series": np.dtype("i8"), "servers": SERVER}
 
 _log = logging.getLogger("meterstorm")
 
@@ -88,7 +86,7 @@ class UnfinishedRun:
         text = to_toml(scenario)
         (folder / "scenario.toml").write_text(text, encoding="utf-8")
         facts = {**_code(), "scenario": _sha256(text.encode()), "inputs": _inputs(scenario)}
-        write(path, {**facts, "settings": settings._asdict()}, {})
+        checkpoint.write(path, {**facts, "settings": settings._asdict()}, {})
         return cls(folder, scenario, settings, lock)
 
     @classmethod
@@ -98,7 +96,7 @@ class UnfinishedRun:
         if not path.exists():
             raise CheckpointError(f"{folder}: nothing to resume; it has no unfinished run with --checkpoint-every")
         lock = _lock(folder)
-        facts, _ = read(path, {})
+        facts, _ = checkpoint.read(path, {})
         for key, mine in _code().items():
             if facts[key] != mine:
                 raise CheckpointError(f"{path}: begun by another version: {key} {facts[key]}, here {mine}")
@@ -126,7 +124,7 @@ class UnfinishedRun:
         facts = {name: getattr(replication, name) for name in FACTS}
         arrays = {name: getattr(replication, name) for name in self._dtypes()}
         facts["wall_s"] = time.time() - self.began_s
-        write(self._path("done", version, replication.number), facts, arrays)
+        checkpoint.write(self._path("done", version, replication.number), facts, arrays)
         shutil.rmtree(self._path("world", version, replication.number), ignore_errors=True)
 
     def remove(self) -> None:
@@ -150,7 +148,7 @@ class UnfinishedRun:
                     wall_s = max(wall_s, self.world(version, number).wall_s())
                     continue
                 try:
-                    facts, arrays = read(path, self._dtypes())
+                    facts, arrays = checkpoint.read(path, self._dtypes())
                 except CheckpointError as error:
                     _log.warning("finished world refused, to be run again: %s", error)
                     continue
@@ -168,7 +166,7 @@ class UnfinishedRun:
 
 def _code() -> dict[str, str]:
     """What must be the same when a run goes on; the cache's name is a hash of the engine's sources."""
-    return {"version": package_version("meterstorm"), "sources": CACHE_FOLDER.name}
+    return {"version": package_version("meterstorm"), "sources": jit.CACHE_FOLDER.name}
 
 
 def _inputs(scenario: Scenario) -> dict[str, str]:

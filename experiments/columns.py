@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import parquet
 
-from ..actors.state import counters
+from ..actors import world
 from .run import Replication, Results, VersionResult
 
 # Columns of timeseries.parquet beside the keys, in the order of world.py's columns.
@@ -21,7 +21,7 @@ SERIES = (
     "offline_spells", "unmetered_starts", "messages", "messages_lost", "requests_served", "queue_us_total",
     "licenses_in_use", "ghost_leases", "waiting_users", "unmetered_programs",
 )  # fmt: skip
-assert len(SERIES) == counters.COLUMNS
+assert len(SERIES) == world.COLUMNS
 
 SERVER_COLUMNS = ("arrivals", "refused", "dropped", "decided", "denied", "queue_max", "peak", "clients")
 

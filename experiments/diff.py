@@ -11,10 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from pyarrow import parquet
 
-from ..actors.cluster.shard_set import ShardSet
-from ..actors.records import journal
-from ..actors.shards.simulate import simulate
-from ..actors.state.events import JOURNAL
+from ..actors import cluster, journal
+from ..actors.shard import simulate
+from ..actors.world import JOURNAL
 from .scenario import Scenario, load, versions
 
 CONTEXT = 3  # rows shown before the first that differs
@@ -110,7 +109,7 @@ def _run_again(run: RunFolder, world: World, ray_address: str | None) -> Any:
     case, arm, replication = world
     scenario = next(v.scenario for v in versions(run.scenario) if (v.case, v.arm) == (case, arm))
     if run.shards > 1:
-        with ShardSet(run.shards, ray_address) as shard_set:
+        with cluster.ShardSet(run.shards, ray_address) as shard_set:
             tally = shard_set.simulate(scenario, replication, keep_journal=True)
     else:
         tally = simulate(scenario, replication, keep_journal=True)

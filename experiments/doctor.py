@@ -4,11 +4,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ..actors.cluster.shard_set import ShardSet
-from ..actors.compiled.jit import JIT_DISABLED, forget_old_code
-from ..actors.engine import loop
-from ..actors.shards.shard import Shard
-from ..actors.shards.simulate import simulate
+from ..actors import engine, jit
+from ..actors.cluster import ShardSet
+from ..actors.shard import Shard, simulate
 from .scenario import validate
 
 # Small, but it enters every compiled function that Python calls.
@@ -31,9 +29,9 @@ def is_compiled() -> bool:
 
     Numba keeps the code of each copy of a source file in a folder of its own, and that of each Python in a file.
     """
-    if JIT_DISABLED:
+    if jit.JIT_DISABLED:
         return True
-    run: Any = loop.run
+    run: Any = engine.run
     major, minor = sys.version_info[:2]
     return any(Path(run.stats.cache_path).glob(f"engine.run-*.py{major}{minor}*.nbi"))
 
@@ -44,7 +42,7 @@ def compile_engine() -> None:
     shard.run(shard.end)
     Shard(validate(SMALL), shard=1, shards=2)  # takes messages, too, and tells when it may send some
     shard.tally()
-    forget_old_code()
+    jit.forget_old_code()
 
 
 def examine(ray_address: str | None = None) -> list[str]:

@@ -5,10 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from ..actors.records import ledger
-from ..actors.setup import faults
-from ..actors.shards.tally import Tally
-from ..actors.state import counters
+from ..actors import faults, ledger, world
+from ..actors.shard import Tally
 
 HOUR_US = 3_600_000_000
 SECOND = 1_000_000_000
@@ -23,44 +21,44 @@ Value = float | int | None
 
 def metrics(scenario: Any, tally: Tally) -> dict[str, Value]:
     """Return every metric of one replication, over the measured time; None where one does not apply."""
-    counts = tally.series[1:, : counters.STATES_FROM].sum(axis=0)
+    counts = tally.series[1:, : world.STATES_FROM].sum(axis=0)
     control = tally.control[0]
     duration_s = scenario.run.duration_s
     causes = {
-        "denials_misplaced": int(counts[counters.MISPLACED]),
-        "denials_stranded": int(counts[counters.STRANDED]),
-        "denials_ghost": int(counts[counters.GHOST]),
-        "denials_exhausted": int(counts[counters.EXHAUSTED]),
+        "denials_misplaced": int(counts[world.MISPLACED]),
+        "denials_stranded": int(counts[world.STRANDED]),
+        "denials_ghost": int(counts[world.GHOST]),
+        "denials_exhausted": int(counts[world.EXHAUSTED]),
     }
     denials = sum(causes.values())
     abnormal = denials - causes["denials_exhausted"]
-    grants, launches, attempts = (int(counts[k]) for k in (counters.GRANTS, counters.LAUNCHES, counters.ATTEMPTS))
+    grants, launches, attempts = (int(counts[k]) for k in (world.GRANTS, world.LAUNCHES, world.ATTEMPTS))
     start_ns, duration_ns = round(scenario.run.warmup_s * SECOND), round(duration_s * SECOND)
     # Areas are kept between whole microseconds, so that a constant state gives its own value as the mean.
     duration_us = (start_ns + duration_ns) // 1000 - start_ns // 1000
     busy = tally.servers["busy_area"] / duration_us
     return {
         "launches": launches,
-        "suppressed": int(counts[counters.SUPPRESSED]),
+        "suppressed": int(counts[world.SUPPRESSED]),
         "attempts": attempts,
         "grants": grants,
         "denials": denials,
-        "evictions": int(counts[counters.EVICTIONS]),
-        "gave_up": int(counts[counters.GAVE_UP]),
+        "evictions": int(counts[world.EVICTIONS]),
+        "gave_up": int(counts[world.GAVE_UP]),
         "denial_fraction": _ratio(denials, grants + denials),
         "abnormal_denial_fraction": _ratio(abnormal, grants + denials),
         **causes,
-        "timeouts": int(counts[counters.TIMEOUTS]),
-        "refusals": int(counts[counters.REFUSALS]),
-        "overloaded": int(counts[counters.OVERLOADS]),
-        "retries": int(counts[counters.RETRIES]),
-        "failovers": int(counts[counters.FAILOVERS]),
-        "offline_spells": int(counts[counters.OFFLINE_SPELLS]),
-        "unmetered_starts": int(counts[counters.UNMETERED_STARTS]),
+        "timeouts": int(counts[world.TIMEOUTS]),
+        "refusals": int(counts[world.REFUSALS]),
+        "overloaded": int(counts[world.OVERLOADS]),
+        "retries": int(counts[world.RETRIES]),
+        "failovers": int(counts[world.FAILOVERS]),
+        "offline_spells": int(counts[world.OFFLINE_SPELLS]),
+        "unmetered_starts": int(counts[world.UNMETERED_STARTS]),
         "unmetered_license_hours": int(control["unmetered_area"]) / HOUR_US,
         "amplification": _ratio(attempts, launches),
-        "messages": int(counts[counters.MESSAGES]),
-        "messages_lost": int(counts[counters.MESSAGES_LOST]),
+        "messages": int(counts[world.MESSAGES]),
+        "messages_lost": int(counts[world.MESSAGES_LOST]),
         "goodput_per_s": grants / duration_s,
         "storm_peak_ratio": _storm_peak_ratio(scenario, tally),
         "imbalance_mean": float(tally.products["imbalance_area"].max() / duration_ns),
@@ -69,8 +67,8 @@ def metrics(scenario: Any, tally: Tally) -> dict[str, Value]:
         "overissued": int(control["overissued"]),
         "licenses_in_use_mean": int(control["leased_area"]) / duration_us,
         "waiting_users_mean": int(control["waiting_area"]) / duration_us,
-        **_durations("wait_s", control, "wait", tally.histograms[counters.WAIT]),
-        **_durations("queue_s", control, "queue", tally.histograms[counters.QUEUE]),
+        **_durations("wait_s", control, "wait", tally.histograms[world.WAIT]),
+        **_durations("queue_s", control, "queue", tally.histograms[world.QUEUE]),
         "server_utilization_mean": float(busy.mean()),
         "server_utilization_max": float(busy.max()),
         **_client_burden(scenario, tally),
@@ -120,7 +118,7 @@ def _storm_peak_ratio(scenario: Any, tally: Tally) -> float | None:
 def _client_burden(scenario: Any, tally: Tally) -> dict[str, Value]:
     """Attempts of all clients in the worst sample; a shorter last sample counts only when it is the only one."""
     run, clients = scenario.run, scenario.clients
-    attempts = tally.series[1:, counters.ATTEMPTS]
+    attempts = tally.series[1:, world.ATTEMPTS]
     whole = int(run.duration_s / run.sample_s + 1e-9)
     width_s = run.sample_s if whole else run.duration_s
     per_client_s = float(attempts[: max(1, whole)].max()) / clients.count / width_s
@@ -160,9 +158,9 @@ def _disturbed(scenario: Any, tally: Tally, whole: int) -> Any:
     samples = tally.series[1 : whole + 1]
     size = min(RECOVERY_SAMPLES, max(1, whole))
     calm = int(min(fault.start_s for fault in scenario.faults) / scenario.run.sample_s + 1e-9)
-    abnormal = _windows(samples[:, [counters.MISPLACED, counters.STRANDED, counters.GHOST]].sum(axis=1), size)
+    abnormal = _windows(samples[:, [world.MISPLACED, world.STRANDED, world.GHOST]].sum(axis=1), size)
     worst = abnormal[: max(0, calm - size + 1)].max(initial=0)
-    waits, requests = samples[:, counters.QUEUED_US] / 1e6, samples[:, counters.QUEUED]
+    waits, requests = samples[:, world.QUEUED_US] / 1e6, samples[:, world.QUEUED]
     delay = _windows(waits, size) / np.maximum(1, _windows(requests, size))
     calm_delay = waits[:calm].sum() / max(1, requests[:calm].sum())
     delay_limit = RECOVERY_FACTOR * calm_delay + scenario.servers.service_ms / 1000

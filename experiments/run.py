@@ -8,13 +8,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..actors.cluster.connection import start_ray
-from ..actors.cluster.shard_set import ShardSet
-from ..actors.cluster.workers import spread
-from ..actors.shards.checkpoints import Checkpoints
-from ..actors.shards.simulate import simulate
-from ..actors.shards.tally import Tally
-from ..actors.shards.timing import ShardTiming
+from ..actors import cluster
+from ..actors.checkpoint import Checkpoints
+from ..actors.pace import Pace
+from ..actors.ray_start import start_ray
+from ..actors.shard import Tally, simulate
 from .metrics import Value, metrics
 from .scenario import Scenario, Version, versions
 
@@ -47,7 +45,7 @@ class Replication:
     series: Any  # int64, shape (samples + 1, COLUMNS)
     servers: Any  # rows of world.SERVER
     journal: Any = None  # rows of world.JOURNAL, if one was kept
-    pace: ShardTiming | None = None  # if this process ran it on shards
+    pace: Pace | None = None  # if this process ran it on shards
 
 
 @dataclass
@@ -203,7 +201,7 @@ def _replication(scenario: Scenario, number: int, tally: Tally) -> Replication:
         tally.series,
         tally.servers,
         tally.journal,
-        tally.timing,
+        tally.pace,
     )
 
 
@@ -239,14 +237,14 @@ def _in_parallel(worlds: list[World], versions: int, workers: int | None, ray_ad
                 break
     rest = worlds[here:]
     if rest:
-        for index, replication in spread(run_world, [world.job for world in rest], workers, ray_address):
+        for index, replication in cluster.spread(run_world, [world.job for world in rest], workers, ray_address):
             yield rest[index], replication
 
 
 def _on_shards(
     worlds: list[World], shards: int, ray_address: str | None, placement: str, on_progress: Progress
 ) -> Steps:
-    with ShardSet(shards, ray_address, placement) as shard_set:
+    with cluster.ShardSet(shards, ray_address, placement) as shard_set:
         for done, world in enumerate(worlds):
             scenario, number, keep_journal, checkpoints = world.job
             report = _added_to(done, on_progress)
@@ -268,7 +266,7 @@ def check_shards(
 ) -> list[str]:
     """Run the first replication of every version again on shards; return where the digest differs."""
     different = []
-    with ShardSet(shards, ray_address, placement) as shard_set:
+    with cluster.ShardSet(shards, ray_address, placement) as shard_set:
         for done, result in enumerate(results.versions, 1):
             if result.replications:
                 first = result.replications[0]

@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from ..actors.cluster.connection import end_ray
+from ..actors.ray_start import end_ray
 
 WRONG_INPUT, INVARIANT, UNAVAILABLE, INTERRUPTED = 2, 3, 4, 130
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EIO)  # the disk gave out; else the path is no place to write to
@@ -65,7 +65,7 @@ def make_folder(folder: Path) -> None:
         fail_to_write(error, folder)
 
 
-class progress:
+class progress:  # noqa: N801 - used like a function
     """A progress bar on the screen, for a terminal only, cleared at the end."""
 
     def __init__(self, title: str, total: int) -> None:
@@ -85,7 +85,7 @@ class progress:
 
 def announce_compilation() -> None:
     """Compile the engine if it is not in the cache, and say so: it takes half a minute, once."""
-    from . import doctor
+    from . import doctor  # noqa: PLC0415
 
     if not doctor.is_compiled():
         messages.print("compiling the engine; this happens once and takes about half a minute ...")

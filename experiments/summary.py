@@ -7,7 +7,7 @@ from importlib.metadata import version as package_version
 from pathlib import Path
 from typing import Any
 
-from ..actors.shards.timing import ShardTiming, sum_of
+from ..actors.pace import Pace, sum_of
 from .columns import write_parquet
 from .metrics import Value
 from .metrics_names import METRICS
@@ -44,7 +44,7 @@ def summary(results: Results) -> dict[str, Any]:
     }
 
 
-def _pace(shards: int, paces: list[ShardTiming]) -> dict[str, Any]:
+def _pace(shards: int, paces: list[Pace]) -> dict[str, Any]:
     """Return what only runs on shards have: windows, and how the shards spent their wall time."""
     return {"pace": sum_of(paces).shares(shards)} if paces else {}
 

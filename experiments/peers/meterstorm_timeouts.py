@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from ...actors.shards.shard import Shard
-from ...actors.state import counters
+from ...actors import world
+from ...actors.shard import Shard
 from ..scenario import Scenario, validate
 from . import CLIENTS_PER_LICENSE, HOLD_S, LATENCY_S, SERVERS, THINK_S, TIMEOUT_S, Sample, timed
 
-DENIED = [counters.MISPLACED, counters.STRANDED, counters.GHOST, counters.EXHAUSTED]
+DENIED = [world.MISPLACED, world.STRANDED, world.GHOST, world.EXHAUSTED]
 
 
 def scenario(clients: int, seconds: float, seed: int, timeout_s: float, changes: dict[str, Any]) -> Scenario:
@@ -35,4 +35,4 @@ def simulate(
     cpu_s = timed(lambda: shard.run(shard.end))
     tally = shard.tally()
     counts = tally.series.sum(axis=0)
-    return Sample(cpu_s, tally.events, int(counts[counters.GRANTS]), int(counts[DENIED].sum()))
+    return Sample(cpu_s, tally.events, int(counts[world.GRANTS]), int(counts[DENIED].sum()))
