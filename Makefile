@@ -17,7 +17,7 @@ $(STAMP): pyproject.toml constraints.txt
 	touch $@
 
 setup: $(STAMP)  ## Install into .venv, and compile the engine once
-	@$(BIN)/python -c 'from meterstorm.experiments.screen import announce_compilation as compile; compile()'
+	@$(BIN)/python -c 'from meterstorm.experiments.cli.console import announce_compilation as compile; compile()'
 
 demo: setup  ## Reproduce KB Q226827 on Ray, and check it on two shards
 	$(BIN)/meterstorm run q226827 --workers 2 --check-shards 2
@@ -43,6 +43,7 @@ format: $(STAMP)
 types: $(STAMP)
 	mkdir -p build/types/meterstorm
 	for room in actors policies experiments; do ln -sfn ../../../$$room build/types/meterstorm/$$room; done
+	ln -sfn ../../../experiments/meterstorm/__init__.py ../../../experiments/meterstorm/__main__.py build/types/meterstorm
 	MYPYPATH=build/types $(BIN)/mypy
 
 clean:  ## Remove what was built

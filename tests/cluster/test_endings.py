@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from meterstorm.experiments import cli
+from meterstorm.experiments.cli import main as cli
 from processes import eventually, in_session, listening
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.xdist_group("ray")]
@@ -46,7 +46,7 @@ class Sign(NamedTuple):
 """
 CODE = (
     "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-    "from meterstorm.experiments.cli import main; main()"
+    "from meterstorm.experiments.cli.main import main; main()"
 )
 ENDLESS, SHORT = 1e8, 2000.0
 PATIENCE_S = 60.0

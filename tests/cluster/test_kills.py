@@ -19,8 +19,10 @@ from meterstorm.actors import cluster
 from meterstorm.actors.checkpoint import Checkpoints
 from meterstorm.actors.cluster import ShardLost
 from meterstorm.actors.ray_start import start_ray
-from meterstorm.experiments import cli, columns, run
-from meterstorm.experiments.checkpoints import Settings, UnfinishedRun
+from meterstorm.experiments.cli import main as cli
+from meterstorm.experiments.reports import parquet as columns
+from meterstorm.experiments.runs import run
+from meterstorm.experiments.runs.unfinished import Settings, UnfinishedRun
 from meterstorm.experiments.scenario import Scenario, to_toml, validate
 from processes import alive, command, descendants, eventually, shards
 from pyarrow import parquet
@@ -191,7 +193,7 @@ def test_a_run_without_progress_gives_up(ray, tmp_path, monkeypatch):
 
 
 def start(*arguments: object) -> subprocess.Popen[str]:
-    code = "from meterstorm.experiments.cli import main; main()"
+    code = "from meterstorm.experiments.cli.main import main; main()"
     command = [sys.executable, "-c", code, *map(str, arguments)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 

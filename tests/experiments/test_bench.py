@@ -10,9 +10,13 @@ from typing import Any
 
 import pytest
 from meshed import simulate_on_shards
-from meterstorm.experiments import bench_engine, bench_limits, bench_report, bench_shards, cli
-from meterstorm.experiments.bench_engine import OWN, PEERS, Program, Row
-from meterstorm.experiments.peers import HOLD_S, LATENCY_S, THINK_S, TIMEOUT_S, licenses
+from meterstorm.experiments.bench import engine as bench_engine
+from meterstorm.experiments.bench import limits as bench_limits
+from meterstorm.experiments.bench import report as bench_report
+from meterstorm.experiments.bench import shards as bench_shards
+from meterstorm.experiments.bench.engine import OWN, PEERS, Program, Row
+from meterstorm.experiments.bench.peers import HOLD_S, LATENCY_S, THINK_S, TIMEOUT_S, licenses
+from meterstorm.experiments.cli import main as cli
 from pyarrow import parquet
 from rich.console import Console
 from typer.testing import CliRunner

@@ -10,8 +10,10 @@ import pytest
 from meterstorm.actors import checkpoint
 from meterstorm.actors.checkpoint import Checkpoints
 from meterstorm.actors.world import JOURNAL
-from meterstorm.experiments import checkpoints, cli, run
-from meterstorm.experiments.checkpoints import UnfinishedRun, parse_seconds
+from meterstorm.experiments.cli import main as cli
+from meterstorm.experiments.runs import run
+from meterstorm.experiments.runs import unfinished as checkpoints
+from meterstorm.experiments.runs.unfinished import UnfinishedRun, parse_seconds
 from pyarrow import parquet
 from typer.testing import CliRunner
 

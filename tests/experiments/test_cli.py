@@ -13,8 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from meterstorm.experiments import cli, collection, columns, doctor, run, summary
-from meterstorm.experiments.metrics_names import METRICS
+from meterstorm.experiments.cli import doctor
+from meterstorm.experiments.cli import main as cli
+from meterstorm.experiments.metrics.names import METRICS
+from meterstorm.experiments.reports import kb as collection
+from meterstorm.experiments.reports import parquet as columns
+from meterstorm.experiments.reports import summary
+from meterstorm.experiments.runs import run
+from meterstorm.experiments.runs.results import digest_of
 from meterstorm.experiments.scenario import built_in, load, source_text, validate
 from pyarrow import parquet
 from typer.testing import CliRunner
@@ -202,7 +208,7 @@ def check_schema(content: Any, arms: list[tuple[str | None, str | None]], replic
         assert list(arm) == ["case", "name", "replications", "digest", "digests", "metrics"]
         assert arm["replications"] == replications
         assert re.fullmatch("[0-9a-f]{16}", arm["digest"])
-        assert arm["digest"] == run.digest_of(arm["digests"])
+        assert arm["digest"] == digest_of(arm["digests"])
         assert len(arm["digests"]) == replications
         assert tuple(arm["metrics"]) == METRICS
         for name, metric in arm["metrics"].items():
@@ -440,9 +446,9 @@ def test_a_copy_of_the_sources_has_yet_to_be_compiled(tmp_path):
     """Numba keeps the code of each copy by itself; so a second checkout compiles, and should say so."""
     package = tmp_path / "meterstorm"
     for room in ("actors", "policies", "experiments"):
-        source = Path(inspect.getfile(cli)).parents[1] / room
+        source = Path(inspect.getfile(cli)).parents[2] / room
         shutil.copytree(source, package / room, ignore=shutil.ignore_patterns("__pycache__"))
-    code = "import meterstorm.experiments.doctor as it; print(it.jit.CACHE_FOLDER); print(it.is_compiled())"
+    code = "import meterstorm.experiments.cli.doctor as it; print(it.jit.CACHE_FOLDER); print(it.is_compiled())"
     command = [sys.executable, "-c", code]
     for folder, compiled in ((tmp_path, "False"), (tmp_path.root, "True")):
         told = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout
@@ -731,7 +737,7 @@ def test_ctrl_c(here):
     (here / "sign.py").write_text(SIGN)
     code = (
         "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-        "from meterstorm.experiments.cli import main; main()"
+        "from meterstorm.experiments.cli.main import main; main()"
     )
     options = ["--balancing", "sign.py:Sign", "--replications", "1000000", "--workers", "0", "--out", "out"]
     process = subprocess.Popen(

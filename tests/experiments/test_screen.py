@@ -9,7 +9,7 @@ import pytest
 
 CODE = """
 import os, signal, sys
-from meterstorm.experiments import screen
+from meterstorm.experiments.cli import console as screen
 
 
 def end_ray():

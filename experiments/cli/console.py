@@ -1,0 +1,99 @@
+"""What every command shares: its exit status, its messages on standard error, its progress bar and its folder."""
+
+import errno
+import os
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import NoReturn
+
+import typer
+from meterstorm.actors.ray_start import end_ray
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+WRONG_INPUT, INVARIANT, UNAVAILABLE, INTERRUPTED = 2, 3, 4, 130
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EIO)  # the disk gave out; else the path is no place to write to
+messages = Console(stderr=True)
+
+
+def fail(code: int, text: str) -> NoReturn:
+    """End the command with a status, and say why."""
+    say(text)
+    raise typer.Exit(code)
+
+
+def say(text: str) -> None:
+    """Print what is wrong, in lines that begin with the program's name."""
+    for line in text.splitlines():
+        messages.print(f"meterstorm: {line}", style="red", highlight=False, markup=False, soft_wrap=True)
+
+
+def leave(status: int) -> NoReturn:
+    """End at once: an interrupt or a loss may have hit Ray anywhere; the end of the interpreter may crash in it.
+
+    Whoever interrupts again does not wait for Ray; on Linux its processes end all the same (`actors/guard.py`).
+    """
+    try:
+        with suppress(Exception):  # nobody reads it any more
+            sys.stdout.flush()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_DFL)
+        end_ray()
+    finally:
+        os._exit(status)
+
+
+def fail_to_write(error: OSError, folder: Path) -> NoReturn:
+    """End the command, since a file in the folder for results cannot be written."""
+    fail(UNAVAILABLE if error.errno in FULL else WRONG_INPUT, f"--out {unwritten(error, folder)}")
+
+
+def unwritten(error: OSError, folder: Path) -> str:
+    """Return in words why a file cannot be written; the system does not always name it."""
+    return f"{error.filename or folder}: cannot be written: {error.strerror or error}"
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder for results, or end the command."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        fail_to_write(error, folder)
+
+
+class progress:  # noqa: N801 - used like a function
+    """A progress bar on the screen, for a terminal only, cleared at the end."""
+
+    def __init__(self, title: str, total: int) -> None:
+        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
+        self.bar = Progress(*columns, TimeRemainingColumn(), console=messages, transient=True)
+        self.task = self.bar.add_task(title, total=total)
+
+    def __enter__(self) -> Callable[[float], None]:
+        if messages.is_interactive:
+            self.bar.start()
+        return lambda done: self.bar.update(self.task, completed=done)
+
+    def __exit__(self, *exception: object) -> None:
+        if messages.is_interactive:  # elsewhere even the end of a bar writes a line
+            self.bar.stop()
+
+
+def announce_compilation() -> None:
+    """Compile the engine if it is not in the cache, and say so: it takes half a minute, once."""
+    from . import doctor  # noqa: PLC0415
+
+    if not doctor.is_compiled():
+        messages.print("compiling the engine; this happens once and takes about half a minute ...")
+        doctor.compile_engine()
+
+
+def spent(pace: dict[str, float]) -> str:
+    """Return in words how shards spent their time: `pace.Pace.shares`."""
+    return (
+        f"{pace['computing']:.0%} computing, {pace['exchanging']:.0%} exchanging, {pace['waiting']:.0%} waiting "
+        f"for each other; {pace['windows']:,} windows, {pace['windows_per_s']:,.0f} a second"
+    )
