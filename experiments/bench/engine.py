@@ -255,7 +255,7 @@ def disagreements(rows: Sequence[Row]) -> list[str]:
 def _disagreement(name: str, there: Sequence[Row], here: Sequence[Row], confidence: float) -> str | None:
     a = [getattr(row, name) / (row.clients * row.seconds) for row in there]
     b = [getattr(row, name) / (row.clients * row.seconds) for row in here]
-    from scipy import stats  # noqa: PLC0415 - most of a second, and only this needs it
+    from scipy import stats
 
     interval = stats.ttest_ind(a, b, equal_var=False).confidence_interval(confidence)
     if interval.low <= 0.0 <= interval.high or a == b:

@@ -40,7 +40,7 @@ def bench_engine_command(
 
     Takes about a quarter of an hour with everything. Exit status 3: the programs disagree on the model.
     """
-    from ..bench import engine, report  # noqa: PLC0415
+    from ..bench import engine, report
 
     sizes = clients or [1_000_000 if memory or storm else size for size in engine.CLIENTS]
     if wrong := [size for size in sizes if size < 40 or size % 40]:
@@ -69,7 +69,7 @@ def bench_engine_command(
 
 
 def _bench_limits(sizes: list[int], memory: bool, storm: bool, repetitions: int) -> None:
-    from ..bench import limits  # noqa: PLC0415
+    from ..bench import limits
 
     for size in sizes:
         if memory:
@@ -99,9 +99,9 @@ def bench_shards_command(
     The storm: every server is away, clients fail over at once, 5 ms latency. Takes a few minutes, and an idle core
     for each shard. Exit status 3: a digest differs.
     """
-    from meterstorm.actors.cluster import ShardSet  # noqa: PLC0415
+    from meterstorm.actors.cluster import ShardSet
 
-    from ..bench import shards as worlds  # noqa: PLC0415
+    from ..bench import shards as worlds
 
     sizes = clients or [100_000, 1_000_000]
     if wrong := [size for size in sizes if size < 40 or size % 40]:

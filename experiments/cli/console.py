@@ -84,7 +84,7 @@ class progress:  # noqa: N801 - used like a function
 
 def announce_compilation() -> None:
     """Compile the engine if it is not in the cache, and say so: it takes half a minute, once."""
-    from . import doctor  # noqa: PLC0415
+    from . import doctor
 
     if not doctor.is_compiled():
         messages.print("compiling the engine; this happens once and takes about half a minute ...")

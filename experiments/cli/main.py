@@ -205,7 +205,7 @@ def _refuse_for_collection(options: dict[str, object]) -> None:
 
 
 def _every(text: str | None) -> float | None:
-    from ..runs.unfinished import parse_seconds  # noqa: PLC0415
+    from ..runs.unfinished import parse_seconds
 
     try:
         return None if text is None else parse_seconds(text)
@@ -240,7 +240,7 @@ def _load(source: str, settings: list[str], options: dict[str, Any]) -> dict[str
     try:
         overrides = _overrides(settings, options)
         if source == KB:
-            from ..reports import kb  # noqa: PLC0415 - slow to import
+            from ..reports import kb
 
             scenarios = kb.load_all(overrides)
         else:
@@ -277,7 +277,7 @@ def _run(
     announce_compilation()
     unfinished = None
     if every_s is not None:
-        from ..runs.unfinished import Settings  # noqa: PLC0415
+        from ..runs.unfinished import Settings
 
         unfinished = _begin(scenario, Settings(name, shards, workers, journal, every_s, *place), out)
     total, replications = _worlds(scenario), scenario.run.replications
@@ -292,7 +292,7 @@ def _run(
 
 def _join(place: Place, shards: int, workers: int | None) -> None:
     """Connect to the cluster before anything is written, or end the command."""
-    from ..runs import run  # noqa: PLC0415
+    from ..runs import run
 
     try:
         with redirect_stdout(sys.stderr):
@@ -304,7 +304,7 @@ def _join(place: Place, shards: int, workers: int | None) -> None:
 
 
 def _present(results: Any, content: dict[str, Any], folder: Path, as_json: bool) -> None:
-    from ..reports import summary, tables  # noqa: PLC0415
+    from ..reports import summary, tables
 
     if as_json:
         print(summary.to_json(content))
@@ -316,7 +316,7 @@ def _present(results: Any, content: dict[str, Any], folder: Path, as_json: bool)
 
 def _begin(scenario: Scenario, settings: Any, out: Path | None) -> Any:
     """Set up the folder of a run with checkpoints."""
-    from ..runs.unfinished import UnfinishedRun, default_folder  # noqa: PLC0415
+    from ..runs.unfinished import UnfinishedRun, default_folder
 
     folder = out or default_folder(settings.name, scenario)
     make_folder(folder)
@@ -339,7 +339,7 @@ def resume_command(
 
     The results are those of a run that was never interrupted. It keeps on taking checkpoints.
     """
-    from ..runs.unfinished import UnfinishedRun  # noqa: PLC0415
+    from ..runs.unfinished import UnfinishedRun
 
     announce_compilation()
     try:
@@ -359,7 +359,7 @@ def _run_collection(
     scenarios: dict[str, Scenario], workers: int | None, place: Place, out: Path | None, as_json: bool
 ) -> None:
     """Run one scenario after the other; each writes its folder before the next one starts."""
-    from ..reports import kb, summary, tables  # noqa: PLC0415
+    from ..reports import kb, summary, tables
 
     shards = {name: _chosen_shards(scenario, workers) for name, scenario in scenarios.items()}
     _join(place, max(shards.values()), workers)
@@ -397,7 +397,7 @@ def _after(before: int, report: Callable[[float], None]) -> Callable[[float], No
 
 def _chosen_shards(scenario: Scenario, workers: int | None) -> int:
     """Return how many shards share each world; workers run whole ones."""
-    from ..runs.sharding import choose_shards  # noqa: PLC0415
+    from ..runs.sharding import choose_shards
 
     shards = scenario.run.shards
     if shards == "auto":
@@ -429,8 +429,8 @@ def _finish(
     unfinished: Any = None,
 ) -> tuple[Any, dict[str, Any], Path]:
     """Run a scenario and write its folder; return the results, the summary and the folder."""
-    from ..reports import summary  # noqa: PLC0415
-    from ..runs import run  # noqa: PLC0415
+    from ..reports import summary
+    from ..runs import run
 
     with unfinished or nullcontext():
         try:
@@ -500,7 +500,7 @@ def _report(show: Callable[..., None], results: Any, content: dict[str, Any], fo
 
 def _check(results: Any, shards: int, place: Place, console: Console) -> None:
     """Compare digests alone and on shards; a difference is a defect."""
-    from ..runs import run  # noqa: PLC0415
+    from ..runs import run
 
     started = time.perf_counter()
     with progress(f"first replications on {shards} shards", len(results.versions)) as report:
@@ -522,7 +522,7 @@ def diff_command(
     ray_address: RayAddress = None,
 ) -> None:
     """Compare two runs, world by world; show the first event that differs. Exit 0: equal; 1: they differ."""
-    from ..reports import diff  # noqa: PLC0415
+    from ..reports import diff
 
     try:
         runs = diff.read(a), diff.read(b)
@@ -555,7 +555,7 @@ def show_command(name: Annotated[str, typer.Argument(help="A built-in scenario."
 @app.command("doctor")
 def doctor_command(ray_address: RayAddress = None) -> None:
     """Check that the installation works: versions, compiled engine, and one world on two Ray shards."""
-    from .doctor import examine  # noqa: PLC0415
+    from .doctor import examine
 
     for name in ("meterstorm", "numba", "numpy", "ray"):
         print(f"{name} {package_version(name)}")

@@ -22,7 +22,7 @@ def estimate(values: Sequence[float], confidence: float = 0.95) -> Estimate:
         return Estimate(mean, None)
     if not math.isfinite(mean):
         return Estimate(mean, math.inf)
-    from scipy import special  # noqa: PLC0415 - a quarter of a second, and one replication has no interval
+    from scipy import special
 
     deviation = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (n - 1))
     return Estimate(mean, float(special.stdtrit(n - 1, 0.5 + confidence / 2)) * deviation / math.sqrt(n))

@@ -1,39 +1,63 @@
-"""Checks the raw data of a scenario file: every table by itself, then the rules between their values."""
+"""From the raw data of a file to a scenario: every table by itself, then the rules between their values."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
+from .choices import Resolve
+from .faults import DEFAULT_KIND, FAULTS, Fault
 from .rules import Facts, broken_rules
-from .schema import DEFAULT_KIND, FAULTS, LISTS, SECTIONS, Allowed, Fault, Head, Scenario, Table
+from .schema import LISTS, SECTIONS, Head, Scenario
+from .values import Allowed, Table
 from .wording import did_you_mean, refuse, show
 
 
-def examine(raw: Mapping[str, object]) -> list[str]:
-    """Return what is wrong with raw data, one line an error; what cases and arms set is not looked into."""
-    lines = [_unknown_key(key, key, Scenario) for key in raw if key not in Scenario.model_fields]
-    found, known = _examine_table("", Head, {key: raw[key] for key in Head.model_fields if key in raw})
-    lines += found
-    for name, section in SECTIONS.items():
-        found, values = _examine_table(name, section, raw.get(name, {}))
-        lines += found
-        known.update({f"{name}.{key}": value for key, value in values.items()})
-    for name in LISTS:
-        found, items = _examine_list(name, raw.get(name, [{}] if name == "products" else []))
-        lines += found
-        known[name] = items
-    return lines + list(broken_rules(known))
+class Checked(NamedTuple):
+    """A scenario, or None and all that is wrong with its data, one line an error."""
+
+    scenario: Scenario | None
+    errors: list[str]
 
 
-def _examine_list(name: str, raw: object) -> tuple[list[str], list[Facts]]:
-    """Return what is wrong with a list of tables, and for each what is right in it."""
+class Parsed(NamedTuple):
+    """A table of the file, or None and what is wrong with it; and the values that are right in themselves."""
+
+    table: Any
+    errors: list[str]
+    facts: Facts
+
+
+def check(raw: Mapping[str, object], resolve: Resolve) -> Checked:
+    """Check raw data and make a scenario of it; what cases and arms set is not looked into."""
+    errors = [_unknown_key(key, key, Scenario) for key in raw if key not in Scenario.model_fields]
+    head = _parse("", Head, {key: raw[key] for key in Head.model_fields if key in raw})
+    sections = {name: _parse(name, section, raw.get(name, {})) for name, section in SECTIONS.items()}
+    lists = {name: _parse_list(name, raw.get(name, [{}] if name == "products" else [])) for name in LISTS}
+    facts = Facts(head.facts)
+    for name, section in sections.items():
+        facts.update({f"{name}.{key}": value for key, value in section.facts.items()})
+    facts.update({name: [item.facts for item in items] for name, (items, _) in lists.items()})
+    errors += head.errors
+    errors += [line for section in sections.values() for line in section.errors]
+    errors += [line for _, lines in lists.values() for line in lines]
+    errors += broken_rules(facts, resolve)
+    if errors:
+        return Checked(None, errors)
+    tables = dict(head.table) | {name: section.table for name, section in sections.items()}
+    tables |= {name: tuple(item.table for item in items) for name, (items, _) in lists.items()}
+    # Every table is checked, and so are the rules between them: no need to do it again.
+    return Checked(Scenario.model_construct(None, **tables), [])
+
+
+def _parse_list(name: str, raw: object) -> tuple[list[Parsed], list[str]]:
+    """Return the tables of a list, and all that is wrong with it and with them."""
     if not isinstance(raw, list):
-        return [refuse(name, raw, f"a list of tables, [[{name}]]")], []
+        return [], [refuse(name, raw, f"a list of tables, [[{name}]]")]
     if name == "products" and not raw:
-        return [refuse(name, raw, "a list of one or more tables, [[products]]")], []
-    examined = [_examine_table(f"{name}[{i}]", _model(name, item), item) for i, item in enumerate(raw)]
-    return [line for lines, _ in examined for line in lines], [values for _, values in examined]
+        return [], [refuse(name, raw, "a list of one or more tables, [[products]]")]
+    items = [_parse(f"{name}[{i}]", _model(name, item), item) for i, item in enumerate(raw)]
+    return items, [line for item in items for line in item.errors]
 
 
 def _model(name: str, item: object) -> type[Table]:
@@ -41,20 +65,20 @@ def _model(name: str, item: object) -> type[Table]:
     return FAULTS.get(kind, Fault) if isinstance(kind, str) else LISTS[name]
 
 
-def _examine_table(path: str, model: type[Table], raw: object) -> tuple[list[str], Facts]:
-    """Return what is wrong with one table, and the values that are right in themselves."""
+def _parse(path: str, model: type[Table], raw: object) -> Parsed:
     if not isinstance(raw, Mapping):
-        return [refuse(path, raw, "a table")], Facts()
+        return Parsed(None, [refuse(path, raw, "a table")], Facts())
     try:
-        return [], Facts(model.model_validate(raw))
+        table = model.model_validate(raw)
+        return Parsed(table, [], Facts(table))
     except ValidationError as failure:
         errors = failure.errors()
     # The other values, defaults included, are still needed: an example stands in for what is required.
     wrong = {error["loc"][0] for error in errors}
     examples = {name: field.examples[0] for name, field in model.model_fields.items() if field.examples}
     rest = model.model_validate(examples | {key: value for key, value in raw.items() if key not in wrong})
-    lines = [_line(path, error, model) for error in errors]
-    return lines, Facts((key, value) for key, value in rest if key not in wrong)
+    facts = Facts((key, value) for key, value in rest if key not in wrong)
+    return Parsed(None, [_line(path, error, model) for error in errors], facts)
 
 
 def _line(path: str, error: Any, model: type[Table]) -> str:

@@ -10,7 +10,8 @@ from typing import Any
 
 import tomli_w
 
-from .check import examine
+from .check import check
+from .choices import resolver
 from .overrides import apply, dump, thaw
 from .schema import Scenario
 from .versions import expand
@@ -60,10 +61,12 @@ def to_toml(scenario: Scenario) -> str:
 
 
 def _build(raw: dict[str, Any], errors: list[str]) -> Scenario:
-    errors = errors + examine(raw) + expand(raw)[1]
-    if errors:
+    resolve = resolver()
+    checked = check(raw, resolve)
+    errors = errors + checked.errors + expand(raw, checked, resolve)[1]
+    if errors or checked.scenario is None:
         raise ScenarioError(errors)
-    return Scenario.model_validate(raw)
+    return checked.scenario
 
 
 def _built_in_names() -> list[str]:

@@ -1,13 +1,11 @@
 """What must hold between the values of a scenario."""
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from meterstorm.policies.registry import BUILT_IN, resolve
-
-from ..metrics.names import MEANINGS
+from ..metrics.names import MEANINGS, METRICS, WALL_METRICS
+from .choices import Resolve, Resolved
 from .wording import did_you_mean, refuse, show
 
 SAMPLES_MAX = 1_000_000
@@ -24,14 +22,21 @@ class Facts(dict[str, Any]):
         raise UnknownError(key)
 
 
-def broken_rules(facts: Facts) -> Iterator[str]:
+def broken_rules(facts: Facts, resolve: Resolve) -> Iterator[str]:
     """Yield an error for every rule that is broken, as far as the facts are known."""
+    facts = Facts(facts | _policies(facts, resolve))
     for rule in RULES:
         yield from _lines(rule, facts)
     for name, item_rules in ITEM_RULES.items():
         for index, item in enumerate(facts.get(name, ())):
             for item_rule in item_rules:
                 yield from _lines(item_rule, f"{name}[{index}]", item, facts)
+
+
+def _policies(facts: Facts, resolve: Resolve) -> dict[str, Resolved]:
+    """Return each chosen policy by its kind, so that no rule has to look it up."""
+    choices = {key.removeprefix("policies."): value for key, value in facts.items() if key.startswith("policies.")}
+    return {f"resolved.{kind}": resolve(kind, choice.name, choice.parameters) for kind, choice in choices.items()}
 
 
 def _lines(rule: Callable[..., Iterator[str]], *arguments: object) -> Iterator[str]:
@@ -124,35 +129,16 @@ def _trace_if_asked(facts: Facts) -> Iterator[str]:
 
 
 def _policies_resolve(facts: Facts) -> Iterator[str]:
-    for kind in BUILT_IN:
-        path = f"policies.{kind}"
-        choice = facts.get(path)
-        if choice is None:
-            continue
-        if not choice.name:
-            yield f"{path}.name: missing; allowed: {', '.join(BUILT_IN[kind])}, or your own as FILE.py:CLASS"
-            continue
-        try:
-            resolve(kind, choice.name, choice.parameters)
-        except OverflowError:  # an integer beyond every float
-            yield f"{path}: a parameter is too large; it must be a number"
-        except ValueError as error:
-            # "delay_s: ..." is about a parameter, which has a path of its own.
-            joint = "." if re.match(r"\w+: ", str(error)) else ": "
-            yield f"{path}{joint}{error}"
+    for key, found in facts.items():
+        if isinstance(found, Resolved) and found.error:
+            yield f"policies.{key.removeprefix('resolved.')}{found.error}"
 
 
 def _intersite_has_reports(facts: Facts) -> Iterator[str]:
-    between, within = (facts[f"policies.{kind}"] for kind in ("intersite", "balancing"))
-    try:
-        among, inside = (
-            resolve(kind, choice.name, choice.parameters)
-            for kind, choice in (("intersite", between), ("balancing", within))
-        )
-    except (ValueError, OverflowError):  # reported already
+    among, inside = facts["resolved.intersite"].policy, facts["resolved.balancing"].policy
+    if among is None or inside is None or among.interval_s == 0:  # reported already, or it never acts
         return
-    if among.interval_s == 0:
-        return
+    between, within = facts["policies.intersite"], facts["policies.balancing"]
     if facts["servers.sites"] == 1:
         yield refuse("policies.intersite.name", between.name, '"none" while servers.sites = 1')
     if inside.interval_s == 0:
@@ -208,10 +194,15 @@ def _case_shows_all_or_nothing(path: str, case: Facts, _: Facts) -> Iterator[str
         yield f"{path}: {missing} missing; symptom, metric and baseline are given together or not at all"
 
 
-def _case_metric_exists(path: str, case: Facts, _: Facts) -> Iterator[str]:
+def _case_metric_exists(path: str, case: Facts, facts: Facts) -> Iterator[str]:
     metric = case["metric"]
-    if metric is not None and metric not in MEANINGS:
-        hint = did_you_mean(metric, MEANINGS) or ": " + ", ".join(MEANINGS)
+    if metric is None:
+        return
+    if metric in WALL_METRICS and facts.get("run.clock") == "virtual":
+        words = 'a metric of the virtual clock, since run.clock = "virtual"; this one is of the wall clock only'
+        yield refuse(f"{path}.metric", metric, words)
+    elif metric not in MEANINGS:
+        hint = did_you_mean(metric, METRICS) or ": " + ", ".join(METRICS)
         yield refuse(f"{path}.metric", metric, "a metric of the summary" + hint)
 
 

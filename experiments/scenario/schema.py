@@ -1,107 +1,68 @@
-"""The tables of a scenario file: every key with its type, its range and its default."""
+"""The tables of a scenario file: every key with its type, its range, its default and its meaning."""
 
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    GetCoreSchemaHandler,
-    ValidationError,
-    model_validator,
-)
-from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+from pydantic import ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
+from .choices import resolver
+from .faults import AnyFault, Fault
 from .rules import Facts, broken_rules
-from .wording import one_of, refuse
-
-LARGEST = 1e9  # of any number: as seconds 31 years, so that sums and draws stay far inside int64 nanoseconds
-
-
-class Allowed:
-    """Says in words what a type takes; whatever is wrong inside is refused with this one sentence."""
-
-    def __init__(self, words: str = "", largest: float = LARGEST, smallest: float = 0.0) -> None:
-        self.words, self.largest, self.smallest = words, largest, smallest
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        if get_origin(source) is Literal:
-            self.words = self.words or one_of(get_args(source))
-        return core_schema.no_info_wrap_validator_function(self._check, handler(source))
-
-    def _check(self, value: object, inner: core_schema.ValidatorFunctionWrapHandler) -> object:
-        try:
-            result = inner(value)
-        except ValidationError:
-            raise _refused(value, self.words) from None
-        if isinstance(result, int | float):
-            if result > self.largest:
-                raise _refused(value, f"{self.words}, at most {self.largest:g}")
-            if 0 < result < self.smallest:
-                raise _refused(value, f"{self.words}, in whole nanoseconds (at least {self.smallest:g} if not 0)")
-        return result
-
-
-def _refused(value: object, words: str) -> PydanticCustomError:
-    return PydanticCustomError("refused", "{line}", {"line": refuse("", value, words).removeprefix(": ")})
-
-
-_finite = Field(strict=True, ge=0, allow_inf_nan=False)
-_above_0 = Field(strict=True, gt=0, allow_inf_nan=False)
-_tick_s, _tick_ms = 1e-9, 1e-6  # the clock counts nanoseconds; a shorter time would silently be none
-
-Number = Annotated[float, _finite, Allowed("a number >= 0")]
-Positive = Annotated[float, _above_0, Allowed("a number > 0")]
-Seconds = Annotated[float, _finite, Allowed("a number >= 0", smallest=_tick_s)]
-PositiveSeconds = Annotated[float, _above_0, Allowed("a number > 0", smallest=_tick_s)]
-Milliseconds = Annotated[float, _finite, Allowed("a number >= 0", smallest=_tick_ms)]
-Probability = Annotated[float, Field(strict=True, ge=0, le=1), Allowed("a number from 0 to 1")]
-Share = Annotated[float, Field(strict=True, gt=0, le=1), Allowed("a number > 0 and <= 1")]
-Loss = Annotated[float, Field(strict=True, ge=0, lt=1), Allowed("a number >= 0 and < 1")]
-Count = Annotated[int, Field(strict=True, ge=1), Allowed("an integer >= 1")]
-Whole = Annotated[int, Field(strict=True, ge=0), Allowed("an integer >= 0")]
-Seed = Annotated[int, Field(strict=True, ge=0, lt=2**63), Allowed("an integer >= 0 and < 2**63", 2.0**63)]
-Flag = Annotated[bool, Field(strict=True), Allowed("true or false")]
-Text = Annotated[str, Field(strict=True), Allowed("a string")]
-Name = Annotated[str, Field(strict=True, pattern=r"\S"), Allowed("a string that is not empty")]
-Article = Annotated[
-    str,
-    Field(strict=True, pattern=r"^(Q\d{6})?$"),
-    Allowed('the number of a KB article, such as "Q226827", or ""'),
-]
-Spread = Annotated[Literal["constant", "exponential"], Allowed()]
-Times = Annotated[Literal["constant", "exponential", "lognormal", "gamma"], Allowed()]
-Point = Annotated[tuple[Number, Number], Allowed("a pair [hour, factor] of numbers >= 0")]
-Weights = tuple[Number, ...]
-Overrides = Annotated[dict[Name, Any], Allowed('a table of overrides, { "dotted.key" = value, ... }')]
-
-
-class Table(BaseModel):
-    """A table of the file: frozen, no unknown keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+from .values import (
+    Allowed,
+    Article,
+    Count,
+    Flag,
+    Loss,
+    Milliseconds,
+    Name,
+    Number,
+    Overrides,
+    Point,
+    Positive,
+    PositiveSeconds,
+    Seconds,
+    Seed,
+    Spread,
+    Table,
+    Text,
+    Times,
+    Weights,
+    Whole,
+)
 
 
 class Run(Table):
     """How long, how often and on what."""
 
-    duration_s: PositiveSeconds = 28800.0  # measured, after the warm-up
-    warmup_s: Seconds = 3600.0
-    seed: Seed = 1
-    replications: Count = 1
-    shards: Annotated[Count | Literal["auto"], Allowed('an integer >= 1 or "auto"')] = 1
-    clock: Annotated[Literal["virtual", "wall"], Allowed()] = "virtual"
-    sample_s: PositiveSeconds = 60.0
+    duration_s: PositiveSeconds = Field(default=28800.0, description="Measured time, after the warm-up.")
+    warmup_s: Seconds = Field(
+        default=3600.0, description="Time simulated before the measured time, and not measured."
+    )
+    seed: Seed = Field(default=1, description="Root of all random numbers: equal scenario and seed, equal digest.")
+    replications: Count = Field(default=1, description="Independent replications, each reproducible by itself.")
+    shards: Annotated[Count | Literal["auto"], Allowed('an integer >= 1 or "auto"')] = Field(
+        default=1,
+        description="Ray actors that share each world; 1: this process, without Ray; "
+        '"auto": as many as pay. More than 1 needs network.latency_ms > 0.',
+    )
+    clock: Annotated[Literal["virtual", "wall"], Allowed()] = Field(
+        default="virtual", description="What time is: simulated, or measured. This version has no wall clock."
+    )
+    sample_s: PositiveSeconds = Field(default=60.0, description="Width of a sample of the time series.")
 
 
 class Network(Table):
     """What lies between any two agents."""
 
-    latency_ms: Milliseconds = 5.0  # one way, constant part
-    wan_latency_ms: Milliseconds = 50.0  # the same between agents of different sites; at least latency_ms
-    jitter_ms: Milliseconds = 0.0  # mean of an added exponential part
-    loss: Loss = 0.0
+    latency_ms: Milliseconds = Field(
+        default=5.0, description="One-way latency, constant part; 0 only with one shard."
+    )
+    wan_latency_ms: Milliseconds = Field(
+        default=50.0, description="The same between agents of different sites; at least latency_ms."
+    )
+    jitter_ms: Milliseconds = Field(default=0.0, description="Mean of an exponential part added to each latency.")
+    loss: Loss = Field(default=0.0, description="Probability that a message is lost.")
 
 
 class Servers(Table):
@@ -112,76 +73,142 @@ class Servers(Table):
     are those of a site. `count`, `split`, `clients.count` and `products.licenses` are totals of all sites.
     """
 
-    count: Count = 4  # a multiple of sites
-    sites: Count = 1
-    service_ms: Milliseconds = 200.0
-    service: Spread = "constant"
-    queue_limit: Whole = 0  # 0: no limit
-    durable: Flag = True
-    heartbeat_cost: Number = 1.0  # as a share of service_ms
-    release_cost: Number = 1.0
-    reclaim_after_s: Seconds = 7200.0  # 0: never
-    scan_s: PositiveSeconds = 7200.0
-    split: Annotated[Literal["even"] | Weights, Allowed('"even" or a list of weights, numbers >= 0')] = "even"
-    callback_grace_s: PositiveSeconds = 60.0  # a freed license stays reserved this long for the user called back
-    # A user called back before a site server cycle has passed since the denial is denied again (the defect of
-    # KB Q226823, where cycles are 900 s); 0: never.
-    callback_cycle_s: Seconds = 0.0
+    count: Count = Field(default=4, description="Number of servers at all sites; a multiple of sites.")
+    sites: Count = Field(default=1, description="Number of sites that servers, clients and licenses are dealt to.")
+    service_ms: Milliseconds = Field(
+        default=200.0, description="Mean time to handle one message of a client; 0: it takes no time."
+    )
+    service: Spread = Field(default="constant", description="Distribution of service times.")
+    queue_limit: Whole = Field(
+        default=0,
+        description="Requests that may wait; one that finds so many is answered OVERLOADED at once. Releases and "
+        "heartbeats neither count nor are refused. 0: no limit.",
+    )
+    durable: Flag = Field(default=True, description="Whether leases survive a crash.")
+    heartbeat_cost: Number = Field(
+        default=1.0, description="Service time of a heartbeat, as a share of service_ms."
+    )
+    release_cost: Number = Field(default=1.0, description="Service time of a release, as a share of service_ms.")
+    reclaim_after_s: Seconds = Field(
+        default=7200.0, description="A lease not heard of for this long is reclaimed by the next scan; 0: never."
+    )
+    scan_s: PositiveSeconds = Field(default=7200.0, description="Time between two scans for leases to reclaim.")
+    split: Annotated[Literal["even"] | Weights, Allowed('"even" or a list of weights, numbers >= 0')] = Field(
+        default="even",
+        description="How each product's licenses start out over the servers: evenly, or by weights.",
+    )
+    callback_grace_s: PositiveSeconds = Field(
+        default=60.0, description="A freed license stays reserved for the user called back for this long."
+    )
+    callback_cycle_s: Seconds = Field(
+        default=0.0,
+        description="A user called back within this time of the denial is denied again: the defect of KB Q226823, "
+        "where a site server's cycle is 900 s. 0: never.",
+    )
 
 
 class Product(Table):
-    """A metered product."""
+    """A metered product; there is at least one."""
 
-    name: Name = "product"
-    licenses: Whole = 400
-    popularity: Number = 1.0
+    name: Name = Field(default="product", description="Its name, which no other product has.")
+    licenses: Whole = Field(default=400, description="Number of licenses owned at all sites.")
+    popularity: Number = Field(default=1.0, description="Relative chance that a launch is of this product.")
 
 
 class Clients(Table):
     """The client computers, all alike."""
 
-    count: Count = 800
-    programs: Annotated[int, Field(strict=True, ge=1, le=32), Allowed("an integer from 1 to 32")] = 1
+    count: Count = Field(default=800, description="Number of clients at all sites.")
+    programs: Annotated[int, Field(strict=True, ge=1, le=32), Allowed("an integer from 1 to 32")] = Field(
+        default=1, description="Metered programs that a client may run at once."
+    )
     assignment: Annotated[
         Literal["round-robin", "random"] | Weights,
         Allowed('"round-robin", "random" or a list of weights, numbers >= 0'),
-    ] = "round-robin"  # among the servers of the client's own site
-    # Which servers the selection policy chooses from: all, numbered on from the first of the client's own site
-    # (and round), or those of its own site.
-    failover_to: Annotated[Literal["any-site", "own-site"], Allowed()] = "any-site"
-    enforcement: Annotated[Literal["after-start", "before-start"], Allowed()] = "after-start"
-    request_timeout_s: PositiveSeconds = 5.0
-    heartbeat_s: Seconds = 3600.0  # 0: none
-    heartbeat_names_leases: Flag = False
-    on_denial: Annotated[Literal["give-up", "retry", "callback"], Allowed()] = "give-up"
-    retry_denied_s: PositiveSeconds = 60.0  # mean
-    callback_poll_s: Seconds = 0.0  # a user who waits for a callback asks again after this; 0: never
-    offline: Annotated[Literal["allow", "deny"], Allowed()] = "allow"
-    rerequest: Flag = True
-    release_old: Annotated[Literal["lost", "deferred"], Allowed()] = "lost"
-    deferred_retry_s: PositiveSeconds = 60.0  # how often a kept release is offered, until it is settled
-    attempt_cpu_ms: Milliseconds = 50.0
+    ] = Field(default="round-robin", description="Each client's first server, among those of its own site.")
+    failover_to: Annotated[Literal["any-site", "own-site"], Allowed()] = Field(
+        default="any-site",
+        description="Servers that the selection policy chooses from: all, numbered on from the first of the "
+        "client's own site (and round), or those of its own site.",
+    )
+    enforcement: Annotated[Literal["after-start", "before-start"], Allowed()] = Field(
+        default="after-start",
+        description="A program runs while its answer is awaited, until a denial; or from its grant on.",
+    )
+    request_timeout_s: PositiveSeconds = Field(
+        default=5.0, description="No answer within this time is a link failure."
+    )
+    heartbeat_s: Seconds = Field(
+        default=3600.0, description="Time between two heartbeats of a client that holds a lease; 0: none."
+    )
+    heartbeat_names_leases: Flag = Field(
+        default=False,
+        description="Whether a heartbeat names the leases in use; the server frees the client's others.",
+    )
+    on_denial: Annotated[Literal["give-up", "retry", "callback"], Allowed()] = Field(
+        default="give-up",
+        description="What a denied user does: gives up, asks again after a while, or waits to be called back.",
+    )
+    retry_denied_s: PositiveSeconds = Field(
+        default=60.0,
+        description='Mean time until a denied user asks again, exponential; with on_denial = "retry".',
+    )
+    callback_poll_s: Seconds = Field(
+        default=0.0, description="A user who waits for a callback asks again after this time; 0: never."
+    )
+    offline: Annotated[Literal["allow", "deny"], Allowed()] = Field(
+        default="allow", description="What becomes of launches while offline: they run unmetered, or are denied."
+    )
+    rerequest: Flag = Field(
+        default=True,
+        description="Whether running programs are requested again at a server that the client fails over to.",
+    )
+    release_old: Annotated[Literal["lost", "deferred"], Allowed()] = Field(
+        default="lost",
+        description="Leases left at an unreachable server: lost (a ghost stays), or released once it answers.",
+    )
+    deferred_retry_s: PositiveSeconds = Field(
+        default=60.0, description="How often a kept release is offered, until it is settled."
+    )
+    attempt_cpu_ms: Milliseconds = Field(default=50.0, description="CPU time of the client for one attempt.")
 
 
 class Workload(Table):
     """When programs are launched and for how long they run."""
 
-    arrivals: Annotated[Literal["closed", "open", "trace"], Allowed()] = "closed"
-    trace: Text = ""  # CSV or Parquet, relative to the scenario file; only with arrivals = "trace"
-    launch_interval_s: PositiveSeconds = 3600.0
-    launch: Times = "exponential"
-    launch_cv: Positive = 1.0
-    run_time_s: Seconds = 1800.0
-    run_time: Times = "exponential"
-    run_time_cv: Positive = 1.0
-    profile: tuple[Point, ...] = ()
+    arrivals: Annotated[Literal["closed", "open", "trace"], Allowed()] = Field(
+        default="closed",
+        description="closed: users think, launch, run, and think again; open: launches come whatever the state; "
+        "trace: they are read from a file.",
+    )
+    trace: Text = Field(
+        default="",
+        description="CSV or Parquet file with time_s, client, run_time_s, product; relative to the scenario file; "
+        'only with arrivals = "trace".',
+    )
+    launch_interval_s: PositiveSeconds = Field(
+        default=3600.0,
+        description="Mean think time of a program's slot (closed), or time between a client's launches (open).",
+    )
+    launch: Times = Field(default="exponential", description="Distribution of that time.")
+    launch_cv: Positive = Field(default=1.0, description="Its coefficient of variation, if lognormal or gamma.")
+    run_time_s: Seconds = Field(default=1800.0, description="Mean run time; 0: released as soon as granted.")
+    run_time: Times = Field(default="exponential", description="Distribution of run times.")
+    run_time_cv: Positive = Field(
+        default=1.0, description="Their coefficient of variation, if lognormal or gamma."
+    )
+    profile: tuple[Point, ...] = Field(
+        default=(),
+        description="Day profile of launches: [[hour, factor], ...], linear in between, repeated at its end.",
+    )
 
 
 class Choice(Table):
     """A policy by name; every other key is one of its own parameters."""
 
     model_config = ConfigDict(extra="allow")
-    name: Text = ""  # never empty in a scenario; the rule that says so also knows what is allowed
+    # Never empty in a scenario; the rule that says so also knows what is allowed.
+    name: Text = Field(default="", description="A built-in policy, or your own as FILE.py:CLASS.")
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -197,109 +224,54 @@ PolicyTable = Annotated[
 class Policies(Table):
     """One policy of each kind."""
 
-    failover: PolicyTable = Choice.model_validate({"name": "retry-then-failover", "retries": 3, "delay_s": 60.0})
-    selection: PolicyTable = Choice(name="ring")
-    admission: PolicyTable = Choice(name="fifo")
-    balancing: PolicyTable = Choice.model_validate({"name": "periodic-demand", "interval_s": 14400.0})
-    intersite: PolicyTable = Choice(name="none")  # moves licenses between sites; needs reports of balancing
-
-
-class Fraction(Table):
-    """A share of the servers."""
-
-    fraction: Share = Field(examples=[0.5])
-
-
-ServerIds = Annotated[
-    Literal["all"] | tuple[Whole, ...] | Fraction,
-    Allowed('"all", a list of server ids (integers >= 0) or { fraction = f } with 0 < f <= 1'),
-]
-Kind = Literal["unreachable", "refusing", "crash", "slow", "loss", "cut"]
-DEFAULT_KIND: Literal["unreachable"] = "unreachable"
-
-
-class Fault(Table):
-    """What every fault has; a kind that is not known is checked against this alone."""
-
-    model_config = ConfigDict(extra="ignore")
-    kind: Annotated[Kind, Allowed()] = DEFAULT_KIND
-    servers: ServerIds = (0,)
-    start_s: Seconds = 3600.0  # from the end of the warm-up
-    duration_s: PositiveSeconds = 600.0
-    repeat_s: Seconds = 0.0  # 0: once
-    repeats: Count = 1
-
-
-class Outage(Fault, extra="forbid"):
-    """Servers that time out, refuse, or crash."""
-
-    kind: Literal["unreachable", "refusing", "crash"] = DEFAULT_KIND
-
-
-class Slow(Fault, extra="forbid"):
-    """Servers whose service takes `factor` times as long."""
-
-    kind: Literal["slow"]
-    factor: Positive = Field(examples=[10])
-
-
-class Lossy(Fault, extra="forbid"):
-    """Servers whose messages are lost with a probability."""
-
-    kind: Literal["loss"]
-    probability: Probability = Field(examples=[0.1])
-
-
-class Cut(Fault, extra="forbid"):
-    """Servers cut off from the clients `first` to `last`."""
-
-    kind: Literal["cut"]
-    clients: Annotated[tuple[Whole, Whole], Allowed("[first, last], two client ids >= 0")] = Field(
-        examples=[[0, 99]]
+    failover: PolicyTable = Field(
+        default=Choice.model_validate({"name": "retry-then-failover", "retries": 3, "delay_s": 60.0}),
+        description="What a client does after a link failure.",
+    )
+    selection: PolicyTable = Field(default=Choice(name="ring"), description="Which server a client fails over to.")
+    admission: PolicyTable = Field(default=Choice(name="fifo"), description="Which requests a server takes.")
+    balancing: PolicyTable = Field(
+        default=Choice.model_validate({"name": "periodic-demand", "interval_s": 14400.0}),
+        description="How a site server moves licenses between its servers.",
+    )
+    intersite: PolicyTable = Field(
+        default=Choice(name="none"),
+        description="How licenses move between sites; needs reports, so a balancing policy that acts.",
     )
 
 
-FAULTS: dict[str, type[Fault]] = {
-    **dict.fromkeys(("unreachable", "refusing", "crash"), Outage),
-    "slow": Slow,
-    "loss": Lossy,
-    "cut": Cut,
-}
-
-
-def _with_kind(value: object) -> object:
-    return {"kind": DEFAULT_KIND, **value} if isinstance(value, dict) else value
-
-
-AnyFault = Annotated[
-    Annotated[Outage | Slow | Lossy | Cut, Field(discriminator="kind")], BeforeValidator(_with_kind)
-]
-
-
 class Arm(Table):
-    """A version to compare: a name, and what it sets."""
+    """A version to compare, in every case and at common random numbers."""
 
-    name: Name = Field(examples=["as shipped"])
-    set: Overrides = {}
+    name: Name = Field(description="Its name, which no other of the list has.", examples=["as shipped"])
+    set: Overrides = Field(
+        default={}, description="Keys that it changes; run, cases and arms are the same for all."
+    )
 
 
 class Case(Arm):
-    """Conditions under which every arm runs; `metric` against the case `baseline` shows a symptom.
+    """Conditions under which every arm runs.
 
-    The first arm has the defect, the last one its cure.
+    With symptom, metric and baseline it shows a symptom where the metric exceeds that of the baseline case. The
+    first arm has the defect, the last one its cure.
     """
 
-    symptom: Name | None = None
-    metric: Name | None = None
-    baseline: Name | None = None
+    symptom: Name | None = Field(default=None, description="What is seen, in words.")
+    metric: Name | None = Field(default=None, description="Metric of the summary whose excess shows the symptom.")
+    baseline: Name | None = Field(default=None, description="Name of the case without it.")
 
 
 class Head(Table):
     """The keys above the first table."""
 
-    title: Name = Field(examples=["one server is unreachable for ten minutes"])
-    article: Article = ""  # the KB article that the scenario reproduces: one of `meterstorm run kb`
-    description: Text = ""
+    title: Name = Field(
+        description="What the scenario is about.", examples=["one server is unreachable for ten minutes"]
+    )
+    article: Article = Field(
+        default="",
+        description="KB article that the scenario reproduces; `meterstorm run kb` runs those that have one.",
+    )
+    description: Text = Field(default="", description="More about it.")
 
 
 class Scenario(Head):
@@ -318,7 +290,7 @@ class Scenario(Head):
 
     @model_validator(mode="after")
     def _keeps_the_rules(self) -> "Scenario":
-        if lines := list(broken_rules(facts(self))):
+        if lines := list(broken_rules(facts(self), resolver())):
             raise PydanticCustomError("rules", "{lines}", {"lines": "\n".join(lines)})
         return self
 

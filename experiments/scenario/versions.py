@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from .check import examine
+from .check import Checked, check
+from .choices import Resolve, resolver
 from .overrides import apply, dump, thaw
 from .schema import Scenario
 from .wording import ScenarioError, show
@@ -23,11 +24,14 @@ class Version:
 
 
 def versions(scenario: Scenario) -> list[Version]:
-    """Return every arm in every case: cases in file order, and within each the arms in file order."""
-    made, errors = expand(dump(scenario))
+    """Return every arm in every case: cases in file order, and within each the arms in file order.
+
+    Raises ScenarioError when one of them breaks a rule, which `load` and `validate` have found out.
+    """
+    made, errors = expand(dump(scenario), Checked(scenario, []), resolver())
     if errors:
         raise ScenarioError(errors)
-    return [Version(case, arm, Scenario.model_validate(raw)) for case, arm, raw in made]
+    return made
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,23 +54,31 @@ def _settings(raw: Mapping[str, object], table: str) -> list[_Setting]:
     return found or [_Setting("", None, {})]
 
 
-def expand(
-    raw: Mapping[str, object],
-) -> tuple[list[tuple[str | None, str | None, dict[str, Any]]], list[str]]:
-    """Return the raw data of every version by case and arm, and what is wrong only because of their `set`."""
-    base = {key: value for key, value in raw.items() if key not in ("cases", "arms")}
-    known = set(examine(base))
+class _Changed(NamedTuple):
+    """The base as some cases or arms change it: raw data, its scenario if it is right, and all errors found."""
+
+    raw: dict[str, Any]
+    scenario: Scenario | None
+    known: frozenset[str]
+
+
+def expand(raw: Mapping[str, object], checked: Checked, resolve: Resolve) -> tuple[list[Version], list[str]]:
+    """Return the versions of raw data (some, if there are errors), and what is wrong only because of a `set`.
+
+    `checked` is what the data itself is: it is not checked again, and neither is a version that changes nothing.
+    """
+    base = _base(raw, checked)
     cases, arms = _settings(raw, "cases"), _settings(raw, "arms")
-    made: list[tuple[str | None, str | None, dict[str, Any]]] = []
+    made: list[Version] = []
     errors: list[str] = []
     in_cases: dict[str, list[str | None]] = {}
     for case in cases:
-        changed, lines = _vary(base, case, known)
+        in_case, lines = _vary(base, case, resolve)
         errors += lines
-        wrong = known | set(examine(changed)) if lines else known
         for arm in arms:
-            version, lines = _vary(changed, arm, wrong)
-            made.append((case.name, arm.name, version))
+            version, lines = _vary(in_case, arm, resolve)
+            if version.scenario is not None:
+                made.append(Version(case.name, arm.name, version.scenario))
             for line in lines:
                 in_cases.setdefault(line, []).append(case.name)
     for line, names in in_cases.items():
@@ -74,9 +86,20 @@ def expand(
     return made, errors
 
 
-def _vary(base: dict[str, Any], setting: _Setting, known: set[str]) -> tuple[dict[str, Any], list[str]]:
+def _base(raw: Mapping[str, object], checked: Checked) -> _Changed:
+    """Return the data without its cases and arms."""
+    rest = {key: value for key, value in raw.items() if key not in ("cases", "arms")}
+    alone = checked.scenario and checked.scenario.model_copy(update={"cases": (), "arms": ()})
+    return _Changed(rest, alone, frozenset(checked.errors))
+
+
+def _vary(base: _Changed, setting: _Setting, resolve: Resolve) -> tuple[_Changed, list[str]]:
     """Return the base as changed by a case or arm, and its new errors."""
-    raw: dict[str, Any] = thaw(base)
+    if not setting.overrides:
+        return base, []
+    raw: dict[str, Any] = thaw(base.raw)
     lines = apply(raw, setting.overrides, fixed=SAME_IN_ALL_VERSIONS)
-    lines += [line for line in examine(raw) if line not in known]
-    return raw, [f"{setting.path}: {line}" for line in lines]
+    checked = check(raw, resolve)
+    lines += [line for line in checked.errors if line not in base.known]
+    changed = _Changed(raw, checked.scenario, base.known | set(checked.errors))
+    return changed, [f"{setting.path}: {line}" for line in lines]
