@@ -4,8 +4,8 @@ import errno
 import os
 import signal
 import sys
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -21,17 +21,17 @@ messages = Console(stderr=True)
 
 def fail(code: int, text: str) -> NoReturn:
     """End the command with a status, and say why."""
-    say(text)
+    print_error(text)
     raise typer.Exit(code)
 
 
-def say(text: str) -> None:
+def print_error(text: str) -> None:
     """Print what is wrong, in lines that begin with the program's name."""
     for line in text.splitlines():
         messages.print(f"meterstorm: {line}", style="red", highlight=False, markup=False, soft_wrap=True)
 
 
-def leave(status: int) -> NoReturn:
+def exit_now(status: int) -> NoReturn:
     """End at once: an interrupt or a loss may have hit Ray anywhere; the end of the interpreter may crash in it.
 
     Whoever interrupts again does not wait for Ray; on Linux its processes end all the same (`actors/guard.py`).
@@ -64,22 +64,14 @@ def make_folder(folder: Path) -> None:
         fail_to_write(error, folder)
 
 
-class progress:  # noqa: N801 - used like a function
-    """A progress bar on the screen, for a terminal only, cleared at the end."""
-
-    def __init__(self, title: str, total: int) -> None:
-        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
-        self.bar = Progress(*columns, TimeRemainingColumn(), console=messages, transient=True)
-        self.task = self.bar.add_task(title, total=total)
-
-    def __enter__(self) -> Callable[[float], None]:
-        if messages.is_interactive:
-            self.bar.start()
-        return lambda done: self.bar.update(self.task, completed=done)
-
-    def __exit__(self, *exception: object) -> None:
-        if messages.is_interactive:  # elsewhere even the end of a bar writes a line
-            self.bar.stop()
+@contextmanager
+def progress(title: str, total: int) -> Iterator[Callable[[float], None]]:
+    """A progress bar on the screen, for a terminal only, cleared at the end; told how much is done."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
+    bar = Progress(*columns, TimeRemainingColumn(), console=messages, transient=True)
+    task = bar.add_task(title, total=total)
+    with bar if messages.is_interactive else nullcontext():  # elsewhere even the end of a bar writes a line
+        yield lambda done: bar.update(task, completed=done)
 
 
 def announce_compilation() -> None:

@@ -18,7 +18,7 @@ from ..scenario import Scenario, load, versions
 
 CONTEXT = 3  # rows shown before the first that differs
 
-World = tuple[str | None, str | None, int]  # case, arm, replication
+Cell = tuple[str | None, str | None, int]  # case, arm, replication
 
 
 class RunFolder(NamedTuple):
@@ -27,13 +27,13 @@ class RunFolder(NamedTuple):
     path: Path
     scenario: Scenario
     shards: int
-    digests: dict[World, str]
+    digests: dict[Cell, str]
 
 
 class Difference(NamedTuple):
     """The first world in which two runs differ; the rows before (in words), and each run's own next row."""
 
-    world: World
+    cell: Cell
     equal_worlds: int
     equal_rows: int
     before: list[str]
@@ -63,27 +63,25 @@ def compare(a: RunFolder, b: RunFolder, ray_address: str | None = None) -> Diffe
     `ray_address`, or here. Raises ValueError when the runs have none in common, or when a world run again does not
     give its own digest.
     """
-    common = [world for world in a.digests if world in b.digests]
+    common = [cell for cell in a.digests if cell in b.digests]
     if not common:
         raise ValueError(f"{a.path} and {b.path} have no case, arm and replication in common")
-    for equal, world in enumerate(common):
-        if a.digests[world] != b.digests[world]:
-            return _difference(a, b, world, equal, ray_address)
+    for equal, cell in enumerate(common):
+        if a.digests[cell] != b.digests[cell]:
+            return _difference(a, b, cell, equal, ray_address)
     return len(common)
 
 
-def _difference(
-    a: RunFolder, b: RunFolder, world: World, equal_worlds: int, ray_address: str | None
-) -> Difference:
-    rows = [_journal(a, world, ray_address), _journal(b, world, ray_address)]
+def _difference(a: RunFolder, b: RunFolder, cell: Cell, equal_worlds: int, ray_address: str | None) -> Difference:
+    rows = [_journal(a, cell, ray_address), _journal(b, cell, ray_address)]
     place = journal.first_difference(*rows)
     if place is None:
-        raise ValueError(f"the digests of {_name(world)} differ, but not its events: the journals are incomplete")
+        raise ValueError(f"the digests of {_name(cell)} differ, but not its events: the journals are incomplete")
     before = [_words(a, rows[0][k]) for k in range(max(0, place - CONTEXT), place)]
     ends = [
         _words(run, row[place]) if place < len(row) else "the end" for run, row in zip((a, b), rows, strict=True)
     ]
-    return Difference(world, equal_worlds, place, before, (ends[0], ends[1]))
+    return Difference(cell, equal_worlds, place, before, (ends[0], ends[1]))
 
 
 def _words(run: RunFolder, row: Any) -> str:
@@ -92,37 +90,37 @@ def _words(run: RunFolder, row: Any) -> str:
     )
 
 
-def _journal(run: RunFolder, world: World, ray_address: str | None) -> Any:
+def _journal(run: RunFolder, cell: Cell, ray_address: str | None) -> Any:
     kept = run.path / "journal.parquet"
     if kept.exists():
-        case, arm, replication = world
+        case, arm, replication = cell
         filters = [("case", "==", case), ("arm", "==", arm), ("replication", "==", replication)]
         table = parquet.read_table(kept, filters=[f for f in filters if f[2] is not None])
         rows = np.empty(table.num_rows, JOURNAL)
         for name in JOURNAL.names or ():
             rows[name] = table[name].to_numpy()
         return rows
-    return _run_again(run, world, ray_address)
+    return _run_again(run, cell, ray_address)
 
 
-def _run_again(run: RunFolder, world: World, ray_address: str | None) -> Any:
-    case, arm, replication = world
+def _run_again(run: RunFolder, cell: Cell, ray_address: str | None) -> Any:
+    case, arm, replication = cell
     scenario = next(v.scenario for v in versions(run.scenario) if (v.case, v.arm) == (case, arm))
     if run.shards > 1:
         with cluster.ShardSet(run.shards, ray_address) as shard_set:
             tally = shard_set.simulate(scenario, replication, keep_journal=True)
     else:
         tally = simulate(scenario, replication, keep_journal=True)
-    if f"{tally.digest:016x}" != run.digests[world]:
+    if f"{tally.digest:016x}" != run.digests[cell]:
         raise ValueError(
-            f"{run.path}: {_name(world)} had the digest {run.digests[world]} and now has {tally.digest:016x}: "
+            f"{run.path}: {_name(cell)} had the digest {run.digests[cell]} and now has {tally.digest:016x}: "
             "this version is another one (see provenance.json); run both with --journal in their own"
         )
     return tally.journal
 
 
-def _name(world: World) -> str:
-    case, arm, replication = world
+def _name(cell: Cell) -> str:
+    case, arm, replication = cell
     names = [f"{what} {name!r}" for what, name in (("case", case), ("arm", arm)) if name]
     return ", ".join([*names, f"replication {replication}"])
 
@@ -132,7 +130,7 @@ def report(a: RunFolder, b: RunFolder, found: Difference | int) -> list[str]:
     if isinstance(found, int):
         return [f"{found} worlds, equal digests"]
     lines = [
-        f"the first world that differs: {_name(found.world)} ({found.equal_worlds} before are equal)",
+        f"the first world that differs: {_name(found.cell)} ({found.equal_worlds} before are equal)",
         f"its first {found.equal_rows:,} journal rows are equal, then:",
         *(f"  both  {line}" for line in found.before),
     ]

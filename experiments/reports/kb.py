@@ -2,23 +2,15 @@
 
 import tomllib
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..metrics.intervals import Estimate
-from ..runs.results import Results, digest_of
+from ..runs.results import digest_of
 from ..scenario import Scenario, ScenarioError, built_in, load, source_text
-from .summary import plain
+from .summary import Finished, plain
 from .verdicts import Reproduction, Verdict, reproductions
 
 SCHEMA = 1
-
-
-class Finished(NamedTuple):
-    """A scenario of the collection that has been run: its name, what it gave, and its summary."""
-
-    name: str
-    results: Results
-    summary: dict[str, Any]
 
 
 def names() -> list[str]:
@@ -54,7 +46,7 @@ def content(finished: list[Finished]) -> dict[str, Any]:
         "schema": SCHEMA,
         "collection": "kb",
         "digest": digest(finished),
-        "articles": [_article(*scenario) for scenario in finished],
+        "articles": [_article(scenario) for scenario in finished],
     }
 
 
@@ -63,11 +55,12 @@ def digest(finished: list[Finished]) -> str:
     return digest_of([scenario.summary["digest"] for scenario in finished])
 
 
-def _article(name: str, results: Results, summary: dict[str, Any]) -> dict[str, Any]:
+def _article(finished: Finished) -> dict[str, Any]:
+    results, summary = finished.results, finished.summary
     found = reproductions(results)
     return {
         "article": results.scenario.article,
-        "scenario": name,
+        "scenario": finished.name,
         "title": results.scenario.title,
         "seed": summary["seed"],
         "digest": summary["digest"],

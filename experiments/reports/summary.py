@@ -5,7 +5,7 @@ import math
 import platform
 from importlib.metadata import version as package_version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from meterstorm.actors.pace import Pace, sum_of
 
@@ -18,6 +18,20 @@ from .parquet import write_parquet
 
 SCHEMA = 1
 PACKAGES = ("meterstorm", "numba", "numpy", "ray", "msgpack", "pydantic", "pyarrow", "scipy")
+
+
+class Finished(NamedTuple):
+    """A scenario that has been run: its name, what it gave, its summary, and the folder that has its files."""
+
+    name: str
+    results: Results
+    summary: dict[str, Any]
+    folder: Path
+
+    @property
+    def worlds(self) -> int:
+        """The number of worlds that have been kept; fewer than there are after an interrupt."""
+        return sum(arm["replications"] for arm in self.summary["arms"])
 
 
 def summary(results: Results) -> dict[str, Any]:

@@ -13,7 +13,8 @@ from rich.text import Text
 
 from ..metrics.intervals import Estimate, estimate
 from ..runs.results import Results
-from .kb import Finished, digest
+from .kb import digest
+from .summary import Finished
 from .verdicts import Reproduction, Verdict, reproductions, verdicts
 
 HEADLINES = (

@@ -12,6 +12,7 @@ from meterstorm.actors.shard import Tally, simulate
 
 from ..metrics.metrics import metrics
 from ..scenario import Scenario, versions
+from .options import Options
 from .results import Replication, Results, VersionResult
 from .sharding import RAY_PAYS_FROM_S
 
@@ -50,28 +51,31 @@ def run(
     actors.shard.InvariantViolation; actors.ray_start.ClusterError, of which a lost process is
     actors.cluster.ShardLost; actors.transport.TransportError; actors.checkpoint.CheckpointError.
     """
-    join(ray_address, shards, workers)
-    results = Results(scenario, shards, [VersionResult(version) for version in versions(scenario)])
+    options = Options(
+        shards=shards, workers=workers, ray_address=ray_address, placement=placement, keep_journal=keep_journal
+    )
+    return run_as(options, scenario, on_progress, unfinished)
+
+
+def run_as(
+    options: Options, scenario: Scenario, on_progress: Progress, unfinished: "UnfinishedRun | None" = None
+) -> Results:
+    """Do what `run` does, with the options of a command."""
+    join(options)
     began_s = unfinished.began_s if unfinished else time.time()
+    results = Results(scenario, options.shards, [VersionResult(version) for version in versions(scenario)])
     before = unfinished.done if unfinished else {}
     for (version, _), replication in before.items():
         results.add(version, replication)
-    jobs = [(v, r) for r in range(scenario.run.replications) for v in range(len(results.versions))]
-    worlds = [
-        World(v, r, results.versions[v].version.scenario, keep_journal) for v, r in jobs if (v, r) not in before
-    ]
+    jobs = [job for job in _jobs(results, options.keep_journal) if (job.version, job.number) not in before]
     if unfinished:
-        worlds = [world._replace(checkpoints=unfinished.world(world.version, world.number)) for world in worlds]
+        jobs = [job._replace(checkpoints=unfinished.world(job.version, job.number)) for job in jobs]
     try:
-        steps = (
-            _on_shards(worlds, shards, ray_address, placement, lambda done: on_progress(len(before) + done))
-            if shards > 1
-            else _in_parallel(worlds, len(results.versions), workers, ray_address)
-        )
-        for done, (world, replication) in enumerate(steps, len(before) + 1):
+        steps = _steps(jobs, options, _added_to(len(before), on_progress))
+        for done, (job, replication) in enumerate(steps, len(before) + 1):
             if unfinished:
-                unfinished.keep(world.version, replication)
-            results.add(world.version, replication)
+                unfinished.keep(job.version, replication)
+            results.add(job.version, replication)
             on_progress(done)
     except KeyboardInterrupt:
         results.interrupted = True
@@ -79,13 +83,15 @@ def run(
     return results
 
 
-def join(ray_address: str | None, shards: int, workers: int | None) -> None:
+def join(options: Options) -> None:
     """Connect to the Ray cluster that a run is to use, if any; `run` does it, too, and raises the same."""
-    if ray_address is None:
+    if options.ray_address is None:
         return
-    if shards == 1 and workers == 0:
-        raise ValueError(f"{ray_address}: nothing would run there; give it shards > 1, or workers other than 0")
-    start_ray(1, ray_address)
+    if options.shards == 1 and options.workers == 0:
+        raise ValueError(
+            f"{options.ray_address}: nothing would run there; give it shards > 1, or workers other than 0"
+        )
+    start_ray(1, options.ray_address)
 
 
 def run_world(
@@ -112,7 +118,7 @@ def _replication(scenario: Scenario, number: int, tally: Tally) -> Replication:
     )
 
 
-class World(NamedTuple):
+class Job(NamedTuple):
     """One replication of one version, still to be run."""
 
     version: int
@@ -122,41 +128,54 @@ class World(NamedTuple):
     checkpoints: Checkpoints | None = None
 
     @property
-    def job(self) -> tuple[Scenario, int, bool, Checkpoints | None]:
+    def arguments(self) -> tuple[Scenario, int, bool, Checkpoints | None]:
         """The arguments of `run_world`."""
         return self.scenario, self.number, self.keep_journal, self.checkpoints
 
 
-Steps = Iterator[tuple[World, Replication]]
+def _jobs(results: Results, keep_journal: bool) -> list[Job]:
+    """Return all jobs; every version's first replication comes before the second of any."""
+    scenarios = [result.version.scenario for result in results.versions]
+    numbers = range(results.scenario.run.replications)
+    return [Job(v, r, scenario, keep_journal) for r in numbers for v, scenario in enumerate(scenarios)]
 
 
-def _in_parallel(worlds: list[World], versions: int, workers: int | None, ray_address: str | None) -> Steps:
+Steps = Iterator[tuple[Job, Replication]]
+
+
+def _steps(jobs: list[Job], options: Options, on_progress: Progress) -> Steps:
+    """Run the jobs, in any order."""
+    return _on_shards(jobs, options, on_progress) if options.shards > 1 else _in_parallel(jobs, options)
+
+
+def _in_parallel(jobs: list[Job], options: Options) -> Steps:
     """Run whole worlds: here, until it is clear that Ray workers pay, or at once on workers if asked to."""
+    workers, versions_seen = options.workers, set[int]()
     spent, here = 0.0, 0
-    if workers == 0 or (workers is None and ray_address is None):
-        for world in worlds:
+    if workers == 0 or (workers is None and options.ray_address is None):
+        for job in jobs:
             started = time.perf_counter()
-            yield world, run_world(*world.job)
-            once_s = LOADING_S if here < versions else 0.0
-            spent += max(0.0, time.perf_counter() - started - once_s)
+            yield job, run_world(*job.arguments)
+            loading_s = 0.0 if job.version in versions_seen else LOADING_S
+            versions_seen.add(job.version)
+            spent += max(0.0, time.perf_counter() - started - loading_s)
             here += 1
-            if workers is None and spent / here * (len(worlds) - here) > RAY_PAYS_FROM_S:
+            if workers is None and spent / here * (len(jobs) - here) > RAY_PAYS_FROM_S:
                 break
-    rest = worlds[here:]
+    rest = jobs[here:]
     if rest:
-        for index, replication in cluster.spread(run_world, [world.job for world in rest], workers, ray_address):
+        arguments = [job.arguments for job in rest]
+        for index, replication in cluster.spread(run_world, arguments, workers, options.ray_address):
             yield rest[index], replication
 
 
-def _on_shards(
-    worlds: list[World], shards: int, ray_address: str | None, placement: str, on_progress: Progress
-) -> Steps:
-    with cluster.ShardSet(shards, ray_address, placement) as shard_set:
-        for done, world in enumerate(worlds):
-            scenario, number, keep_journal, checkpoints = world.job
+def _on_shards(jobs: list[Job], options: Options, on_progress: Progress) -> Steps:
+    with cluster.ShardSet(options.shards, options.ray_address, options.placement) as shard_set:
+        for done, job in enumerate(jobs):
+            scenario, number, keep_journal, checkpoints = job.arguments
             report = _added_to(done, on_progress)
             tally = shard_set.simulate(scenario, number, report, keep_journal, checkpoints)
-            yield world, _replication(scenario, number, tally)
+            yield job, _replication(scenario, number, tally)
 
 
 def _added_to(done: int, on_progress: Progress) -> Progress:

@@ -7,12 +7,11 @@ In its `checkpoints/`, `run` says what runs, and how; `done-V-R` is replication 
 import fcntl
 import hashlib
 import logging
-import re
 import shutil
 import time
 from importlib.metadata import version as package_version
 from pathlib import Path
-from typing import IO, Any, NamedTuple, Self
+from typing import IO, Any, Self
 
 import numpy as np
 from meterstorm.actors import checkpoint, jit
@@ -20,37 +19,14 @@ from meterstorm.actors.checkpoint import CheckpointError, Checkpoints
 from meterstorm.actors.world import JOURNAL, SERVER
 
 from ..scenario import Scenario, load, to_toml, versions
+from .options import Options
 from .results import Replication
-
-UNITS_S = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
-EVERY_S_MIN = 0.1  # writing takes milliseconds
 
 # What a finished replication is made of: numbers, and arrays.
 FACTS = ("number", "digest", "metrics", "events", "cpu_s", "memory_bytes")
 ARRAYS = {"series": np.dtype("i8"), "servers": SERVER}
 
 _log = logging.getLogger("meterstorm")
-
-
-class Settings(NamedTuple):
-    """How a run was started, apart from its scenario."""
-
-    name: str
-    shards: int
-    workers: int | None
-    keep_journal: bool
-    every_s: float
-    ray_address: str | None = None
-    placement: str = "pack"
-
-
-def parse_seconds(text: str) -> float:
-    """Return the seconds that "30s", "5m", "1h" or a plain number mean; raises ValueError."""
-    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)([smh]?)", text.strip())
-    seconds = float(match[1]) * UNITS_S[match[2]] if match else 0.0
-    if not EVERY_S_MIN <= seconds < float("inf"):
-        raise ValueError(f"{text!r} is not allowed; it must be at least {EVERY_S_MIN:g}s: as 30s, 5m, 1h, 30 (s)")
-    return seconds
 
 
 def default_folder(name: str, scenario: Scenario) -> Path:
@@ -64,10 +40,10 @@ class UnfinishedRun:
     `done` has the finished replications by version and number. Leaving the context ends the process's hold.
     """
 
-    def __init__(self, folder: Path, scenario: Scenario, settings: Settings, lock: IO[str]) -> None:
+    def __init__(self, folder: Path, scenario: Scenario, options: Options, lock: IO[str]) -> None:
         self.folder = folder
         self.scenario = scenario
-        self.settings = settings
+        self.options = options
         self.done: dict[tuple[int, int], Replication] = {}
         self.began_s = time.time()
         self._versions = versions(scenario)
@@ -75,7 +51,7 @@ class UnfinishedRun:
         self._read()
 
     @classmethod
-    def begin(cls, folder: Path, scenario: Scenario, settings: Settings) -> Self:
+    def begin(cls, folder: Path, scenario: Scenario, options: Options) -> Self:
         """Set up a folder for a run; raises CheckpointError when it has an unfinished one, or OSError."""
         (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
         lock = _lock(folder)
@@ -86,8 +62,9 @@ class UnfinishedRun:
         text = to_toml(scenario)
         (folder / "scenario.toml").write_text(text, encoding="utf-8")
         facts = {**_code(), "scenario": _sha256(text.encode()), "inputs": _inputs(scenario)}
-        checkpoint.write(path, {**facts, "settings": settings._asdict()}, {})
-        return cls(folder, scenario, settings, lock)
+        # Where it is, is known when it is found again.
+        checkpoint.write(path, {**facts, "options": options._replace(out=None)._asdict()}, {})
+        return cls(folder, scenario, options, lock)
 
     @classmethod
     def reopen(cls, folder: Path) -> Self:
@@ -103,7 +80,7 @@ class UnfinishedRun:
         for name, expected in {str(file): facts["scenario"], **facts["inputs"]}.items():
             if not Path(name).is_file() or _sha256(Path(name).read_bytes()) != expected:
                 raise CheckpointError(f"{name}: has changed since the run in {folder} began; begin it anew")
-        return cls(folder, load(file), Settings(**facts["settings"]), lock)
+        return cls(folder, load(file), Options(**facts["options"]), lock)
 
     def world(self, version: int, number: int) -> Checkpoints:
         """Return the checkpoints of one replication of a version."""
@@ -114,10 +91,12 @@ class UnfinishedRun:
             "case": named.case,
             "arm": named.arm,
             "replication": number,
-            "shards": self.settings.shards,
-            "journal": self.settings.keep_journal,
+            "shards": self.options.shards,
+            "journal": self.options.keep_journal,
         }
-        return Checkpoints(self._path("world", version, number), self.settings.every_s, identity, self.began_s)
+        every_s = self.options.checkpoint_every_s
+        assert every_s is not None  # else nothing is kept
+        return Checkpoints(self._path("world", version, number), every_s, identity, self.began_s)
 
     def keep(self, version: int, replication: Replication) -> None:
         """Write down a finished replication, and forget the checkpoints on the way to it."""
@@ -158,7 +137,7 @@ class UnfinishedRun:
         self.began_s -= wall_s
 
     def _dtypes(self) -> dict[str, Any]:
-        return ARRAYS | ({"journal": JOURNAL} if self.settings.keep_journal else {})
+        return ARRAYS | ({"journal": JOURNAL} if self.options.keep_journal else {})
 
     def _path(self, what: str, version: int, number: int) -> Path:
         return self.folder.resolve() / "checkpoints" / f"{what}-{version}-{number}"

@@ -24,10 +24,12 @@ from meterstorm.actors.checkpoint import Checkpoints
 from meterstorm.actors.cluster import ShardLost, ShardSet, spread
 from meterstorm.actors.ray_start import ClusterError, start_ray
 from meterstorm.actors.shard import simulate
+from meterstorm.experiments.cli import console
 from meterstorm.experiments.cli import main as cli
 from meterstorm.experiments.reports.summary import summary
 from meterstorm.experiments.runs import run
-from meterstorm.experiments.runs.unfinished import Settings, UnfinishedRun
+from meterstorm.experiments.runs.options import Options
+from meterstorm.experiments.runs.unfinished import UnfinishedRun
 from meterstorm.experiments.scenario import load, to_toml, validate
 from processes import eventually, shards
 from typer.testing import CliRunner
@@ -151,17 +153,17 @@ def test_where_no_cluster_answers_is_said_soon(answer, reason, given, monkeypatc
     [
         (
             ["--shards", "2", "--ray-address", "ten"],
-            cli.WRONG_INPUT,
+            console.WRONG_INPUT,
             "--ray-address: the address of a Ray cluster",
         ),
         (
             ["--workers", "0", "--ray-address", "auto"],
-            cli.WRONG_INPUT,
+            console.WRONG_INPUT,
             "--ray-address: auto: nothing would run there",
         ),
         (
             ["--shards", "2", "--ray-address", "127.0.0.1:1"],
-            cli.UNAVAILABLE,
+            console.UNAVAILABLE,
             "no Ray cluster answers at 127.0.0.1:1",
         ),
     ],
@@ -359,7 +361,7 @@ def test_a_killed_node_costs_no_more_than_what_came_after_the_last_checkpoint(no
                     os.kill(pid, signal.SIGKILL)
 
     monkeypatch.setattr(Checkpoints, "restore", noted)
-    settings = Settings("longer", 3, 0, False, 0.1, nodes.address, "spread")
+    settings = Options("longer", 3, 0, False, 0.1, nodes.address, "spread")
     try:
         with UnfinishedRun.begin(tmp_path, LONGER, settings) as unfinished:
             results = run.run(

@@ -22,7 +22,8 @@ from meterstorm.actors.ray_start import start_ray
 from meterstorm.experiments.cli import main as cli
 from meterstorm.experiments.reports import parquet as columns
 from meterstorm.experiments.runs import run
-from meterstorm.experiments.runs.unfinished import Settings, UnfinishedRun
+from meterstorm.experiments.runs.options import Options
+from meterstorm.experiments.runs.unfinished import UnfinishedRun
 from meterstorm.experiments.scenario import Scenario, to_toml, validate
 from processes import alive, command, descendants, eventually, shards
 from pyarrow import parquet
@@ -145,7 +146,7 @@ def test_a_run_whose_shards_are_killed_ends_as_if_they_had_not(ray, tmp_path, mo
     monkeypatch.setattr(cluster, "RESTARTS", kills)  # on a fast machine some parts pass without a checkpoint
     world = scenario(8000)
     expected = run.run(world, workers=0)
-    unfinished = UnfinishedRun.begin(tmp_path, world, Settings("killed", count, 0, False, EVERY_S))
+    unfinished = UnfinishedRun.begin(tmp_path, world, Options("killed", count, 0, False, EVERY_S))
     with Killer(kills, seed) as killer:
         results = run.run(world, shards=count, on_progress=killer.report, unfinished=unfinished)
     assert killer.killed >= kills
@@ -172,7 +173,7 @@ def test_shards_lost_while_they_start_again_cost_a_restart_and_not_the_run(ray, 
 
     monkeypatch.setattr(cluster.ShardSet, "_start", fails_sometimes)
     world = scenario(1000)
-    unfinished = UnfinishedRun.begin(tmp_path, world, Settings("killed", 2, 0, False, EVERY_S))
+    unfinished = UnfinishedRun.begin(tmp_path, world, Options("killed", 2, 0, False, EVERY_S))
     with Killer(1, 5) as killer:
         results = run.run(world, shards=2, on_progress=killer.report, unfinished=unfinished)
     assert len(starts) >= 4
@@ -182,7 +183,7 @@ def test_shards_lost_while_they_start_again_cost_a_restart_and_not_the_run(ray, 
 def test_a_run_without_progress_gives_up(ray, tmp_path, monkeypatch):
     monkeypatch.setattr(cluster, "RESTARTS", 1)
     world = scenario(20000)
-    unfinished = UnfinishedRun.begin(tmp_path, world, Settings("killed", 2, 0, False, 3600.0))
+    unfinished = UnfinishedRun.begin(tmp_path, world, Options("killed", 2, 0, False, 3600.0))
     message = "gave up after 1 restarts without a new checkpoint in between"
     with Killer(20, 4) as killer, pytest.raises(ShardLost, match=message):
         run.run(world, shards=2, on_progress=killer.report, unfinished=unfinished)

@@ -18,7 +18,7 @@ def end_ray():
 
 screen.end_ray = end_ray
 print("what is done")
-screen.leave(130)
+screen.exit_now(130)
 """
 # What happens while Ray ends, and the status of the process.
 ENDS = {
