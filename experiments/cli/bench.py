@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 from meterstorm.actors.ray_start import ClusterError
-from rich.console import Console
 
 from .console import (
     INVARIANT,
@@ -40,6 +39,8 @@ def bench_engine_command(
 
     Takes about a quarter of an hour with everything. Exit status 3: the programs disagree on the model.
     """
+    from rich.console import Console
+
     from ..bench import engine, report
 
     sizes = clients or [1_000_000 if memory or storm else size for size in engine.CLIENTS]
@@ -52,7 +53,7 @@ def bench_engine_command(
             return
         programs, notes = engine.choose(peers)
         for note in notes:
-            messages.print(note, highlight=False, markup=False)
+            messages().print(note, highlight=False, markup=False)
         make_folder(out)
         total = len(programs) * len(sizes) * repetitions
         with progress(f"{len(programs)} programs", total) as advance:

@@ -6,17 +6,26 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
+from functools import cache
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import typer
 from meterstorm.actors.ray_start import end_ray
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 WRONG_INPUT, INVARIANT, UNAVAILABLE, INTERRUPTED = 2, 3, 4, 130
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EIO)  # the disk gave out; else the path is no place to write to
-messages = Console(stderr=True)
+
+
+@cache
+def messages() -> "Console":
+    """Return the console on standard error."""
+    from rich.console import Console
+
+    return Console(stderr=True)
 
 
 def fail(code: int, text: str) -> NoReturn:
@@ -28,7 +37,7 @@ def fail(code: int, text: str) -> NoReturn:
 def print_error(text: str) -> None:
     """Print what is wrong, in lines that begin with the program's name."""
     for line in text.splitlines():
-        messages.print(f"meterstorm: {line}", style="red", highlight=False, markup=False, soft_wrap=True)
+        messages().print(f"meterstorm: {line}", style="red", highlight=False, markup=False, soft_wrap=True)
 
 
 def exit_now(status: int) -> NoReturn:
@@ -67,10 +76,12 @@ def make_folder(folder: Path) -> None:
 @contextmanager
 def progress(title: str, total: int) -> Iterator[Callable[[float], None]]:
     """A progress bar on the screen, for a terminal only, cleared at the end; told how much is done."""
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
-    bar = Progress(*columns, TimeRemainingColumn(), console=messages, transient=True)
+    bar = Progress(*columns, TimeRemainingColumn(), console=messages(), transient=True)
     task = bar.add_task(title, total=total)
-    with bar if messages.is_interactive else nullcontext():  # elsewhere even the end of a bar writes a line
+    with bar if messages().is_interactive else nullcontext():  # elsewhere even the end of a bar writes a line
         yield lambda done: bar.update(task, completed=done)
 
 
@@ -79,7 +90,7 @@ def announce_compilation() -> None:
     from . import doctor
 
     if not doctor.is_compiled():
-        messages.print("compiling the engine; this happens once and takes about half a minute ...")
+        messages().print("compiling the engine; this happens once and takes about half a minute ...")
         doctor.compile_engine()
 
 

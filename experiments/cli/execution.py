@@ -47,7 +47,7 @@ def chosen_shards(scenario: Scenario, workers: int | None) -> int:
     shards = scenario.run.shards
     if shards == "auto":
         shards, why = (1, "--workers run whole worlds") if workers else choose_shards(scenario)
-        messages.print(f"shards = auto: {shards}, since {why}", highlight=False)
+        messages().print(f"shards = auto: {shards}, since {why}", highlight=False)
     if shards > 1 and workers:
         fail(WRONG_INPUT, f"--workers {workers}: workers run whole worlds, but here {shards} shards share each")
     return shards
@@ -181,7 +181,7 @@ def check_shards(results: Results, options: Options) -> None:
         )
     if different:
         fail(INVARIANT, "digests differ between 1 shard and several:\n" + "\n".join(different))
-    (messages if options.as_json else Console()).print(
+    (messages() if options.as_json else Console()).print(
         f"the digests of {len(results.versions)} first replications agree on {shards} Ray shards "
         f"({time.perf_counter() - started:.1f} s)",
         highlight=False,

@@ -1,15 +1,13 @@
-"""The command line: run, resume, diff, bench, list, show, doctor."""
+"""The command line: all commands, and how each one ends."""
 
 import os
 import platform
 import signal
-from importlib.metadata import version as package_version
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ..scenario import ScenarioError, built_in, source_text
 from .bench import bench_app
 from .console import (
     INTERRUPTED,
@@ -21,18 +19,41 @@ from .console import (
     fail,
     print_error,
 )
-from .options import KB, RayAddress
+from .options import RayAddress
 from .run import resume_command, run_command
+from .show import list_command, schema_command, show_command, validate_command
 
 app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="Measure what license clients and metering servers do to each other when servers fail.",
 )
+
+
+def _show_version(is_asked: bool) -> None:
+    if is_asked:
+        import meterstorm
+
+        print(f"meterstorm {meterstorm.__version__}")
+        raise typer.Exit
+
+
 app.command("run")(run_command)
 app.command("resume")(resume_command)
+app.command("validate")(validate_command)
+app.command("list")(list_command)
+app.command("show")(show_command)
+app.command("schema")(schema_command)
 app.add_typer(bench_app, name="bench")
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version, and exit.")
+    ] = False,
+) -> None:
+    """Measure what license clients and metering servers do to each other when servers fail."""
 
 
 def main() -> None:
@@ -66,6 +87,7 @@ def diff_command(
 ) -> None:
     """Compare two runs, world by world; show the first event that differs. Exit 0: equal; 1: they differ."""
     from ..reports import diff
+    from ..scenario import ScenarioError
 
     try:
         runs = diff.read(a), diff.read(b)
@@ -78,26 +100,11 @@ def diff_command(
         raise typer.Exit(1)
 
 
-@app.command("list")
-def list_command() -> None:
-    """List the built-in scenarios."""
-    titles = built_in() | {KB: "all of the above that reproduce a Knowledge Base article"}
-    for name, title in titles.items():
-        print(f"{name:20} {title}")
-
-
-@app.command("show")
-def show_command(name: Annotated[str, typer.Argument(help="A built-in scenario.")]) -> None:
-    """Print a built-in scenario's file, to copy and change."""
-    try:
-        print(source_text(name), end="")
-    except ScenarioError as error:
-        fail(WRONG_INPUT, str(error))
-
-
 @app.command("doctor")
 def doctor_command(ray_address: RayAddress = None) -> None:
     """Check that the installation works: versions, compiled engine, and one world on two Ray shards."""
+    from importlib.metadata import version as package_version
+
     from meterstorm.actors import jit
 
     from ..runs.options import Options

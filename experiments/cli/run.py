@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .. import scenarios
 from ..runs.options import Options
-from ..scenario import Scenario, ScenarioError, load, parse_override
 from .console import WRONG_INPUT, announce_compilation, fail, make_folder, progress
 from .options import (
     KB,
@@ -24,10 +24,18 @@ from .options import (
     refuse_for_collection,
 )
 
+if TYPE_CHECKING:
+    from ..scenario import Scenario
+
 
 def run_command(
     source: Annotated[
-        str, typer.Argument(metavar="NAME|FILE|kb", help="A built-in scenario, a TOML file, or kb: see below.")
+        str,
+        typer.Argument(
+            metavar="NAME|FILE|kb",
+            help="A built-in scenario, a TOML file, or kb: see below.",
+            autocompletion=lambda: [*scenarios.names(), KB],
+        ),
     ],
     settings: Settings = None,
     failover: Annotated[str | None, typer.Option(help="Failover policy: a name, or FILE.py:CLASS.")] = None,
@@ -106,6 +114,8 @@ def run_command(
 
 def _overrides(settings: list[str] | None, given: Mapping[str, object]) -> dict[str, object]:
     """Return what --set and the options for single keys change; the latter win."""
+    from ..scenario import ScenarioError, parse_override
+
     try:
         changed = dict(parse_override(text) for text in settings or ())
     except (ScenarioError, ValueError) as error:
@@ -113,12 +123,13 @@ def _overrides(settings: list[str] | None, given: Mapping[str, object]) -> dict[
     return changed | {key: value for key, value in given.items() if value is not None}
 
 
-def _check_clock(scenario: Scenario) -> None:
+def _check_clock(scenario: "Scenario") -> None:
     if scenario.run.clock != "virtual":
         fail(WRONG_INPUT, 'run.clock: "wall" is not available in this version; it must be "virtual"')
 
 
 def _run_one(source: str, overrides: Mapping[str, object], options: Options) -> None:
+    from ..scenario import ScenarioError, load
     from . import execution
 
     try:
@@ -143,6 +154,7 @@ def _run_one(source: str, overrides: Mapping[str, object], options: Options) -> 
 
 def _run_collection(overrides: Mapping[str, object], options: Options) -> None:
     from ..reports import kb
+    from ..scenario import ScenarioError
     from . import collection
 
     try:
@@ -165,6 +177,7 @@ def resume_command(
     from meterstorm.actors.checkpoint import CheckpointError
 
     from ..runs.unfinished import UnfinishedRun
+    from ..scenario import ScenarioError
     from . import execution
 
     announce_compilation()

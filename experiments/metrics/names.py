@@ -1,66 +1,87 @@
-"""The names of the summary's metrics and what each one means."""
+"""The summary's metrics: their names, their units, and what each one means."""
 
-MEANINGS: dict[str, str] = {
-    "launches": "programs launched",
-    "suppressed": "launches that did not happen because the program's slot was busy",
-    "attempts": "requests sent to a server, first tries and repetitions alike",
-    "grants": "grants that a program took up",
-    "denials": "DENY answers, evictions included",
-    "evictions": "programs killed by a denial while they ran under a lease elsewhere",
-    "gave_up": "launches that ended without a license because no server decided",
-    "denial_fraction": "denials per decided request (grants + denials)",
-    "abnormal_denial_fraction": "misplaced, stranded and ghost denials per decided request",
-    "denials_misplaced": "denials while a license was free on another reachable server",
-    "denials_stranded": "denials while a license was free only on an unreachable server",
-    "denials_ghost": "denials with none free, while a lease existed whose program no longer ran under it",
-    "denials_exhausted": "denials because every license was in use: the normal ones",
-    "timeouts": "link failures: no answer in time",
-    "refusals": "link failures: refused after one round trip",
-    "overloaded": "link failures: the server answered that its queue was full",
-    "retries": "attempts repeated at the same server after a link failure",
-    "failovers": "changes of server",
-    "offline_spells": "spells that clients spent offline",
-    "unmetered_starts": "programs started without an answer because the client was offline",
-    "unmetered_license_hours": "program-hours run without a lease, for whatever reason",
-    "amplification": "attempts per launch",
-    "messages": "messages sent, of all kinds",
-    "messages_lost": "messages lost on the way",
-    "goodput_per_s": "grants taken up per second",
-    "storm_peak_ratio": "highest 1 s arrival rate at a server from the first fault on, over the mean before",
-    "imbalance_mean": "distance between where licenses are and where demand is, worst product: time mean",
-    "imbalance_max": "the same distance: maximum",
-    "ghost_license_hours": "lease-hours without a program",
-    "overissued": "the most licenses ever leased beyond those owned",
-    "licenses_in_use_mean": "licenses in use: time mean",
-    "waiting_users_mean": "users who wait for a license after a denial: time mean",
-    "wait_s_mean": "time from launch to grant, or to denial when the user then gives up: mean",
-    "wait_s_p50": "time from launch to grant or denial: median",
-    "wait_s_p95": "time from launch to grant or denial: 95th percentile",
-    "wait_s_p99": "time from launch to grant or denial: 99th percentile",
-    "wait_s_max": "time from launch to grant or denial: maximum",
-    "queue_s_mean": "time a request waits at a server before its service: mean",
-    "queue_s_p50": "time a request waits at a server before its service: median",
-    "queue_s_p95": "time a request waits at a server before its service: 95th percentile",
-    "queue_s_p99": "time a request waits at a server before its service: 99th percentile",
-    "queue_s_max": "time a request waits at a server before its service: maximum",
-    "server_utilization_mean": "busy share of a server: mean over servers",
-    "server_utilization_max": "busy share of a server: the busiest one",
-    "client_busy_fraction": "share of client time spent on attempts, in the worst sample",
-    "attempts_per_client_hour_peak": "attempts per client-hour, in the worst sample",
-    "time_to_recover_s": "time from the end of the last fault until the site is healthy again",
-    "cpu_s_clients": "CPU time used by the clients (wall clock only)",
-    "cpu_s_servers": "CPU time used by the servers (wall clock only)",
-    "messages_per_s": "messages per second (wall clock only)",
-    "round_trip_ms_p50": "time from a request to its answer: median (wall clock only)",
-    "round_trip_ms_p99": "time from a request to its answer: 99th percentile (wall clock only)",
-}
+from typing import NamedTuple
 
-WALL_METRICS: tuple[str, ...] = (
-    "cpu_s_clients",
-    "cpu_s_servers",
-    "messages_per_s",
-    "round_trip_ms_p50",
-    "round_trip_ms_p99",
+
+class Metric(NamedTuple):
+    """A metric of one replication, over the measured time; null where it does not apply."""
+
+    name: str
+    unit: str  # "": a number, or a share of 1
+    meaning: str
+
+
+VIRTUAL: tuple[Metric, ...] = (
+    Metric("launches", "", "programs launched"),
+    Metric("suppressed", "", "launches that did not happen because the program's slot was busy"),
+    Metric("attempts", "", "requests sent to a server, first tries and repetitions alike"),
+    Metric("grants", "", "grants that a program took up"),
+    Metric("denials", "", "DENY answers, evictions included"),
+    Metric("evictions", "", "programs killed by a denial while they ran under a lease elsewhere"),
+    Metric("gave_up", "", "launches that ended without a license because no server decided"),
+    Metric("denial_fraction", "", "denials per decided request (grants + denials)"),
+    Metric("abnormal_denial_fraction", "", "misplaced, stranded and ghost denials per decided request"),
+    Metric("denials_misplaced", "", "denials while a license was free on another reachable server"),
+    Metric("denials_stranded", "", "denials while a license was free only on an unreachable server"),
+    Metric("denials_ghost", "", "denials with none free, while a lease existed whose program had left it"),
+    Metric("denials_exhausted", "", "denials because every license was in use: the normal ones"),
+    Metric("timeouts", "", "link failures: no answer in time"),
+    Metric("refusals", "", "link failures: refused after one round trip"),
+    Metric("overloaded", "", "link failures: the server answered that its queue was full"),
+    Metric("retries", "", "attempts repeated at the same server after a link failure"),
+    Metric("failovers", "", "changes of server"),
+    Metric("offline_spells", "", "spells that clients spent offline"),
+    Metric("unmetered_starts", "", "programs started without an answer because the client was offline"),
+    Metric("unmetered_license_hours", "h", "program-hours run without a lease, for whatever reason"),
+    Metric("amplification", "", "attempts per launch"),
+    Metric("messages", "", "messages sent, of all kinds"),
+    Metric("messages_lost", "", "messages lost on the way"),
+    Metric("goodput_per_s", "1/s", "grants taken up per second"),
+    Metric(
+        "storm_peak_ratio",
+        "",
+        "highest 1 s arrival rate at a server from the first fault on, over its mean before",
+    ),
+    Metric(
+        "imbalance_mean",
+        "",
+        "distance of where licenses are from where demand is (total variation), worst product: time mean",
+    ),
+    Metric("imbalance_max", "", "the same distance: maximum"),
+    Metric("ghost_license_hours", "h", "lease-hours without a program"),
+    Metric("overissued", "", "the most licenses ever leased beyond those owned; more than 0 is a defect"),
+    Metric("licenses_in_use_mean", "", "licenses in use: time mean"),
+    Metric("waiting_users_mean", "", "users who wait for a license after a denial: time mean"),
+    Metric("wait_s_mean", "s", "time from launch to grant, or to denial when the user then gives up: mean"),
+    Metric("wait_s_p50", "s", "time from launch to grant or denial: median"),
+    Metric("wait_s_p95", "s", "time from launch to grant or denial: 95th percentile"),
+    Metric("wait_s_p99", "s", "time from launch to grant or denial: 99th percentile"),
+    Metric("wait_s_max", "s", "time from launch to grant or denial: maximum"),
+    Metric("queue_s_mean", "s", "time a request waits at a server before its service: mean"),
+    Metric("queue_s_p50", "s", "time a request waits at a server before its service: median"),
+    Metric("queue_s_p95", "s", "time a request waits at a server before its service: 95th percentile"),
+    Metric("queue_s_p99", "s", "time a request waits at a server before its service: 99th percentile"),
+    Metric("queue_s_max", "s", "time a request waits at a server before its service: maximum"),
+    Metric("server_utilization_mean", "", "busy share of a server: mean over servers"),
+    Metric("server_utilization_max", "", "busy share of a server: the busiest one"),
+    Metric("client_busy_fraction", "", "share of client time spent on attempts, in the worst sample"),
+    Metric("attempts_per_client_hour_peak", "1/h", "attempts per client-hour, in the worst sample"),
+    Metric(
+        "time_to_recover_s",
+        "s",
+        "time from the end of the last fault until the site is healthy again; or inf",
+    ),
 )
 
-METRICS: tuple[str, ...] = tuple(name for name in MEANINGS if name not in WALL_METRICS)
+# Measured on the wall clock only.
+WALL: tuple[Metric, ...] = (
+    Metric("cpu_s_clients", "s", "CPU time used by the clients (wall clock only)"),
+    Metric("cpu_s_servers", "s", "CPU time used by the servers (wall clock only)"),
+    Metric("messages_per_s", "1/s", "messages per second (wall clock only)"),
+    Metric("round_trip_ms_p50", "ms", "time from a request to its answer: median (wall clock only)"),
+    Metric("round_trip_ms_p99", "ms", "time from a request to its answer: 99th percentile (wall clock only)"),
+)
+
+METRICS: tuple[str, ...] = tuple(metric.name for metric in VIRTUAL)
+WALL_METRICS: tuple[str, ...] = tuple(metric.name for metric in WALL)
+MEANINGS: dict[str, str] = {metric.name: metric.meaning for metric in VIRTUAL + WALL}

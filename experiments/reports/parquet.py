@@ -9,21 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-from meterstorm.actors import world
 from pyarrow import parquet
 
 from ..runs.results import Replication, Results, VersionResult
-
-# Columns of timeseries.parquet beside the keys, in the order of world.py's columns.
-SERIES = (
-    "launches", "suppressed", "attempts", "grants", "denials_misplaced", "denials_stranded", "denials_ghost",
-    "denials_exhausted", "evictions", "gave_up", "timeouts", "refusals", "overloaded", "retries", "failovers",
-    "offline_spells", "unmetered_starts", "messages", "messages_lost", "requests_served", "queue_us_total",
-    "licenses_in_use", "ghost_leases", "waiting_users", "unmetered_programs",
-)  # fmt: skip
-assert len(SERIES) == world.COLUMNS
-
-SERVER_COLUMNS = ("arrivals", "refused", "dropped", "decided", "denied", "queue_max", "peak", "clients")
+from .columns import SERIES, SERVERS
 
 # Of one replication, by name, equally long.
 Columns = dict[str, np.ndarray]
@@ -55,7 +44,7 @@ def _servers(results: Results) -> pa.Table:
         return {
             "server": np.arange(len(row.servers)),
             "utilization": row.servers["busy_area"] / (results.scenario.run.duration_s * 1e6),
-            **{name: row.servers[name].astype("int64") for name in SERVER_COLUMNS},
+            **{name: row.servers[name].astype("int64") for name in SERVERS},
         }
 
     return _table(results, columns)

@@ -1,7 +1,8 @@
 """Scenario files: reading, checking, overriding and writing them, and the versions that they compare."""
 
+from ..scenarios import built_in
 from .faults import Cut, Fault, Fraction, Lossy, Outage, Slow
-from .files import built_in, load, source_text, to_toml, validate
+from .files import load, source_text, to_toml, validate
 from .overrides import parse_override
 from .schema import Arm, Case, Choice, Clients, Network, Policies, Product, Run, Scenario, Servers, Workload
 from .versions import Version, versions

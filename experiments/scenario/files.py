@@ -1,15 +1,15 @@
-"""Scenario files: reading, checking, overriding and writing them, and the versions that they compare."""
+"""Reading scenario files and writing them."""
 
 import os
 import tomllib
 from collections.abc import Mapping
-from importlib import resources
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import tomli_w
 
+from .. import scenarios
 from .check import check
 from .choices import resolver
 from .overrides import apply, dump, thaw
@@ -20,16 +20,11 @@ from .wording import ScenarioError, did_you_mean
 NOTHING: Mapping[str, object] = MappingProxyType({})
 
 
-def built_in() -> dict[str, str]:
-    """Return the titles of the built-in scenarios, by name."""
-    return {name: str(tomllib.loads(source_text(name))["title"]) for name in _built_in_names()}
-
-
 def source_text(name: str) -> str:
     """Return the file of a built-in scenario."""
-    if name not in _built_in_names():
+    if name not in scenarios.names():
         raise ScenarioError([_no_such_scenario(name)])
-    return (resources.files("meterstorm.experiments.scenarios") / f"{name}.toml").read_text("utf-8")
+    return scenarios.text(name)
 
 
 def load(source: str | Path, overrides: Mapping[str, object] = NOTHING) -> Scenario:
@@ -69,19 +64,14 @@ def _build(raw: dict[str, Any], errors: list[str]) -> Scenario:
     return checked.scenario
 
 
-def _built_in_names() -> list[str]:
-    folder = resources.files("meterstorm.experiments.scenarios")
-    return sorted(file.name.removesuffix(".toml") for file in folder.iterdir() if file.name.endswith(".toml"))
-
-
 def _no_such_scenario(name: str) -> str:
-    names = _built_in_names()
+    names = scenarios.names()
     return f"{name}: neither a built-in scenario ({', '.join(names)}) nor a file{did_you_mean(name, names)}"
 
 
 def _read(source: str | Path) -> tuple[str, Path]:
     """Return the text of a scenario and the folder that its paths start from."""
-    if isinstance(source, str) and source in _built_in_names():
+    if isinstance(source, str) and source in scenarios.names():
         return source_text(source), Path.cwd()
     path = Path(source)
     try:

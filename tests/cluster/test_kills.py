@@ -20,7 +20,7 @@ from meterstorm.actors.checkpoint import Checkpoints
 from meterstorm.actors.cluster import ShardLost
 from meterstorm.actors.ray_start import start_ray
 from meterstorm.experiments.cli import main as cli
-from meterstorm.experiments.reports import parquet as columns
+from meterstorm.experiments.reports import columns
 from meterstorm.experiments.runs import run
 from meterstorm.experiments.runs.options import Options
 from meterstorm.experiments.runs.unfinished import UnfinishedRun
@@ -128,7 +128,7 @@ def check_same(there: run.Results, here: run.Results) -> None:
         for a, b in zip(mine.replications, theirs.replications, strict=True):
             assert (a.number, a.digest, a.metrics, a.events) == (b.number, b.digest, b.metrics, b.events)
             np.testing.assert_array_equal(a.series, b.series)
-            for name in columns.SERVER_COLUMNS:  # others number rows of a shard's tables
+            for name in columns.SERVERS:  # others number rows of a shard's tables
                 np.testing.assert_array_equal(a.servers[name], b.servers[name])
             assert b.cpu_s > 0
 

@@ -16,9 +16,8 @@ import pytest
 from meterstorm.experiments.cli import console, doctor, execution
 from meterstorm.experiments.cli import main as cli
 from meterstorm.experiments.metrics.names import METRICS
+from meterstorm.experiments.reports import columns, summary
 from meterstorm.experiments.reports import kb as collection
-from meterstorm.experiments.reports import parquet as columns
-from meterstorm.experiments.reports import summary
 from meterstorm.experiments.runs import run
 from meterstorm.experiments.runs.results import digest_of
 from meterstorm.experiments.scenario import built_in, load, source_text, validate
@@ -670,7 +669,7 @@ def check_tables(folder: Path, content: Any) -> None:
     servers = parquet.read_table(folder / "servers.parquet").to_pylist()
     keys = ["case", "arm", "replication"]
     assert list(series[0]) == [*keys, "start_s", *columns.SERIES]
-    assert list(servers[0]) == [*keys, "server", "utilization", *columns.SERVER_COLUMNS]
+    assert list(servers[0]) == [*keys, "server", "utilization", *columns.SERVERS]
     for arm in content["arms"]:
         for number in range(arm["replications"]):
             key = [arm["case"], arm["name"], number]

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from meterstorm.experiments import scenarios as built_in_files
 from meterstorm.experiments.metrics import names as metrics_names
 from meterstorm.experiments.scenario import (
     Cut,
@@ -19,7 +20,6 @@ from meterstorm.experiments.scenario import (
     ScenarioError,
     Slow,
     built_in,
-    files,
     load,
     parse_override,
     schema,
@@ -659,7 +659,7 @@ def test_a_byte_order_mark_does_no_harm(write):
 def test_built_in_scenarios_have_names(tmp_path, monkeypatch):
     (tmp_path / "outage.toml").write_text('title = "An outage"\n')
     (tmp_path / "storm.toml").write_text('title = "A storm"\n[run]\nseed = 7\n')
-    monkeypatch.setattr(files.resources, "files", lambda package: tmp_path)
+    monkeypatch.setattr(built_in_files.resources, "files", lambda package: tmp_path)
     assert built_in() == {"outage": "An outage", "storm": "A storm"}
     assert source_text("outage") == 'title = "An outage"\n'
     assert load("storm").run.seed == 7
