@@ -68,7 +68,7 @@ def _entries(name: str) -> list[str]:
     if name and name in reference.tables():
         return [_table(name)]
     path = _path(name)
-    found = [_key(key) for key in reference.all_keys() if path in (_path(key.path), key.path.split(".")[-1])]
+    found = [_key(key) for key in reference.all_keys() if path in (_path(key.path), key.name)]
     found += [line for line in _metrics() if line.split()[0] == name]
     found += [_fault(name)] if name in KINDS else []
     return found or list(_policies(name))  # the last ones that are looked at: they take longest to import

@@ -22,6 +22,11 @@ class Key(NamedTuple):
     is_required: bool
     meaning: str
 
+    @property
+    def name(self) -> str:
+        """The key without its table."""
+        return self.path.split(".")[-1]
+
 
 def tables() -> dict[str, type[Table]]:
     """Return every table of a file by its name, "" for the keys above the first one."""
