@@ -1,7 +1,7 @@
 """How fast the engine is: one small model, in this package and in its rivals, in one run on one machine.
 
 The programs are in `peers/`, the model is described in `peers/__init__.py`. Every program runs in a process of its
-own; those of one size take turns (A B A B ...), so that what else the machine does meets all of them alike.
+own; those of one size take turns (A B A B ...), so that other load on the machine affects them equally.
 """
 
 import os
@@ -21,13 +21,11 @@ from . import peers
 from .peers import Sample
 
 CLIENTS = (1_000, 10_000, 100_000, 1_000_000)
-EVENTS = 1_000_000
-REPETITIONS_MIN = 5
 
 # Measured: from 0.050 (a tenth of the clients licensed) to 0.055 (in the first minute).
 EVENTS_PER_CLIENT_S = 0.05
 
-# Chance that a run of the benchmark finds a disagreement where there is none (Bonferroni over its comparisons).
+# Chance that a run of the benchmark finds a disagreement that does not exist (Bonferroni over its comparisons).
 FALSE_ALARM = 0.001
 COMPARED = ("events", "grants", "denials")
 
@@ -45,7 +43,7 @@ class Program:
 
     name: str
     title: str
-    package: str = ""  # that it needs, and whose version counts
+    package: str = ""  # that it needs, and whose version is reported
     queue: str = ""
     flags: tuple[str, ...] = ()  # for the C compiler
 
@@ -78,7 +76,7 @@ class Row:
     events: int
     grants: int
     denials: int
-    peak_memory_bytes: int | None  # resident set of the process; None where the system does not tell
+    peak_memory_bytes: int | None  # resident set of the process; None where the system has no /proc
 
 
 def compiler() -> str | None:
@@ -125,7 +123,7 @@ def choose(names: Sequence[str] | None) -> tuple[list[Program], list[str]]:
 
 
 def simulated_s(clients: int, events: int) -> float:
-    """Return how long to simulate for so many events, s."""
+    """Return the simulated time, s, in which about `events` events happen."""
     return events / (EVENTS_PER_CLIENT_S * clients)
 
 
@@ -140,13 +138,13 @@ class Worker:
         )
 
     def ask(self, seconds: float, seed: int) -> Sample:
-        """Simulate so long; raises BenchError when the process stops."""
+        """Simulate for `seconds`; raises BenchError when the process stops."""
         assert self.process.stdin and self.process.stdout
         try:
             self.process.stdin.write(f"{seconds!r} {seed}\n")
             self.process.stdin.flush()
         except BrokenPipeError:
-            pass  # it has stopped, and nothing is there to read
+            pass  # it has stopped; readline below returns nothing
         fields = self.process.stdout.readline().split()
         if len(fields) != len(Sample._fields):
             raise BenchError(f"{self.name} stopped with exit status {self.process.wait()}")
@@ -215,7 +213,7 @@ def measure(
             samples = []
             for repetition in range(repetitions):
                 for k, started in enumerate(workers):
-                    # Seeds of their own: the comparison takes the programs for independent.
+                    # Different seeds: the comparison assumes that the programs are independent.
                     samples.append((k, repetition, started.ask(seconds, 1 + k * repetitions + repetition)))
                     on_progress(len(rows) + len(samples))
             memory = [started.peak_memory_bytes() for started in workers]
@@ -239,7 +237,8 @@ def disagreements(rows: Sequence[Row]) -> list[str]:
     """Return where a program's counts differ from ours (with time-outs) by more than chance explains.
 
     Welch's t-test over independent repetitions (B. L. Welch, Biometrika 34, 1947), for the events, grants and
-    denials of every other program at every size; all of them together cry wolf once in a thousand runs.
+    denials of every other program at every size. All comparisons of a run together raise a false alarm once
+    in 1,000 runs.
     """
     ours = OWN[0].name
     pairs = [pair for pair in dict.fromkeys((row.program, row.clients) for row in rows) if pair[0] != ours]

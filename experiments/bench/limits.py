@@ -8,10 +8,10 @@ from .engine import OWN, BenchError, Program, worker
 
 CALM, STORM = OWN[0], Program("meterstorm_storm", "Meterstorm, every server away", "meterstorm")
 
-# The smallest world that the programs take; its process is what there is without clients.
+# The smallest world that the programs accept: the memory of a process without clients.
 FEW_CLIENTS = 40
 
-# Two mean think times: most clients have launched, and are back, or knock at servers.
+# Two mean think times: most clients have launched and are either back or retrying.
 SECONDS = 120.0
 LONGER = 4.0
 
@@ -28,7 +28,7 @@ class Storm:
 
 
 def bytes_per_client(clients: int, seconds: float = SECONDS) -> float:
-    """Return the peak resident set with so many clients less that with few, each in a new process, for each."""
+    """Return the growth of the peak resident set per client, bytes, between few clients and `clients`."""
     empty, full = _peak(CALM, FEW_CLIENTS, seconds), _peak(CALM, clients, seconds)
     return (full - empty) / (clients - FEW_CLIENTS)
 

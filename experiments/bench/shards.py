@@ -13,16 +13,16 @@ from meterstorm.actors.shard import Shard
 from ..scenario import Scenario
 from .peers import TIMEOUT_S, meterstorm_storm, meterstorm_timeouts
 
-# The storm of `bench engine`: every server is away, and clients fail over at once, for ever. After a minute, which
-# is the mean think time, most clients knock at servers.
+# The storm of `bench engine`: every server is away, and clients fail over at once, forever. After a minute, which
+# is the mean think time, most clients are retrying.
 SECONDS = 120.0
 
-# So few clients leave shards next to nothing to do but to exchange.
+# With this few clients, shards do little but exchange.
 IDLE_CLIENTS, IDLE_SECONDS = 40, 10_000.0
 
 
 class DigestsDiffer(Exception):
-    """A world ended otherwise on shards than alone: a defect of the engine."""
+    """A world ended differently on shards than alone: a defect of the engine."""
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ def bench_engine_command(
         list[str] | None, typer.Option(metavar="NAME", help="Compare with these only. Repeatable.")
     ] = None,
     repetitions: Annotated[int, typer.Option(min=5, help="Of every program at every size.")] = 5,
-    events: Annotated[int, typer.Option(min=10_000, help="About so many in a repetition.")] = 1_000_000,
+    events: Annotated[int, typer.Option(min=10_000, help="Events per repetition, approximately.")] = 1_000_000,
     memory: Annotated[bool, typer.Option("--memory", help="Instead: memory for a client.")] = False,
     storm: Annotated[bool, typer.Option("--storm", help="Instead: speed and memory in an endless storm.")] = False,
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("results/bench-engine"),

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 WRONG_INPUT, INVARIANT, UNAVAILABLE, INTERRUPTED = 2, 3, 4, 130
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EIO)  # the disk gave out; else the path is no place to write to
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EIO)  # the disk failed; otherwise the path is not writable
 
 
 @cache
@@ -46,7 +46,7 @@ def exit_now(status: int) -> NoReturn:
     Whoever interrupts again does not wait for Ray; on Linux its processes end all the same (`actors/guard.py`).
     """
     try:
-        with suppress(Exception):  # nobody reads it any more
+        with suppress(Exception):  # the reader may be gone
             sys.stdout.flush()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_DFL)
@@ -81,7 +81,7 @@ def progress(title: str, total: int) -> Iterator[Callable[[float], None]]:
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
     bar = Progress(*columns, TimeRemainingColumn(), console=messages(), transient=True)
     task = bar.add_task(title, total=total)
-    with bar if messages().is_interactive else nullcontext():  # elsewhere even the end of a bar writes a line
+    with bar if messages().is_interactive else nullcontext():  # ending a bar writes a line even without a terminal
         yield lambda done: bar.update(task, completed=done)
 
 

@@ -10,7 +10,7 @@ from meterstorm.actors.shard import Shard, simulate
 
 from ..scenario import validate
 
-# Small, but it enters every compiled function that Python calls.
+# Small, but it runs every compiled function that Python calls.
 SMALL: dict[str, Any] = {
     "title": "a short outage",
     "run": {"duration_s": 3600.0, "warmup_s": 600.0},
@@ -41,7 +41,7 @@ def compile_engine() -> None:
     """Compile what Python calls of the engine, into the cache."""
     shard = Shard(validate(SMALL))
     shard.run(shard.end)
-    Shard(validate(SMALL), shard=1, shards=2)  # takes messages, too, and tells when it may send some
+    Shard(validate(SMALL), shard=1, shards=2)  # compiles what exchanges messages between shards
     shard.tally()
     jit.forget_old_code()
 

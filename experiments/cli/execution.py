@@ -54,7 +54,7 @@ def chosen_shards(scenario: Scenario, workers: int | None) -> int:
 
 
 def check_can_be_shared(scenario: Scenario, shards: int) -> None:
-    """End the command if --check-shards could not run a version on so many shards; 0: it is not asked for."""
+    """End the command if some version cannot run on the number of shards that --check-shards asks for; 0: skip."""
     for version in versions(scenario) if shards else ():
         clients, latency_ms = version.scenario.clients.count, version.scenario.network.latency_ms
         if latency_ms == 0:
@@ -83,7 +83,7 @@ def begin(scenario: Scenario, options: Options) -> UnfinishedRun:
     except OSError as error:
         fail_to_write(error, folder)
     except CheckpointError as error:
-        fail(UNAVAILABLE if error.__cause__ else WRONG_INPUT, str(error))  # the cause is what the system says
+        fail(UNAVAILABLE if error.__cause__ else WRONG_INPUT, str(error))  # with a cause, the system refused
 
 
 def finish(
@@ -108,7 +108,7 @@ def _run(
     scenario: Scenario, options: Options, advance: Callable[[float], None], unfinished: UnfinishedRun | None
 ) -> Results:
     try:
-        with redirect_stdout(sys.stderr):  # Ray prints there what it has to say of lost processes
+        with redirect_stdout(sys.stderr):  # Ray prints there about lost processes
             return run.run_as(options, scenario, advance, unfinished)
     except InvariantViolation as error:
         fail(INVARIANT, f"invariant violated: {error}")

@@ -61,7 +61,7 @@ def main() -> None:
 
     4: a process, a node, Ray, memory or the disk failed.
     """
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # to be ended is to be interrupted
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # SIGTERM ends a run like Ctrl-C
     try:
         app(prog_name="meterstorm")
     except KeyboardInterrupt:

@@ -79,7 +79,7 @@ def placement_in(ray_address: str | None, placement: Enum | None) -> str:
 
 
 def number(text: str | None) -> object:
-    """Return a number as such; what is none is left to the check of the scenario, which says what is allowed."""
+    """Return the integer in a text, or the text itself: the scenario's check then says what is allowed."""
     return int(text) if text is not None and re.fullmatch("-?[0-9]{1,30}", text) else text
 
 

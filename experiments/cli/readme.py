@@ -13,7 +13,7 @@ README = Path(__file__).parents[1] / "README.md"
 
 
 def filled(text: str) -> str:
-    """Return a README with each part between `<!-- begin: NAME -->` and `<!-- end: NAME -->` made anew."""
+    """Replace what is between `<!-- begin: NAME -->` and `<!-- end: NAME -->` by the current tables."""
     parts = {"keys": _keys(), "faults": _faults(), "metrics": _metrics(), "columns": _columns()}
     for name, lines in parts.items():
         begin, end = f"<!-- begin: {name} -->", f"<!-- end: {name} -->"

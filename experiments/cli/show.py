@@ -71,7 +71,7 @@ def _entries(name: str) -> list[str]:
     found = [_key(key) for key in reference.all_keys() if path in (_path(key.path), key.name)]
     found += [line for line in _metrics() if line.split()[0] == name]
     found += [_fault(name)] if name in KINDS else []
-    return found or list(_policies(name))  # the last ones that are looked at: they take longest to import
+    return found or list(_policies(name))  # policies last: they are slow to import
 
 
 def _path(text: str) -> str:

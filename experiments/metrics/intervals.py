@@ -16,7 +16,7 @@ def estimate(values: Sequence[float], confidence: float = 0.95) -> Estimate:
     """Return the mean and the half-width of its Student-t interval; both are infinite when a value is."""
     n = len(values)
     if math.inf in values and -math.inf in values:
-        return Estimate(0.0, math.inf)  # anything at all
+        return Estimate(0.0, math.inf)  # the mean could be anything
     mean = math.fsum(values) / n
     if n == 1:
         return Estimate(mean, None)

@@ -33,7 +33,7 @@ def metrics(scenario: Any, tally: Tally) -> dict[str, Value]:
     abnormal = denials - causes["denials_exhausted"]
     grants, launches, attempts = (int(counts[k]) for k in (world.GRANTS, world.LAUNCHES, world.ATTEMPTS))
     start_ns, duration_ns = round(scenario.run.warmup_s * SECOND), round(duration_s * SECOND)
-    # Areas are kept between whole microseconds, so that a constant state gives its own value as the mean.
+    # Areas count whole microseconds, so the mean of a constant state is exactly that state.
     duration_us = (start_ns + duration_ns) // 1000 - start_ns // 1000
     busy = tally.servers["busy_area"] / duration_us
     return {

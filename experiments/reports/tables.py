@@ -134,6 +134,6 @@ def _estimate(value: Estimate, sign: bool = False) -> str:
 
 
 def _number(value: float, digits: int, sign: str = "") -> str:
-    """Return a number with so many significant digits, and never an exponent for a large one."""
+    """Format a number with the given significant digits; large numbers get no exponent."""
     large = math.isfinite(value) and abs(value) >= 10**digits
     return f"{value:{sign}.0f}" if large else f"{value:{sign}.{digits}g}"

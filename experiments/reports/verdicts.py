@@ -116,6 +116,6 @@ def _exceeds(difference: Estimate, a: Sequence[float], b: Sequence[float]) -> bo
     """Whether a exceeds b by more than the interval of the paired difference; None: there is no interval."""
     if difference.half_width is None:
         return None
-    if math.isinf(difference.half_width):  # beyond measure, then, if it is always more
+    if math.isinf(difference.half_width):  # infinite differences: only if all of them are positive
         return all(x - y == math.inf for x, y in zip(a, b, strict=True) if x != y)
     return difference.mean > difference.half_width

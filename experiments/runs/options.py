@@ -9,11 +9,11 @@ class Options(NamedTuple):
 
     name: str = ""  # of the scenario
     shards: int = 1  # Ray actors that share each world; 1: this process, without Ray
-    workers: int | None = None  # Ray workers that run whole worlds; 0: none; None: as it pays
+    workers: int | None = None  # Ray workers that run whole worlds; 0: none; None: when that is faster
     keep_journal: bool = False  # every event of every world
     checkpoint_every_s: float | None = None  # wall time; None: no checkpoints
     ray_address: str | None = None  # of a Ray cluster; None: a Ray of this process's own
     placement: str = "pack"  # nodes of the cluster for the shards: actors.placement.PLACEMENTS
-    check_shards: int = 0  # run first replications again on so many shards; 0: do not
+    check_shards: int = 0  # rerun first replications on this many shards and compare digests; 0: do not
     out: Path | None = None  # folder for the results; None: results/NAME-DIGEST
     as_json: bool = False  # the summary on standard output, in place of tables

@@ -19,7 +19,7 @@ from .sharding import RAY_PAYS_FROM_S
 if TYPE_CHECKING:
     from .unfinished import UnfinishedRun
 
-# A version's first world may take so much longer than its others: it loads the engine and compiles policies.
+# Extra time of a version's first world, which loads the engine and compiles policies.
 LOADING_S = 3.0
 
 Progress = Callable[[float], None]  # told the number of replications done, fractions included
@@ -38,7 +38,7 @@ def run(
 ) -> Results:
     """Run all versions of a scenario and return what they gave; an interrupt keeps what is finished.
 
-    `shards` > 1 runs every world on so many Ray actors. Else `workers` Ray workers run whole worlds in
+    `shards` > 1 runs every world on that number of Ray actors. Otherwise `workers` Ray workers run whole worlds in
     parallel; None lets the time of the first world decide, and 0 stays in this process. `keep_journal` keeps every
     event of every world, in memory. `unfinished` keeps checkpoints and what is finished on disk, and has what an
     earlier process has done of this run.
@@ -47,7 +47,7 @@ def run(
     shard has a CPU, by `placement` on few nodes ("pack"), on many ("spread") or on one each ("strict-spread"), and
     `workers` None means all CPUs. Without it a Ray of this process's own is started when it is needed.
 
-    Raises ValueError for a policy that cannot be compiled, a trace that cannot be read, or what is no address;
+    Raises ValueError for a policy that cannot be compiled, a trace that cannot be read, or a malformed address;
     actors.shard.InvariantViolation; actors.ray_start.ClusterError, of which a lost process is
     actors.cluster.ShardLost; actors.transport.TransportError; actors.checkpoint.CheckpointError.
     """

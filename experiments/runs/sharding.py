@@ -7,8 +7,8 @@ from ..scenario import Scenario, versions
 # Starting Ray takes about five seconds, so workers must save more than that.
 RAY_PAYS_FROM_S = 12.0
 
-# `shards = "auto"`. Measured on 2 cores (`meterstorm bench shards`): an event takes about so long, and shards that
-# handle fewer events between two exchanges spend more time on these than they save.
+# CPU time of an event, and the events between two exchanges below which shards lose more time than they save.
+# Measured on 2 cores with `meterstorm bench shards`.
 EVENT_S = 0.2e-6
 EVENTS_PER_WINDOW = 500
 EVENTS_PER_RUN = 7  # a launch, a request, its service, the answer, the end, the release, its service

@@ -22,7 +22,7 @@ from ..scenario import Scenario, load, to_toml, versions
 from .options import Options
 from .results import Replication
 
-# What a finished replication is made of: numbers, and arrays.
+# Fields of a finished replication: numbers, then arrays.
 FACTS = ("number", "digest", "metrics", "events", "cpu_s", "memory_bytes")
 ARRAYS = {"series": np.dtype("i8"), "servers": SERVER}
 
@@ -62,7 +62,7 @@ class UnfinishedRun:
         text = to_toml(scenario)
         (folder / "scenario.toml").write_text(text, encoding="utf-8")
         facts = {**_code(), "scenario": _sha256(text.encode()), "inputs": _inputs(scenario)}
-        # Where it is, is known when it is found again.
+        # The folder may be moved, so `out` is left out.
         checkpoint.write(path, {**facts, "options": options._replace(out=None)._asdict()}, {})
         return cls(folder, scenario, options, lock)
 
@@ -95,7 +95,7 @@ class UnfinishedRun:
             "journal": self.options.keep_journal,
         }
         every_s = self.options.checkpoint_every_s
-        assert every_s is not None  # else nothing is kept
+        assert every_s is not None  # set for every unfinished run
         return Checkpoints(self._path("world", version, number), every_s, identity, self.began_s)
 
     def keep(self, version: int, replication: Replication) -> None:

@@ -46,7 +46,7 @@ def check(raw: Mapping[str, object], resolve: Resolve) -> Checked:
         return Checked(None, errors)
     tables = dict(head.table) | {name: section.table for name, section in sections.items()}
     tables |= {name: tuple(item.table for item in items) for name, (items, _) in lists.items()}
-    # Every table is checked, and so are the rules between them: no need to do it again.
+    # Tables and rules are checked above, so pydantic need not validate again.
     return Checked(Scenario.model_construct(None, **tables), [])
 
 
@@ -73,7 +73,7 @@ def _parse(path: str, model: type[Table], raw: object) -> Parsed:
         return Parsed(table, [], Facts(table))
     except ValidationError as failure:
         errors = failure.errors()
-    # The other values, defaults included, are still needed: an example stands in for what is required.
+    # The rules still need the other values, defaults included; examples stand in for required keys.
     wrong = {error["loc"][0] for error in errors}
     examples = {name: field.examples[0] for name, field in model.model_fields.items() if field.examples}
     rest = model.model_validate(examples | {key: value for key, value in raw.items() if key not in wrong})

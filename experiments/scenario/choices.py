@@ -21,7 +21,9 @@ def resolver() -> Resolve:
     found: dict[bytes, Resolved] = {}
 
     def resolve_once(kind: str, name: str, parameters: Mapping[str, Any]) -> Resolved:
-        key = pickle.dumps((kind, name, dict(parameters)))  # tells 1 from true, and takes whatever TOML gives
+        key = pickle.dumps(
+            (kind, name, dict(parameters))
+        )  # distinguishes 1 from true, and accepts all TOML values
         if key not in found:
             found[key] = _resolved(kind, name, parameters)
         return found[key]
@@ -30,7 +32,7 @@ def resolver() -> Resolve:
 
 
 def _resolved(kind: str, name: str, parameters: Mapping[str, Any]) -> Resolved:
-    # It imports the policies; what only reads the schema does without.
+    # Slow: it imports every policy, and commands that only read the schema need none.
     from meterstorm.policies.registry import BUILT_IN, resolve
 
     if not name:
@@ -42,6 +44,6 @@ def _resolved(kind: str, name: str, parameters: Mapping[str, Any]) -> Resolved:
     except OverflowError:  # an integer beyond every float
         return Resolved(error=": a parameter is too large; it must be a number")
     except ValueError as error:
-        # "delay_s: ..." is about a parameter, which has a path of its own.
+        # "delay_s: ..." names a parameter, so the path continues with a dot.
         joint = "." if re.match(r"\w+: ", str(error)) else ": "
         return Resolved(error=f"{joint}{error}")

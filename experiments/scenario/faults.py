@@ -34,7 +34,7 @@ Kind = Literal["unreachable", "refusing", "crash", "slow", "loss", "cut"]
 class Fault(Table):
     """What happens to servers for a while, and may happen again."""
 
-    model_config = ConfigDict(extra="ignore")  # the keys of a kind that is not known are not known either
+    model_config = ConfigDict(extra="ignore")  # the keys of an unknown kind are unknown, too
     kind: Annotated[Kind, Allowed()] = Field(default=DEFAULT_KIND, description="What goes wrong.")
     servers: ServerIds = Field(default=(0,), description="The servers that it happens to.")
     start_s: Seconds = Field(default=3600.0, description="Its start, from the end of the warm-up.")

@@ -20,7 +20,7 @@ def parse_override(text: str) -> tuple[str, object]:
     try:
         parsed = tomllib.loads(f"value = {value}")
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        if value[:1] in ("[", "{", '"', "'"):  # meant as TOML, and no word would start like this
+        if value[:1] in ("[", "{", '"', "'"):  # no plain word starts like this, so it is broken TOML
             raise ScenarioError([f"{key}: {value} is not a TOML value ({error})"]) from None
         return key, value
     return (key, parsed["value"]) if len(parsed) == 1 else (key, value)
@@ -118,4 +118,4 @@ def _has_room(here: object, step: str | int) -> bool:
     return isinstance(here, dict) and isinstance(step, str)
 
 
-DEFAULTS = dump(Scenario.model_construct(title="defaults"))  # by construction, right
+DEFAULTS = dump(Scenario.model_construct(title="defaults"))  # defaults need no check

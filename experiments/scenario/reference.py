@@ -18,7 +18,7 @@ class Key(NamedTuple):
     path: str  # clients.count; products[].licenses in a list of tables
     allowed: str  # what it takes, in words
     unit: str  # "": none
-    default: str  # as TOML; "": there is none
+    default: str  # as TOML; "": no default
     is_required: bool
     meaning: str
 

@@ -136,7 +136,7 @@ def _policies_resolve(facts: Facts) -> Iterator[str]:
 
 def _intersite_has_reports(facts: Facts) -> Iterator[str]:
     among, inside = facts["resolved.intersite"].policy, facts["resolved.balancing"].policy
-    if among is None or inside is None or among.interval_s == 0:  # reported already, or it never acts
+    if among is None or inside is None or among.interval_s == 0:  # already reported, or it never acts
         return
     between, within = facts["policies.intersite"], facts["policies.balancing"]
     if facts["servers.sites"] == 1:

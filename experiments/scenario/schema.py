@@ -33,7 +33,7 @@ from .values import (
 
 
 class Run(Table):
-    """How long, how often and on what."""
+    """How long a scenario runs, how often, and on what."""
 
     duration_s: PositiveSeconds = Field(default=28800.0, description="Measured time, after the warm-up.")
     warmup_s: Seconds = Field(
@@ -47,13 +47,13 @@ class Run(Table):
         '"auto": as many as pay. More than 1 needs network.latency_ms > 0.',
     )
     clock: Annotated[Literal["virtual", "wall"], Allowed()] = Field(
-        default="virtual", description="What time is: simulated, or measured. This version has no wall clock."
+        default="virtual", description="Simulated or real time. This version has only the virtual clock."
     )
     sample_s: PositiveSeconds = Field(default=60.0, description="Width of a sample of the time series.")
 
 
 class Network(Table):
-    """What lies between any two agents."""
+    """The network between any two agents."""
 
     latency_ms: Milliseconds = Field(
         default=5.0, description="One-way latency, constant part; 0 only with one shard."
@@ -81,7 +81,7 @@ class Servers(Table):
     service: Spread = Field(default="constant", description="Distribution of service times.")
     queue_limit: Whole = Field(
         default=0,
-        description="Requests that may wait; one that finds so many is answered OVERLOADED at once. Releases and "
+        description="Requests that may wait; with the queue full, one is answered OVERLOADED at once. Releases and "
         "heartbeats neither count nor are refused. 0: no limit.",
     )
     durable: Flag = Field(default=True, description="Whether leases survive a crash.")
@@ -271,7 +271,7 @@ class Head(Table):
         default="",
         description="KB article that the scenario reproduces; `meterstorm run kb` runs those that have one.",
     )
-    description: Text = Field(default="", description="More about it.")
+    description: Text = Field(default="", description="Longer description, for readers of the file.")
 
 
 class Scenario(Head):

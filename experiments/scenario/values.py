@@ -7,7 +7,7 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from .wording import one_of, refuse
 
-VALUE_MAX = 1e9  # of any number: as seconds 31 years, so that sums and draws stay far inside int64 nanoseconds
+VALUE_MAX = 1e9  # 1e9 s are 31 years: sums and draws stay far below int64 nanoseconds
 
 
 class Allowed:
@@ -48,7 +48,7 @@ def _refused(value: object, words: str) -> PydanticCustomError:
 
 _finite = Field(strict=True, ge=0, allow_inf_nan=False)
 _above_0 = Field(strict=True, gt=0, allow_inf_nan=False)
-_tick_s, _tick_ms = 1e-9, 1e-6  # the clock counts nanoseconds; a shorter time would silently be none
+_tick_s, _tick_ms = 1e-9, 1e-6  # the clock counts nanoseconds; a shorter time would round to 0
 
 Number = Annotated[float, _finite, Allowed("a number >= 0")]
 Positive = Annotated[float, _above_0, Allowed("a number > 0")]

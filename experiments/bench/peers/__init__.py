@@ -18,7 +18,7 @@ from typing import NamedTuple
 THINK_S, HOLD_S, LATENCY_S = 60.0, 30.0, 0.005
 SERVERS = 4
 CLIENTS_PER_LICENSE = 10
-TIMEOUT_S = 1.0  # of a request, in the programs that set one; it never comes due
+TIMEOUT_S = 1.0  # of a request, in the programs that set one; it never expires
 
 
 class Sample(NamedTuple):

@@ -96,7 +96,7 @@ class Client(cb.Model):
 
 
 def simulate(clients: int, seconds: float, seed: int) -> Sample:
-    """Simulate so long (s)."""
+    """Simulate for `seconds`."""
     site = Site()
     site.clients = clients
     site.seconds = seconds

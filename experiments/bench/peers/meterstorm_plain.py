@@ -4,5 +4,5 @@ from . import Sample, meterstorm_timeouts
 
 
 def simulate(clients: int, seconds: float, seed: int) -> Sample:
-    """Simulate so long (s)."""
+    """Simulate for `seconds`."""
     return meterstorm_timeouts.simulate(clients, seconds, seed, timeout_s=seconds)

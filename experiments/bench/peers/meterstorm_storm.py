@@ -9,5 +9,5 @@ STORM = {
 
 
 def simulate(clients: int, seconds: float, seed: int) -> Sample:
-    """Simulate so long (s)."""
+    """Simulate for `seconds`."""
     return meterstorm_timeouts.simulate(clients, seconds, seed, TIMEOUT_S, STORM)

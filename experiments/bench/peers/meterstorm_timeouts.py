@@ -31,7 +31,7 @@ def scenario(clients: int, seconds: float, seed: int, timeout_s: float, changes:
 def simulate(
     clients: int, seconds: float, seed: int, timeout_s: float = TIMEOUT_S, changes: dict[str, Any] | None = None
 ) -> Sample:
-    """Simulate so long (s)."""
+    """Simulate for `seconds`."""
     shard = Shard(scenario(clients, seconds, seed, timeout_s, changes or {}))
     cpu_s = timed(lambda: shard.run(shard.end))
     tally = shard.tally()

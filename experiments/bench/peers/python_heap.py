@@ -9,7 +9,7 @@ LAUNCH, REQUEST, GRANT, DENY, END, RELEASE = range(6)
 
 
 def simulate(clients: int, seconds: float, seed: int) -> Sample:
-    """Simulate so long (s)."""
+    """Simulate for `seconds`."""
     exponential = random.Random(seed).expovariate
     free = [licenses(clients)] * SERVERS
     heap = [(exponential(1 / THINK_S), c, c, LAUNCH) for c in range(clients)]

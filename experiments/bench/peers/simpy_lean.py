@@ -9,7 +9,7 @@ from . import HOLD_S, LATENCY_S, SERVERS, THINK_S, Sample, licenses, timed
 
 
 def simulate(clients: int, seconds: float, seed: int) -> Sample:
-    """Simulate so long (s)."""
+    """Simulate for `seconds`."""
     env = simpy.Environment()
     timeout = env.timeout
     exponential = random.Random(seed).expovariate

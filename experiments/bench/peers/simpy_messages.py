@@ -11,7 +11,7 @@ RELEASE = None  # the message that is not a request
 
 
 def simulate(clients: int, seconds: float, seed: int) -> Sample:
-    """Simulate so long (s)."""
+    """Simulate for `seconds`."""
     env = simpy.Environment()
     exponential = random.Random(seed).expovariate
     events = grants = denials = 0
