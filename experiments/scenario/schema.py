@@ -81,7 +81,7 @@ class Servers(Table):
     service: Spread = Field(default="constant", description="Distribution of service times.")
     queue_limit: Whole = Field(
         default=0,
-        description="Requests that may wait; with the queue full, one is answered OVERLOADED at once. Releases and "
+        description="Requests that may wait; when full, one is answered OVERLOADED at once. Releases and "
         "heartbeats neither count nor are refused. 0: no limit.",
     )
     durable: Flag = Field(default=True, description="Whether leases survive a crash.")
