@@ -17,7 +17,7 @@ $(STAMP): pyproject.toml constraints.txt
 	touch $@
 
 setup: $(STAMP)  ## Install into .venv, and compile the engine once
-	@$(BIN)/python -c 'from meterstorm.experiments.screen import announce_compilation as compile; compile()'
+	@$(BIN)/python -c 'from meterstorm.experiments.cli.console import announce_compilation as compile; compile()'
 
 demo: setup  ## Reproduce KB Q226827 on Ray, and check it on two shards
 	$(BIN)/meterstorm run q226827 --workers 2 --check-shards 2
@@ -45,6 +45,7 @@ LINKED := build/linked
 linked: $(STAMP)
 	mkdir -p $(LINKED)/meterstorm
 	for room in actors policies experiments; do ln -sfn ../../../$$room $(LINKED)/meterstorm/$$room; done
+	ln -sfn ../../../experiments/meterstorm/__init__.py ../../../experiments/meterstorm/__main__.py $(LINKED)/meterstorm
 
 types: linked
 	MYPYPATH=$(LINKED) $(BIN)/mypy

@@ -1,0 +1,1 @@
+"""A scenario is data; an experiment is cases x arms x replications."""

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from hypothesis.internal.conjecture import providers
 from meterstorm.experiments.scenario import Scenario, to_toml, validate
-from meterstorm.experiments.scenario_schema import FAULTS
+from meterstorm.experiments.scenario.faults import FAULTS
 from meterstorm.policies.failover import FAIL_OVER, GIVE_UP, OVERLOADED, REFUSED, TIMED_OUT, Decision, Link
 from meterstorm.policies.registry import BUILT_IN, resolve
 

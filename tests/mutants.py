@@ -192,8 +192,10 @@ def mutated(text: str, name: str, old: str, new: str) -> str:
 
 def run(home: Path, changed: dict[str, str], tests: list[str]) -> tuple[int, str]:
     """Run tests against a copy of the sources with some files changed; return exit status and last words."""
+    ignore = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "experiments" / "meterstorm", home / "meterstorm", ignore=ignore)
     for room in ROOMS:
-        shutil.copytree(ROOT / room, home / "meterstorm" / room, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / room, home / "meterstorm" / room, ignore=ignore)
     for file, text in changed.items():
         (home / "meterstorm" / file).write_text(text)
     env = os.environ | {"PYTHONPATH": str(home), "NUMBA_CACHE_DIR": str(home / "cache"), "COLUMNS": "1000"}

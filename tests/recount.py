@@ -3,7 +3,7 @@
 `recount(scenario, rows)` reads a journal row by row and keeps its own books: what each user's slots do, what each
 server queues and leases, what the observer knows. Nothing is drawn and no policy is asked: what was sent, lost,
 decided and when is in the record; who must be granted a license, what a denial's cause is, and how long anything
-took is worked out here from the contract (SCENARIO.md, DESIGN.md section 4, `experiments/metrics_names.py`).
+took is worked out here from the contract (SCENARIO.md, DESIGN.md section 4, `experiments/metrics/names.py`).
 A record that contradicts the contract, such as a denial while a license is free, raises `Contradiction`.
 
 Readings, where the contract leaves room:

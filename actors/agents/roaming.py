@@ -1,10 +1,10 @@
 """Clients with business at other sites. Where there are none, a shard of whole sites has nothing to tell others.
 
 A client is roaming when it may ask a server of another site next, has asked one, or has a lease or a pending
-release there. `control.roaming` counts such clients of this shard, the failure answers on their way to its clients,
-after which they may move, and what is on its way here so that licenses move to another site (`site/intersite.py`).
-While it is 0, and no message from another shard is here, nobody can leave before a failure comes about: by the first
-pending time-out, by that of what may be sent next, or by a refusal.
+release there. `control.roaming` counts such clients of this shard, the failure answers on their way to its
+clients, after which they may move, and what is on its way here so that licenses move to another site
+(`site/intersite.py`). While it is 0, and no message from another shard is here, nobody can leave before a failure
+comes about: by the first pending time-out, by that of what may be sent next, or by a refusal.
 """
 
 import numpy as np

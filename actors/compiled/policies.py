@@ -12,17 +12,17 @@ from typing import Any, NamedTuple, get_type_hints
 
 import numba
 import numpy as np
+from meterstorm import policies as built_in
+from meterstorm.policies.admission import Arrival, Verdict
+from meterstorm.policies.compilable import MARKED
+from meterstorm.policies.failover import Decision, Link
+from meterstorm.policies.selection import Choice
 from numba import types
 from numba.core.caching import FunctionCache
 from numba.core.ccallback import CFunc
 from numba.extending import register_jitable
 from numba.np.unsafe.ndarray import to_fixed_tuple
 
-from ... import policies as built_in
-from ...policies.admission import Arrival, Verdict
-from ...policies.compilable import MARKED
-from ...policies.failover import Decision, Link
-from ...policies.selection import Choice
 from .jit import cache_folder
 
 VECTOR = types.Array(types.float64, 1, "C")

@@ -10,8 +10,8 @@ import heapq
 from typing import Any
 
 import numpy as np
+from meterstorm.policies.failover import FAIL_OVER, GIVE_UP, GO_OFFLINE, RETRY
 
-from ...policies.failover import FAIL_OVER, GIVE_UP, GO_OFFLINE, RETRY
 from ..compiled.jit import inlined, jit
 from ..state import kinds
 from ..state.events import FOREIGN, JOURNAL

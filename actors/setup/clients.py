@@ -3,8 +3,8 @@
 from typing import Any
 
 import numpy as np
+from meterstorm.policies.apportionment import share_out
 
-from ...policies.apportionment import share_out
 from ..randomness import streams
 from ..state.allocation import zeros
 from ..state.clients import CLIENT, PENDING_RELEASE, SLOT

@@ -2,7 +2,8 @@
 
 from typing import Any, NamedTuple
 
-from ...policies import registry
+from meterstorm.policies import registry
+
 from ..compiled.policies import Compiled, compile_admission, compile_failover, compile_selection
 from .scenario import Scenario
 

@@ -3,8 +3,8 @@
 from typing import Any
 
 import numpy as np
+from meterstorm.policies.apportionment import share_out
 
-from ...policies.apportionment import share_out
 from ..state.allocation import extended, zeros
 from ..state.rows import NONE
 from ..state.servers import ACCOUNT, CALLER, LEASE, POOL, PRODUCT, SEAT, SERVER, SITE, VISITOR

@@ -3,8 +3,8 @@
 from typing import Any
 
 import numpy as np
+from meterstorm.policies.balancing import Report
 
-from ...policies.balancing import Report
 from ..agents.site import intersite, site
 from ..engine.invariants import InvariantViolation
 from ..messaging.addresses import ALL_SITES

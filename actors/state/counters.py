@@ -45,13 +45,17 @@ UNMETERED_STARTS = _count("unmetered_starts", "programs started without an answe
 MESSAGES = _count("messages", "messages sent, of all kinds")
 MESSAGES_LOST = _count("messages_lost", "messages lost on the way")
 QUEUED = _count("requests_served", "requests whose service began", is_metric=False)
-QUEUED_US = _count("queue_us_total", "microseconds that these had waited at their servers", is_metric=False)
+QUEUED_US = _count("queue_us_total", "time that these had waited at servers, us, summed", is_metric=False)
 
 # States at the end of a sample.
-IN_USE = _count("licenses_in_use", "licenses in use", is_metric=False)
-GHOST_LEASES = _count("ghost_leases", "leases without a program", is_metric=False)
-WAITING_USERS = _count("waiting_users", "users who wait for a license after a denial", is_metric=False)
-UNMETERED_PROGRAMS = _count("unmetered_programs", "programs that run without a lease", is_metric=False)
+IN_USE = _count("licenses_in_use", "licenses in use at the end of the sample", is_metric=False)
+GHOST_LEASES = _count("ghost_leases", "leases without a program at the end of the sample", is_metric=False)
+WAITING_USERS = _count(
+    "waiting_users", "denied users who wait for a license at the end of the sample", is_metric=False
+)
+UNMETERED_PROGRAMS = _count(
+    "unmetered_programs", "programs that run without a lease at the end of the sample", is_metric=False
+)
 
 STATES_FROM = IN_USE  # columns from here on are states, not counts
 COLUMNS = len(COUNTERS)

@@ -18,7 +18,7 @@ from meterstorm.actors.checkpoint import CheckpointError, Checkpoints
 from meterstorm.actors.cluster import ShardHost
 from meterstorm.actors.shard import Shard, Tally, merge, simulate
 from meterstorm.actors.world import TABLES
-from meterstorm.experiments.metrics import metrics
+from meterstorm.experiments.metrics.metrics import metrics
 from meterstorm.experiments.scenario import Scenario, validate
 
 DRAWS = drawn.scenarios(

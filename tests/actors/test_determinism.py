@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from meterstorm.actors import build
 from meterstorm.actors.cluster import ShardHost
 from meterstorm.actors.shard import Shard, Tally, merge, simulate
-from meterstorm.experiments.metrics import metrics
+from meterstorm.experiments.metrics.metrics import metrics
 from meterstorm.experiments.scenario import Scenario, validate
 
 # Shards need a latency; a long one makes few windows.

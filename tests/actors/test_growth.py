@@ -4,7 +4,7 @@ import pytest
 from meterstorm.actors import build, growth
 from meterstorm.actors.shard import Shard
 from meterstorm.actors.world import DUE
-from meterstorm.experiments.metrics import metrics
+from meterstorm.experiments.metrics.metrics import metrics
 from meterstorm.experiments.scenario import validate
 
 # In the second wave the ring of 1024 deadlines grows once, while it is turned round its end. Servers take turns in

@@ -8,7 +8,7 @@ from threading import Event
 import numba
 import pytest
 from meterstorm.actors import engine, jit
-from meterstorm.experiments import doctor
+from meterstorm.experiments.cli import doctor
 
 
 def test_the_latest_versions_compiled_are_kept(tmp_path, monkeypatch):

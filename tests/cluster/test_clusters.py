@@ -24,10 +24,13 @@ from meterstorm.actors.checkpoint import Checkpoints
 from meterstorm.actors.cluster import ShardLost, ShardSet, spread
 from meterstorm.actors.ray_start import ClusterError, start_ray
 from meterstorm.actors.shard import simulate
-from meterstorm.experiments import cli, run
-from meterstorm.experiments.checkpoints import Settings, UnfinishedRun
+from meterstorm.experiments.cli import console
+from meterstorm.experiments.cli import main as cli
+from meterstorm.experiments.reports.summary import summary
+from meterstorm.experiments.runs import run
+from meterstorm.experiments.runs.options import Options
+from meterstorm.experiments.runs.unfinished import UnfinishedRun
 from meterstorm.experiments.scenario import load, to_toml, validate
-from meterstorm.experiments.summary import summary
 from processes import eventually, shards
 from typer.testing import CliRunner
 
@@ -150,17 +153,17 @@ def test_where_no_cluster_answers_is_said_soon(answer, reason, given, monkeypatc
     [
         (
             ["--shards", "2", "--ray-address", "ten"],
-            cli.WRONG_INPUT,
+            console.WRONG_INPUT,
             "--ray-address: the address of a Ray cluster",
         ),
         (
             ["--workers", "0", "--ray-address", "auto"],
-            cli.WRONG_INPUT,
+            console.WRONG_INPUT,
             "--ray-address: auto: nothing would run there",
         ),
         (
             ["--shards", "2", "--ray-address", "127.0.0.1:1"],
-            cli.UNAVAILABLE,
+            console.UNAVAILABLE,
             "no Ray cluster answers at 127.0.0.1:1",
         ),
     ],
@@ -286,7 +289,7 @@ def test_without_an_address_no_cluster_is_joined(nodes, monkeypatch):
 
 def test_the_entry_point_of_the_kubernetes_job(nodes, tmp_path, monkeypatch):
     """It finds the cluster, spreads two shards over nodes, and gives the digest of one process."""
-    job = yaml.safe_load((ROOT / "experiments/cluster/rayjob.yaml").read_text())
+    job = yaml.safe_load((ROOT / "experiments/deploy/rayjob.yaml").read_text())
     entry = shlex.split(job["spec"]["entrypoint"])
     assert entry[0] == "meterstorm"
     monkeypatch.chdir(tmp_path)
@@ -309,7 +312,7 @@ def test_resume_goes_on_in_the_cluster_of_the_run(nodes, tmp_path, monkeypatch):
     file, out = tmp_path / "longer.toml", tmp_path / "out"
     file.write_text(to_toml(LONGER))
     where = ["--shards", "3", "--ray-address", nodes.address, "--placement", "spread"]
-    code = "from meterstorm.experiments.cli import main; main()"
+    code = "from meterstorm.experiments.cli.main import main; main()"
     driver = subprocess.Popen(
         [sys.executable, "-c", code, "run", file, *where, "--checkpoint-every", "0.1s", "--out", out],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
@@ -358,7 +361,7 @@ def test_a_killed_node_costs_no_more_than_what_came_after_the_last_checkpoint(no
                     os.kill(pid, signal.SIGKILL)
 
     monkeypatch.setattr(Checkpoints, "restore", noted)
-    settings = Settings("longer", 3, 0, False, 0.1, nodes.address, "spread")
+    settings = Options("longer", 3, 0, False, 0.1, nodes.address, "spread")
     try:
         with UnfinishedRun.begin(tmp_path, LONGER, settings) as unfinished:
             results = run.run(

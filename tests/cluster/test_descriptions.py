@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[2]
-FOLDER = ROOT / "experiments" / "cluster"
+FOLDER = ROOT / "experiments" / "deploy"
 PINNED = dict(line.split("==") for line in (ROOT / "constraints.txt").read_text().split())
 
 # The fields of a RayJob that are used, as KubeRay has them: ray-project/kuberay, ray-operator/apis/ray/v1,

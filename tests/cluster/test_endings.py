@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from meterstorm.experiments import cli
+from meterstorm.experiments.cli import console
 from processes import eventually, in_session, listening
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.xdist_group("ray")]
@@ -46,7 +46,7 @@ class Sign(NamedTuple):
 """
 CODE = (
     "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-    "from meterstorm.experiments.cli import main; main()"
+    "from meterstorm.experiments.cli.main import main; main()"
 )
 ENDLESS, SHORT = 1e8, 2000.0
 PATIENCE_S = 60.0
@@ -80,12 +80,12 @@ class Ending(NamedTuple):
 
 ENDINGS = {
     "done": Ending([], None, 0),
-    "error": Ending(["--set", "policies.balancing.fails=1"], None, cli.INVARIANT),
-    "SIGINT": Ending([], signal.SIGINT, cli.INTERRUPTED),
-    "SIGTERM": Ending([], signal.SIGTERM, cli.INTERRUPTED),
+    "error": Ending(["--set", "policies.balancing.fails=1"], None, console.INVARIANT),
+    "SIGINT": Ending([], signal.SIGINT, console.INTERRUPTED),
+    "SIGTERM": Ending([], signal.SIGTERM, console.INTERRUPTED),
     "SIGKILL": Ending([], signal.SIGKILL, -signal.SIGKILL),
     **{
-        f"{number.name} at {name}": Ending([], number, cli.INTERRUPTED, moment)
+        f"{number.name} at {name}": Ending([], number, console.INTERRUPTED, moment)
         for number in (signal.SIGINT, signal.SIGTERM)
         for name, moment in STARTING.items()
     },
@@ -152,7 +152,7 @@ def test_nothing_is_left_however_a_run_ends(name, endings):
     assert "Traceback" not in ended.output and "***" not in ended.output
     assert ("results in out" in ended.output) == (name == "done")
     assert ("no targets today" in ended.output) == (name == "error")
-    assert ("interrupted" in ended.output) == (status == cli.INTERRUPTED)
+    assert ("interrupted" in ended.output) == (status == console.INTERRUPTED)
     if number and moment is AT_WORK:
         assert ended.most >= 5  # this one, Ray's own, and two shards
         assert ended.listened

@@ -19,8 +19,11 @@ from meterstorm.actors import cluster
 from meterstorm.actors.checkpoint import Checkpoints
 from meterstorm.actors.cluster import ShardLost
 from meterstorm.actors.ray_start import start_ray
-from meterstorm.experiments import cli, columns, run
-from meterstorm.experiments.checkpoints import Settings, UnfinishedRun
+from meterstorm.experiments.cli import main as cli
+from meterstorm.experiments.reports import columns
+from meterstorm.experiments.runs import run
+from meterstorm.experiments.runs.options import Options
+from meterstorm.experiments.runs.unfinished import UnfinishedRun
 from meterstorm.experiments.scenario import Scenario, to_toml, validate
 from processes import alive, command, descendants, eventually, shards
 from pyarrow import parquet
@@ -125,7 +128,7 @@ def check_same(there: run.Results, here: run.Results) -> None:
         for a, b in zip(mine.replications, theirs.replications, strict=True):
             assert (a.number, a.digest, a.metrics, a.events) == (b.number, b.digest, b.metrics, b.events)
             np.testing.assert_array_equal(a.series, b.series)
-            for name in columns.SERVER_COLUMNS:  # others number rows of a shard's tables
+            for name in columns.SERVERS:  # others number rows of a shard's tables
                 np.testing.assert_array_equal(a.servers[name], b.servers[name])
             assert b.cpu_s > 0
 
@@ -143,7 +146,7 @@ def test_a_run_whose_shards_are_killed_ends_as_if_they_had_not(ray, tmp_path, mo
     monkeypatch.setattr(cluster, "RESTARTS", kills)  # on a fast machine some parts pass without a checkpoint
     world = scenario(8000)
     expected = run.run(world, workers=0)
-    unfinished = UnfinishedRun.begin(tmp_path, world, Settings("killed", count, 0, False, EVERY_S))
+    unfinished = UnfinishedRun.begin(tmp_path, world, Options("killed", count, 0, False, EVERY_S))
     with Killer(kills, seed) as killer:
         results = run.run(world, shards=count, on_progress=killer.report, unfinished=unfinished)
     assert killer.killed >= kills
@@ -170,7 +173,7 @@ def test_shards_lost_while_they_start_again_cost_a_restart_and_not_the_run(ray, 
 
     monkeypatch.setattr(cluster.ShardSet, "_start", fails_sometimes)
     world = scenario(1000)
-    unfinished = UnfinishedRun.begin(tmp_path, world, Settings("killed", 2, 0, False, EVERY_S))
+    unfinished = UnfinishedRun.begin(tmp_path, world, Options("killed", 2, 0, False, EVERY_S))
     with Killer(1, 5) as killer:
         results = run.run(world, shards=2, on_progress=killer.report, unfinished=unfinished)
     assert len(starts) >= 4
@@ -180,7 +183,7 @@ def test_shards_lost_while_they_start_again_cost_a_restart_and_not_the_run(ray, 
 def test_a_run_without_progress_gives_up(ray, tmp_path, monkeypatch):
     monkeypatch.setattr(cluster, "RESTARTS", 1)
     world = scenario(20000)
-    unfinished = UnfinishedRun.begin(tmp_path, world, Settings("killed", 2, 0, False, 3600.0))
+    unfinished = UnfinishedRun.begin(tmp_path, world, Options("killed", 2, 0, False, 3600.0))
     message = "gave up after 1 restarts without a new checkpoint in between"
     with Killer(20, 4) as killer, pytest.raises(ShardLost, match=message):
         run.run(world, shards=2, on_progress=killer.report, unfinished=unfinished)
@@ -191,7 +194,7 @@ def test_a_run_without_progress_gives_up(ray, tmp_path, monkeypatch):
 
 
 def start(*arguments: object) -> subprocess.Popen[str]:
-    code = "from meterstorm.experiments.cli import main; main()"
+    code = "from meterstorm.experiments.cli.main import main; main()"
     command = [sys.executable, "-c", code, *map(str, arguments)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 

@@ -11,7 +11,8 @@ import pytest
 from meterstorm.actors.cluster import ShardLost, ShardSet
 from meterstorm.actors.ray_start import ClusterError, start_ray
 from meterstorm.actors.shard import InvariantViolation, simulate
-from meterstorm.experiments import doctor, run
+from meterstorm.experiments.cli import doctor
+from meterstorm.experiments.runs import run
 from meterstorm.experiments.scenario import validate
 from processes import alive, descendants, eventually
 

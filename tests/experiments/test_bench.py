@@ -10,9 +10,14 @@ from typing import Any
 
 import pytest
 from meshed import simulate_on_shards
-from meterstorm.experiments import bench_engine, bench_limits, bench_report, bench_shards, cli
-from meterstorm.experiments.bench_engine import OWN, PEERS, Program, Row
-from meterstorm.experiments.peers import HOLD_S, LATENCY_S, THINK_S, TIMEOUT_S, licenses
+from meterstorm.experiments.bench import engine as bench_engine
+from meterstorm.experiments.bench import limits as bench_limits
+from meterstorm.experiments.bench import report as bench_report
+from meterstorm.experiments.bench import shards as bench_shards
+from meterstorm.experiments.bench.engine import OWN, PEERS, Program, Row
+from meterstorm.experiments.bench.peers import HOLD_S, LATENCY_S, THINK_S, TIMEOUT_S, licenses
+from meterstorm.experiments.cli import console
+from meterstorm.experiments.cli import main as cli
 from pyarrow import parquet
 from rich.console import Console
 from typer.testing import CliRunner
@@ -137,7 +142,7 @@ def test_the_command_line_refuses_what_it_cannot_do() -> None:
         (["--peers", "fortran"], "--peers fortran: must be one of c_wheel"),
     ):
         result = CliRunner().invoke(cli.app, ["bench", "engine", *arguments])
-        assert result.exit_code == cli.WRONG_INPUT
+        assert result.exit_code == console.WRONG_INPUT
         assert message in result.output
 
 
@@ -147,7 +152,7 @@ def test_disagreement_is_exit_status_3(monkeypatch: pytest.MonkeyPatch, tmp_path
     monkeypatch.setattr(bench_report, "PROGRAMS", (*OWN, WRONG))
     arguments = ["--clients", str(CLIENTS), "--events", str(20 * EVENTS), "--out", str(tmp_path)]
     result = CliRunner().invoke(cli.app, ["bench", "engine", *arguments])
-    assert result.exit_code == cli.INVARIANT
+    assert result.exit_code == console.INVARIANT
     assert "c_wrong at 200 clients" in result.output
     assert (tmp_path / "repetitions.parquet").exists()  # what was measured is kept
 

@@ -10,8 +10,12 @@ import pytest
 from meterstorm.actors import checkpoint
 from meterstorm.actors.checkpoint import Checkpoints
 from meterstorm.actors.world import JOURNAL
-from meterstorm.experiments import checkpoints, cli, run
-from meterstorm.experiments.checkpoints import UnfinishedRun, parse_seconds
+from meterstorm.experiments.cli import console
+from meterstorm.experiments.cli import main as cli
+from meterstorm.experiments.cli.options import parse_seconds
+from meterstorm.experiments.runs import run
+from meterstorm.experiments.runs import unfinished as checkpoints
+from meterstorm.experiments.runs.unfinished import UnfinishedRun
 from pyarrow import parquet
 from typer.testing import CliRunner
 
@@ -79,7 +83,7 @@ def test_impossible_times(text, here):
         parse_seconds(text)
     if len(text) < 10:
         result = invoke("run", "compared.toml", f"--checkpoint-every={text}", "--out", "out")
-        assert result.exit_code == cli.WRONG_INPUT
+        assert result.exit_code == console.WRONG_INPUT
         assert "--checkpoint-every: " in result.stderr and not (here / "out").exists()
 
 
@@ -96,7 +100,7 @@ def test_checkpoints_leave_nothing_behind_in_the_folder_of_a_finished_run(here):
     for name in TABLES:
         assert parquet.read_table(f"kept/{name}") == parquet.read_table(f"plain/{name}")
     again = invoke("resume", "kept")
-    assert again.exit_code == cli.WRONG_INPUT and "kept: nothing to resume" in again.stderr
+    assert again.exit_code == console.WRONG_INPUT and "kept: nothing to resume" in again.stderr
 
 
 @pytest.fixture
@@ -124,7 +128,7 @@ def interrupted(here, monkeypatch) -> Path:
             "--checkpoint-every",
             "1h",
         )
-    assert result.exit_code == cli.INTERRUPTED
+    assert result.exit_code == console.INTERRUPTED
     assert "interrupted; kept 2 of 4 worlds in out" in result.stderr
     assert "meterstorm resume out goes on" in result.stderr
     assert [arm["replications"] for arm in json.loads(result.stdout)["arms"]] == [1, 1]
@@ -157,7 +161,7 @@ def test_resume_does_what_is_left_and_writes_what_a_whole_run_does(interrupted, 
 
 def refused(message: str) -> None:
     result = invoke("resume", "out")
-    assert result.exit_code == cli.WRONG_INPUT
+    assert result.exit_code == console.WRONG_INPUT
     assert words(message) in words(result.stderr)
 
 
@@ -190,7 +194,7 @@ def test_a_run_that_is_at_work_is_left_alone(interrupted):
 
 def test_a_new_run_does_not_overwrite_an_unfinished_one(interrupted):
     result = invoke("run", "compared.toml", "--out", "out", "--checkpoint-every", "1h")
-    assert result.exit_code == cli.WRONG_INPUT
+    assert result.exit_code == console.WRONG_INPUT
     assert "out has an unfinished run: meterstorm resume out, or remove out/checkpoints" in words(result.stderr)
 
 
@@ -218,7 +222,7 @@ def test_the_clock_goes_on(interrupted, monkeypatch):
 
 def test_checkpoints_are_not_for_the_collection():
     result = invoke("run", "kb", "--checkpoint-every", "30s")
-    assert result.exit_code == cli.WRONG_INPUT
+    assert result.exit_code == console.WRONG_INPUT
     assert "--checkpoint-every 30s: not for kb" in result.stderr
 
 

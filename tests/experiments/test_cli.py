@@ -13,8 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from meterstorm.experiments import cli, collection, columns, doctor, run, summary
-from meterstorm.experiments.metrics_names import METRICS
+from meterstorm.experiments.cli import console, doctor, execution
+from meterstorm.experiments.cli import main as cli
+from meterstorm.experiments.metrics.names import METRICS
+from meterstorm.experiments.reports import columns, summary
+from meterstorm.experiments.reports import kb as collection
+from meterstorm.experiments.runs import run
+from meterstorm.experiments.runs.results import digest_of
 from meterstorm.experiments.scenario import built_in, load, source_text, validate
 from pyarrow import parquet
 from typer.testing import CliRunner
@@ -202,7 +207,7 @@ def check_schema(content: Any, arms: list[tuple[str | None, str | None]], replic
         assert list(arm) == ["case", "name", "replications", "digest", "digests", "metrics"]
         assert arm["replications"] == replications
         assert re.fullmatch("[0-9a-f]{16}", arm["digest"])
-        assert arm["digest"] == run.digest_of(arm["digests"])
+        assert arm["digest"] == digest_of(arm["digests"])
         assert len(arm["digests"]) == replications
         assert tuple(arm["metrics"]) == METRICS
         for name, metric in arm["metrics"].items():
@@ -333,14 +338,14 @@ def refused(result: Any, code: int, words: list[str]) -> None:
 
 def test_workers_want_whole_worlds(capsys):
     scenario = validate({"title": "a storm", "clients": {"count": 10**6}, "run": {"shards": "auto"}})
-    assert cli._chosen_shards(scenario, 2) == 1
+    assert execution.chosen_shards(scenario, 2) == 1
     assert "auto: 1, since --workers run whole worlds" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", WRONG)
 def test_wrong_input(name, here):
     options, words = WRONG[name]
-    refused(invoke("run", "short.toml", "--json", "--workers", 0, *options), cli.WRONG_INPUT, words)
+    refused(invoke("run", "short.toml", "--json", "--workers", 0, *options), console.WRONG_INPUT, words)
     assert not (here / "results").exists()
 
 
@@ -354,13 +359,13 @@ SOURCES = {
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_a_source_that_is_no_scenario(source):
-    refused(invoke("run", source, "--json"), cli.WRONG_INPUT, SOURCES[source])
+    refused(invoke("run", source, "--json"), console.WRONG_INPUT, SOURCES[source])
 
 
 def test_all_errors_of_a_file_at_once(here):
     (here / "wrong.toml").write_text('title = 1\n[clients]\ncount = 0\n[server]\ncount = "x"\n')
     words = ["title: 1 is not", "clients.count: 0 is not", "server: unknown key"]
-    refused(invoke("run", "wrong.toml", "--json"), cli.WRONG_INPUT, words)
+    refused(invoke("run", "wrong.toml", "--json"), console.WRONG_INPUT, words)
 
 
 VIOLATIONS = {
@@ -377,7 +382,7 @@ VIOLATIONS = {
 @pytest.mark.parametrize("options", VIOLATIONS)
 def test_a_policy_that_answers_nonsense_violates_an_invariant(options):
     result = invoke("run", "dark.toml", "--json", "--workers", 0, *options.split())
-    refused(result, cli.INVARIANT, ["meterstorm: invariant violated: ", *VIOLATIONS[options]])
+    refused(result, console.INVARIANT, ["meterstorm: invariant violated: ", *VIOLATIONS[options]])
 
 
 # Known defects; take the mark away from what is mended.
@@ -403,11 +408,11 @@ FULL = "No space left on device"
 @pytest.mark.parametrize(
     ("options", "file", "reason", "code"),
     [
-        ([], "summary.json", FULL, cli.UNAVAILABLE),
-        ([], "summary.json", "Is a directory", cli.UNAVAILABLE),
-        ([], "timeseries.parquet", FULL, cli.UNAVAILABLE),
-        (["--checkpoint-every", "1s"], "scenario.toml", FULL, cli.UNAVAILABLE),
-        (["--checkpoint-every", "1s"], "scenario.toml", "Is a directory", cli.WRONG_INPUT),
+        ([], "summary.json", FULL, console.UNAVAILABLE),
+        ([], "summary.json", "Is a directory", console.UNAVAILABLE),
+        ([], "timeseries.parquet", FULL, console.UNAVAILABLE),
+        (["--checkpoint-every", "1s"], "scenario.toml", FULL, console.UNAVAILABLE),
+        (["--checkpoint-every", "1s"], "scenario.toml", "Is a directory", console.WRONG_INPUT),
     ],
 )
 def test_results_that_cannot_be_written(options, file, reason, code, here):
@@ -433,16 +438,16 @@ def test_results_that_cannot_be_written(options, file, reason, code, here):
 
 @pytest.mark.parametrize("command", [["doctor"], ["diff", "out", "out"], ["run", "short.toml", "--shards", "2"]])
 def test_every_command_says_what_an_address_is(command):
-    refused(invoke(*command, "--ray-address", "x"), cli.WRONG_INPUT, ["--ray-address: ", "HOST:PORT", "'x'"])
+    refused(invoke(*command, "--ray-address", "x"), console.WRONG_INPUT, ["--ray-address: ", "HOST:PORT", "'x'"])
 
 
 def test_a_copy_of_the_sources_has_yet_to_be_compiled(tmp_path):
     """Numba keeps the code of each copy by itself; so a second checkout compiles, and should say so."""
     package = tmp_path / "meterstorm"
     for room in ("actors", "policies", "experiments"):
-        source = Path(inspect.getfile(cli)).parents[1] / room
+        source = Path(inspect.getfile(cli)).parents[2] / room
         shutil.copytree(source, package / room, ignore=shutil.ignore_patterns("__pycache__"))
-    code = "import meterstorm.experiments.doctor as it; print(it.jit.CACHE_FOLDER); print(it.is_compiled())"
+    code = "import meterstorm.experiments.cli.doctor as it; print(it.jit.CACHE_FOLDER); print(it.is_compiled())"
     command = [sys.executable, "-c", code]
     for folder, compiled in ((tmp_path, "False"), (tmp_path.root, "True")):
         told = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout
@@ -463,7 +468,7 @@ def test_list_and_show(here):
         assert (shown.exit_code, shown.stdout) == (0, source_text(name))
         (here / "copy.toml").write_text(shown.stdout)
         assert load("copy.toml") == load(name)
-    refused(invoke("show", "nope"), cli.WRONG_INPUT, ["nope: neither a built-in scenario"])
+    refused(invoke("show", "nope"), console.WRONG_INPUT, ["nope: neither a built-in scenario"])
 
 
 def test_help():
@@ -481,7 +486,7 @@ def test_help():
 
 
 def test_a_command_that_does_not_exist():
-    refused(invoke("walk"), cli.WRONG_INPUT, ["walk"])
+    refused(invoke("walk"), console.WRONG_INPUT, ["walk"])
 
 
 # A user's own policy
@@ -605,7 +610,7 @@ WRONG_FOR_KB = {
 def test_wrong_input_for_kb(options, here, monkeypatch):
     monkeypatch.setattr(collection, "names", lambda: ["q226823", "q226838", "q235786"])
     result = invoke("run", "kb", "--json", *options.split())
-    refused(result, cli.WRONG_INPUT, WRONG_FOR_KB[options])
+    refused(result, console.WRONG_INPUT, WRONG_FOR_KB[options])
     assert result.stderr.count("meterstorm: ") <= 1  # said once, not for every scenario
     assert ("(in q" in result.stderr) == ("policies.failover.retries" in options)
     assert not (here / "results").exists()
@@ -622,7 +627,7 @@ def test_an_interrupt_of_kb_keeps_what_is_finished(here, two_articles, monkeypat
 
     monkeypatch.setattr(run, "run_world", interrupted)
     result = invoke("run", "kb", "--replications", 2, "--workers", 0, "--json", "--out", "out")
-    assert result.exit_code == cli.INTERRUPTED
+    assert result.exit_code == console.INTERRUPTED
     assert "interrupted; kept 11 of 16 worlds in out" in result.stderr
     first, second = json.loads(result.stdout)["articles"]
     assert (first["scenario"], first["reproduced"] is None) == ("q226838", False)
@@ -664,7 +669,7 @@ def check_tables(folder: Path, content: Any) -> None:
     servers = parquet.read_table(folder / "servers.parquet").to_pylist()
     keys = ["case", "arm", "replication"]
     assert list(series[0]) == [*keys, "start_s", *columns.SERIES]
-    assert list(servers[0]) == [*keys, "server", "utilization", *columns.SERVER_COLUMNS]
+    assert list(servers[0]) == [*keys, "server", "utilization", *columns.SERVERS]
     for arm in content["arms"]:
         for number in range(arm["replications"]):
             key = [arm["case"], arm["name"], number]
@@ -731,7 +736,7 @@ def test_ctrl_c(here):
     (here / "sign.py").write_text(SIGN)
     code = (
         "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-        "from meterstorm.experiments.cli import main; main()"
+        "from meterstorm.experiments.cli.main import main; main()"
     )
     options = ["--balancing", "sign.py:Sign", "--replications", "1000000", "--workers", "0", "--out", "out"]
     process = subprocess.Popen(
@@ -748,7 +753,7 @@ def test_ctrl_c(here):
     finally:
         process.kill()
         process.wait()
-    assert process.returncode == cli.INTERRUPTED, stderr
+    assert process.returncode == console.INTERRUPTED, stderr
     assert "Traceback" not in stderr
     content = json.loads(stdout)
     kept = content["arms"][0]["replications"]

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from meterstorm.experiments import cli
+from meterstorm.experiments.cli import main as cli
 from typer.testing import CliRunner
 
 SCENARIO = """

@@ -9,10 +9,11 @@ import math
 import pytest
 from meterstorm.actors import world
 from meterstorm.actors.shard import simulate
-from meterstorm.experiments import collection, run
-from meterstorm.experiments.metrics import metrics
+from meterstorm.experiments.metrics.metrics import metrics
+from meterstorm.experiments.reports import kb as collection
+from meterstorm.experiments.reports.verdicts import reproductions
+from meterstorm.experiments.runs import run
 from meterstorm.experiments.scenario import built_in, load, versions
-from meterstorm.experiments.verdicts import reproductions
 from meterstorm.policies.balancing import POLICIES as BALANCING
 from scipy.stats import binomtest
 

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from meterstorm.actors import ledger, world
 from meterstorm.actors.shard import Tally
-from meterstorm.experiments.metrics import metrics
-from meterstorm.experiments.metrics_names import METRICS
+from meterstorm.experiments.metrics.metrics import metrics
+from meterstorm.experiments.metrics.names import METRICS
 from meterstorm.experiments.scenario import validate
 
 SECOND = 1_000_000_000

@@ -1,14 +1,15 @@
 """Scenario files: what is refused and in which words, overrides, versions, and the way back to TOML."""
 
 import math
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from meterstorm.experiments import metrics_names
-from meterstorm.experiments import scenario as module
+from meterstorm.experiments import scenarios as built_in_files
+from meterstorm.experiments.metrics import names as metrics_names
 from meterstorm.experiments.scenario import (
     Cut,
     Fraction,
@@ -21,11 +22,13 @@ from meterstorm.experiments.scenario import (
     built_in,
     load,
     parse_override,
+    schema,
     source_text,
     to_toml,
     validate,
     versions,
 )
+from meterstorm.experiments.scenario.overrides import thaw
 from pydantic import ValidationError
 
 EXAMPLE = """
@@ -270,7 +273,7 @@ def test_a_value_that_is_not_allowed(section, key, value, line):
 )
 def test_a_value_on_the_edge_is_allowed(section, key, value):
     given_value = getattr(getattr(validate({"title": "x", section: {key: value}}), section), key)
-    assert module.thaw(given_value) == value
+    assert thaw(given_value) == value
 
 
 ANYWHERE = [
@@ -656,7 +659,7 @@ def test_a_byte_order_mark_does_no_harm(write):
 def test_built_in_scenarios_have_names(tmp_path, monkeypatch):
     (tmp_path / "outage.toml").write_text('title = "An outage"\n')
     (tmp_path / "storm.toml").write_text('title = "A storm"\n[run]\nseed = 7\n')
-    monkeypatch.setattr(module.resources, "files", lambda package: tmp_path)
+    monkeypatch.setattr(built_in_files.resources, "files", lambda package: tmp_path)
     assert built_in() == {"outage": "An outage", "storm": "A storm"}
     assert source_text("outage") == 'title = "An outage"\n'
     assert load("storm").run.seed == 7
@@ -953,7 +956,7 @@ scenarios = st.fixed_dictionaries(
 @settings(max_examples=60, deadline=None)
 def test_any_scenario_comes_back_from_toml(raw):
     scenario = validate(raw)
-    again = validate(module.tomllib.loads(to_toml(scenario)))
+    again = validate(tomllib.loads(to_toml(scenario)))
     assert again == scenario
     assert to_toml(again) == to_toml(scenario)
     assert versions(again) == versions(scenario)
@@ -979,9 +982,9 @@ nonsense = st.fixed_dictionaries(
     {},
     optional={
         "title": values,
-        **{name: values | tables(getattr(module, name.capitalize())) for name in ("run", "servers", "workload")},
-        **{name: values | st.lists(tables(module.Fault), max_size=2) for name in ("faults", "products")},
-        **{name: values | st.lists(tables(module.Case), max_size=2) for name in ("cases", "arms")},
+        **{name: values | tables(getattr(schema, name.capitalize())) for name in ("run", "servers", "workload")},
+        **{name: values | st.lists(tables(schema.Fault), max_size=2) for name in ("faults", "products")},
+        **{name: values | st.lists(tables(schema.Case), max_size=2) for name in ("cases", "arms")},
     },
 )
 

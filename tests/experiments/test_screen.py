@@ -9,7 +9,7 @@ import pytest
 
 CODE = """
 import os, signal, sys
-from meterstorm.experiments import screen
+from meterstorm.experiments.cli import console as screen
 
 
 def end_ray():
@@ -18,7 +18,7 @@ def end_ray():
 
 screen.end_ray = end_ray
 print("what is done")
-screen.leave(130)
+screen.exit_now(130)
 """
 # What happens while Ray ends, and the status of the process.
 ENDS = {

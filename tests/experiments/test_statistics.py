@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from meterstorm.experiments.statistics import estimate, paired_difference
+from meterstorm.experiments.metrics.intervals import estimate, paired_difference
 from scipy import stats
 
 SAMPLES = st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=30)

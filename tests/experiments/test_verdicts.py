@@ -3,11 +3,11 @@
 import math
 
 import pytest
-from meterstorm.experiments.run import Replication, Results, VersionResult
+from meterstorm.experiments.metrics.intervals import estimate, paired_difference
+from meterstorm.experiments.reports.tables import show
+from meterstorm.experiments.reports.verdicts import reproductions, verdicts
+from meterstorm.experiments.runs.results import Replication, Results, VersionResult
 from meterstorm.experiments.scenario import validate, versions
-from meterstorm.experiments.statistics import estimate, paired_difference
-from meterstorm.experiments.tables import show
-from meterstorm.experiments.verdicts import reproductions, verdicts
 from rich.console import Console
 
 RAW = {

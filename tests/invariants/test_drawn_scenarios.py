@@ -10,9 +10,10 @@ from books import Books
 from hypothesis import strategies as st
 from meterstorm.actors import kinds, leases, world
 from meterstorm.actors.shard import Shard
-from meterstorm.experiments.metrics import metrics
+from meterstorm.experiments.metrics.metrics import metrics
 from meterstorm.experiments.scenario import Scenario
-from meterstorm.experiments.scenario_schema import FAULTS, LISTS, SECTIONS
+from meterstorm.experiments.scenario.faults import FAULTS
+from meterstorm.experiments.scenario.schema import LISTS, SECTIONS
 from meterstorm.policies.registry import BUILT_IN
 
 FRACTIONS = [

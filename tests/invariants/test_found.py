@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from fuzz import PROPERTIES
 from meterstorm.actors.shard import simulate
-from meterstorm.experiments.metrics import metrics
+from meterstorm.experiments.metrics.metrics import metrics
 from meterstorm.experiments.scenario import load, validate
 
 FOUND = sorted((Path(__file__).parent / "found").glob("*.toml"))

@@ -30,7 +30,7 @@ from meterstorm.actors import client, faults
 from meterstorm.actors.shard import Shard
 from meterstorm.actors.world import WAITS
 from meterstorm.experiments.scenario import Scenario
-from meterstorm.experiments.scenario_schema import FAULTS
+from meterstorm.experiments.scenario.faults import FAULTS
 
 SECOND = 1_000_000_000
 FAILURES = 12

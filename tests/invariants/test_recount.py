@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from layers import layered
 from meterstorm.actors.shard import simulate
-from meterstorm.experiments.metrics import metrics
-from meterstorm.experiments.metrics_names import METRICS
+from meterstorm.experiments.metrics.metrics import metrics
+from meterstorm.experiments.metrics.names import METRICS
 from meterstorm.experiments.scenario import to_toml, validate
 from recount import recount
 

@@ -14,9 +14,9 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 import pytest
 from layers import layered
 from meterstorm.actors.shard import simulate
-from meterstorm.experiments.metrics import metrics
+from meterstorm.experiments.metrics.metrics import metrics
 from meterstorm.experiments.scenario import validate
-from meterstorm.experiments.scenario_schema import Scenario
+from meterstorm.experiments.scenario.schema import Scenario
 from pydantic import BaseModel
 from scipy.stats import binom, norm
 

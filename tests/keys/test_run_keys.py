@@ -11,9 +11,12 @@ import tomli_w
 from lab import ANSWER, INSTANT, LAST, LATENCY, covers, exactly, is_by_chance, measure, on_bare, recorded, run
 from meterstorm.actors import cluster
 from meterstorm.actors.shard import simulate
-from meterstorm.experiments import cli, scenario, verdicts
-from meterstorm.experiments import run as runs
-from meterstorm.experiments.run import Results
+from meterstorm.experiments import scenario
+from meterstorm.experiments.cli import main as cli
+from meterstorm.experiments.reports import verdicts
+from meterstorm.experiments.runs import run as runs
+from meterstorm.experiments.runs import sharding
+from meterstorm.experiments.runs.results import Results
 from typer.testing import CliRunner
 
 EVERY_10_S = [(time + 5.0, 0, 1.0) for time in range(-100, 1000, 10)]
@@ -171,20 +174,20 @@ def test_worlds_run_on_so_many_shards(shards, used, tmp_path, monkeypatch):
 def test_auto_shares_worlds_with_enough_to_do(
     cores, clients, interval_s, latency_ms, duration_s, shards, why, monkeypatch
 ):
-    monkeypatch.setattr(runs.os, "cpu_count", lambda: cores)
+    monkeypatch.setattr(sharding.os, "cpu_count", lambda: cores)
     changes = {
         "clients": {"count": clients},
         "workload": {"launch_interval_s": interval_s, "run_time_s": 1.0},
         "network": {"latency_ms": latency_ms},
         "run": {"shards": "auto", "duration_s": duration_s, "warmup_s": 0.0, "sample_s": duration_s},
     }
-    chosen, reason = runs.choose_shards(scenario.validate(on_bare(changes)))
+    chosen, reason = sharding.choose_shards(scenario.validate(on_bare(changes)))
     assert chosen == shards and re.search(why, reason)
 
 
 @covers("run.shards=auto")
 def test_auto_counts_on_the_storm_when_every_server_fails(monkeypatch):
-    monkeypatch.setattr(runs.os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(sharding.os, "cpu_count", lambda: 2)
     changes = {
         "clients": {"count": 10**6, "request_timeout_s": 5.0},
         "workload": {"launch_interval_s": 3600.0},
@@ -192,9 +195,9 @@ def test_auto_counts_on_the_storm_when_every_server_fails(monkeypatch):
         "run": {"shards": "auto", "duration_s": 1e4, "sample_s": 1e4},
         "faults": [{"kind": "unreachable", "servers": "all", "start_s": 0.0, "duration_s": 600.0}],
     }
-    assert runs.choose_shards(scenario.validate(on_bare(changes)))[0] == 2
+    assert sharding.choose_shards(scenario.validate(on_bare(changes)))[0] == 2
     changes["faults"][0]["servers"] = [0]
-    assert runs.choose_shards(scenario.validate(on_bare(changes)))[0] == 1
+    assert sharding.choose_shards(scenario.validate(on_bare(changes)))[0] == 1
 
 
 @covers("run.shards=auto")
@@ -207,7 +210,7 @@ def test_auto_counts_on_the_storm_when_every_server_fails(monkeypatch):
     ],
 )
 def test_auto_knows_how_far_sites_are_apart(failover_to, latency_ms, shards, why, monkeypatch):
-    monkeypatch.setattr(runs.os, "cpu_count", lambda: 4)
+    monkeypatch.setattr(sharding.os, "cpu_count", lambda: 4)
     changes = {
         "servers": {"count": 8, "sites": 8},
         "clients": {"count": 7200, "failover_to": failover_to},
@@ -216,7 +219,7 @@ def test_auto_knows_how_far_sites_are_apart(failover_to, latency_ms, shards, why
         "run": {"shards": "auto", "duration_s": 1e8, "warmup_s": 0.0, "sample_s": 1e8},
         "arms": [{"name": "given", "set": {"network.latency_ms": latency_ms}}],
     }
-    chosen, reason = runs.choose_shards(scenario.validate(on_bare(changes)))
+    chosen, reason = sharding.choose_shards(scenario.validate(on_bare(changes)))
     assert chosen == shards and re.search(why, reason), reason
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from layers import layered
 from meterstorm.actors.shard import simulate
-from meterstorm.experiments.metrics import metrics
+from meterstorm.experiments.metrics.metrics import metrics
 from meterstorm.experiments.scenario import validate
 from scipy.sparse import lil_matrix
 from scipy.sparse.linalg import spsolve

@@ -14,7 +14,7 @@ import pytest
 import reference
 from layers import layered
 from meterstorm.actors.shard import simulate
-from meterstorm.experiments.metrics import metrics
+from meterstorm.experiments.metrics.metrics import metrics
 from meterstorm.experiments.scenario import validate
 from scipy.stats import t as student
 

@@ -8,7 +8,7 @@ import pytest
 from laws import LOSS_SYSTEM, MANY, REPLICATIONS, busiest_bin, hold, replicate, scenario
 from meterstorm.actors import world
 from meterstorm.actors.shard import simulate
-from meterstorm.experiments.metrics import metrics
+from meterstorm.experiments.metrics.metrics import metrics
 
 CLIENTS = 2000
 

@@ -4,9 +4,9 @@ A failover policy is asked at each failure, a selection policy at each change of
 """
 
 import numpy as np
+from meterstorm.policies.failover import Link
+from meterstorm.policies.selection import Choice
 
-from ....policies.failover import Link
-from ....policies.selection import Choice
 from ...compiled.jit import inlined, jit
 from ...compiled.views import vector
 from ...randomness import streams

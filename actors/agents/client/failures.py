@@ -3,9 +3,9 @@
 import math
 
 import numpy as np
+from meterstorm.policies.failover import FAIL_OVER, GO_OFFLINE, OVERLOADED, REFUSED, RETRY, TIMED_OUT
+from meterstorm.policies.failover import GIVE_UP as GIVE_UP_REQUEST
 
-from ....policies.failover import FAIL_OVER, GO_OFFLINE, OVERLOADED, REFUSED, RETRY, TIMED_OUT
-from ....policies.failover import GIVE_UP as GIVE_UP_REQUEST
 from ...compiled.jit import inlined, jit
 from ...messaging.messages import set_timer
 from ...queue.letters import letter

@@ -5,8 +5,8 @@ when the service ends. The server works on whatever has reached it, also for cli
 """
 
 import numpy as np
+from meterstorm.policies.admission import Arrival, refuse
 
-from ....policies.admission import Arrival, refuse
 from ...compiled.jit import inlined, jit
 from ...compiled.views import vector
 from ...messaging import network

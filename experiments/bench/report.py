@@ -1,0 +1,135 @@
+"""What the benchmark of the engine shows and keeps: tables, Parquet, a plot, and where the numbers come from."""
+
+import json
+import os
+import platform
+from collections.abc import Sequence
+from dataclasses import asdict
+from importlib.metadata import version as package_version
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import plotly.graph_objects as go
+import pyarrow as pa
+from pyarrow import parquet
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from .engine import OWN, PROGRAMS, Program, Row, compiler, rate, select
+from .engine import version as program_version
+
+PACKAGES = ("meterstorm", "numba", "numpy")
+
+
+def show(console: Console, rows: Sequence[Row]) -> None:
+    """Print events per CPU second of every program, then our rates over those of the others."""
+    console.print(_rates(rows))
+    for ours in OWN:
+        if any(row.program == ours.name for row in rows):
+            console.print(_ratios(rows, ours))
+    console.print(
+        "Each cell: the median of the repetitions, which took turns; under a ratio, its range over them. CPU"
+        " time of the simulation alone: no imports, compiling, construction or first timers.",
+        highlight=False,
+    )
+
+
+def _rates(rows: Sequence[Row]) -> Table:
+    table = _table("Million model events per CPU second", rows)
+    for program in _programs(rows):
+        cells = [f"{rate(rows, program.name, size) / 1e6:.3g}" for size in _sizes(rows)]
+        found = next(row.version for row in rows if row.program == program.name)
+        table.add_row(f"{program.title}\n[dim]{escape(found)}[/dim]", *cells)
+    return table
+
+
+def _ratios(rows: Sequence[Row], ours: Program) -> Table:
+    table = _table(f"{ours.title}, over", rows)
+    for program in _programs(rows):
+        if program not in OWN:
+            table.add_row(program.title, *(_ratio(rows, ours, program, size) for size in _sizes(rows)))
+    return table
+
+
+def _ratio(rows: Sequence[Row], ours: Program, other: Program, size: int) -> str:
+    pairs = zip(select(rows, ours.name, size), select(rows, other.name, size), strict=True)
+    ratios = [a.events / a.cpu_s / (b.events / b.cpu_s) for a, b in pairs]
+    middle = rate(rows, ours.name, size) / rate(rows, other.name, size)
+    return f"{middle:.2f}\n[dim]{min(ratios):.2f}-{max(ratios):.2f}[/dim]"
+
+
+def _table(title: str, rows: Sequence[Row]) -> Table:
+    table = Table(title=title, title_justify="left")
+    table.add_column("clients")
+    for size in _sizes(rows):
+        table.add_column(f"{size:,}", justify="right")
+    return table
+
+
+def _sizes(rows: Sequence[Row]) -> list[int]:
+    return sorted({row.clients for row in rows})
+
+
+def _programs(rows: Sequence[Row]) -> list[Program]:
+    found = {row.program for row in rows}
+    return [program for program in PROGRAMS if program.name in found]
+
+
+def write(folder: Path, rows: Sequence[Row], settings: dict[str, Any]) -> None:
+    """Write repetitions.parquet, plot.html and provenance.json into a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    parquet.write_table(pa.Table.from_pylist([asdict(row) for row in rows]), folder / "repetitions.parquet")
+    plot(rows).write_html(folder / "plot.html")
+    content = json.dumps(provenance(rows) | {"settings": settings}, indent=1, allow_nan=False)
+    (folder / "provenance.json").write_text(content + "\n", encoding="utf-8")
+
+
+def plot(rows: Sequence[Row]) -> go.Figure:
+    """Return events per CPU second against clients, on log axes; bars reach from the least to the most."""
+    figure = go.Figure()
+    for program in _programs(rows):
+        sizes = [size for size in _sizes(rows) if select(rows, program.name, size)]
+        all_rates = [[row.events / row.cpu_s for row in select(rows, program.name, size)] for size in sizes]
+        middles = [median(rates) for rates in all_rates]
+        figure.add_scatter(
+            x=sizes,
+            y=middles,
+            name=program.title,
+            mode="lines+markers",
+            line={"width": 4 if program in OWN else 2, "dash": "solid" if program in OWN else "dot"},
+            error_y={
+                "array": [max(rates) - middle for rates, middle in zip(all_rates, middles, strict=True)],
+                "arrayminus": [middle - min(rates) for rates, middle in zip(all_rates, middles, strict=True)],
+            },
+        )
+    figure.update_layout(title="One model, one machine: median of the repetitions, and their range")
+    figure.update_xaxes(type="log", title="clients", dtick=1)
+    figure.update_yaxes(type="log", title="model events per CPU second", dtick=1)
+    return figure
+
+
+def provenance(rows: Sequence[Row]) -> dict[str, Any]:
+    """Return what the numbers depend on: machine, its load, and versions."""
+    return {
+        "processor": processor(),
+        "cores": os.cpu_count(),
+        "load_average": list(os.getloadavg()),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "compiler": compiler() and program_version(Program("", "", queue="heap")),
+        "packages": {name: package_version(name) for name in PACKAGES},
+        "programs": {row.program: row.version for row in rows},
+    }
+
+
+def processor() -> str:
+    """Return the processor's name."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    return next(
+        (line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor()
+    )

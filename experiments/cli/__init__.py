@@ -1,0 +1,1 @@
+"""The command line: from what a user types to what the other rooms do."""

@@ -1,0 +1,125 @@
+"""The command line of the benchmarks: meterstorm bench engine, meterstorm bench shards."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from meterstorm.actors.cluster.connection import ClusterError
+from meterstorm.actors.cluster.shard_set import ShardSet
+
+from .console import (
+    INVARIANT,
+    UNAVAILABLE,
+    WRONG_INPUT,
+    announce_compilation,
+    fail,
+    make_folder,
+    messages,
+    progress,
+    spent,
+)
+
+bench_app = typer.Typer(no_args_is_help=True, help="Measure the engine itself.")
+
+
+@bench_app.command("engine")
+def bench_engine_command(
+    clients: Annotated[
+        list[int] | None, typer.Option(help="Multiple of 40. Repeatable. Default: a thousand to a million.")
+    ] = None,
+    peers: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Compare with these only. Repeatable.")
+    ] = None,
+    repetitions: Annotated[int, typer.Option(min=5, help="Of every program at every size.")] = 5,
+    events: Annotated[int, typer.Option(min=10_000, help="Events per repetition, approximately.")] = 1_000_000,
+    memory: Annotated[bool, typer.Option("--memory", help="Instead: memory for a client.")] = False,
+    storm: Annotated[bool, typer.Option("--storm", help="Instead: speed and memory in an endless storm.")] = False,
+    out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("results/bench-engine"),
+) -> None:
+    """Compare the engine with SimPy, cimba and hand-written loops in Python and C, on one model.
+
+    Takes about a quarter of an hour with everything. Exit status 3: the programs disagree on the model.
+    """
+    from rich.console import Console
+
+    from ..bench import engine, report
+
+    sizes = clients or [1_000_000 if memory or storm else size for size in engine.CLIENTS]
+    if wrong := [size for size in sizes if size < 40 or size % 40]:
+        fail(WRONG_INPUT, f"--clients {wrong[0]}: must be a positive multiple of 40")
+    announce_compilation()
+    try:
+        if memory or storm:
+            _bench_limits(sorted(set(sizes)), memory, storm, repetitions)
+            return
+        programs, notes = engine.choose(peers)
+        for note in notes:
+            messages().print(note, highlight=False, markup=False)
+        make_folder(out)
+        total = len(programs) * len(sizes) * repetitions
+        with progress(f"{len(programs)} programs", total) as advance:
+            rows = engine.measure(programs, sorted(set(sizes)), events, repetitions, advance)
+    except ValueError as error:
+        fail(WRONG_INPUT, str(error))
+    except engine.BenchError as error:
+        fail(INVARIANT, str(error))
+    report.show(Console(), rows)
+    report.write(out, rows, {"events": events, "repetitions": repetitions})
+    if found := engine.disagreements(rows):
+        fail(INVARIANT, "the programs disagree on the model:\n" + "\n".join(found))
+    print(f"all agree on events, grants and denials; results in {out}")
+
+
+def _bench_limits(sizes: list[int], memory: bool, storm: bool, repetitions: int) -> None:
+    from ..bench import limits
+
+    for size in sizes:
+        if memory:
+            print(f"{size:,} clients: {limits.bytes_per_client(size):.0f} bytes a client at the peak")
+        if storm:
+            with progress(f"storm of {size:,} clients", repetitions) as advance:
+                found = limits.storm(size, repetitions, on_progress=advance)
+            print(
+                f"{size:,} clients: {found.calm_rate / 1e6:.3g} million events per CPU second in the calm, "
+                f"{found.storm_rate / 1e6:.3g} in the storm (x {found.storm_rate / found.calm_rate:.2f}); "
+                f"peak memory {found.memory / 2**20:.0f} MiB, {found.memory_longer / 2**20:.0f} in a storm "
+                f"{limits.LONGER:g} times as long"
+            )
+
+
+@bench_app.command("shards")
+def bench_shards_command(
+    shards: Annotated[int, typer.Option(min=2, help="Ray actors that share a world.")] = 2,
+    clients: Annotated[
+        list[int] | None,
+        typer.Option(help="Multiple of 40. Repeatable. Default: a hundred thousand, a million."),
+    ] = None,
+    repetitions: Annotated[int, typer.Option(min=1, help="Of every world, alone and on shards.")] = 5,
+) -> None:
+    """Compare a storm in one process and on shards: wall time, and how shards spend it.
+
+    The storm: every server is away, clients fail over at once, 5 ms latency. Takes a few minutes, and an idle core
+    for each shard. Exit status 3: a digest differs.
+    """
+
+    from ..bench import shards as worlds
+
+    sizes = clients or [100_000, 1_000_000]
+    if wrong := [size for size in sizes if size < 40 or size % 40]:
+        fail(WRONG_INPUT, f"--clients {wrong[0]}: must be a positive multiple of 40")
+    announce_compilation()
+    try:
+        with ShardSet(shards) as shard_set:
+            for size in sizes:
+                with progress(f"storm of {size:,} clients", repetitions) as advance:
+                    found = worlds.gain(worlds.storm(size), shard_set, repetitions, advance)
+                print(
+                    f"{size:,} clients, {shards} shards: {found.shared_s:.3g} s, {found.alone_s:.3g} s alone "
+                    f"(x {found.speed_up:.2f}); {spent(found.timing.shares(shards))}"
+                )
+            idle = worlds.gain(worlds.idle(), shard_set, repetitions)
+            print(f"next to no clients: {spent(idle.timing.shares(shards))}")
+    except worlds.DigestsDiffer as error:
+        fail(INVARIANT, str(error))
+    except ClusterError as error:
+        fail(UNAVAILABLE, str(error))

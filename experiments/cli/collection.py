@@ -1,0 +1,44 @@
+"""meterstorm run kb: one scenario after the other, each with a folder of its own."""
+
+from collections.abc import Callable, Mapping
+
+from rich.console import Console
+
+from ..reports import kb, summary, tables
+from ..runs.options import Options
+from ..scenario import Scenario
+from . import execution
+from .console import announce_compilation, make_folder, progress
+from .options import KB
+
+
+def run(scenarios: Mapping[str, Scenario], options: Options) -> None:
+    """Run all; each writes its folder before the next one starts."""
+    shards = {name: execution.chosen_shards(scenario, options.workers) for name, scenario in scenarios.items()}
+    execution.join(options._replace(shards=max(shards.values())))
+    if options.out is not None:
+        make_folder(options.out)
+    announce_compilation()
+    if options.ray_address is None:
+        options = options._replace(workers=options.workers or 0)
+    total, before = sum(map(execution.worlds, scenarios.values())), 0
+    finished: list[summary.Finished] = []
+    with progress(f"{KB}: {len(scenarios)} scenarios", total) as advance:
+        for name, scenario in scenarios.items():
+            out = options.out / name if options.out else None
+            own = options._replace(name=name, shards=shards[name], out=out)
+            finished.append(execution.finish(scenario, own, _after(before, advance)))
+            before += finished[-1].worlds
+            if finished[-1].results.interrupted:
+                break
+    folder = finished[-1].folder.parent
+    if options.as_json:
+        print(summary.to_json(kb.content(finished)))
+    else:
+        tables.show_collection(Console(), finished, folder)
+    if finished[-1].results.interrupted:
+        execution.fail_interrupted(before, total, folder)
+
+
+def _after(before: int, advance: Callable[[float], None]) -> Callable[[float], None]:
+    return lambda done: advance(before + done)

@@ -1,0 +1,189 @@
+"""What every run goes through: its shards, its cluster, the run itself, its folder, its results on the screen."""
+
+import sys
+import time
+from collections.abc import Callable
+from contextlib import nullcontext, redirect_stdout
+from pathlib import Path
+from typing import NoReturn
+
+from meterstorm.actors.cluster.connection import ClusterError
+from meterstorm.actors.cluster.failures import ShardLost
+from meterstorm.actors.engine.invariants import InvariantViolation
+from meterstorm.actors.shards.sealed import CheckpointError
+from rich.console import Console
+
+from ..reports import summary, tables
+from ..reports.summary import Finished
+from ..runs import run
+from ..runs.options import Options
+from ..runs.results import Results
+from ..runs.sharding import choose_shards
+from ..runs.unfinished import UnfinishedRun, default_folder
+from ..scenario import Scenario, versions
+from .console import (
+    INTERRUPTED,
+    INVARIANT,
+    UNAVAILABLE,
+    WRONG_INPUT,
+    fail,
+    fail_to_write,
+    make_folder,
+    messages,
+    progress,
+    spent,
+    unwritten,
+)
+from .failures import ENVIRONMENT_FAILURES, reason
+
+
+def worlds(scenario: Scenario) -> int:
+    """Return how many worlds a scenario has: replications of all its versions."""
+    return len(versions(scenario)) * scenario.run.replications
+
+
+def chosen_shards(scenario: Scenario, workers: int | None) -> int:
+    """Return how many shards share each world; workers run whole ones."""
+    shards = scenario.run.shards
+    if shards == "auto":
+        shards, why = (1, "--workers run whole worlds") if workers else choose_shards(scenario)
+        messages().print(f"shards = auto: {shards}, since {why}", highlight=False)
+    if shards > 1 and workers:
+        fail(WRONG_INPUT, f"--workers {workers}: workers run whole worlds, but here {shards} shards share each")
+    return shards
+
+
+def check_can_be_shared(scenario: Scenario, shards: int) -> None:
+    """End the command if some version cannot run on the number of shards that --check-shards asks for; 0: skip."""
+    for version in versions(scenario) if shards else ():
+        clients, latency_ms = version.scenario.clients.count, version.scenario.network.latency_ms
+        if latency_ms == 0:
+            fail(WRONG_INPUT, "--check-shards: shards need network.latency_ms > 0; this scenario has 0")
+        if shards > clients:
+            fail(WRONG_INPUT, f"--check-shards {shards}: at most as many as there are clients, {clients}")
+
+
+def join(options: Options) -> None:
+    """Connect to the cluster before anything is written, or end the command."""
+    try:
+        with redirect_stdout(sys.stderr):
+            run.join(options)
+    except ValueError as error:
+        fail(WRONG_INPUT, f"--ray-address: {error}")
+    except ClusterError as error:
+        fail(UNAVAILABLE, str(error))
+
+
+def begin(scenario: Scenario, options: Options) -> UnfinishedRun:
+    """Set up the folder of a run with checkpoints, or end the command."""
+    folder = options.out or default_folder(options.name, scenario)
+    make_folder(folder)
+    try:
+        return UnfinishedRun.begin(folder, scenario, options)
+    except OSError as error:
+        fail_to_write(error, folder)
+    except CheckpointError as error:
+        fail(UNAVAILABLE if error.__cause__ else WRONG_INPUT, str(error))  # with a cause, the system refused
+
+
+def finish(
+    scenario: Scenario,
+    options: Options,
+    advance: Callable[[float], None],
+    unfinished: UnfinishedRun | None = None,
+) -> Finished:
+    """Run a scenario and write its folder, or end the command."""
+    with unfinished or nullcontext():
+        results = _run(scenario, options, advance, unfinished)
+        content = summary.summary(results)
+        finished = Finished(options.name, results, content, _folder(options, content["digest"], unfinished))
+        if content["arms"]:
+            _write(finished, unfinished)
+        if unfinished and not results.interrupted:
+            unfinished.remove()
+    return finished
+
+
+def _run(
+    scenario: Scenario, options: Options, advance: Callable[[float], None], unfinished: UnfinishedRun | None
+) -> Results:
+    try:
+        with redirect_stdout(sys.stderr):  # Ray prints there about lost processes
+            return run.run_as(options, scenario, advance, unfinished)
+    except InvariantViolation as error:
+        fail(INVARIANT, f"invariant violated: {error}")
+    except ValueError as error:
+        fail(WRONG_INPUT, str(error))
+    except ENVIRONMENT_FAILURES as error:
+        fail(UNAVAILABLE, f"{reason(error)}{_way_on(error, unfinished)}")
+
+
+def _folder(options: Options, digest: str, unfinished: UnfinishedRun | None) -> Path:
+    if unfinished:
+        return unfinished.folder
+    return options.out or Path("results") / f"{options.name}-{digest[:8]}"
+
+
+def _write(finished: Finished, unfinished: UnfinishedRun | None) -> None:
+    try:
+        summary.write_folder(finished.folder, finished.results, finished.summary)
+    except OSError as error:
+        print(summary.to_json(finished.summary))
+        kept = "the summary is on standard output instead"
+        fail(UNAVAILABLE, f"{unwritten(error, finished.folder)}\n{kept}{_way_on(error, unfinished)}")
+
+
+def _way_on(error: BaseException, unfinished: UnfinishedRun | None) -> str:
+    if unfinished:
+        return f"\nwhat is done is kept: meterstorm resume {unfinished.folder} goes on"
+    if isinstance(error, ShardLost):
+        return "\nwith --checkpoint-every 30s a run goes on from its last checkpoint"
+    return ""
+
+
+def present(finished: Finished, options: Options) -> None:
+    """Print the summary or tables of a run; end the command if it was interrupted."""
+    if options.as_json:
+        print(summary.to_json(finished.summary))
+    elif finished.summary["arms"]:
+        _show(finished)
+    if finished.results.interrupted:
+        fail_interrupted(finished.worlds, worlds(finished.results.scenario), finished.folder)
+
+
+def _show(finished: Finished) -> None:
+    stdout, engine = Console(), finished.summary["engine"]
+    tables.show(stdout, finished.results)
+    stdout.print(
+        f"{engine['events']:,} events in {engine['wall_s']:.1f} s; results in {finished.folder}; "
+        f"digest {finished.summary['digest']}",
+        highlight=False,
+        soft_wrap=True,
+    )
+    if timing := engine.get("pace"):
+        stdout.print(f"{finished.results.shards} shards: {spent(timing)}", highlight=False, soft_wrap=True)
+
+
+def fail_interrupted(kept: int, total: int, folder: Path) -> NoReturn:
+    """End the command, and say what an interrupt has left."""
+    lines = [f"interrupted; kept {kept} of {total} worlds" + (f" in {folder}" if kept else "")]
+    if (folder / "checkpoints" / "run").exists():
+        lines.append(f"meterstorm resume {folder} goes on")
+    fail(INTERRUPTED, "\n".join(lines))
+
+
+def check_shards(results: Results, options: Options) -> None:
+    """Compare digests alone and on shards; a difference is a defect."""
+    shards, started = options.check_shards, time.perf_counter()
+    with progress(f"first replications on {shards} shards", len(results.versions)) as advance:
+        different = run.check_shards(
+            results, shards, advance, ray_address=options.ray_address, placement=options.placement
+        )
+    if different:
+        fail(INVARIANT, "digests differ between 1 shard and several:\n" + "\n".join(different))
+    (messages() if options.as_json else Console()).print(
+        f"the digests of {len(results.versions)} first replications agree on {shards} Ray shards "
+        f"({time.perf_counter() - started:.1f} s)",
+        highlight=False,
+        soft_wrap=True,
+    )

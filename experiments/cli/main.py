@@ -1,0 +1,122 @@
+"""The command line: all commands, and how each one ends."""
+
+import os
+import platform
+import signal
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .bench import bench_app
+from .console import (
+    INTERRUPTED,
+    INVARIANT,
+    UNAVAILABLE,
+    WRONG_INPUT,
+    announce_compilation,
+    exit_now,
+    fail,
+    print_error,
+)
+from .options import RayAddress
+from .run import resume_command, run_command
+from .show import list_command, schema_command, show_command, validate_command
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _show_version(is_asked: bool) -> None:
+    if is_asked:
+        import meterstorm
+
+        print(f"meterstorm {meterstorm.__version__}")
+        raise typer.Exit
+
+
+app.command("run")(run_command)
+app.command("resume")(resume_command)
+app.command("validate")(validate_command)
+app.command("list")(list_command)
+app.command("show")(show_command)
+app.command("schema")(schema_command)
+app.add_typer(bench_app, name="bench")
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version, and exit.")
+    ] = False,
+) -> None:
+    """Measure what license clients and metering servers do to each other when servers fail."""
+
+
+def main() -> None:
+    """Run the command line; exit 0 done, 2 wrong input, 3 an invariant failed, 130 interrupted.
+
+    4: a process, a node, Ray, memory or the disk failed.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # SIGTERM ends a run like Ctrl-C
+    try:
+        app(prog_name="meterstorm")
+    except KeyboardInterrupt:
+        exit_now(INTERRUPTED)
+    except SystemExit as end:
+        if end.code in {INTERRUPTED, UNAVAILABLE}:
+            exit_now(end.code)
+        raise
+    except Exception as error:
+        from .failures import ENVIRONMENT_FAILURES, reason
+
+        if not isinstance(error, ENVIRONMENT_FAILURES):
+            raise
+        print_error(reason(error))
+        exit_now(UNAVAILABLE)
+
+
+@app.command("diff")
+def diff_command(
+    a: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")],
+    b: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of another run.")],
+    ray_address: RayAddress = None,
+) -> None:
+    """Compare two runs, world by world; show the first event that differs. Exit 0: equal; 1: they differ."""
+    from ..reports import diff
+    from ..scenario import ScenarioError
+
+    try:
+        runs = diff.read(a), diff.read(b)
+        found = diff.compare(*runs, ray_address)
+    except (ScenarioError, ValueError) as error:
+        fail(WRONG_INPUT, str(error))
+    for line in diff.report(*runs, found):
+        print(line)
+    if not isinstance(found, int):
+        raise typer.Exit(1)
+
+
+@app.command("doctor")
+def doctor_command(ray_address: RayAddress = None) -> None:
+    """Check that the installation works: versions, compiled engine, and one world on two Ray shards."""
+    from importlib.metadata import version as package_version
+
+    from meterstorm.actors.compiled.jit import CACHE_FOLDER
+
+    from ..runs.options import Options
+    from .doctor import examine
+    from .execution import join
+
+    for name in ("meterstorm", "numba", "numpy", "ray"):
+        print(f"{name} {package_version(name)}")
+    print(f"python {platform.python_version()}, {os.cpu_count()} cores")
+    join(Options(shards=2, ray_address=ray_address))
+    announce_compilation()
+    print(f"compiled code in {CACHE_FOLDER}")
+    for problem in examine(ray_address):
+        fail(INVARIANT, problem)
+    print("one world gives the same digest alone and on two Ray shards: all is well")

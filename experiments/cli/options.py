@@ -1,0 +1,96 @@
+"""The options that commands share: how they are declared, and what their texts mean."""
+
+import os
+import re
+from collections.abc import Mapping
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from meterstorm.actors.cluster.connection import host_and_port
+from meterstorm.actors.cluster.placement import PLACEMENTS
+
+from .console import WRONG_INPUT, fail
+
+KB = "kb"  # the collection of all built-in scenarios that reproduce a Knowledge Base article
+UNITS_S = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
+EVERY_S_MIN = 0.1  # writing a checkpoint takes milliseconds
+
+
+def _address(text: str | None) -> str | None:
+    try:
+        if text not in (None, "auto"):
+            host_and_port(text)
+        return text
+    except ValueError as error:
+        fail(WRONG_INPUT, f"--ray-address: {error}")
+
+
+RayAddress = Annotated[
+    str | None,
+    typer.Option(
+        metavar="HOST:PORT|auto", help="Use this Ray cluster; auto: the one of this machine.", callback=_address
+    ),
+]
+PlacementName = Enum("PlacementName", {name: name for name in PLACEMENTS})  # type: ignore[misc]
+Placement = Annotated[
+    PlacementName | None, typer.Option(help="Nodes for the shards in a cluster: few, many, or one each.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print summary.json, and nothing else, to stdout.")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Override a key, e.g. clients.count=2000. Repeatable."),
+]
+Folder = Annotated[Path | None, typer.Option(help="Folder for the results.")]
+
+
+def count(option: str, text: str) -> int:
+    """Return the whole number that an option gives, or end the command."""
+    if not re.fullmatch("[0-9]{1,9}", text):
+        fail(WRONG_INPUT, f"{option} {text}: must be a whole number, 0 or more")
+    return int(text)
+
+
+def every_s(text: str | None) -> float | None:
+    """Return the seconds that --checkpoint-every gives, or end the command."""
+    try:
+        return None if text is None else parse_seconds(text)
+    except ValueError as error:
+        fail(WRONG_INPUT, f"--checkpoint-every: {error}")
+
+
+def parse_seconds(text: str) -> float:
+    """Return the seconds that "30s", "5m", "1h" or a plain number mean; raises ValueError."""
+    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)([smh]?)", text.strip())
+    seconds = float(match[1]) * UNITS_S[match[2]] if match else 0.0
+    if not EVERY_S_MIN <= seconds < float("inf"):
+        raise ValueError(f"{text!r} is not allowed; it must be at least {EVERY_S_MIN:g}s: as 30s, 5m, 1h, 30 (s)")
+    return seconds
+
+
+def placement_in(ray_address: str | None, placement: Enum | None) -> str:
+    """Return the placement of shards, or end the command where there is no cluster to place them in."""
+    if placement is None:
+        return "pack"
+    if ray_address is None:
+        fail(WRONG_INPUT, f"--placement {placement.value}: only in a cluster; it needs --ray-address")
+    return str(placement.value)
+
+
+def number(text: str | None) -> object:
+    """Return the integer in a text, or the text itself: the scenario's check then says what is allowed."""
+    return int(text) if text is not None and re.fullmatch("-?[0-9]{1,30}", text) else text
+
+
+def policy(name: str | None) -> str | None:
+    """Make the path of a policy given on the command line absolute: it is meant from the current folder."""
+    return os.path.abspath(os.path.expanduser(name)) if name and ".py:" in name else name
+
+
+def refuse_for_collection(given: Mapping[str, object]) -> None:
+    """End the command if an option is given that a collection does not take."""
+    for option, value in given.items():
+        if value:
+            words = option if value is True else f"{option} {value}"
+            fail(WRONG_INPUT, f"{words}: not for {KB}, a collection; give it to one scenario at a time")

@@ -1,0 +1,192 @@
+"""meterstorm run and resume: from what a user typed to a run and its results."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .. import scenarios
+from ..runs.options import Options
+from .console import WRONG_INPUT, announce_compilation, fail, make_folder, progress
+from .options import (
+    KB,
+    AsJson,
+    Folder,
+    Placement,
+    RayAddress,
+    Settings,
+    count,
+    every_s,
+    number,
+    placement_in,
+    policy,
+    refuse_for_collection,
+)
+
+if TYPE_CHECKING:
+    from ..scenario import Scenario
+
+
+def run_command(
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME|FILE|kb",
+            help="A built-in scenario, a TOML file, or kb: see below.",
+            autocompletion=lambda: [*scenarios.names(), KB],
+        ),
+    ],
+    settings: Settings = None,
+    failover: Annotated[str | None, typer.Option(help="Failover policy: a name, or FILE.py:CLASS.")] = None,
+    selection: Annotated[str | None, typer.Option(help="Selection policy, likewise.")] = None,
+    admission: Annotated[str | None, typer.Option(help="Admission policy, likewise.")] = None,
+    balancing: Annotated[str | None, typer.Option(help="Balancing policy, likewise.")] = None,
+    intersite: Annotated[str | None, typer.Option(help="Balancing policy between sites, likewise.")] = None,
+    seed: Annotated[str | None, typer.Option(metavar="N", help="Root seed of all randomness.")] = None,
+    replications: Annotated[str | None, typer.Option(metavar="N", help="Independent replications.")] = None,
+    shards: Annotated[
+        str | None, typer.Option(metavar="N|auto", help="Ray actors that share each world; 1: in process.")
+    ] = None,
+    workers: Annotated[
+        str | None,
+        typer.Option(metavar="N", help="Ray workers that run whole worlds; 0: none; default: as it pays (kb: 0)."),
+    ] = None,
+    check_shards: Annotated[
+        str, typer.Option(metavar="N", help="Run first replications again on N shards; compare digests.")
+    ] = "0",
+    ray_address: RayAddress = None,
+    placement: Placement = None,
+    clock: Annotated[str | None, typer.Option(help="Only 'virtual' in this version.")] = None,
+    out: Folder = None,
+    journal: Annotated[
+        bool, typer.Option("--journal", help="Keep every event, in journal.parquet: for small runs.")
+    ] = False,
+    checkpoint_every: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="Save the run's state this often (30s, 5m, 1h): lost processes cost no more than that.",
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run a scenario: every arm in every case, replicated; print a table and write the results.
+
+    Examples: meterstorm run q226827 --replications 20, or
+    meterstorm run my.toml --failover ./mine.py:MyPolicy --set policies.failover.delay_s=30
+
+    meterstorm run kb runs every built-in scenario of a Knowledge Base article.
+    Its table says which symptoms are reproduced: in the first arm, and less in the last.
+    The exit status is 0 whatever is reproduced; --json prints an entry for each article.
+    """
+    policies = {
+        "--failover": failover, "--selection": selection, "--admission": admission, "--balancing": balancing,
+        "--intersite": intersite,
+    }  # fmt: skip
+    if source == KB:
+        refuse_for_collection(
+            {**policies, "--check-shards": count("--check-shards", check_shards), "--journal": journal}
+            | {"--checkpoint-every": checkpoint_every}
+        )
+    options = Options(
+        name=Path(source).stem,
+        workers=None if workers is None else count("--workers", workers),
+        keep_journal=journal,
+        ray_address=ray_address,
+        placement=placement_in(ray_address, placement),
+        checkpoint_every_s=every_s(checkpoint_every),
+        check_shards=count("--check-shards", check_shards),
+        out=out,
+        as_json=as_json,
+    )
+    given = {
+        "run.seed": number(seed), "run.replications": number(replications), "run.shards": number(shards),
+        "run.clock": clock,
+        **{f"policies.{option[2:]}.name": policy(name) for option, name in policies.items()},
+    }  # fmt: skip
+    overrides = _overrides(settings, given)
+    if source == KB:
+        _run_collection(overrides, options)
+    else:
+        _run_one(source, overrides, options)
+
+
+def _overrides(settings: list[str] | None, given: Mapping[str, object]) -> dict[str, object]:
+    """Return what --set and the options for single keys change; the latter win."""
+    from ..scenario import ScenarioError, parse_override
+
+    try:
+        changed = dict(parse_override(text) for text in settings or ())
+    except (ScenarioError, ValueError) as error:
+        fail(WRONG_INPUT, str(error))
+    return changed | {key: value for key, value in given.items() if value is not None}
+
+
+def _check_clock(scenario: "Scenario") -> None:
+    if scenario.run.clock != "virtual":
+        fail(WRONG_INPUT, 'run.clock: "wall" is not available in this version; it must be "virtual"')
+
+
+def _run_one(source: str, overrides: Mapping[str, object], options: Options) -> None:
+    from ..scenario import ScenarioError, load
+    from . import execution
+
+    try:
+        scenario = load(source, overrides)
+    except (ScenarioError, ValueError) as error:
+        fail(WRONG_INPUT, str(error))
+    _check_clock(scenario)
+    execution.check_can_be_shared(scenario, options.check_shards)
+    options = options._replace(shards=execution.chosen_shards(scenario, options.workers))
+    execution.join(options)
+    if options.out is not None:
+        make_folder(options.out)
+    announce_compilation()
+    unfinished = None if options.checkpoint_every_s is None else execution.begin(scenario, options)
+    total, replications = execution.worlds(scenario), scenario.run.replications
+    with progress(f"{total // replications} x {replications} worlds", total) as advance:
+        finished = execution.finish(scenario, options, advance, unfinished)
+    execution.present(finished, options)
+    if options.check_shards:
+        execution.check_shards(finished.results, options)
+
+
+def _run_collection(overrides: Mapping[str, object], options: Options) -> None:
+    from ..reports import kb
+    from ..scenario import ScenarioError
+    from . import collection
+
+    try:
+        scenarios = kb.load_all(overrides)
+    except (ScenarioError, ValueError) as error:
+        fail(WRONG_INPUT, str(error))
+    for scenario in scenarios.values():
+        _check_clock(scenario)
+    collection.run(scenarios, options)
+
+
+def resume_command(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a run with --checkpoint-every.")],
+    as_json: AsJson = False,
+) -> None:
+    """Finish a run that was begun with --checkpoint-every and whose process died or was interrupted.
+
+    The results are those of a run that was never interrupted. It keeps on taking checkpoints.
+    """
+    from meterstorm.actors.shards.sealed import CheckpointError
+
+    from ..runs.unfinished import UnfinishedRun
+    from ..scenario import ScenarioError
+    from . import execution
+
+    announce_compilation()
+    try:
+        unfinished = UnfinishedRun.reopen(folder)
+    except (CheckpointError, ScenarioError, OSError) as error:
+        fail(WRONG_INPUT, str(error))
+    scenario, options = unfinished.scenario, unfinished.options._replace(as_json=as_json)
+    total = execution.worlds(scenario)
+    with progress(f"{total} worlds", total) as advance:
+        finished = execution.finish(scenario, options, advance, unfinished)
+    execution.present(finished, options)

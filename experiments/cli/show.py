@@ -1,0 +1,194 @@
+"""meterstorm list, show, schema and validate: what there is to choose from, without starting the engine."""
+
+import inspect
+import json
+import re
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+import typer
+
+from .. import scenarios
+from .console import WRONG_INPUT, fail
+from .options import KB, Settings
+
+TOPICS = ("keys", "metrics", "faults", "policies")
+
+
+def list_command() -> None:
+    """List the built-in scenarios."""
+    titles = scenarios.built_in() | {KB: "all of the above that reproduce a Knowledge Base article"}
+    for name, title in titles.items():
+        print(f"{name:20} {title}")
+
+
+def _names() -> list[str]:
+    return [*TOPICS, *scenarios.names()]
+
+
+def show_command(
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="keys|metrics|faults|policies|NAME",
+            help="All of a sort; or a built-in scenario, a key or table, a metric, a kind of fault, a policy.",
+            autocompletion=_names,
+        ),
+    ],
+) -> None:
+    """Print a built-in scenario's file, to copy and change; or what a name in such a file means.
+
+    Examples: meterstorm show q226827, meterstorm show keys, meterstorm show clients.count, meterstorm show faults
+    """
+    if name in scenarios.names():
+        print(scenarios.text(name), end="")
+        return
+    found = _topic(name) if name in TOPICS else _entries(name)
+    if not found:
+        fail(WRONG_INPUT, _unknown(name))
+    print("\n\n".join(found))
+
+
+def _topic(name: str) -> list[str]:
+    match name:
+        case "keys":
+            return list(_all_tables())
+        case "metrics":
+            return ["\n".join(_metrics())]
+        case "faults":
+            return [_table("faults"), *_faults()]
+    return list(_policies())
+
+
+def _entries(name: str) -> list[str]:
+    """Return everything that has a name: a key may be called like a kind of fault."""
+    from ..scenario import reference
+    from ..scenario.faults import KINDS
+
+    if name and name in reference.tables():
+        return [_table(name)]
+    path = _path(name)
+    found = [_key(key) for key in reference.all_keys() if path in (_path(key.path), key.name)]
+    found += [line for line in _metrics() if line.split()[0] == name]
+    found += [_fault(name)] if name in KINDS else []
+    return found or list(_policies(name))  # policies last: they are slow to import
+
+
+def _path(text: str) -> str:
+    """Return the path of a key without the numbers of list items: products[0].licenses is products.licenses."""
+    return re.sub(r"\[\d*\]", "", text)
+
+
+def _unknown(name: str) -> str:
+    from ..metrics.names import METRICS
+    from ..scenario import reference
+    from ..scenario.faults import KINDS
+    from ..scenario.wording import did_you_mean
+
+    keys = [_path(key.path) for key in reference.all_keys()]
+    known = [
+        *scenarios.names(),
+        *TOPICS,
+        *filter(None, reference.tables()),
+        *keys,
+        *METRICS,
+        *KINDS,
+        *_policy_names(),
+    ]
+    what = f"neither a built-in scenario ({', '.join(scenarios.names())}) nor a key, metric, fault or policy"
+    return f"{name}: {what}{did_you_mean(name, known)}"
+
+
+def _all_tables() -> Iterator[str]:
+    from ..scenario import reference
+
+    for name in reference.tables():
+        yield _table(name)
+
+
+def _table(name: str) -> str:
+    """Return a table's meaning and its keys."""
+    from ..scenario import reference
+
+    head = f"[[{name}]]" if reference.is_list(name) else f"[{name}]"
+    meaning = inspect.cleandoc(reference.tables()[name].__doc__ or "")
+    lines = [f"{head}  {meaning}"] if name else [meaning]
+    return "\n".join(lines + [_key(key) for key in reference.keys(name)])
+
+
+def _key(key: Any) -> str:
+    value = " (required)" if key.is_required else f" = {key.default}" if key.default else ""
+    unit = f"{key.unit}; " if key.unit else ""
+    return f"{key.path}{value}  ({unit}{key.allowed})\n    {key.meaning}"
+
+
+def _metrics() -> Iterator[str]:
+    from ..metrics.names import VIRTUAL, WALL
+
+    for metric in VIRTUAL + WALL:
+        yield f"{metric.name:30} {metric.unit:4} {metric.meaning}"
+
+
+def _faults() -> Iterator[str]:
+    from ..scenario.faults import KINDS
+
+    return map(_fault, KINDS)
+
+
+def _fault(kind: str) -> str:
+    from ..scenario import reference
+    from ..scenario.faults import KINDS
+
+    return "\n".join([f'kind = "{kind}"\n    {KINDS[kind]}', *map(_key, reference.keys_of_kind(kind))])
+
+
+def _policy_names() -> set[str]:
+    from meterstorm.policies.registry import BUILT_IN
+
+    return {name for policies in BUILT_IN.values() for name in policies}
+
+
+def _policies(wanted: str | None = None) -> Iterator[str]:
+    """Yield every policy with the first line of what it says of itself; or those of a name with all of it."""
+    from meterstorm.policies.registry import BUILT_IN
+
+    for kind, policies in BUILT_IN.items():
+        for name, policy in policies.items():
+            if wanted in (None, name):
+                yield _policy(kind, name, policy, is_whole=wanted is not None)
+
+
+def _policy(kind: str, name: str, policy: Any, is_whole: bool) -> str:
+    defaults = policy._field_defaults
+    parameters = [f"{field} = {defaults[field]:g}" if field in defaults else field for field in policy._fields]
+    meaning = inspect.cleandoc(policy.__doc__ or "")
+    lines = meaning.splitlines() if is_whole else meaning.splitlines()[:1]
+    source = f"{policy.__module__.removeprefix('meterstorm.').replace('.', '/')}.py: {policy.__name__}"
+    return "\n".join([f"{kind}  {name}  ({', '.join(parameters) or 'no parameters'})", *_indented(*lines, source)])
+
+
+def _indented(*lines: str) -> list[str]:
+    return [f"    {line}".rstrip() for line in lines]
+
+
+def schema_command() -> None:
+    """Print the JSON Schema of a scenario file, for editors (Even Better TOML, taplo)."""
+    from ..scenario.json_schema import json_schema
+
+    print(json.dumps(json_schema(), indent=1))
+
+
+def validate_command(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A TOML file, or a built-in scenario.")],
+    settings: Settings = None,
+) -> None:
+    """Check a scenario without running it: every case and arm; exit 2 with all that is wrong."""
+    from ..scenario import ScenarioError, load, parse_override
+
+    try:
+        scenario = load(file, dict(parse_override(text) for text in settings or ()))
+    except (ScenarioError, ValueError) as error:
+        fail(WRONG_INPUT, str(error))
+    sizes = (("case", len(scenario.cases) or 1), ("arm", len(scenario.arms) or 1))
+    counted = [f"{n} {word}{'s' * (n != 1)}" for word, n in (*sizes, ("replication", scenario.run.replications))]
+    print(f"ok: {' x '.join(counted)}")

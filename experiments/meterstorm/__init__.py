@@ -1,0 +1,25 @@
+"""License clients and metering servers, and what they do to each other when servers fail.
+
+`load` reads a scenario and `run` runs it. Both are imported on first use: `import meterstorm` loads nothing else.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from meterstorm.experiments.runs.run import run
+    from meterstorm.experiments.scenario import load
+
+    __version__: str
+
+__all__ = ["__version__", "load", "run"]
+
+_MODULES = {"load": "meterstorm.experiments.scenario", "run": "meterstorm.experiments.runs.run"}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return import_module("importlib.metadata").version("meterstorm")
+    if name in _MODULES:
+        return getattr(import_module(_MODULES[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,156 @@
+"""From what a run has counted to the metrics of summary.json; their names and meanings are in METRICS."""
+
+import math
+from typing import Any
+
+import numpy as np
+from meterstorm.actors.records import ledger
+from meterstorm.actors.setup import faults
+from meterstorm.actors.shards.tally import Tally
+from meterstorm.actors.state import counters
+
+HOUR_US = 3_600_000_000
+SECOND = 1_000_000_000
+
+# When a site counts as healthy again: see `_disturbed`.
+RECOVERY_SAMPLES = 10
+RECOVERY_FACTOR = 2.0
+RECOVERY_SLACK = 10.0
+
+ABNORMAL = [counters.MISPLACED, counters.STRANDED, counters.GHOST]
+DENIALS = [*ABNORMAL, counters.EXHAUSTED]
+
+Value = float | int | None
+
+
+def metrics(scenario: Any, tally: Tally) -> dict[str, Value]:
+    """Return every metric of one replication, over the measured time; None where one does not apply."""
+    counts = tally.series[1:, : counters.STATES_FROM].sum(axis=0)
+    control = tally.control[0]
+    duration_s = scenario.run.duration_s
+    counted = {c.column: int(counts[n]) for n, c in enumerate(counters.COUNTERS) if c.is_metric}
+    denials = int(counts[DENIALS].sum())
+    abnormal = denials - counted["denials_exhausted"]
+    grants, launches, attempts = counted["grants"], counted["launches"], counted["attempts"]
+    start_ns, duration_ns = round(scenario.run.warmup_s * SECOND), round(duration_s * SECOND)
+    # Areas count whole microseconds, so the mean of a constant state is exactly that state.
+    duration_us = (start_ns + duration_ns) // 1000 - start_ns // 1000
+    busy = tally.servers["busy_area"] / duration_us
+    return {
+        **counted,
+        "denials": denials,
+        "denial_fraction": _ratio(denials, grants + denials),
+        "abnormal_denial_fraction": _ratio(abnormal, grants + denials),
+        "unmetered_license_hours": int(control["unmetered_area"]) / HOUR_US,
+        "amplification": _ratio(attempts, launches),
+        "goodput_per_s": grants / duration_s,
+        "storm_peak_ratio": _storm_peak_ratio(scenario, tally),
+        "imbalance_mean": float(tally.products["imbalance_area"].max() / duration_ns),
+        "imbalance_max": float(tally.products["imbalance_max"].max()),
+        "ghost_license_hours": int(control["ghost_area"]) / HOUR_US,
+        "overissued": int(control["overissued"]),
+        "licenses_in_use_mean": int(control["leased_area"]) / duration_us,
+        "waiting_users_mean": int(control["waiting_area"]) / duration_us,
+        **_durations("wait_s", control, "wait", tally.histograms[counters.WAIT]),
+        **_durations("queue_s", control, "queue", tally.histograms[counters.QUEUE]),
+        "server_utilization_mean": float(busy.mean()),
+        "server_utilization_max": float(busy.max()),
+        **_client_burden(scenario, tally),
+        "time_to_recover_s": _time_to_recover_s(scenario, tally),
+    }
+
+
+def _ratio(part: float, whole: float) -> float | None:
+    return part / whole if whole else None
+
+
+def _durations(name: str, control: Any, column: str, bins: Any) -> dict[str, Value]:
+    count = int(control[f"{column}_count"])
+    largest = int(control[f"{column}_max"])
+    result: dict[str, Value] = {f"{name}_mean": _ratio(int(control[f"{column}_sum"]) / SECOND, count)}
+    for percent in (50, 95, 99):
+        result[f"{name}_p{percent}"] = min(_quantile_ns(bins, percent / 100), largest) / SECOND if count else None
+    result[f"{name}_max"] = largest / SECOND if count else None
+    return result
+
+
+def _quantile_ns(bins: Any, share: float) -> float:
+    """Return a quantile of a histogram of durations, linear within its bin."""
+    rank = share * bins.sum()
+    n = int(np.searchsorted(np.cumsum(bins), rank))
+    low, high = ledger.bin_edges(n)
+    return float(low + (high - 1 - low) * (rank - bins[:n].sum()) / bins[n])
+
+
+def _storm_peak_ratio(scenario: Any, tally: Tally) -> float | None:
+    """Busiest whole second at any server from the first fault on, over that server's mean rate before it.
+
+    The mean is over the measured time before the first fault, or over the warm-up when a fault starts with the
+    measured time.
+    """
+    if not scenario.faults:
+        return None
+    busiest = tally.servers[int(np.argmax(tally.servers["peak"]))]
+    before_s = min(fault.start_s for fault in scenario.faults)
+    if before_s > 0:
+        return _ratio(float(busiest["peak"]), float(busiest["before_measured"]) / before_s)
+    if scenario.run.warmup_s > 0:
+        return _ratio(float(busiest["peak"]), float(busiest["before"]) / scenario.run.warmup_s)
+    return None
+
+
+def _client_burden(scenario: Any, tally: Tally) -> dict[str, Value]:
+    """Attempts of all clients in the worst sample; a shorter last sample counts only when it is the only one."""
+    run, clients = scenario.run, scenario.clients
+    attempts = tally.series[1:, counters.ATTEMPTS]
+    whole = int(run.duration_s / run.sample_s + 1e-9)
+    width_s = run.sample_s if whole else run.duration_s
+    per_client_s = float(attempts[: max(1, whole)].max()) / clients.count / width_s
+    return {
+        "client_busy_fraction": per_client_s * clients.attempt_cpu_ms / 1000,
+        "attempts_per_client_hour_peak": per_client_s * 3600,
+    }
+
+
+def _time_to_recover_s(scenario: Any, tally: Tally) -> float | None:
+    """Seconds from the end of the last fault until the site is, and stays, as healthy as before the first one.
+
+    That is the start of the first window of RECOVERY_SAMPLES samples from which on every window is in its band
+    (see `_disturbed`). Infinite when the run's last window is not, or when there is none after the faults.
+    """
+    end_ns = faults.last_end(scenario)
+    if end_ns is None:
+        return None
+    run = scenario.run
+    end_s = end_ns / SECOND - run.warmup_s
+    disturbed = _disturbed(scenario, tally, int(run.duration_s / run.sample_s + 1e-9))
+    starts = np.arange(len(disturbed)) * run.sample_s
+    after = disturbed[starts >= end_s]
+    if after.size == 0 or after[-1]:
+        return math.inf
+    last = np.flatnonzero(after)
+    first_good = starts[starts >= end_s][last[-1] + 1] if last.size else end_s
+    return float(first_good - end_s)
+
+
+def _disturbed(scenario: Any, tally: Tally, whole: int) -> Any:
+    """Return for each window whether it is out of the band that the time before the first fault suggests.
+
+    The band: abnormal denials up to RECOVERY_FACTOR times the worst window before, plus RECOVERY_SLACK; mean
+    queueing delay up to RECOVERY_FACTOR times the mean before, plus one service time.
+    """
+    samples = tally.series[1 : whole + 1]
+    size = min(RECOVERY_SAMPLES, max(1, whole))
+    calm = int(min(fault.start_s for fault in scenario.faults) / scenario.run.sample_s + 1e-9)
+    abnormal = _windows(samples[:, ABNORMAL].sum(axis=1), size)
+    worst = abnormal[: max(0, calm - size + 1)].max(initial=0)
+    waits, requests = samples[:, counters.QUEUED_US] / 1e6, samples[:, counters.QUEUED]
+    delay = _windows(waits, size) / np.maximum(1, _windows(requests, size))
+    calm_delay = waits[:calm].sum() / max(1, requests[:calm].sum())
+    delay_limit = RECOVERY_FACTOR * calm_delay + scenario.servers.service_ms / 1000
+    return (abnormal > RECOVERY_FACTOR * worst + RECOVERY_SLACK) | (delay > delay_limit)
+
+
+def _windows(values: Any, size: int) -> Any:
+    """Return the sums of every `size` values in a row."""
+    return np.convolve(values, np.ones(size), mode="valid")

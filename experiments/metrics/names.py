@@ -1,0 +1,71 @@
+"""The summary's metrics: their names, their units, and what each one means."""
+
+from typing import NamedTuple
+
+from meterstorm.actors.state.counters import COUNTERS
+
+
+class Metric(NamedTuple):
+    """A metric of one replication, over the measured time; null where it does not apply."""
+
+    name: str
+    unit: str  # "": a number, or a share of 1
+    meaning: str
+
+
+VIRTUAL: tuple[Metric, ...] = (
+    *(Metric(counter.column, "", counter.meaning) for counter in COUNTERS if counter.is_metric),
+    Metric("denials", "", "DENY answers, evictions included"),
+    Metric("denial_fraction", "", "denials per decided request (grants + denials)"),
+    Metric("abnormal_denial_fraction", "", "misplaced, stranded and ghost denials per decided request"),
+    Metric("unmetered_license_hours", "h", "program-hours run without a lease, for whatever reason"),
+    Metric("amplification", "", "attempts per launch"),
+    Metric("goodput_per_s", "1/s", "grants taken up per second"),
+    Metric(
+        "storm_peak_ratio",
+        "",
+        "highest 1 s arrival rate at a server from the first fault on, over its mean before",
+    ),
+    Metric(
+        "imbalance_mean",
+        "",
+        "distance of where licenses are from where demand is (total variation), worst product: time mean",
+    ),
+    Metric("imbalance_max", "", "the same distance: maximum"),
+    Metric("ghost_license_hours", "h", "lease-hours without a program"),
+    Metric("overissued", "", "the most licenses ever leased beyond those owned; more than 0 is a defect"),
+    Metric("licenses_in_use_mean", "", "licenses in use: time mean"),
+    Metric("waiting_users_mean", "", "users who wait for a license after a denial: time mean"),
+    Metric("wait_s_mean", "s", "time from launch to grant, or to denial when the user then gives up: mean"),
+    Metric("wait_s_p50", "s", "time from launch to grant or denial: median"),
+    Metric("wait_s_p95", "s", "time from launch to grant or denial: 95th percentile"),
+    Metric("wait_s_p99", "s", "time from launch to grant or denial: 99th percentile"),
+    Metric("wait_s_max", "s", "time from launch to grant or denial: maximum"),
+    Metric("queue_s_mean", "s", "time a request waits at a server before its service: mean"),
+    Metric("queue_s_p50", "s", "time a request waits at a server before its service: median"),
+    Metric("queue_s_p95", "s", "time a request waits at a server before its service: 95th percentile"),
+    Metric("queue_s_p99", "s", "time a request waits at a server before its service: 99th percentile"),
+    Metric("queue_s_max", "s", "time a request waits at a server before its service: maximum"),
+    Metric("server_utilization_mean", "", "busy share of a server: mean over servers"),
+    Metric("server_utilization_max", "", "busy share of a server: the busiest one"),
+    Metric("client_busy_fraction", "", "share of client time spent on attempts, in the worst sample"),
+    Metric("attempts_per_client_hour_peak", "1/h", "attempts per client-hour, in the worst sample"),
+    Metric(
+        "time_to_recover_s",
+        "s",
+        "time from the end of the last fault until the site is healthy again; or inf",
+    ),
+)
+
+# Measured on the wall clock only.
+WALL: tuple[Metric, ...] = (
+    Metric("cpu_s_clients", "s", "CPU time used by the clients (wall clock only)"),
+    Metric("cpu_s_servers", "s", "CPU time used by the servers (wall clock only)"),
+    Metric("messages_per_s", "1/s", "messages per second (wall clock only)"),
+    Metric("round_trip_ms_p50", "ms", "time from a request to its answer: median (wall clock only)"),
+    Metric("round_trip_ms_p99", "ms", "time from a request to its answer: 99th percentile (wall clock only)"),
+)
+
+METRICS: tuple[str, ...] = tuple(metric.name for metric in VIRTUAL)
+WALL_METRICS: tuple[str, ...] = tuple(metric.name for metric in WALL)
+MEANINGS: dict[str, str] = {metric.name: metric.meaning for metric in VIRTUAL + WALL}

@@ -1,0 +1,46 @@
+"""The columns of a run's Parquet tables, in order, and what each one means."""
+
+from meterstorm.actors.state.counters import COUNTERS
+
+# Every table begins with these.
+KEYS = {
+    "case": "name of the case; null where the file has none",
+    "arm": "name of the arm; null where the file has none",
+    "replication": "number of the replication, from 0",
+}
+
+SAMPLE = {"start_s": "start of the sample, s, from the end of the warm-up; the first row is the warm-up"}
+SERIES = {counter.column: counter.meaning for counter in COUNTERS}
+
+SERVER = {"server": "number of the server", "utilization": "busy share of the measured time"}
+SERVERS = {
+    "arrivals": "messages that arrived in the measured time",
+    "refused": "messages refused by a fault",
+    "dropped": "messages lost by a crash: those in the queue, and the one in service",
+    "decided": "requests granted or denied",
+    "denied": "requests denied",
+    "queue_max": "most requests that waited at once",
+    "peak": "most arrivals in one second from the first fault on",
+    "clients": "clients whose server it is at the end of the run",
+}
+
+JOURNAL = {
+    "time": "when, ns from the start of the simulation",
+    "serial": "number of the event among those of its source",
+    "target": "agent that handles it (DECIDED: the server that failed; MOVED: the server)",
+    "source": "agent that sent it",
+    "program": "number of the program's run in its slot",
+    "attempt": "number of the attempt",
+    "value": "a number that the kind of event gives meaning to",
+    "slot": "slot of the client",
+    "product": "product requested",
+    "kind": "kind of the event (DECIDED: the action); numbers of actors/state/kinds.py",
+    "flag": "a mark that the kind of event gives meaning to",
+    "what": "0 handled, 1 sent, 2 lost, 3 decided, 4 moved",
+}
+
+TABLES = {
+    "timeseries.parquet": KEYS | SAMPLE | SERIES,
+    "servers.parquet": KEYS | SERVER | SERVERS,
+    "journal.parquet": KEYS | JOURNAL,
+}

@@ -1,0 +1,138 @@
+"""Where two runs differ: the first world whose digests differ, and in it the first event that does.
+
+A run's folder holds its scenario as resolved and a digest of each world. The events come from its
+`journal.parquet` (`meterstorm run --journal`); where there is none, the world is run again on as many shards.
+"""
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from meterstorm.actors.cluster.shard_set import ShardSet
+from meterstorm.actors.records import journal
+from meterstorm.actors.shards.simulate import simulate
+from meterstorm.actors.state.events import JOURNAL
+from pyarrow import parquet
+
+from ..scenario import Scenario, load, versions
+
+CONTEXT = 3  # rows shown before the first that differs
+
+Cell = tuple[str | None, str | None, int]  # case, arm, replication
+
+
+class RunFolder(NamedTuple):
+    """What a run has left on disk."""
+
+    path: Path
+    scenario: Scenario
+    shards: int
+    digests: dict[Cell, str]
+
+
+class Difference(NamedTuple):
+    """The first world in which two runs differ; the rows before (in words), and each run's own next row."""
+
+    cell: Cell
+    equal_worlds: int
+    equal_rows: int
+    before: list[str]
+    rows: tuple[str, str]
+
+
+def read(path: Path) -> RunFolder:
+    """Read a run's folder; raises ValueError when it is not one."""
+    try:
+        content = json.loads((path / "summary.json").read_text(encoding="utf-8"))
+        digests = {
+            (arm["case"], arm["name"], number): digest
+            for arm in content["arms"]
+            for number, digest in enumerate(arm["digests"])
+        }
+        return RunFolder(path, load(str(path / "scenario.toml"), {}), content["shards"], digests)
+    except OSError as error:
+        raise ValueError(f"{path} is not the folder of a run: {error.filename}: {error.strerror}") from error
+    except (json.JSONDecodeError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} is not the folder of a run: {type(error).__name__}: {error}") from error
+
+
+def compare(a: RunFolder, b: RunFolder, ray_address: str | None = None) -> Difference | int:
+    """Return the first difference, or how many worlds are equal.
+
+    Worlds are paired by case, arm and replication. Those that ran on shards run again on the Ray cluster at
+    `ray_address`, or here. Raises ValueError when the runs have none in common, or when a world run again does not
+    give its own digest.
+    """
+    common = [cell for cell in a.digests if cell in b.digests]
+    if not common:
+        raise ValueError(f"{a.path} and {b.path} have no case, arm and replication in common")
+    for equal, cell in enumerate(common):
+        if a.digests[cell] != b.digests[cell]:
+            return _difference(a, b, cell, equal, ray_address)
+    return len(common)
+
+
+def _difference(a: RunFolder, b: RunFolder, cell: Cell, equal_worlds: int, ray_address: str | None) -> Difference:
+    rows = [_journal(a, cell, ray_address), _journal(b, cell, ray_address)]
+    place = journal.first_difference(*rows)
+    if place is None:
+        raise ValueError(f"the digests of {_name(cell)} differ, but not its events: the journals are incomplete")
+    before = [_words(a, rows[0][k]) for k in range(max(0, place - CONTEXT), place)]
+    ends = [
+        _words(run, row[place]) if place < len(row) else "the end" for run, row in zip((a, b), rows, strict=True)
+    ]
+    return Difference(cell, equal_worlds, place, before, (ends[0], ends[1]))
+
+
+def _words(run: RunFolder, row: Any) -> str:
+    return journal.describe(
+        row, run.scenario.clients.count, run.scenario.servers.count, run.scenario.servers.sites
+    )
+
+
+def _journal(run: RunFolder, cell: Cell, ray_address: str | None) -> Any:
+    kept = run.path / "journal.parquet"
+    if kept.exists():
+        case, arm, replication = cell
+        filters = [("case", "==", case), ("arm", "==", arm), ("replication", "==", replication)]
+        table = parquet.read_table(kept, filters=[f for f in filters if f[2] is not None])
+        rows = np.empty(table.num_rows, JOURNAL)
+        for name in JOURNAL.names or ():
+            rows[name] = table[name].to_numpy()
+        return rows
+    return _run_again(run, cell, ray_address)
+
+
+def _run_again(run: RunFolder, cell: Cell, ray_address: str | None) -> Any:
+    case, arm, replication = cell
+    scenario = next(v.scenario for v in versions(run.scenario) if (v.case, v.arm) == (case, arm))
+    if run.shards > 1:
+        with ShardSet(run.shards, ray_address) as shard_set:
+            tally = shard_set.simulate(scenario, replication, keep_journal=True)
+    else:
+        tally = simulate(scenario, replication, keep_journal=True)
+    if f"{tally.digest:016x}" != run.digests[cell]:
+        raise ValueError(
+            f"{run.path}: {_name(cell)} had the digest {run.digests[cell]} and now has {tally.digest:016x}: "
+            "this version is another one (see provenance.json); run both with --journal in their own"
+        )
+    return tally.journal
+
+
+def _name(cell: Cell) -> str:
+    case, arm, replication = cell
+    names = [f"{what} {name!r}" for what, name in (("case", case), ("arm", arm)) if name]
+    return ", ".join([*names, f"replication {replication}"])
+
+
+def report(a: RunFolder, b: RunFolder, found: Difference | int) -> list[str]:
+    """Return what to print."""
+    if isinstance(found, int):
+        return [f"{found} worlds, equal digests"]
+    lines = [
+        f"the first world that differs: {_name(found.cell)} ({found.equal_worlds} before are equal)",
+        f"its first {found.equal_rows:,} journal rows are equal, then:",
+        *(f"  both  {line}" for line in found.before),
+    ]
+    return [*lines, f"  {a.path}  {found.rows[0]}", f"  {b.path}  {found.rows[1]}"]

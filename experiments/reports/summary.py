@@ -1,0 +1,117 @@
+"""summary.json and the other files of a run's folder."""
+
+import json
+import math
+import platform
+from importlib.metadata import version as package_version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from meterstorm.actors.shards.timing import ShardTiming, sum_of
+
+from ..metrics.intervals import estimate
+from ..metrics.metrics import Value
+from ..metrics.names import METRICS
+from ..runs.results import Results, VersionResult, digest_of
+from ..scenario import to_toml
+from .parquet import write_parquet
+
+SCHEMA = 1
+PACKAGES = ("meterstorm", "numba", "numpy", "ray", "msgpack", "pydantic", "pyarrow", "scipy")
+
+
+class Finished(NamedTuple):
+    """A scenario that has been run: its name, what it gave, its summary, and the folder that has its files."""
+
+    name: str
+    results: Results
+    summary: dict[str, Any]
+    folder: Path
+
+    @property
+    def worlds(self) -> int:
+        """The number of worlds that have been kept; fewer than there are after an interrupt."""
+        return sum(arm["replications"] for arm in self.summary["arms"])
+
+
+def summary(results: Results) -> dict[str, Any]:
+    """Return the content of summary.json."""
+    arms = [_arm(result) for result in results.versions if result.replications]
+    rows = [row for result in results.versions for row in result.replications]
+    events, cpu_s = sum(row.events for row in rows), sum(row.cpu_s for row in rows)
+    run = results.scenario.run
+    return {
+        "schema": SCHEMA,
+        "title": results.scenario.title,
+        "digest": digest_of([arm["digest"] for arm in arms]),
+        "seed": run.seed,
+        "shards": results.shards,
+        "clock": run.clock,
+        "engine": {
+            "events": events,
+            "cpu_s": cpu_s,
+            "wall_s": results.wall_s,
+            "events_per_cpu_s": events / cpu_s if cpu_s > 0 else None,
+            "peak_memory_bytes": max((row.memory_bytes for row in rows), default=0),
+            **_timing(results.shards, [row.timing for row in rows if row.timing]),
+        },
+        "arms": arms,
+    }
+
+
+def _timing(shards: int, timings: list[ShardTiming]) -> dict[str, Any]:
+    """Return what only runs on shards have: windows, and how the shards spent their wall time."""
+    return {"pace": sum_of(timings).shares(shards)} if timings else {}
+
+
+def _arm(result: VersionResult) -> dict[str, Any]:
+    rows = result.replications
+    digests = [f"{row.digest:016x}" for row in rows]
+    return {
+        "case": result.version.case,
+        "name": result.version.arm,
+        "replications": len(rows),
+        "digest": digest_of(digests),
+        "digests": digests,
+        "metrics": {name: _metric([row.metrics[name] for row in rows]) for name in METRICS},
+    }
+
+
+def _metric(values: list[Value]) -> dict[str, Any]:
+    """Mean and interval over the replications to which the metric applies; an infinite number is "inf"."""
+    known = [value for value in values if value is not None]
+    mean, half_width = estimate(known) if known else (None, None)
+    return {"mean": plain(mean), "ci95": plain(half_width), "values": [plain(value) for value in values]}
+
+
+def plain(value: Value) -> Any:
+    """Return a number as JSON has it: an infinite one is "inf"."""
+    return "inf" if value is not None and math.isinf(value) else value
+
+
+def to_json(content: dict[str, Any]) -> str:
+    """Return JSON text; NaN would be an error."""
+    return json.dumps(content, indent=1, allow_nan=False)
+
+
+def write_folder(folder: Path, results: Results, content: dict[str, Any]) -> None:
+    """Write a run's files: scenario.toml, summary.json, provenance.json and the Parquet tables."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "scenario.toml").write_text(to_toml(results.scenario), encoding="utf-8")
+    (folder / "summary.json").write_text(to_json(content) + "\n", encoding="utf-8")
+    (folder / "provenance.json").write_text(to_json(_provenance(results, content)) + "\n", encoding="utf-8")
+    write_parquet(folder, results)
+
+
+def _provenance(results: Results, content: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "digest": content["digest"],
+        "seed": content["seed"],
+        "shards": content["shards"],
+        "interrupted": results.interrupted,
+        "packages": {name: package_version(name) for name in PACKAGES},
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        "machine": platform.machine(),
+        "host": platform.node(),
+    }

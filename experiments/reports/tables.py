@@ -1,0 +1,139 @@
+"""What a run shows on the screen: symptoms and verdicts, or headline metrics when the scenario names none.
+
+For a collection: one line a symptom, and whether it is reproduced.
+"""
+
+import math
+from collections.abc import Iterable
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ..metrics.intervals import Estimate, estimate
+from ..runs.results import Results
+from .kb import digest
+from .summary import Finished
+from .verdicts import Reproduction, Verdict, reproductions, verdicts
+
+HEADLINES = (
+    "denial_fraction",
+    "abnormal_denial_fraction",
+    "amplification",
+    "client_busy_fraction",
+    "imbalance_mean",
+    "ghost_license_hours",
+    "unmetered_license_hours",
+    "queue_s_p99",
+    "time_to_recover_s",
+)
+
+
+def show(console: Console, results: Results) -> None:
+    """Print a run's table, and the verdicts if its cases name symptoms."""
+    found = verdicts(results)
+    if found:
+        _show_symptoms(console, found)
+    else:
+        _show_headlines(console, results)
+
+
+def _show_symptoms(console: Console, found: list[Verdict]) -> None:
+    cases = list({verdict.case.name: verdict.case for verdict in found}.values())
+    table = Table(
+        title="Symptoms by arm (mean and 95 % interval; in brackets the baseline case)", title_justify="left"
+    )
+    table.add_column("arm")
+    for case in cases:
+        table.add_column(f"{case.symptom}\n{case.name}\n{case.metric}", justify="right")
+    for arm in dict.fromkeys(verdict.arm for verdict in found):
+        cells = [_cell(verdict) for verdict in found if verdict.arm == arm]
+        table.add_row(arm or "", *cells)
+    console.print(table)
+    for case in cases:
+        console.print(_verdict_line([verdict for verdict in found if verdict.case.name == case.name]))
+
+
+def _cell(verdict: Verdict) -> Text:
+    style = {True: "bold red", False: "green", None: ""}[verdict.shown]
+    here, baseline = _estimate(verdict.here), _estimate(verdict.baseline)
+    return Text(f"{here}\n({baseline})", style=style)
+
+
+def _verdict_line(found: list[Verdict]) -> Text:
+    case = found[0].case
+    line = Text(f"{case.symptom}", style="bold")
+    line.append(f" shows where {case.metric} in {case.name!r} exceeds {case.baseline!r}", style="not bold")
+    line.append(" by more than the 95 % interval of the paired difference:", style="not bold")
+    for verdict in found:
+        word = {True: "shown", False: "not shown", None: "not judged (one replication)"}[verdict.shown]
+        style = {True: "red", False: "green", None: ""}[verdict.shown]
+        line.append(f"\n  {verdict.arm or 'the scenario'}: ", style="not bold")
+        line.append(word, style=style)
+        line.append(f" ({_estimate(verdict.excess, sign=True)})", style="not bold")
+    return line
+
+
+def _show_headlines(console: Console, results: Results) -> None:
+    """Print one table for each case: a row for each metric, a column for each arm."""
+    for case in dict.fromkeys(result.version.case for result in results.versions):
+        found = [row for row in results.versions if row.version.case == case and row.replications]
+        if found:
+            table = Table(title=case, title_justify="left")
+            table.add_column("mean and 95 % interval")
+            for result in found:
+                table.add_column(result.version.arm or "", justify="right")
+            for name in HEADLINES:
+                table.add_row(name, *(_metric(row.metrics[name] for row in r.replications) for r in found))
+            console.print(table)
+
+
+def show_collection(console: Console, finished: list[Finished], folder: Path) -> None:
+    """Print a line for each symptom: its article, whether it is reproduced, and the numbers."""
+    table = Table(title="Symptoms of the articles (mean and 95 % interval)", title_justify="left")
+    for name in ("article", "symptom", "reproduced"):
+        table.add_column(name)
+    table.add_column("numbers", no_wrap=True)
+    found = [(scenario, row) for scenario in finished for row in reproductions(scenario.results)]
+    for scenario, row in found:
+        table.add_row(scenario.results.scenario.article, row.defect.case.symptom, _reproduced(row), _numbers(row))
+    console.print(table)
+    engines = [scenario.summary["engine"] for scenario in finished]
+    unjudged = sum(row.reproduced is None for _, row in found)
+    console.print(
+        f"{sum(row.reproduced is True for _, row in found)} of {len(found)} symptoms reproduced"
+        f"{f', {unjudged} not judged' if unjudged else ''}; "
+        f"{sum(engine['events'] for engine in engines):,} events in "
+        f"{sum(engine['wall_s'] for engine in engines):.1f} s; results in {folder}; digest {digest(finished)}",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def _reproduced(row: Reproduction) -> Text:
+    word = {True: "reproduced", False: "not reproduced", None: "not judged (one replication)"}[row.reproduced]
+    return Text(word, style={True: "bold", False: "red", None: ""}[row.reproduced])
+
+
+def _numbers(row: Reproduction) -> str:
+    arms = [f"{verdict.arm}: {_estimate(verdict.here)}" for verdict in (row.defect, row.cure)]
+    return "\n".join([f"{row.defect.case.metric}", *arms])
+
+
+def _metric(values: Iterable[float | None]) -> str:
+    known = [value for value in values if value is not None]
+    return _estimate(estimate(known)) if known else "-"
+
+
+def _estimate(value: Estimate, sign: bool = False) -> str:
+    if math.isinf(value.mean):
+        return "inf"
+    mean = _number(value.mean, 4, "+" if sign else "")
+    return mean if value.half_width is None else f"{mean} ± {_number(value.half_width, 2)}"
+
+
+def _number(value: float, digits: int, sign: str = "") -> str:
+    """Format a number with the given significant digits; large numbers get no exponent."""
+    large = math.isfinite(value) and abs(value) >= 10**digits
+    return f"{value:{sign}.0f}" if large else f"{value:{sign}.{digits}g}"

@@ -1,0 +1,56 @@
+"""What a run gave, in memory."""
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import Any
+
+from meterstorm.actors.shards.timing import ShardTiming
+
+from ..metrics.metrics import Value
+from ..scenario import Scenario, Version
+
+
+@dataclass(frozen=True)
+class Replication:
+    """What one replication of one version gave."""
+
+    number: int
+    digest: int
+    metrics: dict[str, Value]
+    events: int
+    cpu_s: float
+    memory_bytes: int  # peak resident set of the process that ran it
+    series: Any  # int64, shape (samples + 1, COLUMNS)
+    servers: Any  # rows of world.SERVER
+    journal: Any = None  # rows of world.JOURNAL, if one was kept
+    timing: ShardTiming | None = None  # if this process ran it on shards
+
+
+@dataclass
+class VersionResult:
+    """The replications of one arm in one case, in order of their numbers."""
+
+    version: Version
+    replications: list[Replication] = field(default_factory=list)
+
+
+@dataclass
+class Results:
+    """What a run gave: all versions in order; fewer replications than asked for when it was interrupted."""
+
+    scenario: Scenario
+    shards: int
+    versions: list[VersionResult]
+    wall_s: float = 0.0
+    interrupted: bool = False
+
+    def add(self, version: int, replication: Replication) -> None:
+        """Put a replication in its place."""
+        rows = self.versions[version].replications
+        rows.append(replication)
+        rows.sort(key=lambda row: row.number)
+
+
+def digest_of(parts: list[str]) -> str:
+    """Return one digest for several, in order."""
+    return hashlib.sha256(" ".join(parts).encode()).hexdigest()[:16]

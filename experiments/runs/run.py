@@ -1,0 +1,206 @@
+"""Running a scenario: every arm in every case, replicated, in this process, on Ray workers, or on Ray shards."""
+
+import resource
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from meterstorm.actors.cluster.connection import start_ray
+from meterstorm.actors.cluster.shard_set import ShardSet
+from meterstorm.actors.cluster.workers import spread
+from meterstorm.actors.shards.checkpoints import Checkpoints
+from meterstorm.actors.shards.simulate import simulate
+from meterstorm.actors.shards.tally import Tally
+
+from ..metrics.metrics import metrics
+from ..scenario import Scenario, versions
+from .options import Options
+from .results import Replication, Results, VersionResult
+from .sharding import RAY_PAYS_FROM_S
+
+if TYPE_CHECKING:
+    from .unfinished import UnfinishedRun
+
+# Extra time of a version's first world, which loads the engine and compiles policies.
+LOADING_S = 3.0
+
+Progress = Callable[[float], None]  # told the number of replications done, fractions included
+
+
+def run(
+    scenario: Scenario,
+    *,
+    shards: int = 1,
+    workers: int | None = None,
+    ray_address: str | None = None,
+    placement: str = "pack",
+    keep_journal: bool = False,
+    on_progress: Progress = lambda done: None,
+    unfinished: "UnfinishedRun | None" = None,
+) -> Results:
+    """Run all versions of a scenario and return what they gave; an interrupt keeps what is finished.
+
+    `shards` > 1 runs every world on that number of Ray actors. Otherwise `workers` Ray workers run whole worlds in
+    parallel; None lets the time of the first world decide, and 0 stays in this process. `keep_journal` keeps every
+    event of every world, in memory. `unfinished` keeps checkpoints and what is finished on disk, and has what an
+    earlier process has done of this run.
+
+    `ray_address` (host:port, or "auto" for the one of this machine) is that of a Ray cluster to run on. There each
+    shard has a CPU, by `placement` on few nodes ("pack"), on many ("spread") or on one each ("strict-spread"), and
+    `workers` None means all CPUs. Without it a Ray of this process's own is started when it is needed.
+
+    Raises ValueError for a policy that cannot be compiled, a trace that cannot be read, or a malformed address;
+    actors.shard.InvariantViolation; actors.ray_start.ClusterError, of which a lost process is
+    actors.cluster.ShardLost; actors.transport.TransportError; actors.checkpoint.CheckpointError.
+    """
+    options = Options(
+        shards=shards, workers=workers, ray_address=ray_address, placement=placement, keep_journal=keep_journal
+    )
+    return run_as(options, scenario, on_progress, unfinished)
+
+
+def run_as(
+    options: Options, scenario: Scenario, on_progress: Progress, unfinished: "UnfinishedRun | None" = None
+) -> Results:
+    """Do what `run` does, with the options of a command."""
+    join(options)
+    began_s = unfinished.began_s if unfinished else time.time()
+    results = Results(scenario, options.shards, [VersionResult(version) for version in versions(scenario)])
+    before = unfinished.done if unfinished else {}
+    for (version, _), replication in before.items():
+        results.add(version, replication)
+    jobs = [job for job in _jobs(results, options.keep_journal) if (job.version, job.number) not in before]
+    if unfinished:
+        jobs = [job._replace(checkpoints=unfinished.world(job.version, job.number)) for job in jobs]
+    try:
+        steps = _steps(jobs, options, _added_to(len(before), on_progress))
+        for done, (job, replication) in enumerate(steps, len(before) + 1):
+            if unfinished:
+                unfinished.keep(job.version, replication)
+            results.add(job.version, replication)
+            on_progress(done)
+    except KeyboardInterrupt:
+        results.interrupted = True
+    results.wall_s = time.time() - began_s
+    return results
+
+
+def join(options: Options) -> None:
+    """Connect to the Ray cluster that a run is to use, if any; `run` does it, too, and raises the same."""
+    if options.ray_address is None:
+        return
+    if options.shards == 1 and options.workers == 0:
+        raise ValueError(
+            f"{options.ray_address}: nothing would run there; give it shards > 1, or workers other than 0"
+        )
+    start_ray(1, options.ray_address)
+
+
+def run_world(
+    scenario: Scenario, replication: int, keep_journal: bool = False, checkpoints: Checkpoints | None = None
+) -> Replication:
+    """Run one replication of one version, as one shard in this process."""
+    return _replication(scenario, replication, simulate(scenario, replication, keep_journal, checkpoints))
+
+
+def _replication(scenario: Scenario, number: int, tally: Tally) -> Replication:
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    values = metrics(scenario, tally)
+    return Replication(
+        number,
+        tally.digest,
+        values,
+        tally.events,
+        tally.cpu_s,
+        memory,
+        tally.series,
+        tally.servers,
+        tally.journal,
+        tally.timing,
+    )
+
+
+class Job(NamedTuple):
+    """One replication of one version, still to be run."""
+
+    version: int
+    number: int
+    scenario: Scenario
+    keep_journal: bool
+    checkpoints: Checkpoints | None = None
+
+    @property
+    def arguments(self) -> tuple[Scenario, int, bool, Checkpoints | None]:
+        """The arguments of `run_world`."""
+        return self.scenario, self.number, self.keep_journal, self.checkpoints
+
+
+def _jobs(results: Results, keep_journal: bool) -> list[Job]:
+    """Return all jobs; every version's first replication comes before the second of any."""
+    scenarios = [result.version.scenario for result in results.versions]
+    numbers = range(results.scenario.run.replications)
+    return [Job(v, r, scenario, keep_journal) for r in numbers for v, scenario in enumerate(scenarios)]
+
+
+Steps = Iterator[tuple[Job, Replication]]
+
+
+def _steps(jobs: list[Job], options: Options, on_progress: Progress) -> Steps:
+    """Run the jobs, in any order."""
+    return _on_shards(jobs, options, on_progress) if options.shards > 1 else _in_parallel(jobs, options)
+
+
+def _in_parallel(jobs: list[Job], options: Options) -> Steps:
+    """Run whole worlds: here, until it is clear that Ray workers pay, or at once on workers if asked to."""
+    workers, versions_seen = options.workers, set[int]()
+    spent, here = 0.0, 0
+    if workers == 0 or (workers is None and options.ray_address is None):
+        for job in jobs:
+            started = time.perf_counter()
+            yield job, run_world(*job.arguments)
+            loading_s = 0.0 if job.version in versions_seen else LOADING_S
+            versions_seen.add(job.version)
+            spent += max(0.0, time.perf_counter() - started - loading_s)
+            here += 1
+            if workers is None and spent / here * (len(jobs) - here) > RAY_PAYS_FROM_S:
+                break
+    rest = jobs[here:]
+    if rest:
+        arguments = [job.arguments for job in rest]
+        for index, replication in spread(run_world, arguments, workers, options.ray_address):
+            yield rest[index], replication
+
+
+def _on_shards(jobs: list[Job], options: Options, on_progress: Progress) -> Steps:
+    with ShardSet(options.shards, options.ray_address, options.placement) as shard_set:
+        for done, job in enumerate(jobs):
+            scenario, number, keep_journal, checkpoints = job.arguments
+            report = _added_to(done, on_progress)
+            tally = shard_set.simulate(scenario, number, report, keep_journal, checkpoints)
+            yield job, _replication(scenario, number, tally)
+
+
+def _added_to(done: int, on_progress: Progress) -> Progress:
+    return lambda share: on_progress(done + share)
+
+
+def check_shards(
+    results: Results,
+    shards: int,
+    on_progress: Progress = lambda done: None,
+    *,
+    ray_address: str | None = None,
+    placement: str = "pack",
+) -> list[str]:
+    """Run the first replication of every version again on shards; return where the digest differs."""
+    different = []
+    with ShardSet(shards, ray_address, placement) as shard_set:
+        for done, result in enumerate(results.versions, 1):
+            if result.replications:
+                first = result.replications[0]
+                tally = shard_set.simulate(result.version.scenario, first.number)
+                if tally.digest != first.digest:
+                    name = " / ".join(filter(None, (result.version.case, result.version.arm))) or "the scenario"
+                    different.append(f"{name}: {first.digest:016x} alone, {tally.digest:016x} on shards")
+            on_progress(done)
+    return different

@@ -1,0 +1,38 @@
+"""Scenario files: reading, checking, overriding and writing them, and the versions that they compare."""
+
+from ..scenarios import built_in
+from .faults import Cut, Fault, Fraction, Lossy, Outage, Slow
+from .files import load, source_text, to_toml, validate
+from .overrides import parse_override
+from .schema import Arm, Case, Choice, Clients, Network, Policies, Product, Run, Scenario, Servers, Workload
+from .versions import Version, versions
+from .wording import ScenarioError
+
+__all__ = [
+    "Arm",
+    "Case",
+    "Choice",
+    "Clients",
+    "Cut",
+    "Fault",
+    "Fraction",
+    "Lossy",
+    "Network",
+    "Outage",
+    "Policies",
+    "Product",
+    "Run",
+    "Scenario",
+    "ScenarioError",
+    "Servers",
+    "Slow",
+    "Version",
+    "Workload",
+    "built_in",
+    "load",
+    "parse_override",
+    "source_text",
+    "to_toml",
+    "validate",
+    "versions",
+]

@@ -1,0 +1,116 @@
+"""From the raw data of a file to a scenario: every table by itself, then the rules between their values."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from pydantic import ValidationError
+
+from .choices import Resolve
+from .faults import DEFAULT_KIND, FAULTS, Fault
+from .rules import Facts, broken_rules
+from .schema import LISTS, SECTIONS, Head, Scenario
+from .values import Allowed, Table
+from .wording import did_you_mean, refuse, show
+
+
+class Checked(NamedTuple):
+    """A scenario, or None and all that is wrong with its data, one line an error."""
+
+    scenario: Scenario | None
+    errors: list[str]
+
+
+class Parsed(NamedTuple):
+    """A table of the file, or None and what is wrong with it; and the values that are right in themselves."""
+
+    table: Any
+    errors: list[str]
+    facts: Facts
+
+
+def check(raw: Mapping[str, object], resolve: Resolve) -> Checked:
+    """Check raw data and make a scenario of it; what cases and arms set is not looked into."""
+    errors = [_unknown_key(key, key, Scenario) for key in raw if key not in Scenario.model_fields]
+    head = _parse("", Head, {key: raw[key] for key in Head.model_fields if key in raw})
+    sections = {name: _parse(name, section, raw.get(name, {})) for name, section in SECTIONS.items()}
+    lists = {name: _parse_list(name, raw.get(name, [{}] if name == "products" else [])) for name in LISTS}
+    facts = Facts(head.facts)
+    for name, section in sections.items():
+        facts.update({f"{name}.{key}": value for key, value in section.facts.items()})
+    facts.update({name: [item.facts for item in items] for name, (items, _) in lists.items()})
+    errors += head.errors
+    errors += [line for section in sections.values() for line in section.errors]
+    errors += [line for _, lines in lists.values() for line in lines]
+    errors += broken_rules(facts, resolve)
+    if errors:
+        return Checked(None, errors)
+    tables = dict(head.table) | {name: section.table for name, section in sections.items()}
+    tables |= {name: tuple(item.table for item in items) for name, (items, _) in lists.items()}
+    # Tables and rules are checked above, so pydantic need not validate again.
+    return Checked(Scenario.model_construct(None, **tables), [])
+
+
+def _parse_list(name: str, raw: object) -> tuple[list[Parsed], list[str]]:
+    """Return the tables of a list, and all that is wrong with it and with them."""
+    if not isinstance(raw, list):
+        return [], [refuse(name, raw, f"a list of tables, [[{name}]]")]
+    if name == "products" and not raw:
+        return [], [refuse(name, raw, "a list of one or more tables, [[products]]")]
+    items = [_parse(f"{name}[{i}]", _model(name, item), item) for i, item in enumerate(raw)]
+    return items, [line for item in items for line in item.errors]
+
+
+def _model(name: str, item: object) -> type[Table]:
+    kind = item.get("kind", DEFAULT_KIND) if name == "faults" and isinstance(item, dict) else None
+    return FAULTS.get(kind, Fault) if isinstance(kind, str) else LISTS[name]
+
+
+def _parse(path: str, model: type[Table], raw: object) -> Parsed:
+    if not isinstance(raw, Mapping):
+        return Parsed(None, [refuse(path, raw, "a table")], Facts())
+    try:
+        table = model.model_validate(raw)
+        return Parsed(table, [], Facts(table))
+    except ValidationError as failure:
+        errors = failure.errors()
+    # The rules still need the other values, defaults included; examples stand in for required keys.
+    wrong = {error["loc"][0] for error in errors}
+    examples = {name: field.examples[0] for name, field in model.model_fields.items() if field.examples}
+    rest = model.model_validate(examples | {key: value for key, value in raw.items() if key not in wrong})
+    facts = Facts((key, value) for key, value in rest if key not in wrong)
+    return Parsed(None, [_line(path, error, model) for error in errors], facts)
+
+
+def _line(path: str, error: Any, model: type[Table]) -> str:
+    """Word one of pydantic's errors as ours are."""
+    key, *indices = error["loc"]
+    at = f"{path}.{key}".removeprefix(".") + "".join(f"[{index}]" for index in indices)
+    match error["type"]:
+        case "refused":
+            return f"{at}: {error['msg']}"
+        case "extra_forbidden":
+            return _unknown_key(at, key, model)
+        case "missing":
+            return _missing_key(at, key, model)
+        case "tuple_type":
+            return refuse(at, error["input"], "a list")
+    return f"{at}: {show(error['input'])} is not allowed; {error['msg']}"
+
+
+def _missing_key(at: str, key: str, model: type[Table]) -> str:
+    field = model.model_fields[key]
+    words = next(mark.words for mark in field.metadata if isinstance(mark, Allowed))
+    example = (field.examples or [""])[0]
+    return f"{at}: missing; it must be {words}, for example {show(example)}"
+
+
+def _unknown_key(at: str, key: str, model: type[Table]) -> str:
+    allowed = sorted(model.model_fields)
+    hint = did_you_mean(key, allowed)
+    elsewhere = [f"{name}.{key}" for name, section in SECTIONS.items() if key in section.model_fields]
+    kinds = [kind for kind, fault in FAULTS.items() if key in fault.model_fields]
+    if issubclass(model, Fault) and kinds:
+        hint = f' (it belongs to kind = "{kinds[0]}")'
+    elif len(elsewhere) == 1:
+        hint = f' (did you mean "{elsewhere[0]}"?)'
+    return f"{at}: unknown key; allowed: {', '.join(allowed)}{hint}"

@@ -1,0 +1,92 @@
+"""The kinds of faults: a table of the file for each, and what each kind does."""
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, ConfigDict, Field
+
+from .values import Allowed, Count, Positive, PositiveSeconds, Probability, Seconds, Share, Table, Whole
+
+DEFAULT_KIND: Literal["unreachable"] = "unreachable"
+KINDS = {
+    "unreachable": "Messages to and from the servers are lost when the fault holds as they are sent or as they "
+    "arrive; the servers work on, and clients time out.",
+    "refusing": "Whatever would be answered is refused at once: it fails after one round trip. Releases are lost.",
+    "crash": "As refusing while it lasts; the queue is lost, and so are the leases unless servers.durable.",
+    "slow": "Service takes `factor` times as long, where it starts while the fault holds.",
+    "loss": "Messages to and from the servers are lost with `probability`.",
+    "cut": "The servers are unreachable for the clients `first` to `last` only.",
+}
+
+
+class Fraction(Table):
+    """A share of the servers."""
+
+    fraction: Share = Field(description="This share of the servers, rounded up: the first ones.", examples=[0.5])
+
+
+ServerIds = Annotated[
+    Literal["all"] | tuple[Whole, ...] | Fraction,
+    Allowed('"all", a list of server ids (integers >= 0) or { fraction = f } with 0 < f <= 1'),
+]
+Kind = Literal["unreachable", "refusing", "crash", "slow", "loss", "cut"]
+
+
+class Fault(Table):
+    """What happens to servers for a while, and may happen again."""
+
+    model_config = ConfigDict(extra="ignore")  # the keys of an unknown kind are unknown, too
+    kind: Annotated[Kind, Allowed()] = Field(default=DEFAULT_KIND, description="What goes wrong.")
+    servers: ServerIds = Field(default=(0,), description="The servers that it happens to.")
+    start_s: Seconds = Field(default=3600.0, description="Its start, from the end of the warm-up.")
+    duration_s: PositiveSeconds = Field(default=600.0, description="How long it lasts.")
+    repeat_s: Seconds = Field(default=0.0, description="Time from one start to the next; 0: it happens once.")
+    repeats: Count = Field(default=1, description="How often it happens, if repeat_s > 0.")
+
+
+class Outage(Fault, extra="forbid"):
+    """Servers that time out, refuse, or crash."""
+
+    kind: Literal["unreachable", "refusing", "crash"] = Field(default=DEFAULT_KIND, description="What goes wrong.")
+
+
+class Slow(Fault, extra="forbid"):
+    """Servers whose service takes `factor` times as long."""
+
+    kind: Literal["slow"] = Field(description="What goes wrong.")
+    factor: Positive = Field(description="How many times as long service takes.", examples=[10])
+
+
+class Lossy(Fault, extra="forbid"):
+    """Servers whose messages are lost with a probability."""
+
+    kind: Literal["loss"] = Field(description="What goes wrong.")
+    probability: Probability = Field(
+        description="Probability that a message is lost, beside network.loss.",
+        examples=[0.1],
+    )
+
+
+class Cut(Fault, extra="forbid"):
+    """Servers cut off from the clients `first` to `last`."""
+
+    kind: Literal["cut"] = Field(description="What goes wrong.")
+    clients: Annotated[tuple[Whole, Whole], Allowed("[first, last], two client ids >= 0")] = Field(
+        description="First and last of the clients that are cut off.", examples=[[0, 99]]
+    )
+
+
+FAULTS: dict[str, type[Fault]] = {
+    **dict.fromkeys(("unreachable", "refusing", "crash"), Outage),
+    "slow": Slow,
+    "loss": Lossy,
+    "cut": Cut,
+}
+
+
+def _with_kind(value: object) -> object:
+    return {"kind": DEFAULT_KIND, **value} if isinstance(value, dict) else value
+
+
+AnyFault = Annotated[
+    Annotated[Outage | Slow | Lossy | Cut, Field(discriminator="kind")], BeforeValidator(_with_kind)
+]

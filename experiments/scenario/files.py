@@ -1,0 +1,119 @@
+"""Reading scenario files and writing them."""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import tomli_w
+
+from .. import scenarios
+from .check import check
+from .choices import resolver
+from .overrides import apply, dump, thaw
+from .schema import Scenario
+from .versions import expand
+from .wording import ScenarioError, did_you_mean
+
+NOTHING: Mapping[str, object] = MappingProxyType({})
+
+
+def source_text(name: str) -> str:
+    """Return the file of a built-in scenario."""
+    if name not in scenarios.names():
+        raise ScenarioError([_no_such_scenario(name)])
+    return scenarios.text(name)
+
+
+def load(source: str | Path, overrides: Mapping[str, object] = NOTHING) -> Scenario:
+    """Return the scenario of a built-in name or a file, with overrides applied (`apply` has their rules).
+
+    Raises ScenarioError with everything that is wrong with the file, its overrides and its versions.
+    """
+    text, folder = _read(source)
+    try:
+        raw = tomllib.loads(text)
+        errors = apply(raw, overrides)
+        _anchor_traces(raw, folder)
+        _anchor_policies(raw, folder)
+        return _build(raw, errors)
+    except tomllib.TOMLDecodeError as error:
+        raise ScenarioError([f"{source}: not a TOML file: {error}"]) from None
+    except RecursionError:
+        raise ScenarioError([f"{source}: tables or lists are nested too deep"]) from None
+
+
+def validate(raw: Mapping[str, object]) -> Scenario:
+    """Return the scenario of raw data, as of a parsed file; ScenarioError tells all that is wrong with it."""
+    return _build(thaw(raw), [])
+
+
+def to_toml(scenario: Scenario) -> str:
+    """Return a scenario as a TOML file that gives every key; it loads back to an equal value."""
+    return tomli_w.dumps(dump(scenario))
+
+
+def _build(raw: dict[str, Any], errors: list[str]) -> Scenario:
+    resolve = resolver()
+    checked = check(raw, resolve)
+    errors = errors + checked.errors + expand(raw, checked, resolve)[1]
+    if errors or checked.scenario is None:
+        raise ScenarioError(errors)
+    return checked.scenario
+
+
+def _no_such_scenario(name: str) -> str:
+    names = scenarios.names()
+    return f"{name}: neither a built-in scenario ({', '.join(names)}) nor a file{did_you_mean(name, names)}"
+
+
+def _read(source: str | Path) -> tuple[str, Path]:
+    """Return the text of a scenario and the folder that its paths start from."""
+    if isinstance(source, str) and source in scenarios.names():
+        return source_text(source), Path.cwd()
+    path = Path(source)
+    try:
+        return path.read_text(encoding="utf-8-sig"), path.parent
+    except FileNotFoundError:
+        is_name = path.name == source and not path.suffix
+        reason = _no_such_scenario(path.name) if is_name else f"{source}: no such file"
+    except IsADirectoryError:
+        reason = f"{source}: a folder, not a scenario file"
+    except UnicodeDecodeError as error:
+        reason = f"{source}: not a TOML file: not UTF-8 text (byte {error.start})"
+    except (OSError, ValueError) as error:  # ValueError: a null byte in the path
+        reason = f"{source}: cannot be read: {getattr(error, 'strerror', None) or error}"
+    raise ScenarioError([reason])
+
+
+def _anchor_traces(raw: dict[str, Any], folder: Path) -> None:
+    """Make the paths of traces absolute: the scenario may be written and loaded again elsewhere."""
+    settings = [item.get("set") for name in ("cases", "arms") for item in _tables(raw.get(name))]
+    for table in [raw, *settings]:
+        if isinstance(table, dict):
+            _anchor(table, "workload.trace", folder)
+            _anchor(table.get("workload"), "trace", folder)
+
+
+def _anchor(table: object, key: str, folder: Path) -> None:
+    if isinstance(table, dict) and isinstance(table.get(key), str) and table[key]:
+        table[key] = os.path.abspath(folder / table[key])
+
+
+def _anchor_policies(table: object, folder: Path) -> None:
+    """Make the paths of users' own policies (`mine.py:MyPolicy`) absolute, for the same reason."""
+    if isinstance(table, list):
+        for item in table:
+            _anchor_policies(item, folder)
+    elif isinstance(table, dict):
+        for key, value in table.items():
+            if isinstance(value, str) and key.split(".")[-1] == "name" and ".py:" in value:
+                table[key] = os.path.abspath(folder / os.path.expanduser(value))
+            else:
+                _anchor_policies(value, folder)
+
+
+def _tables(value: object) -> list[dict[str, Any]]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

@@ -1,0 +1,27 @@
+"""The JSON Schema of a scenario file, for editors: keys, defaults, bounds and meanings as the file is typed.
+
+It knows less than `meterstorm validate`, which also checks the rules between values.
+"""
+
+from typing import Any
+
+from meterstorm.policies.registry import BUILT_IN
+
+from ..metrics.names import METRICS
+from .schema import Scenario
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the schema, draft 2020-12."""
+    schema = Scenario.model_json_schema()
+    tables = schema["$defs"]
+    for kind, policy in tables["Policies"]["properties"].items():
+        policy["properties"] = {"name": _policy_name(kind)}
+    tables["Case"]["properties"]["metric"]["enum"] = list(METRICS)
+    return {"$schema": DIALECT, **schema, "title": "Meterstorm scenario"}
+
+
+def _policy_name(kind: str) -> dict[str, Any]:
+    return {"anyOf": [{"enum": list(BUILT_IN[kind])}, {"pattern": r"\.py:", "description": "FILE.py:CLASS"}]}

@@ -1,0 +1,236 @@
+"""What must hold between the values of a scenario."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from ..metrics.names import MEANINGS, METRICS, WALL_METRICS
+from .choices import Resolve, Resolved
+from .wording import did_you_mean, refuse, show
+
+SAMPLES_MAX = 1_000_000
+
+
+class UnknownError(Exception):
+    """A rule asked for a value that is wrong by itself, and so reported already."""
+
+
+class Facts(dict[str, Any]):
+    """The values of a scenario that are right in themselves, by dotted key; lists hold one Facts an item."""
+
+    def __missing__(self, key: str) -> Any:
+        raise UnknownError(key)
+
+
+def broken_rules(facts: Facts, resolve: Resolve) -> Iterator[str]:
+    """Yield an error for every rule that is broken, as far as the facts are known."""
+    facts = Facts(facts | _policies(facts, resolve))
+    for rule in RULES:
+        yield from _lines(rule, facts)
+    for name, item_rules in ITEM_RULES.items():
+        for index, item in enumerate(facts.get(name, ())):
+            for item_rule in item_rules:
+                yield from _lines(item_rule, f"{name}[{index}]", item, facts)
+
+
+def _policies(facts: Facts, resolve: Resolve) -> dict[str, Resolved]:
+    """Return each chosen policy by its kind, so that no rule has to look it up."""
+    choices = {key.removeprefix("policies."): value for key, value in facts.items() if key.startswith("policies.")}
+    return {f"resolved.{kind}": resolve(kind, choice.name, choice.parameters) for kind, choice in choices.items()}
+
+
+def _lines(rule: Callable[..., Iterator[str]], *arguments: object) -> Iterator[str]:
+    try:
+        yield from rule(*arguments)
+    except UnknownError:
+        return
+
+
+def _shards_need_latency(facts: Facts) -> Iterator[str]:
+    # The latency is the lookahead of the parallel engine: without it, windows would be empty.
+    shards, latency_ms = facts["run.shards"], facts["network.latency_ms"]
+    if shards not in (1, "auto") and latency_ms == 0:
+        yield refuse("run.shards", shards, f'1 or "auto" while network.latency_ms = {show(latency_ms)} (or > 0)')
+
+
+def _every_shard_has_a_client(facts: Facts) -> Iterator[str]:
+    shards, clients = facts["run.shards"], facts["clients.count"]
+    if shards != "auto" and shards > clients:
+        yield refuse("run.shards", shards, f"at most clients.count = {clients}: each shard is a process")
+
+
+def _samples_are_bounded(facts: Facts) -> Iterator[str]:
+    sample_s, duration_s = facts["run.sample_s"], facts["run.duration_s"]
+    if duration_s / sample_s > SAMPLES_MAX:
+        words = f"at least run.duration_s / {SAMPLES_MAX} (run.duration_s = {show(duration_s)})"
+        yield refuse("run.sample_s", sample_s, words)
+
+
+def _sites_are_alike(facts: Facts) -> Iterator[str]:
+    sites, count = facts["servers.sites"], facts["servers.count"]
+    if count % sites:
+        yield refuse("servers.count", count, f"a multiple of servers.sites = {sites}")
+
+
+def _wan_is_slower(facts: Facts) -> Iterator[str]:
+    sites, wan_ms, lan_ms = facts["servers.sites"], facts["network.wan_latency_ms"], facts["network.latency_ms"]
+    if sites > 1 and wan_ms < lan_ms:
+        yield refuse("network.wan_latency_ms", wan_ms, f"at least network.latency_ms = {show(lan_ms)}")
+
+
+def _split_fits(facts: Facts) -> Iterator[str]:
+    yield from _weights_fit("servers.split", '"even"', facts)
+
+
+def _assignment_fits(facts: Facts) -> Iterator[str]:
+    yield from _weights_fit("clients.assignment", '"round-robin", "random"', facts)
+    weights, count, sites = facts["clients.assignment"], facts["servers.count"], facts["servers.sites"]
+    if isinstance(weights, str) or len(weights) != count or count % sites or not sum(weights) > 0:
+        return
+    members = count // sites
+    for site in range(sites):
+        if not any(weights[site * members : (site + 1) * members]):
+            servers = f"servers {site * members} to {(site + 1) * members - 1}"
+            yield refuse("clients.assignment", weights, f"> 0 for a server of every site ({servers} are one)")
+
+
+def _weights_fit(path: str, names: str, facts: Facts) -> Iterator[str]:
+    weights, count = facts[path], facts["servers.count"]
+    if not isinstance(weights, str) and (len(weights) != count or not sum(weights) > 0):
+        words = f"{names} or a list of {count} weights (servers.count = {count}) with a sum > 0"
+        yield refuse(path, weights, words)
+
+
+def _a_product_is_popular(facts: Facts) -> Iterator[str]:
+    popularities = [product["popularity"] for product in facts["products"]]
+    if popularities and not any(popularities):
+        yield refuse("products[0].popularity", popularities[0], "> 0 for at least one product")
+
+
+def _profile_is_a_day(facts: Facts) -> Iterator[str]:
+    profile = facts["workload.profile"]
+    for index in range(1, len(profile)):
+        before = profile[index - 1][0]
+        if profile[index][0] <= before:
+            words = f"later than the hour before it ({show(before)}): hours increase"
+            yield refuse(f"workload.profile[{index}]", profile[index], words)
+    if profile and not any(factor for _, factor in profile):
+        yield refuse("workload.profile", profile, "a list with at least one factor > 0")
+
+
+def _trace_if_asked(facts: Facts) -> Iterator[str]:
+    arrivals, trace = facts["workload.arrivals"], facts["workload.trace"]
+    if arrivals == "trace" and not trace.lower().endswith((".csv", ".parquet")):
+        words = 'the path of a .csv or .parquet file, since workload.arrivals = "trace"'
+        yield refuse("workload.trace", trace, words)
+    if arrivals != "trace" and trace:
+        words = f'"" (absent), since workload.arrivals = {show(arrivals)}, or arrivals must be "trace"'
+        yield refuse("workload.trace", trace, words)
+
+
+def _policies_resolve(facts: Facts) -> Iterator[str]:
+    for key, found in facts.items():
+        if isinstance(found, Resolved) and found.error:
+            yield f"policies.{key.removeprefix('resolved.')}{found.error}"
+
+
+def _intersite_has_reports(facts: Facts) -> Iterator[str]:
+    among, inside = facts["resolved.intersite"].policy, facts["resolved.balancing"].policy
+    if among is None or inside is None or among.interval_s == 0:  # already reported, or it never acts
+        return
+    between, within = facts["policies.intersite"], facts["policies.balancing"]
+    if facts["servers.sites"] == 1:
+        yield refuse("policies.intersite.name", between.name, '"none" while servers.sites = 1')
+    if inside.interval_s == 0:
+        why = ", which gives site servers no reports"
+    elif getattr(inside, "keeps_until_ack", False):
+        why = ": copies cannot move between sites"
+    else:
+        return
+    allowed = f'"none" while policies.balancing.name = {show(within.name)}{why}'
+    yield refuse("policies.intersite.name", between.name, allowed)
+
+
+def _names_differ(facts: Facts) -> Iterator[str]:
+    for table in ("products", "cases", "arms"):
+        seen: Counter[str] = Counter()
+        for index, item in enumerate(facts.get(table, ())):
+            name = item.get("name")
+            if name in seen:
+                yield refuse(f"{table}[{index}].name", name, "a name that no other of the list has")
+            elif name is not None:
+                seen[name] += 1
+
+
+def _fault_servers_exist(path: str, fault: Facts, facts: Facts) -> Iterator[str]:
+    servers, count = fault["servers"], facts["servers.count"]
+    if not isinstance(servers, tuple):  # "all" or a fraction
+        return
+    if not servers or len(set(servers)) < len(servers) or max(servers) >= count:
+        words = f"a list of one or more distinct ids from 0 to {count - 1} (servers.count = {count})"
+        yield refuse(f"{path}.servers", servers, words)
+
+
+def _fault_clients_exist(path: str, fault: Facts, facts: Facts) -> Iterator[str]:
+    if "clients" not in fault:
+        return
+    (first, last), count = fault["clients"], facts["clients.count"]
+    if not first <= last < count:
+        words = f"[first, last] with 0 <= first <= last <= {count - 1} (clients.count = {count})"
+        yield refuse(f"{path}.clients", fault["clients"], words)
+
+
+def _fault_ends_before_it_repeats(path: str, fault: Facts, _: Facts) -> Iterator[str]:
+    repeat_s, duration_s = fault["repeat_s"], fault["duration_s"]
+    if 0 < repeat_s < duration_s:
+        yield refuse(f"{path}.repeat_s", repeat_s, f"0 or at least duration_s = {show(duration_s)}")
+
+
+def _case_shows_all_or_nothing(path: str, case: Facts, _: Facts) -> Iterator[str]:
+    keys = ("symptom", "metric", "baseline")
+    given = {key: case[key] is not None for key in keys}
+    if any(given.values()) and not all(given.values()):
+        missing = " and ".join(key for key in keys if not given[key])
+        yield f"{path}: {missing} missing; symptom, metric and baseline are given together or not at all"
+
+
+def _case_metric_exists(path: str, case: Facts, facts: Facts) -> Iterator[str]:
+    metric = case["metric"]
+    if metric is None:
+        return
+    if metric in WALL_METRICS and facts.get("run.clock") == "virtual":
+        words = 'a metric of the virtual clock, since run.clock = "virtual"; this one is of the wall clock only'
+        yield refuse(f"{path}.metric", metric, words)
+    elif metric not in MEANINGS:
+        hint = did_you_mean(metric, METRICS) or ": " + ", ".join(METRICS)
+        yield refuse(f"{path}.metric", metric, "a metric of the summary" + hint)
+
+
+def _case_baseline_exists(path: str, case: Facts, facts: Facts) -> Iterator[str]:
+    baseline, name = case["baseline"], case["name"]
+    others = [other["name"] for other in facts["cases"] if other["name"] != name]
+    if baseline is not None and baseline not in others:
+        words = "the name of another case: " + (", ".join(map(show, others)) or "there is none")
+        yield refuse(f"{path}.baseline", baseline, words + did_you_mean(baseline, others))
+
+
+RULES: tuple[Callable[[Facts], Iterator[str]], ...] = (
+    _shards_need_latency,
+    _every_shard_has_a_client,
+    _samples_are_bounded,
+    _sites_are_alike,
+    _wan_is_slower,
+    _split_fits,
+    _a_product_is_popular,
+    _assignment_fits,
+    _profile_is_a_day,
+    _trace_if_asked,
+    _policies_resolve,
+    _intersite_has_reports,
+    _names_differ,
+)
+
+ITEM_RULES: dict[str, tuple[Callable[[str, Facts, Facts], Iterator[str]], ...]] = {
+    "faults": (_fault_servers_exist, _fault_clients_exist, _fault_ends_before_it_repeats),
+    "cases": (_case_shows_all_or_nothing, _case_metric_exists, _case_baseline_exists),
+}

@@ -1,0 +1,316 @@
+"""The tables of a scenario file: every key with its type, its range, its default and its meaning."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from .choices import resolver
+from .faults import AnyFault, Fault
+from .rules import Facts, broken_rules
+from .values import (
+    Allowed,
+    Article,
+    Count,
+    Flag,
+    Loss,
+    Milliseconds,
+    Name,
+    Number,
+    Overrides,
+    Point,
+    Positive,
+    PositiveSeconds,
+    Seconds,
+    Seed,
+    Spread,
+    Table,
+    Text,
+    Times,
+    Weights,
+    Whole,
+)
+
+
+class Run(Table):
+    """How long a scenario runs, how often, and on what."""
+
+    duration_s: PositiveSeconds = Field(default=28800.0, description="Measured time, after the warm-up.")
+    warmup_s: Seconds = Field(
+        default=3600.0, description="Time simulated before the measured time, and not measured."
+    )
+    seed: Seed = Field(default=1, description="Root of all random numbers: equal scenario and seed, equal digest.")
+    replications: Count = Field(default=1, description="Independent replications, each reproducible by itself.")
+    shards: Annotated[Count | Literal["auto"], Allowed('an integer >= 1 or "auto"')] = Field(
+        default=1,
+        description="Ray actors that share each world; 1: this process, without Ray; "
+        '"auto": as many as pay. More than 1 needs network.latency_ms > 0.',
+    )
+    clock: Annotated[Literal["virtual", "wall"], Allowed()] = Field(
+        default="virtual", description="Simulated or real time. This version has only the virtual clock."
+    )
+    sample_s: PositiveSeconds = Field(default=60.0, description="Width of a sample of the time series.")
+
+
+class Network(Table):
+    """The network between any two agents."""
+
+    latency_ms: Milliseconds = Field(
+        default=5.0, description="One-way latency, constant part; 0 only with one shard."
+    )
+    wan_latency_ms: Milliseconds = Field(
+        default=50.0, description="The same between agents of different sites; at least latency_ms."
+    )
+    jitter_ms: Milliseconds = Field(default=0.0, description="Mean of an exponential part added to each latency.")
+    loss: Loss = Field(default=0.0, description="Probability that a message is lost.")
+
+
+class Servers(Table):
+    """The metering servers, all alike.
+
+    They are dealt to the sites in order of number, equally many to each, and so are the clients, as evenly as
+    possible. Each site has a site server that balances its own servers' licenses. A denial's cause and imbalance
+    are those of a site. `count`, `split`, `clients.count` and `products.licenses` are totals of all sites.
+    """
+
+    count: Count = Field(default=4, description="Number of servers at all sites; a multiple of sites.")
+    sites: Count = Field(default=1, description="Number of sites that servers, clients and licenses are dealt to.")
+    service_ms: Milliseconds = Field(
+        default=200.0, description="Mean time to handle one message of a client; 0: it takes no time."
+    )
+    service: Spread = Field(default="constant", description="Distribution of service times.")
+    queue_limit: Whole = Field(
+        default=0,
+        description="Requests that may wait; when full, one is answered OVERLOADED at once. Releases and "
+        "heartbeats neither count nor are refused. 0: no limit.",
+    )
+    durable: Flag = Field(default=True, description="Whether leases survive a crash.")
+    heartbeat_cost: Number = Field(
+        default=1.0, description="Service time of a heartbeat, as a share of service_ms."
+    )
+    release_cost: Number = Field(default=1.0, description="Service time of a release, as a share of service_ms.")
+    reclaim_after_s: Seconds = Field(
+        default=7200.0, description="A lease not heard of for this long is reclaimed by the next scan; 0: never."
+    )
+    scan_s: PositiveSeconds = Field(default=7200.0, description="Time between two scans for leases to reclaim.")
+    split: Annotated[Literal["even"] | Weights, Allowed('"even" or a list of weights, numbers >= 0')] = Field(
+        default="even",
+        description="How each product's licenses start out over the servers: evenly, or by weights.",
+    )
+    callback_grace_s: PositiveSeconds = Field(
+        default=60.0, description="A freed license stays reserved for the user called back for this long."
+    )
+    callback_cycle_s: Seconds = Field(
+        default=0.0,
+        description="A user called back within this time of the denial is denied again: the defect of KB Q226823, "
+        "where a site server's cycle is 900 s. 0: never.",
+    )
+
+
+class Product(Table):
+    """A metered product; there is at least one."""
+
+    name: Name = Field(default="product", description="Its name, which no other product has.")
+    licenses: Whole = Field(default=400, description="Number of licenses owned at all sites.")
+    popularity: Number = Field(default=1.0, description="Relative chance that a launch is of this product.")
+
+
+class Clients(Table):
+    """The client computers, all alike."""
+
+    count: Count = Field(default=800, description="Number of clients at all sites.")
+    programs: Annotated[int, Field(strict=True, ge=1, le=32), Allowed("an integer from 1 to 32")] = Field(
+        default=1, description="Metered programs that a client may run at once."
+    )
+    assignment: Annotated[
+        Literal["round-robin", "random"] | Weights,
+        Allowed('"round-robin", "random" or a list of weights, numbers >= 0'),
+    ] = Field(default="round-robin", description="Each client's first server, among those of its own site.")
+    failover_to: Annotated[Literal["any-site", "own-site"], Allowed()] = Field(
+        default="any-site",
+        description="Servers that the selection policy chooses from: all, numbered on from the first of the "
+        "client's own site (and round), or those of its own site.",
+    )
+    enforcement: Annotated[Literal["after-start", "before-start"], Allowed()] = Field(
+        default="after-start",
+        description="A program runs while its answer is awaited, until a denial; or from its grant on.",
+    )
+    request_timeout_s: PositiveSeconds = Field(
+        default=5.0, description="No answer within this time is a link failure."
+    )
+    heartbeat_s: Seconds = Field(
+        default=3600.0, description="Time between two heartbeats of a client that holds a lease; 0: none."
+    )
+    heartbeat_names_leases: Flag = Field(
+        default=False,
+        description="Whether a heartbeat names the leases in use; the server frees the client's others.",
+    )
+    on_denial: Annotated[Literal["give-up", "retry", "callback"], Allowed()] = Field(
+        default="give-up",
+        description="What a denied user does: gives up, asks again after a while, or waits to be called back.",
+    )
+    retry_denied_s: PositiveSeconds = Field(
+        default=60.0,
+        description='Mean time until a denied user asks again, exponential; with on_denial = "retry".',
+    )
+    callback_poll_s: Seconds = Field(
+        default=0.0, description="A user who waits for a callback asks again after this time; 0: never."
+    )
+    offline: Annotated[Literal["allow", "deny"], Allowed()] = Field(
+        default="allow", description="What becomes of launches while offline: they run unmetered, or are denied."
+    )
+    rerequest: Flag = Field(
+        default=True,
+        description="Whether running programs are requested again at a server that the client fails over to.",
+    )
+    release_old: Annotated[Literal["lost", "deferred"], Allowed()] = Field(
+        default="lost",
+        description="Leases left at an unreachable server: lost (a ghost stays), or released once it answers.",
+    )
+    deferred_retry_s: PositiveSeconds = Field(
+        default=60.0, description="How often a kept release is offered, until it is settled."
+    )
+    attempt_cpu_ms: Milliseconds = Field(default=50.0, description="CPU time of the client for one attempt.")
+
+
+class Workload(Table):
+    """When programs are launched and for how long they run."""
+
+    arrivals: Annotated[Literal["closed", "open", "trace"], Allowed()] = Field(
+        default="closed",
+        description="closed: users think, launch, run, and think again; open: launches come whatever the state; "
+        "trace: they are read from a file.",
+    )
+    trace: Text = Field(
+        default="",
+        description="CSV or Parquet file with time_s, client, run_time_s, product; relative to the scenario file; "
+        'only with arrivals = "trace".',
+    )
+    launch_interval_s: PositiveSeconds = Field(
+        default=3600.0,
+        description="Mean think time of a program's slot (closed), or time between a client's launches (open).",
+    )
+    launch: Times = Field(default="exponential", description="Distribution of that time.")
+    launch_cv: Positive = Field(default=1.0, description="Its coefficient of variation, if lognormal or gamma.")
+    run_time_s: Seconds = Field(default=1800.0, description="Mean run time; 0: released as soon as granted.")
+    run_time: Times = Field(default="exponential", description="Distribution of run times.")
+    run_time_cv: Positive = Field(
+        default=1.0, description="Their coefficient of variation, if lognormal or gamma."
+    )
+    profile: tuple[Point, ...] = Field(
+        default=(),
+        description="Day profile of launches: [[hour, factor], ...], linear in between, repeated at its end.",
+    )
+
+
+class Choice(Table):
+    """A policy by name; every other key is one of its own parameters."""
+
+    model_config = ConfigDict(extra="allow")
+    # Never empty in a scenario; the rule that says so also knows what is allowed.
+    name: Text = Field(default="", description="A built-in policy, or your own as FILE.py:CLASS.")
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The parameters given, by name."""
+        return dict(self.model_extra or {})
+
+
+PolicyTable = Annotated[
+    Choice, Allowed('a table { name = "..." } that may also give the parameters of the policy')
+]
+
+
+class Policies(Table):
+    """One policy of each kind."""
+
+    failover: PolicyTable = Field(
+        default=Choice.model_validate({"name": "retry-then-failover", "retries": 3, "delay_s": 60.0}),
+        description="What a client does after a link failure.",
+    )
+    selection: PolicyTable = Field(default=Choice(name="ring"), description="Which server a client fails over to.")
+    admission: PolicyTable = Field(default=Choice(name="fifo"), description="Which requests a server takes.")
+    balancing: PolicyTable = Field(
+        default=Choice.model_validate({"name": "periodic-demand", "interval_s": 14400.0}),
+        description="How a site server moves licenses between its servers.",
+    )
+    intersite: PolicyTable = Field(
+        default=Choice(name="none"),
+        description="How licenses move between sites; needs reports, so a balancing policy that acts.",
+    )
+
+
+class Arm(Table):
+    """A version to compare, in every case and at common random numbers."""
+
+    name: Name = Field(description="Its name, which no other of the list has.", examples=["as shipped"])
+    set: Overrides = Field(
+        default={}, description="Keys that it changes; run, cases and arms are the same for all."
+    )
+
+
+class Case(Arm):
+    """Conditions under which every arm runs.
+
+    With symptom, metric and baseline it shows a symptom where the metric exceeds that of the baseline case. The
+    first arm has the defect, the last one its cure.
+    """
+
+    symptom: Name | None = Field(default=None, description="What is seen, in words.")
+    metric: Name | None = Field(default=None, description="Metric of the summary whose excess shows the symptom.")
+    baseline: Name | None = Field(default=None, description="Name of the case without it.")
+
+
+class Head(Table):
+    """The keys above the first table."""
+
+    title: Name = Field(
+        description="What the scenario is about.", examples=["one server is unreachable for ten minutes"]
+    )
+    article: Article = Field(
+        default="",
+        description="KB article that the scenario reproduces; `meterstorm run kb` runs those that have one.",
+    )
+    description: Text = Field(default="", description="Longer description, for readers of the file.")
+
+
+class Scenario(Head):
+    """A whole scenario; a value of this type keeps every rule."""
+
+    run: Run = Run()
+    network: Network = Network()
+    servers: Servers = Servers()
+    products: tuple[Product, ...] = (Product(),)
+    clients: Clients = Clients()
+    workload: Workload = Workload()
+    policies: Policies = Policies()
+    faults: tuple[AnyFault, ...] = ()
+    cases: tuple[Case, ...] = ()
+    arms: tuple[Arm, ...] = ()
+
+    @model_validator(mode="after")
+    def _keeps_the_rules(self) -> "Scenario":
+        if lines := list(broken_rules(facts(self), resolver())):
+            raise PydanticCustomError("rules", "{lines}", {"lines": "\n".join(lines)})
+        return self
+
+
+SECTIONS: dict[str, type[Table]] = {
+    name: field.annotation
+    for name, field in Scenario.model_fields.items()
+    if isinstance(field.annotation, type) and issubclass(field.annotation, Table)
+}
+LISTS: dict[str, type[Table]] = {"products": Product, "faults": Fault, "cases": Case, "arms": Arm}
+
+
+def facts(scenario: Scenario) -> Facts:
+    """Return what the rules read: every value of a scenario by its key."""
+    known = Facts()
+    for name, value in scenario:
+        if name in SECTIONS:
+            known.update({f"{name}.{key}": item for key, item in value})
+        elif name in LISTS:
+            known[name] = [Facts(dict(item)) for item in value]
+        else:
+            known[name] = value
+    return known

@@ -1,0 +1,82 @@
+"""The types of a scenario's values: what each takes, in words, its range and its unit."""
+
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationError
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+from .wording import one_of, refuse
+
+VALUE_MAX = 1e9  # 1e9 s are 31 years: sums and draws stay far below int64 nanoseconds
+
+
+class Allowed:
+    """What a type takes, in words, and its unit; anything else is refused with this one sentence."""
+
+    def __init__(
+        self, words: str = "", *, unit: str = "", largest: float = VALUE_MAX, smallest: float = 0.0
+    ) -> None:
+        self.words, self.unit, self.largest, self.smallest = words, unit, largest, smallest
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        if get_origin(source) is Literal:
+            self.words = self.words or one_of(get_args(source))
+        return core_schema.no_info_wrap_validator_function(self._check, handler(source))
+
+    def __get_pydantic_json_schema__(self, source: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        schema = handler(source)
+        if schema.get("type") in {"integer", "number"} and "exclusiveMaximum" not in schema:
+            schema.setdefault("maximum", self.largest)
+        return schema
+
+    def _check(self, value: object, inner: core_schema.ValidatorFunctionWrapHandler) -> object:
+        try:
+            result = inner(value)
+        except ValidationError:
+            raise _refused(value, self.words) from None
+        if isinstance(result, int | float):
+            if result > self.largest:
+                raise _refused(value, f"{self.words}, at most {self.largest:g}")
+            if 0 < result < self.smallest:
+                raise _refused(value, f"{self.words}, in whole nanoseconds (at least {self.smallest:g} if not 0)")
+        return result
+
+
+def _refused(value: object, words: str) -> PydanticCustomError:
+    return PydanticCustomError("refused", "{line}", {"line": refuse("", value, words).removeprefix(": ")})
+
+
+_finite = Field(strict=True, ge=0, allow_inf_nan=False)
+_above_0 = Field(strict=True, gt=0, allow_inf_nan=False)
+_tick_s, _tick_ms = 1e-9, 1e-6  # the clock counts nanoseconds; a shorter time would round to 0
+
+Number = Annotated[float, _finite, Allowed("a number >= 0")]
+Positive = Annotated[float, _above_0, Allowed("a number > 0")]
+Seconds = Annotated[float, _finite, Allowed("a number >= 0", unit="s", smallest=_tick_s)]
+PositiveSeconds = Annotated[float, _above_0, Allowed("a number > 0", unit="s", smallest=_tick_s)]
+Milliseconds = Annotated[float, _finite, Allowed("a number >= 0", unit="ms", smallest=_tick_ms)]
+Probability = Annotated[float, Field(strict=True, ge=0, le=1), Allowed("a number from 0 to 1")]
+Share = Annotated[float, Field(strict=True, gt=0, le=1), Allowed("a number > 0 and <= 1")]
+Loss = Annotated[float, Field(strict=True, ge=0, lt=1), Allowed("a number >= 0 and < 1")]
+Count = Annotated[int, Field(strict=True, ge=1), Allowed("an integer >= 1")]
+Whole = Annotated[int, Field(strict=True, ge=0), Allowed("an integer >= 0")]
+Seed = Annotated[int, Field(strict=True, ge=0, lt=2**63), Allowed("an integer >= 0 and < 2**63", largest=2.0**63)]
+Flag = Annotated[bool, Field(strict=True), Allowed("true or false")]
+Text = Annotated[str, Field(strict=True), Allowed("a string")]
+Name = Annotated[str, Field(strict=True, pattern=r"\S"), Allowed("a string that is not empty")]
+Article = Annotated[
+    str,
+    Field(strict=True, pattern=r"^(Q\d{6})?$"),
+    Allowed('the number of a KB article, such as "Q226827", or ""'),
+]
+Spread = Annotated[Literal["constant", "exponential"], Allowed()]
+Times = Annotated[Literal["constant", "exponential", "lognormal", "gamma"], Allowed()]
+Point = Annotated[tuple[Number, Number], Allowed("a pair [hour, factor] of numbers >= 0")]
+Weights = tuple[Number, ...]
+Overrides = Annotated[dict[Name, Any], Allowed('a table of overrides, { "dotted.key" = value, ... }')]
+
+
+class Table(BaseModel):
+    """A table of the file: frozen, no unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")

@@ -1,0 +1,53 @@
+"""How a scenario that cannot be used is refused: the error, and its words."""
+
+import difflib
+import json
+from collections.abc import Iterable, Mapping
+
+
+class ScenarioError(Exception):
+    """A scenario that cannot be used; `errors` holds everything that is wrong with it, one line each."""
+
+    def __init__(self, errors: Iterable[str]) -> None:
+        self.errors = [line.replace("\n", "\\n") for line in dict.fromkeys(errors)]
+        super().__init__(self.errors)
+
+    def __str__(self) -> str:
+        return "\n".join(self.errors)
+
+
+def show(value: object) -> str:
+    """Return a value as its user wrote it in TOML, cut off when it is long."""
+    text = _toml(value)
+    return text if len(text) <= 100 else text[:80] + " ..."
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(_toml, value)) + "]"
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key} = {_toml(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, int) and abs(value) >= 10**20:
+        return f"{'-' * (value < 0)}an integer of more than 20 digits"  # str() refuses very long ones
+    return str(value)
+
+
+def refuse(path: str, value: object, words: str) -> str:
+    """Return the error line for a value that is not allowed."""
+    return f"{path}: {show(value)} is not allowed; it must be {words}"
+
+
+def one_of(values: Iterable[object]) -> str:
+    """Return `"a", "b" or "c"`."""
+    *most, last = map(show, values)
+    return ", ".join(most) + " or " * bool(most) + last
+
+
+def did_you_mean(word: str, allowed: Iterable[str]) -> str:
+    """Return ` (did you mean "...")` with the nearest of the allowed words, or nothing if none is near."""
+    close = difflib.get_close_matches(word, list(allowed), n=1, cutoff=0.5)
+    return f' (did you mean "{close[0]}"?)' if close else ""
