@@ -4,12 +4,17 @@ Balancing runs rarely, so it is plain numpy: a `Report` in, target allocations o
 NamedTuple with a field `interval_s` (seconds between cycles) and a method `targets(self, report)`.
 """
 
-from typing import NamedTuple
+from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, NamedTuple
 
-from .apportionment import Counts, share_out
+from .apportionment import share_out
+
+if TYPE_CHECKING:  # a policy is shown without waiting for numpy
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Counts = NDArray[np.int64]
 
 # Time is kept in nanoseconds, and no run lasts longer.
 INTERVAL_MIN_S, INTERVAL_MAX_S = 1e-9, 1e9
@@ -108,7 +113,7 @@ class SharedPool(NamedTuple):
 def by_demand(report: Report) -> Counts:
     """Share each product's licenses out by requests over the servers that answered, none below its leases."""
     targets = report.allocated.copy()
-    here = np.flatnonzero(report.answered)
+    (here,) = report.answered.nonzero()
     for product in range(targets.shape[1]):
         requests = report.requests[here, product]
         if requests.sum() == 0:

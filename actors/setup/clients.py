@@ -75,7 +75,7 @@ def _at_site(scenario: Scenario, keys: Any, site: int, begin: int, end: int) -> 
     if assignment == "random":
         return servers[0] + np.array([int(_uniform(keys, c) * count) for c in range(begin, end)], np.int32)
     weights = np.array(assignment)[servers]
-    return np.repeat(servers, share_out(end - begin, weights, np.zeros(count, np.int64)))
+    return np.repeat(servers, share_out(end - begin, weights))
 
 
 def _uniform(keys: Any, client: int) -> float:

@@ -67,7 +67,7 @@ def _pools(scenario: Scenario, chosen: PolicySet) -> Any:
     weights = np.ones(count) if split == "even" else np.array(split)
     allocated = np.zeros((count, len(scenario.products)), np.int64)
     for p, product in enumerate(scenario.products):
-        shares = share_out(product.licenses, weights, np.zeros(count, np.int64))
+        shares = share_out(product.licenses, weights)
         np.add.at(allocated[:, p], _pooled(scenario, chosen), shares)
     pools = zeros(allocated.size, POOL)
     pools["allocated"] = pools["free"] = allocated.ravel()

@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 from meterstorm.actors.cluster.connection import ClusterError
-from meterstorm.actors.cluster.shard_set import ShardSet
 
 from .console import (
     INVARIANT,
@@ -101,6 +100,7 @@ def bench_shards_command(
     The storm: every server is away, clients fail over at once, 5 ms latency. Takes a few minutes, and an idle core
     for each shard. Exit status 3: a digest differs.
     """
+    from meterstorm.actors.cluster.shard_set import ShardSet
 
     from ..bench import shards as worlds
 

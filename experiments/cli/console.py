@@ -98,5 +98,6 @@ def spent(timing: dict[str, float]) -> str:
     """Return in words how shards spent their time: `ShardTiming.shares`."""
     return (
         f"{timing['computing']:.0%} computing, {timing['exchanging']:.0%} exchanging, "
-        f"{timing['waiting']:.0%} waiting for each other; {timing['windows']:,} windows, {timing['windows_per_s']:,.0f} a second"
+        f"{timing['waiting']:.0%} waiting for each other; "
+        f"{timing['windows']:,} windows, {timing['windows_per_s']:,.0f} a second"
     )
