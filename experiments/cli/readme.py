@@ -13,10 +13,15 @@ README = Path(__file__).parents[1] / "README.md"
 
 
 def filled(text: str) -> str:
-    """Replace what is between `<!-- begin: NAME -->` and `<!-- end: NAME -->` by the current tables."""
+    """Replace what is between `<!-- begin: NAME -->` and `<!-- end: NAME -->` by the current tables.
+
+    Raises ValueError when a marker is not there exactly once.
+    """
     parts = {"keys": _keys(), "faults": _faults(), "metrics": _metrics(), "columns": _columns()}
     for name, lines in parts.items():
         begin, end = f"<!-- begin: {name} -->", f"<!-- end: {name} -->"
+        if (text.count(begin), text.count(end)) != (1, 1):
+            raise ValueError(f"{begin} and {end} must each be there once")
         before, _, rest = text.partition(begin)
         _, _, after = rest.partition(end)
         text = "\n".join([before + begin, "", *lines, "", end + after])

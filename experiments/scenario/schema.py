@@ -222,7 +222,7 @@ PolicyTable = Annotated[
 
 
 class Policies(Table):
-    """One policy of each kind."""
+    """One policy of each kind: its name, and its own parameters (`meterstorm show policies`)."""
 
     failover: PolicyTable = Field(
         default=Choice.model_validate({"name": "retry-then-failover", "retries": 3, "delay_s": 60.0}),

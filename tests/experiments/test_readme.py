@@ -41,6 +41,11 @@ def test_old_tables_are_replaced():
     assert readme.filled(old) == TEXT
 
 
+def test_a_lost_marker_is_an_error():
+    with pytest.raises(ValueError, match="end: faults"):
+        readme.filled(TEXT.replace("<!-- end: faults -->", ""))
+
+
 def test_every_file_of_a_run_and_every_column_is_explained(folder):
     for file in folder.iterdir():
         assert f"| `{file.name}` |" in TEXT
