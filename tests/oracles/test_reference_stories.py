@@ -4,7 +4,10 @@ from itertools import pairwise
 
 import pytest
 
-from oracles.reference import Profile, complete, shares, simulate
+from oracles.reference import simulate
+from oracles.reference.defaults import complete
+from oracles.reference.profile import Profile
+from oracles.reference.shares import shares
 from support.layers import layered
 
 ALONE = {

@@ -16,7 +16,7 @@ from meterstorm.experiments.metrics import metrics
 from meterstorm.experiments.scenario import validate
 from scipy.stats import t as student
 
-from oracles import reference
+from oracles.reference import simulate as simulate_reference
 from support.layers import layered
 
 REPLICATIONS = 20
@@ -328,7 +328,7 @@ def test_both_measure_the_same(name: str):
     raw = layered(BASE, *layers)
     made = validate(raw)
     engine = [metrics(made, simulate(made, r)) for r in range(REPLICATIONS)]
-    plain = [reference.simulate(raw, 1000 + r) for r in range(REPLICATIONS)]
+    plain = [simulate_reference(raw, 1000 + r) for r in range(REPLICATIONS)]
     compared = engine[0].keys() - NOT_IN_THE_REFERENCE
     assert compared == plain[0].keys() - NOT_IN_THE_REFERENCE
     level = LEVEL / len(compared)
