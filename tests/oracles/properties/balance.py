@@ -9,7 +9,9 @@ from meterstorm.actors.shard import Shard
 from meterstorm.experiments.metrics import metrics
 from meterstorm.experiments.scenario import Scenario
 
-from oracles.books import Books
+from oracles.audit import audit
+from oracles.audit.licenses import shipped
+from oracles.audit.tables import Tables
 from support import drawn
 
 FRACTIONS = [
@@ -61,33 +63,33 @@ def balances(scenario: Scenario) -> set[str]:
     for step in (0.1, 0.25, 0.4, 0.7, 1.0):
         shard.run(int(shard.end * step))
         shard.check()
-        books = Books(shard)
-        books.balance()
+        tables = Tables(shard)
+        audit(tables)
         owned = shard.world.products["owned"].reshape(scenario.servers.sites, -1).sum(axis=0)
-        assert (owned + books.shipped).tolist() == [product.licenses for product in scenario.products]
-        happened |= {"shipment"} if books.shipped.any() else set()
-        states = set(books.leases["state"].tolist())
+        assert (owned + shipped(tables)).tolist() == [product.licenses for product in scenario.products]
+        happened |= {"shipment"} if shipped(tables).any() else set()
+        states = set(tables.leases["state"].tolist())
         happened |= {name for name in ("GHOST", "LOST") if getattr(leases, name) in states}
         happened |= {"callback"} if shard.world.control[0].callbacks else set()
         happened |= {"debt"} if (shard.world.owed != world.NONE).any() else set()
     rows = shard.world.journal[: shard.world.control[0].journaled]
     happened |= {"called back"} if (rows["kind"] == kinds.CALLBACK).any() else set()
     if scenario.title == QUIET:
-        _nothing_is_left(books)
+        _nothing_is_left(tables)
     total = _sums_are_bounded(scenario, shard)
     return happened | {name for name, column in COUNTED.items() if total[column] > 0}
 
 
-def _nothing_is_left(books: Books) -> None:
+def _nothing_is_left(tables: Tables) -> None:
     """Late grants were released, and so was all that was left behind: no client at rest has a ghost.
 
     At rest is whoever waits for nobody and has no message under way; where servers take longer than users have
     patience, some never are.
     """
-    messages = books.alive[books.alive["kind"] < kinds.LAUNCH]
-    clients = np.arange(books.config.clients)
-    at_rest = ~np.isin(clients, [messages["source"], messages["target"]]) & (books.world.clients["wants"] == 0)
-    ghosts = books.leases[books.leases["state"] == leases.GHOST]
+    messages = tables.alive[tables.alive["kind"] < kinds.LAUNCH]
+    clients = np.arange(tables.config.clients)
+    at_rest = ~np.isin(clients, [messages["source"], messages["target"]]) & (tables.world.clients["wants"] == 0)
+    ghosts = tables.leases[tables.leases["state"] == leases.GHOST]
     assert not at_rest[ghosts["client"]].any(), ghosts[at_rest[ghosts["client"]]]
 
 
