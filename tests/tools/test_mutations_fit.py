@@ -1,15 +1,17 @@
 """`make mutants` takes ten minutes, so it is no part of the tests; that its mutations still fit the sources is."""
 
+from pathlib import Path
+
 import pytest
 
-from tools.mutants import MUTATIONS, ROOT
+from tools.mutations import MUTATIONS, Mutation
+
+TESTS = Path(__file__).parents[1]
 
 
-@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation[0])
-def test_it_fits(mutation: tuple[str, str, str, str, str]):
-    _, file, old, new, test = mutation
-    text = (ROOT / file).read_text()
-    assert text.count(old) == 1
-    assert old != new
-    module, _, name = test.partition("::")
-    assert f"def {name.partition('[')[0]}(" in (ROOT / "tests" / module).read_text()
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.name)
+def test_it_fits(mutation: Mutation):
+    assert (TESTS.parent / mutation.file).read_text().count(mutation.old) == 1
+    assert mutation.old != mutation.new
+    module, _, name = mutation.test.partition("::")
+    assert f"def {name.partition('[')[0]}(" in (TESTS / module).read_text()
