@@ -143,7 +143,7 @@ def test_compiled_as_in_plain_python_memory_included(name):
     parameters = st.tuples(*[seconds] * len(POLICIES[name]._fields))
     failures = st.lists(st.tuples(seconds, st.sampled_from(KINDS), st.floats(0, 1, exclude_max=True)), min_size=1)
 
-    @settings(max_examples=50, deadline=None)
+    @settings(max_examples=50)
     @given(parameters, failures)
     def same(values, failures):
         policy = POLICIES[name](*values)

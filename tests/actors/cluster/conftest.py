@@ -1,6 +1,7 @@
-"""A bound for every test here: processes that wait for each other may do so for ever."""
+"""For tests of processes: a bound, since they may wait for each other for ever, and a folder for their files."""
 
 import signal
+import tempfile
 from collections.abc import Iterator
 
 import pytest
@@ -20,3 +21,16 @@ def bounded() -> Iterator[None]:
     yield
     signal.alarm(0)
     signal.signal(signal.SIGALRM, before)
+
+
+@pytest.fixture(scope="module")
+def temporary(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A short path of a module's own for everything temporary; sockets' paths have at most 107 bytes."""
+    tmp_path_factory.getbasetemp()  # made before, so that it outlives this module
+    with (
+        tempfile.TemporaryDirectory(prefix="ms-", dir="/tmp") as folder,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setenv("TMPDIR", folder)
+        patch.setattr(tempfile, "tempdir", folder)
+        yield folder

@@ -52,7 +52,7 @@ def bits(answer):
 
 @pytest.mark.parametrize("name", FAILOVER)
 def test_failover(name):
-    @settings(max_examples=100, deadline=None)
+    @settings(max_examples=100)
     @given(drawn(FAILOVER[name]), LINKS, U)
     def same(policy, link, u):
         memory = np.zeros(4)
@@ -65,7 +65,7 @@ def test_failover(name):
 
 @pytest.mark.parametrize("name", SELECTION)
 def test_selection(name):
-    @settings(max_examples=100, deadline=None)
+    @settings(max_examples=100)
     @given(drawn(SELECTION[name]), choices(), U)
     def same(policy, choice, u):
         compiled = compile_selection(policy)
@@ -76,7 +76,7 @@ def test_selection(name):
 
 @pytest.mark.parametrize("name", ADMISSION)
 def test_admission(name):
-    @settings(max_examples=100, deadline=None)
+    @settings(max_examples=100)
     @given(drawn(ADMISSION[name]), ARRIVALS, U)
     def same(policy, arrival, u):
         compiled = compile_admission(policy)

@@ -188,7 +188,7 @@ def test_messages_are_whole_rows(size, shards):
         shards[0].deliver(bytes(size), 1)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.data())
 def test_any_bytes_are_refused_or_harm_nothing(data):
     """Rows near the truth, or of any bytes: what is taken is handled to the end, and the books are checked."""
@@ -254,7 +254,7 @@ def test_a_peer_that_sends_what_it_must_not_is_named(frame, words):
 
 
 @pytest.mark.slow
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, suppress_health_check=list(HealthCheck))
 @given(scenarios(latencies_ms=st.floats(1.0, 300.0)), st.integers(2, 4))
 def test_honest_shards_are_never_refused(raw, count):
     """Whatever the scenario, on any number of shards; and the digest is that of one."""

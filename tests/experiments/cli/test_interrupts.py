@@ -5,11 +5,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 from meterstorm.experiments import cli, run, summary
 from meterstorm.experiments.scenario import validate
+
+from support.processes import eventually
 
 
 def test_an_interrupt_keeps_what_is_finished():
@@ -63,11 +64,14 @@ def test_ctrl_c(here):
         [sys.executable, "-c", code, "run", "short.toml", *options, "--json"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
+    signs = here / "worlds"
+
+    def has_come_far() -> bool:
+        return process.poll() is not None or (signs.exists() and signs.stat().st_size >= 3)
+
     try:
-        signs, deadline = here / "worlds", time.monotonic() + 120
-        while not signs.exists() or signs.stat().st_size < 3:
-            assert process.poll() is None and time.monotonic() < deadline, "no sign of progress"
-            time.sleep(0.02)
+        assert eventually(has_come_far, 120)
+        assert process.poll() is None, "it has ended before it was interrupted"
         os.kill(process.pid, signal.SIGINT)
         stdout, stderr = process.communicate(timeout=60)
     finally:

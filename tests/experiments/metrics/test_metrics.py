@@ -190,7 +190,7 @@ def test_bins_leave_no_gap():
     assert all(before[1] == after[0] for before, after in pairwise(edges))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.integers(0, 2**32), st.integers(1, 300), st.sampled_from([1e-6, 1e-2, 10.0, 1e4]))
 def test_a_quantile_is_within_a_bin_of_the_exact_one(seed, count, scale_s):
     durations = (np.random.default_rng(seed).exponential(scale_s * SECOND, count)).astype(np.int64)

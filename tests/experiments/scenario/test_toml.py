@@ -66,7 +66,7 @@ scenarios = st.fixed_dictionaries(
 
 
 @given(scenarios)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_any_scenario_comes_back_from_toml(raw):
     scenario = validate(raw)
     again = validate(module.tomllib.loads(to_toml(scenario)))
@@ -103,7 +103,7 @@ nonsense = st.fixed_dictionaries(
 
 
 @given(nonsense)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_nonsense_is_refused_line_by_line_and_never_breaks_the_check(raw):
     try:
         validate(raw)

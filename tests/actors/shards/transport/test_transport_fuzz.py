@@ -2,7 +2,6 @@
 
 import logging
 import struct
-import time
 import tracemalloc
 from contextlib import ExitStack, suppress
 from functools import partial
@@ -40,7 +39,7 @@ OPENINGS = st.one_of(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(OPENINGS, min_size=1, max_size=4), FAMILY, st.booleans())
 def test_strangers_are_refused_and_the_mesh_forms(openings, family, leave):
     with ExitStack() as stack:
@@ -121,20 +120,19 @@ AFTERWARDS = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(AFTERWARDS, FAMILY)
 def test_a_peer_sends_a_frame_or_is_named(sent, family):
     with mesh_with_impostor(family, timeout_s=TIMEOUT_S, frame_bytes_max=1 << 20) as (mesh, impostor):
         impostor.sendall(sent)
         impostor.shutdown(1)  # no more will come
-        started = time.monotonic()
         try:
             (frame,) = mesh.exchange(0, 0, 0, [b"", b""])
         except TransportError as error:
             assert str(error).startswith("shard 1 (127.0.0.1:1, /nowhere): ")
+            assert "not through with window" not in str(error)  # nobody waits until the time is up
         else:
             assert (frame.source, frame.window) == (1, 0)
-        assert time.monotonic() - started < TIMEOUT_S / 2
 
 
 def bomb(depth: int) -> bytes:
