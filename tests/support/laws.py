@@ -22,7 +22,7 @@ from support.layers import layered
 REPLICATIONS = 12
 MANY = 20_000  # clients that together send a Poisson stream: busy ones are too few to be missed
 
-# No time passes but between launches and during runs (SCENARIO.md, exact special cases).
+# No time passes but between launches and during runs (`actors/README.md`, exact special cases).
 LOSS_SYSTEM: dict[str, Any] = {
     "title": "a law",
     "network": {"latency_ms": 0.0},

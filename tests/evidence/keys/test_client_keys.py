@@ -1,4 +1,4 @@
-"""[clients]: what each key does, worked out by hand from SCENARIO.md."""
+"""[clients]: what each key does, worked out by hand from experiments/README.md."""
 
 import math
 

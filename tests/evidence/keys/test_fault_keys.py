@@ -1,4 +1,4 @@
-"""[[faults]]: what each key and kind does, worked out by hand from SCENARIO.md."""
+"""[[faults]]: what each key and kind does, worked out by hand from experiments/README.md."""
 
 import math
 

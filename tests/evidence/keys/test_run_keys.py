@@ -242,7 +242,7 @@ def test_the_virtual_clock_does_not_take_the_time_it_measures(tmp_path):
 
 
 @covers("run.clock=wall")
-@pytest.mark.xfail(strict=True, reason="SCENARIO.md has a wall clock; this version refuses it, and says so")
+@pytest.mark.xfail(strict=True, reason="the keys have a wall clock; this version refuses it, and says so")
 def test_on_the_wall_clock_what_is_measured_is_real(tmp_path):
     done = command_line(tmp_path, run={"clock": "wall", "duration_s": 1.0, "sample_s": 1.0})
     assert done.exit_code == 0

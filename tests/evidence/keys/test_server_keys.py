@@ -1,4 +1,4 @@
-"""[network], [servers] and [[products]]: what each key does, worked out by hand from SCENARIO.md."""
+"""[network], [servers] and [[products]]: what each key does, worked out by hand from experiments/README.md."""
 
 import math
 
@@ -24,7 +24,7 @@ from support.lab import (
 MANY = 2000  # launches
 PATIENT = {"count": MANY, "request_timeout_s": 1e6}
 # Client 0 is granted a license at 10.205 s and cannot give it back at the end of its run.
-GHOST_FROM = 10 + ANSWER + 20 + LATENCY  # the observer learns of it one latency later (DESIGN.md, section 4)
+GHOST_FROM = 10 + ANSWER + 20 + LATENCY  # the observer learns of it one latency later (actors/README.md)
 LEFT_BEHIND = {"faults": [{"kind": "unreachable", "servers": [0], "start_s": 20.0, "duration_s": 20.0}]}
 TEN_BEATS = {  # a lease from the warm-up on; ten heartbeats in the measured time, whatever their phase
     "run": {"warmup_s": 200.0},
