@@ -13,11 +13,13 @@ from oracles.reference import simulate
 from support.layers import layered
 
 REPLICATIONS = 16
+
 LOSS_SYSTEM = {
     "network": {"latency_ms": 0.0},
     "servers": {"count": 1, "service_ms": 0.0},
     "clients": {"heartbeat_s": 0},
 }
+
 STATIC = {"balancing": {"name": "static"}}
 
 

@@ -19,6 +19,7 @@ ALONE = {
     "workload": {"launch": "constant", "launch_interval_s": 400.0, "run_time": "constant", "run_time_s": 1e4},
     "policies": {"balancing": {"name": "static"}},
 }  # one client, one launch at some time in the first 400 s, at server 0; it never ends
+
 AWAY = {"servers": [0], "start_s": 0, "duration_s": 1e6}
 
 

@@ -14,6 +14,7 @@ warmup_s = 60
 [clients]
 count = 40
 """
+
 DARK = """
 [[faults]]
 kind = "unreachable"
@@ -21,6 +22,7 @@ servers = "all"
 start_s = 100
 duration_s = 600
 """
+
 COMPARED = (
     SHORT
     + """
@@ -38,6 +40,7 @@ name = "never"
 set = { "policies.failover" = { name = "never" } }
 """
 ).replace("warmup_s = 60", "warmup_s = 60\nreplications = 3")
+
 POLICIES = """
 from typing import NamedTuple
 

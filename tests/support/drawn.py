@@ -144,6 +144,81 @@ def traces(draw: st.DrawFn, clients: int, products: list[str]) -> str:
     return str(path)
 
 
+def _run(draw: st.DrawFn, duration_s: float) -> dict[str, Any]:
+    return {
+        "duration_s": draw(st.floats(0.6, 1.0)) * duration_s,
+        "warmup_s": draw(st.sampled_from([0.0, 300.0])),
+        "seed": draw(st.integers(0, 2**63 - 1)),
+        "sample_s": draw(st.sampled_from([7.5, 60.0, 400.0])),
+    }
+
+
+def _network(draw: st.DrawFn, hasty: bool, latencies_ms: st.SearchStrategy[float]) -> dict[str, Any]:
+    return {
+        "latency_ms": draw(st.floats(100.0, 300.0) if hasty else latencies_ms),
+        "jitter_ms": draw(st.sampled_from([0.0, 0.0, 5.0, 500.0])),
+        "loss": draw(st.sampled_from([0.0, 0.0, 0.05, 0.3])),
+    }
+
+
+def _servers(draw: st.DrawFn, count: int) -> dict[str, Any]:
+    return {
+        "count": count,
+        "service_ms": draw(st.sampled_from([0.0, 50.0, 1000.0])),
+        "service": draw(st.sampled_from(["constant", "exponential"])),
+        "queue_limit": draw(st.sampled_from([0, 0, 1, 5])),
+        "durable": draw(st.booleans()),
+        "heartbeat_cost": draw(st.sampled_from([0.0, 0.2, 1.0])),
+        "release_cost": draw(st.sampled_from([0.0, 0.2, 1.0])),
+        "reclaim_after_s": draw(st.sampled_from([0.0, 200.0, 600.0])),
+        "scan_s": draw(st.floats(100.0, 900.0)),
+        "split": draw(st.one_of(st.just("even"), _weights(count))),
+        "callback_grace_s": draw(st.sampled_from([0.01, 1.0, 60.0])),
+        "callback_cycle_s": draw(st.sampled_from([0.0, 60.0, 400.0])),
+    }
+
+
+def _products(draw: st.DrawFn, names: list[str], most: int) -> list[dict[str, Any]]:
+    return [
+        {"name": name, "licenses": draw(st.integers(0, most)), "popularity": draw(st.floats(0.1, 2.0))}
+        for name in names
+    ]
+
+
+def _clients(draw: st.DrawFn, count: int, programs: int, servers: int) -> dict[str, Any]:
+    return {
+        "count": count,
+        "programs": programs,
+        "assignment": draw(st.one_of(st.sampled_from(["round-robin", "random"]), _weights(servers))),
+        "enforcement": draw(st.sampled_from(["after-start", "before-start"])),
+        "request_timeout_s": draw(st.floats(2.0, 10.0)),
+        "heartbeat_s": draw(st.sampled_from([0.0, 60.0, 300.0])),
+        "heartbeat_names_leases": draw(st.booleans()),
+        "on_denial": draw(st.sampled_from(["give-up", "retry", "callback"])),
+        "retry_denied_s": draw(st.floats(10.0, 100.0)),
+        "callback_poll_s": draw(st.sampled_from([0.0, 30.0, 300.0])),
+        "offline": draw(st.sampled_from(["allow", "deny"])),
+        "rerequest": draw(st.booleans()),
+        "release_old": draw(st.sampled_from(["lost", "deferred"])),
+        "deferred_retry_s": draw(st.floats(20.0, 100.0)),
+        "attempt_cpu_ms": draw(st.floats(1.0, 100.0)),
+    }
+
+
+def _workload(draw: st.DrawFn, clients: int, products: list[str], arrivals: str) -> dict[str, Any]:
+    return {
+        "arrivals": arrivals,
+        "trace": draw(traces(clients, products)) if arrivals == "trace" else "",
+        "launch_interval_s": draw(st.floats(30.0, 600.0)),
+        "launch": draw(TIMES),
+        "launch_cv": draw(st.floats(0.2, 3.0)),
+        "run_time_s": draw(st.sampled_from([0.0, 5.0, 100.0, 500.0])),
+        "run_time": draw(TIMES),
+        "run_time_cv": draw(st.floats(0.2, 3.0)),
+        "profile": draw(st.sampled_from(PROFILES)),
+    }
+
+
 @st.composite
 def scenarios(
     draw: st.DrawFn,
@@ -163,66 +238,15 @@ def scenarios(
     clients = draw(st.integers(max(clients_min, min(least, clients_max)), min(most, clients_max)))
     programs = draw(st.integers(1, 3))
     names = ["a", "b", "c"][: draw(st.integers(1, 3))]
-    licenses = st.integers(0, clients * programs)
     come = draw(st.sampled_from(arrivals))
     raw = {
         "title": "drawn",
-        "run": {
-            "duration_s": draw(st.floats(0.6, 1.0)) * duration_s,
-            "warmup_s": draw(st.sampled_from([0.0, 300.0])),
-            "seed": draw(st.integers(0, 2**63 - 1)),
-            "sample_s": draw(st.sampled_from([7.5, 60.0, 400.0])),
-        },
-        "network": {
-            "latency_ms": draw(st.floats(100.0, 300.0) if hasty else latencies_ms),
-            "jitter_ms": draw(st.sampled_from([0.0, 0.0, 5.0, 500.0])),
-            "loss": draw(st.sampled_from([0.0, 0.0, 0.05, 0.3])),
-        },
-        "servers": {
-            "count": servers,
-            "service_ms": draw(st.sampled_from([0.0, 50.0, 1000.0])),
-            "service": draw(st.sampled_from(["constant", "exponential"])),
-            "queue_limit": draw(st.sampled_from([0, 0, 1, 5])),
-            "durable": draw(st.booleans()),
-            "heartbeat_cost": draw(st.sampled_from([0.0, 0.2, 1.0])),
-            "release_cost": draw(st.sampled_from([0.0, 0.2, 1.0])),
-            "reclaim_after_s": draw(st.sampled_from([0.0, 200.0, 600.0])),
-            "scan_s": draw(st.floats(100.0, 900.0)),
-            "split": draw(st.one_of(st.just("even"), _weights(servers))),
-            "callback_grace_s": draw(st.sampled_from([0.01, 1.0, 60.0])),
-            "callback_cycle_s": draw(st.sampled_from([0.0, 60.0, 400.0])),
-        },
-        "products": [
-            {"name": name, "licenses": draw(licenses), "popularity": draw(st.floats(0.1, 2.0))} for name in names
-        ],
-        "clients": {
-            "count": clients,
-            "programs": programs,
-            "assignment": draw(st.one_of(st.sampled_from(["round-robin", "random"]), _weights(servers))),
-            "enforcement": draw(st.sampled_from(["after-start", "before-start"])),
-            "request_timeout_s": draw(st.floats(2.0, 10.0)),
-            "heartbeat_s": draw(st.sampled_from([0.0, 60.0, 300.0])),
-            "heartbeat_names_leases": draw(st.booleans()),
-            "on_denial": draw(st.sampled_from(["give-up", "retry", "callback"])),
-            "retry_denied_s": draw(st.floats(10.0, 100.0)),
-            "callback_poll_s": draw(st.sampled_from([0.0, 30.0, 300.0])),
-            "offline": draw(st.sampled_from(["allow", "deny"])),
-            "rerequest": draw(st.booleans()),
-            "release_old": draw(st.sampled_from(["lost", "deferred"])),
-            "deferred_retry_s": draw(st.floats(20.0, 100.0)),
-            "attempt_cpu_ms": draw(st.floats(1.0, 100.0)),
-        },
-        "workload": {
-            "arrivals": come,
-            "trace": draw(traces(clients, names)) if come == "trace" else "",
-            "launch_interval_s": draw(st.floats(30.0, 600.0)),
-            "launch": draw(TIMES),
-            "launch_cv": draw(st.floats(0.2, 3.0)),
-            "run_time_s": draw(st.sampled_from([0.0, 5.0, 100.0, 500.0])),
-            "run_time": draw(TIMES),
-            "run_time_cv": draw(st.floats(0.2, 3.0)),
-            "profile": draw(st.sampled_from(PROFILES)),
-        },
+        "run": _run(draw, duration_s),
+        "network": _network(draw, hasty, latencies_ms),
+        "servers": _servers(draw, servers),
+        "products": _products(draw, names, clients * programs),
+        "clients": _clients(draw, clients, programs, servers),
+        "workload": _workload(draw, clients, names, come),
         "policies": {
             kind: failover if kind == "failover" else draw(policies(kind))
             for kind in BUILT_IN

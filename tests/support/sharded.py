@@ -18,6 +18,7 @@ SIZE: dict[str, Any] = {
     "clients_max": 60,
     "duration_s": 1500.0,
 }
+
 DRAWS = drawn.scenarios(**SIZE)
 
 

@@ -2,6 +2,7 @@
 
 WAN_S, TIMEOUT_S = 0.05, 5.0
 APART = {"clients": {"failover_to": "own-site"}}
+
 SITES = {
     "title": "four sites",
     "run": {"duration_s": 3000.0, "warmup_s": 0.0},
@@ -11,4 +12,5 @@ SITES = {
     "products": [{"licenses": 120}],
     "workload": {"launch_interval_s": 100.0, "run_time_s": 50.0},
 }
+
 STORM = {"faults": [{"servers": [0, 1], "start_s": 1000.0, "duration_s": 500.0}]}

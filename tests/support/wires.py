@@ -92,6 +92,7 @@ def frame_bytes(*fields: Any) -> bytes:
 
 
 GOOD = (PROTOCOL_VERSION, 1, 0, 5, 0, b"rows")
+
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats() | st.text() | st.binary(),
     lambda inner: st.lists(inner, max_size=7) | st.dictionaries(st.text() | st.integers(0, 9), inner, max_size=3),

@@ -37,6 +37,7 @@ pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.xdist_group("ray")]
 ROOT = Path(__file__).parents[3]
 NODE = {"num_cpus": 2, "object_store_memory": 80 << 20, "node_ip_address": "127.0.0.1", "include_dashboard": False}
 CPUS = 6
+
 SCENARIO = validate({
     "title": "three nodes",
     "run": {"duration_s": 1800, "warmup_s": 300, "replications": 2},

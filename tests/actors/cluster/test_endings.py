@@ -45,6 +45,7 @@ class Sign(NamedTuple):
             raise RuntimeError("no targets today")
         return report.allocated
 """
+
 CODE = (
     "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
     "from meterstorm.experiments.cli import main; main()"
@@ -61,6 +62,7 @@ def lives(name: str) -> Callable[[int, Path], object]:
 
 # When a run ends: as soon as it is at work; or earlier, while Ray and its shards are being started.
 AT_WORK: Callable[[int, Path], object] = lambda _, folder: (folder / "at work").exists()  # noqa: E731
+
 STARTING: dict[str, Callable[[int, Path], object]] = {
     "the head": lives("gcs_server"),
     "the node": lives("raylet/raylet"),

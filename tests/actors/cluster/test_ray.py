@@ -35,6 +35,7 @@ TROUBLED = {
         {"kind": "slow", "servers": "all", "start_s": 1100, "duration_s": 200, "factor": 5},
     ],
 }
+
 BAD = """
 from typing import NamedTuple
 from meterstorm.policies import Decision

@@ -10,6 +10,7 @@ from meterstorm.actors import streams
 from scipy import stats
 
 N = 40_000
+
 SHAPES = [
     (streams.EXPONENTIAL, 1.0, stats.expon()),
     *((streams.LOGNORMAL, cv, stats.lognorm(s := math.sqrt(math.log1p(cv * cv)), scale=math.exp(-s * s / 2)))

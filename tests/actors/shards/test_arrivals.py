@@ -21,6 +21,7 @@ from support.meshed import TIMEOUT_S, simulate_on_shards
 
 CLIENTS, SERVERS = 40, 3
 SITE, OBSERVER = CLIENTS + SERVERS, CLIENTS + SERVERS + 1
+
 SCENARIO = validate({
     "title": "two shards",
     "run": {"duration_s": 3600, "warmup_s": 0},
@@ -29,6 +30,7 @@ SCENARIO = validate({
     "clients": {"count": CLIENTS, "programs": 2},
     "products": [{"name": "a"}, {"name": "b"}],
 })  # fmt: skip
+
 SECOND = 10**9
 
 # Shard 0 has clients 0 to 19, the servers and the observer; shard 1 has clients 20 to 39.
@@ -61,6 +63,7 @@ GOOD = {
     "grant": (1, GRANT),
     "callback": (1, GRANT | {"kind": kinds.CALLBACK}),
 }
+
 BAD = {
     "before now": (0, REQUEST | {"time": SECOND - 1}),
     "negative time": (0, REQUEST | {"time": -1}),
@@ -130,9 +133,11 @@ TWO_SITES = validate({
         "intersite": {"name": "periodic-demand", "interval_s": 600},
     },
 })  # fmt: skip
+
 FIRST, SECOND_SITE = CLIENTS + 4, CLIENTS + 5
 TO_SECOND: dict[str, int] = {"time": SECOND, "source": FIRST, "target": SECOND_SITE}
 TO_FIRST: dict[str, int] = {"time": SECOND, "source": SECOND_SITE, "target": FIRST}
+
 GOOD_BETWEEN = {
     "asked": (1, TO_SECOND | {"kind": kinds.ASK_REPORT}),
     "ordered": (1, TO_SECOND | {"kind": kinds.TAKE, "program": 1, "value": 3}),
@@ -140,6 +145,7 @@ GOOD_BETWEEN = {
     "given to the leader": (0, TO_FIRST | {"kind": kinds.GIVE}),
     "reported": (0, TO_FIRST | {"kind": kinds.REPORT, "program": 1, "attempt": 2, "value": 3}),
 }
+
 BAD_BETWEEN = {
     "asks without leading": (0, TO_FIRST | {"kind": kinds.ASK_REPORT}),
     "orders without leading": (0, TO_FIRST | {"kind": kinds.TAKE, "program": 1}),

@@ -25,6 +25,7 @@ from support import drawn
 DRAWS = drawn.scenarios(
     latencies_ms=st.floats(50.0, 300.0), clients_min=3, clients_max=60, duration_s=1500.0
 )  # a latency, for shards; a long one, for few exchanges
+
 SMALL = validate(
     {
         "title": "small",
@@ -35,6 +36,7 @@ SMALL = validate(
         "faults": [{"kind": "unreachable", "servers": [0], "start_s": 200, "duration_s": 100}],
     }
 )
+
 HALF_NS = 500_000_000_000
 
 

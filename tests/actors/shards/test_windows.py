@@ -20,6 +20,7 @@ WORLD: dict[str, Any] = {
     "workload": {"launch_interval_s": 20.0, "run_time_s": 30.0},
     "policies": {"failover": {"name": "immediate"}, "balancing": {"name": "static"}},
 }
+
 STORM = {"faults": [{"kind": "unreachable", "servers": "all", "start_s": 0.0, "duration_s": DURATION_S}]}
 
 

@@ -34,13 +34,16 @@ BASE: dict[str, Any] = {
     "workload": {"launch_interval_s": 120.0, "run_time_s": 180.0},
     "policies": {"balancing": {"name": "static"}},
 }
+
 PLENTY = {"products": [{"name": "editor", "licenses": 10_000}]}
+
 TWO_PRODUCTS = {
     "products": [
         {"name": "editor", "licenses": 12, "popularity": 3.0},
         {"name": "viewer", "licenses": 5, "popularity": 1.0},
     ]
 }
+
 LOST, DEFERRED = ({"clients": {"release_old": kind}} for kind in ("lost", "deferred"))
 BEFORE = {"clients": {"enforcement": "before-start"}}
 

@@ -253,6 +253,7 @@ def test_on_the_wall_clock_what_is_measured_is_real(tmp_path):
 # [[cases]] and [[arms]]
 
 OUTAGE = {"kind": "unreachable", "servers": [0], "start_s": 100.0, "duration_s": 500.0}
+
 VERSIONS: dict[str, Any] = {
     "cases": [{"name": "calm", "set": {"faults": []}}, {"name": "storm", "set": {"faults": [OUTAGE]}}],
     "arms": [

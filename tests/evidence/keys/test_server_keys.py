@@ -44,6 +44,7 @@ def test_latency_is_added_on_each_way(latency_s):
 
 # Two sites of one server; client 0 is of the first, client 1 of the second. The first server is away.
 WAN_S = 0.08
+
 TWO_SITES = {
     "network": {"wan_latency_ms": 1000 * WAN_S},
     "servers": {"count": 2, "sites": 2},

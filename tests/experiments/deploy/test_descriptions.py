@@ -16,11 +16,13 @@ PINNED = dict(line.split("==") for line in (ROOT / "constraints.txt").read_text(
 # The fields of a RayJob that are used, as KubeRay has them: ray-project/kuberay, ray-operator/apis/ray/v1,
 # rayjob_types.go and raycluster_types.go. Pod templates are Kubernetes' own.
 RAY_JOB = {"apiVersion", "kind", "metadata", "spec"}
+
 RAY_JOB_SPEC = {
     *("activeDeadlineSeconds", "backoffLimit", "rayClusterSpec", "submitterPodTemplate", "metadata", "suspend"),
     *("clusterSelector", "entrypoint", "runtimeEnvYAML", "submissionMode", "ttlSecondsAfterFinished"),
     *("shutdownAfterJobFinishes", "entrypointNumCpus"),
 }
+
 RAY_CLUSTER_SPEC = {"rayVersion", "headGroupSpec", "workerGroupSpecs", "enableInTreeAutoscaling"}
 HEAD_GROUP = {"rayStartParams", "template", "serviceType"}
 WORKER_GROUP = {"groupName", "replicas", "minReplicas", "maxReplicas", "rayStartParams", "template"}

@@ -106,6 +106,7 @@ FOREVER = {
         {"name": "outage", "symptom": "slow", "metric": "time_to_recover_s", "baseline": "control"},
     ],
 }
+
 NEVER = math.inf
 
 

@@ -33,6 +33,7 @@ name = "a"
 name = "b"
 set = { "policies.failover" = { name = "./mine.py:Mine" } }
 """
+
 MINE = """
 from typing import NamedTuple
 from meterstorm.policies import retry
@@ -42,6 +43,7 @@ class Mine(NamedTuple):
     def on_failure(self, link, memory, u):
         return retry(self.delay_s)
 """
+
 RUN = ("run", "compared.toml", "--workers", 0, "--json", "--journal", "--out")
 TABLES = ("timeseries.parquet", "servers.parquet", "journal.parquet")
 

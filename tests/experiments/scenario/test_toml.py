@@ -27,6 +27,7 @@ def test_to_toml_loads_back(write):
 times = st.floats(1e-3, 1e6) | st.integers(1, 10**6)
 names = st.text(st.characters(codec="utf-8"), min_size=1, max_size=8).filter(str.strip)
 servers = st.just("all") | st.just([0, 2]) | st.builds(dict, fraction=st.floats(0.01, 1))
+
 faults = st.one_of(
     st.fixed_dictionaries(
         {"kind": st.sampled_from(["crash", "refusing"]), "duration_s": times}, optional={"servers": servers}
@@ -34,9 +35,11 @@ faults = st.one_of(
     st.fixed_dictionaries({"kind": st.just("slow"), "factor": times, "duration_s": times}),
     st.fixed_dictionaries({"kind": st.just("cut"), "clients": st.just([0, 5]), "duration_s": times}),
 )
+
 overrides = st.dictionaries(
     st.sampled_from(["network.jitter_ms", "clients.retry_denied_s", "policies.failover.delay_s"]), times
 )
+
 scenarios = st.fixed_dictionaries(
     {"title": names},
     optional={

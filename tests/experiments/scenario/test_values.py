@@ -11,6 +11,7 @@ from meterstorm.experiments.scenario import (
 from support.scenario_file import NUMBER, errors
 
 ABOVE_0 = "is not allowed; it must be a number > 0"
+
 ONE_VALUE = [
     ("run", "duration_s", 0, f"0 {ABOVE_0}"),
     ("run", "duration_s", math.inf, f"inf {ABOVE_0}"),

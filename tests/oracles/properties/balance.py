@@ -18,6 +18,7 @@ FRACTIONS = [
     *("denial_fraction", "abnormal_denial_fraction", "imbalance_mean", "imbalance_max"),
     *("server_utilization_mean", "server_utilization_max"),
 ]
+
 COUNTED = {
     name: getattr(world, name)
     for name in (
@@ -35,6 +36,7 @@ COUNTED = {
         *("REFUSALS", "OVERLOADS", "RETRIES", "FAILOVERS", "OFFLINE_SPELLS", "UNMETERED_STARTS", "MESSAGES_LOST"),
     )
 }
+
 QUIET = "drawn: a quiet end"
 
 

@@ -17,6 +17,7 @@ COUNTS = (
     *("timeouts", "refusals", "overloaded", "retries", "failovers", "offline_spells", "unmetered_starts"),
     *("messages", "messages_lost"),
 )
+
 Metrics = dict[str, float | None]
 
 

@@ -23,6 +23,7 @@ DEFAULTS: dict = {
                  "balancing": {"name": "periodic-demand", "interval_s": 14400.0}},
     "faults": [],
 }  # fmt: skip
+
 PRODUCT = {"name": "product", "licenses": 400, "popularity": 1.0}
 FAULT = {"kind": "unreachable", "servers": [0], "start_s": 3600, "duration_s": 600, "repeat_s": 0,
          "repeats": 1}  # fmt: skip
