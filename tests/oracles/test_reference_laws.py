@@ -10,6 +10,7 @@ import pytest
 from scipy.stats import t as student
 
 from oracles.reference import simulate
+from support.laws import engset, erlang_b
 from support.layers import layered
 
 REPLICATIONS = 16
@@ -32,19 +33,6 @@ def check(laws: dict, *layers: dict) -> None:
         halfwidth = student.ppf(0.9995, REPLICATIONS - 1) * stdev(values) / math.sqrt(REPLICATIONS)
         assert abs(fmean(values) - law) <= halfwidth, f"{name}: {fmean(values)} +- {halfwidth}, not {law}"
         assert halfwidth < 0.2 * law, f"{name}: {fmean(values)} +- {halfwidth} says little about {law}"
-
-
-def erlang_b(licenses: int, erlangs: float) -> float:
-    blocking = 1.0
-    for n in range(1, licenses + 1):
-        blocking = erlangs * blocking / (n + erlangs * blocking)
-    return blocking
-
-
-def engset(sources: int, licenses: int, alpha: float) -> float:
-    """Call congestion: what an arriving source finds is the system without it."""
-    terms = [math.comb(sources - 1, n) * alpha**n for n in range(licenses + 1)]
-    return terms[-1] / sum(terms)
 
 
 def test_denials_follow_erlang_b():

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from support.laws import LOSS_SYSTEM, check, offered, replicate
+from support.trials import LOSS_SYSTEM, check, offered, replicate
 
 DURATION_S, RECLAIM_S, SCAN_S = 10_000.0, 60.0, 40.0
 UNTIL_RECLAIMED_S = RECLAIM_S + SCAN_S / 2  # of a lease not heard of: from then to a scan, at any phase of it

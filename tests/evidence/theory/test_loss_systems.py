@@ -2,7 +2,8 @@
 
 import pytest
 
-from support.laws import LOSS_SYSTEM, MANY, check, engset, erlang_b, offered, replicate
+from support.laws import MANY, engset, erlang_b
+from support.trials import LOSS_SYSTEM, check, offered, replicate
 
 
 def finite(licenses: int, erlangs: float, clients: int = MANY) -> float:

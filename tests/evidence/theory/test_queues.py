@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from support.laws import LOSS_SYSTEM, check, erlang_c, mm1_orbit, mm1k, offered, retrials, waiting_quantile
+from support.laws import erlang_c, mm1_orbit, mm1k, retrials, waiting_quantile
+from support.trials import LOSS_SYSTEM, check, offered
 
 # Requests take one second of a server each, releases none; whoever finds the queue full gives up.
 ONE_WORKER: dict[str, Any] = LOSS_SYSTEM | {

@@ -6,16 +6,8 @@ import pytest
 from meterstorm.actors import world
 from meterstorm.actors.shard import simulate
 
-from support.laws import (
-    REPLICATIONS,
-    check,
-    decorrelated_mean,
-    hold,
-    lost_round_trip,
-    replicate,
-    scenario,
-    tries_per_launch,
-)
+from support.laws import decorrelated_mean, lost_round_trip, tries_per_launch
+from support.trials import REPLICATIONS, check, hold, replicate, scenario
 
 CLIENTS, TIMEOUT_S, ROUND_TRIP_S = 20, 5.0, 2.0
 

@@ -9,7 +9,8 @@ from meterstorm.actors import world
 from meterstorm.actors.shard import simulate
 from meterstorm.experiments.metrics import metrics
 
-from support.laws import LOSS_SYSTEM, MANY, REPLICATIONS, busiest_bin, hold, replicate, scenario
+from support.laws import MANY, busiest_bin
+from support.trials import LOSS_SYSTEM, REPLICATIONS, hold, replicate, scenario
 
 CLIENTS = 2000
 

@@ -16,6 +16,7 @@ from pyarrow import parquet
 from rich.console import Console
 from typer.testing import CliRunner
 
+from support.laws import engset
 from support.meshed import simulate_on_shards
 
 CLIENTS, EVENTS, REPETITIONS = 200, 20_000, 5
@@ -28,15 +29,6 @@ def rows() -> list[Row]:
     """All programs that can run here, at a small size."""
     programs, _ = bench_engine.choose(None)
     return bench_engine.measure(programs, [CLIENTS], EVENTS, REPETITIONS)
-
-
-def engset(sources: int, servers: int, load: float) -> float:
-    """Call congestion of the finite-source loss system (Engset 1918): a source sees the others."""
-    weight = total = 1.0
-    for n in range(1, servers + 1):
-        weight *= (sources - n) * load / n
-        total += weight
-    return weight / total
 
 
 def test_the_programs_agree(rows: list[Row]) -> None:
