@@ -11,6 +11,8 @@ ROOMS = ("actors", "policies", "experiments", "tests", ".ci")
 PAGE = re.compile(r"[\w./-]*\w\.md\b")
 FILE = re.compile(rf"(?<![\w./-])(?:{'|'.join(map(re.escape, ROOMS))})/[\w./-]*\w\.(?:c|h|py|sh|toml|yaml)\b")
 
+QUOTED = re.compile(r"`([\w.-]+(?:/[\w.-]+)+)`")
+
 
 def texts() -> Iterator[tuple[Path, str]]:
     """Every file that is not built or ignored, with its text."""
@@ -38,6 +40,14 @@ def test_every_page_that_is_named_is_there():
 
 def test_every_file_that_is_named_is_there():
     assert missing(FILE) == []
+
+
+def test_every_path_of_tests_readme_is_there():
+    """Folders, too. Pages are left to the test of pages."""
+    readme = ROOT / "tests" / "README.md"
+    found = [path for path in QUOTED.findall(readme.read_text()) if not path.endswith(".md")]
+    assert len(found) > 20
+    assert [path for path in found if not any((folder / path).exists() for folder in (readme.parent, ROOT))] == []
 
 
 def test_a_missing_file_would_be_found():

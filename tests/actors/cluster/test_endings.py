@@ -60,9 +60,11 @@ def lives(name: str) -> Callable[[int, Path], object]:
     return lambda leader, _: any(name in line.lower() for line in in_session(leader).values())
 
 
-# When a run ends: as soon as it is at work; or earlier, while Ray and its shards are being started.
-AT_WORK: Callable[[int, Path], object] = lambda _, folder: (folder / "at work").exists()  # noqa: E731
+def at_work(_: int, folder: Path) -> bool:
+    return (folder / "at work").exists()
 
+
+# When a run ends: as soon as it is at work; or earlier, while Ray and its shards are being started.
 STARTING: dict[str, Callable[[int, Path], object]] = {
     "the head": lives("gcs_server"),
     "the node": lives("raylet/raylet"),
@@ -78,7 +80,7 @@ class Ending(NamedTuple):
     options: list[str]
     number: signal.Signals | None
     status: int
-    moment: Callable[[int, Path], object] = AT_WORK
+    moment: Callable[[int, Path], object] = at_work
 
 
 ENDINGS = {
@@ -156,7 +158,7 @@ def test_nothing_is_left_however_a_run_ends(name, endings):
     assert ("results in out" in ended.output) == (name == "done")
     assert ("no targets today" in ended.output) == (name == "error")
     assert ("interrupted" in ended.output) == (status == cli.INTERRUPTED)
-    if number and moment is AT_WORK:
+    if number and moment is at_work:
         assert ended.most >= 5  # this one, Ray's own, and two shards
         assert ended.listened
         assert all(ip_address(address.removeprefix("::ffff:")).is_loopback for address in ended.listened)

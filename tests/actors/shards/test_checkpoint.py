@@ -5,6 +5,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -175,6 +176,10 @@ def test_every_table_comes_back_as_it_was(tmp_path):
 # Damage
 
 
+def save_alone(shard: Shard, part: int, folder: Path) -> list[bytes]:
+    return [checkpoint.save(folder, 0, shard.world, {"part": part})]
+
+
 @pytest.fixture
 def saved(tmp_path) -> Path:
     """The file of a shard half-way, in the third checkpoint of a folder."""
@@ -182,7 +187,7 @@ def saved(tmp_path) -> Path:
     world = new(tmp_path, run="this")
     for part in (1, 2, 3):
         shard.run(HALF_NS * part // 3)
-        world.save(lambda folder: [checkpoint.save(folder, 0, shard.world, {"part": part})])  # noqa: B023
+        world.save(partial(save_alone, shard, part))
     return tmp_path / "000003" / "shard-0"
 
 

@@ -1,5 +1,6 @@
 """Verdicts: a case's metric against its baseline, and the first arm against the last, paired by replication."""
 
+import io
 import math
 
 import pytest
@@ -84,7 +85,7 @@ def test_without_symptoms_there_are_no_verdicts():
 
 
 def text_of(results):
-    console = Console(width=200, record=True, quiet=False, file=open("/dev/null", "w"))  # noqa: SIM115
+    console = Console(width=200, record=True, quiet=False, file=io.StringIO())
     show(console, results)
     return console.export_text()
 

@@ -19,24 +19,11 @@ FRACTIONS = [
     *("server_utilization_mean", "server_utilization_max"),
 ]
 
-COUNTED = {
-    name: getattr(world, name)
-    for name in (
-        *(
-            "SUPPRESSED",
-            "GRANTS",
-            "MISPLACED",
-            "STRANDED",
-            "GHOST",
-            "EXHAUSTED",
-            "EVICTIONS",
-            "GAVE_UP",
-            "TIMEOUTS",
-        ),
-        *("REFUSALS", "OVERLOADS", "RETRIES", "FAILOVERS", "OFFLINE_SPELLS", "UNMETERED_STARTS", "MESSAGES_LOST"),
-    )
-}
-
+NAMES = (
+    *("SUPPRESSED", "GRANTS", "MISPLACED", "STRANDED", "GHOST", "EXHAUSTED", "EVICTIONS", "GAVE_UP", "TIMEOUTS"),
+    *("REFUSALS", "OVERLOADS", "RETRIES", "FAILOVERS", "OFFLINE_SPELLS", "UNMETERED_STARTS", "MESSAGES_LOST"),
+)
+COUNTED = {name: getattr(world, name) for name in NAMES}
 QUIET = "drawn: a quiet end"
 
 
@@ -67,19 +54,29 @@ def balances(scenario: Scenario) -> set[str]:
         shard.check()
         tables = Tables(shard)
         audit(tables)
-        owned = shard.world.products["owned"].reshape(scenario.servers.sites, -1).sum(axis=0)
-        assert (owned + shipped(tables)).tolist() == [product.licenses for product in scenario.products]
-        happened |= {"shipment"} if shipped(tables).any() else set()
-        states = set(tables.leases["state"].tolist())
-        happened |= {name for name in ("GHOST", "LOST") if getattr(leases, name) in states}
-        happened |= {"callback"} if shard.world.control[0].callbacks else set()
-        happened |= {"debt"} if (shard.world.owed != world.NONE).any() else set()
+        happened |= _shipments(scenario, tables) | _states(tables)
     rows = shard.world.journal[: shard.world.control[0].journaled]
     happened |= {"called back"} if (rows["kind"] == kinds.CALLBACK).any() else set()
     if scenario.title == QUIET:
         _nothing_is_left(tables)
     total = _sums_are_bounded(scenario, shard)
     return happened | {name for name, column in COUNTED.items() if total[column] > 0}
+
+
+def _shipments(scenario: Scenario, tables: Tables) -> set[str]:
+    """Each product's licenses are with the sites, or on their way between them."""
+    owned = tables.world.products["owned"].reshape(scenario.servers.sites, -1).sum(axis=0)
+    under_way = shipped(tables)
+    assert (owned + under_way).tolist() == [product.licenses for product in scenario.products]
+    return {"shipment"} if under_way.any() else set()
+
+
+def _states(tables: Tables) -> set[str]:
+    """What is to be seen at this time."""
+    states = set(tables.leases["state"].tolist())
+    happened = {name for name in ("GHOST", "LOST") if getattr(leases, name) in states}
+    happened |= {"callback"} if tables.control.callbacks else set()
+    return happened | ({"debt"} if (tables.world.owed != world.NONE).any() else set())
 
 
 def _nothing_is_left(tables: Tables) -> None:

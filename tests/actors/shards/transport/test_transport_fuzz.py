@@ -77,7 +77,7 @@ def test_a_recorded_handshake_is_no_proof():
                 if replays:
                     for data in heard:
                         stranger.sendall(data)
-                in_threads([lambda: mesh.connect(addresses), lambda: shake(Tap(peer), shard=1)])  # noqa: B023
+                in_threads([partial(mesh.connect, addresses), partial(shake, Tap(peer), shard=1)])
                 words = "calls itself shard 1, but does not know the key" if replays else "has not proven itself"
                 assert [words in said for said in mesh.strangers] == [True]
 
