@@ -26,10 +26,10 @@ test: setup  ## Run the tests
 	$(BIN)/python -m pytest -q -n 2 --dist loadgroup
 
 mutants: setup  ## Break the model on purpose: a test must notice each time
-	$(BIN)/python tests/mutants.py
+	$(BIN)/python tests/tools/mutants.py
 
 fuzz: setup  ## Draw and check fresh scenarios, SECONDS=600 of them long; failures stay in results/fuzz
-	$(BIN)/python tests/fuzz.py $(SECONDS)
+	$(BIN)/python tests/tools/fuzz.py $(SECONDS)
 
 check: lint format types floors  ## Run the linter, the formatter (as a check), the type checker and the floors
 

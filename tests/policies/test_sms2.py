@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from meterstorm.actors.compiled.policies import compile_failover
 from meterstorm.policies import OVERLOADED, REFUSED, TIMED_OUT, Link, fail_over, go_offline, retry
-from meterstorm.policies.compile import compile_failover
 from meterstorm.policies.failover import GO_OFFLINE, RETRY, Immediate
 from meterstorm.policies.registry import resolve
 from meterstorm.policies.sms2 import POLICIES, OneServer, PipeBusy, PollFirst
@@ -143,7 +143,7 @@ def test_compiled_as_in_plain_python_memory_included(name):
     parameters = st.tuples(*[seconds] * len(POLICIES[name]._fields))
     failures = st.lists(st.tuples(seconds, st.sampled_from(KINDS), st.floats(0, 1, exclude_max=True)), min_size=1)
 
-    @settings(max_examples=50, deadline=None)
+    @settings(max_examples=50)
     @given(parameters, failures)
     def same(values, failures):
         policy = POLICIES[name](*values)

@@ -1,0 +1,61 @@
+"""The stretches of time in which a server's faults are the same, from their definition."""
+
+import math
+import random
+
+import pytest
+from meterstorm.actors.setup import faults
+from meterstorm.actors.state.rows import NEVER
+from meterstorm.experiments.scenario import Scenario, validate
+
+SECOND = 10**9
+
+
+def drawn(seed: int) -> Scenario:
+    chance = random.Random(seed)
+    kinds = [
+        *({"kind": "slow", "factor": factor} for factor in (1.1, 1.3, 1.7)),
+        *({"kind": "loss", "probability": p} for p in (0.1, 0.3, 0.7)),
+        {"kind": "unreachable"},
+        {"kind": "crash"},
+    ]
+    return validate(
+        {
+            "title": "faults that overlap",
+            "run": {"duration_s": 100.0, "warmup_s": 5.0},
+            "faults": [
+                {
+                    **chance.choice(kinds),
+                    "servers": [0],
+                    "start_s": float(chance.randrange(20)),
+                    "duration_s": float(chance.randrange(1, 20)),
+                    "repeat_s": 21.0,
+                    "repeats": chance.randrange(1, 4),
+                }
+                for _ in range(chance.randrange(8))
+            ],
+        }
+    )
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_spells(seed: int):
+    """Each has the faults that its time is within, multiplied in the scenario's order, to the last bit."""
+    scenario = drawn(seed)
+    spells, spells_from, _, _ = faults.schedule(scenario)
+    times = [
+        (round(start * SECOND), round((start + fault.duration_s) * SECOND), fault)
+        for fault in scenario.faults
+        for n in range(fault.repeats)
+        for start in [5.0 + fault.start_s + n * fault.repeat_s]
+    ]
+    mine = spells[: spells_from[1]]
+    turns = sorted({0, *(t for start, end, _ in times for t in (start, end))})
+    assert mine["start"].tolist() == turns
+    assert mine["end"].tolist() == [*turns[1:], NEVER]
+    for row in mine:
+        here = [fault for start, end, fault in times if start <= row.start < end]
+        assert row.slow == math.prod(fault.factor for fault in here if fault.kind == "slow")
+        assert row.loss == 1.0 - math.prod(1.0 - fault.probability for fault in here if fault.kind == "loss")
+        assert bool(row.unreachable) == any(fault.kind == "unreachable" for fault in here)
+        assert bool(row.crashed) == any(fault.kind == "crash" for fault in here)

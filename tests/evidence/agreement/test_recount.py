@@ -1,0 +1,196 @@
+"""An independent recount of the event record gives every metric of summary.json, denials by cause above all.
+
+The books of `oracles.recount` share no code with the engine. Counts must be equal; states over time and means
+agree to 1e-9; percentiles come from the engine's histograms and may be off by one of their bins.
+"""
+
+import math
+from functools import cache
+from random import Random
+from typing import Any
+
+import pytest
+from meterstorm.actors.shards.simulate import simulate
+from meterstorm.experiments.metrics.metrics import metrics
+from meterstorm.experiments.metrics.names import METRICS
+from meterstorm.experiments.scenario import to_toml, validate
+
+from oracles.recount import recount
+from support import recountable
+from support.layers import layered
+from support.recountable import Raw
+
+EXACT = 1e-9  # relative: sums of floats may be rounded in another order
+BIN = 1 / 32  # width of the engine's histogram bins, relative
+DRAWN = 120
+
+BASE: Raw = {
+    "run": {"duration_s": 1500.0, "warmup_s": 300.0, "seed": 7},
+    "network": {"latency_ms": 20.0},
+    "servers": {"count": 3, "reclaim_after_s": 0.0, "scan_s": 100.0},
+    "products": [{"name": "editor", "licenses": 10}],
+    "clients": {"count": 20, "heartbeat_s": 120.0},
+    "workload": {"launch_interval_s": 60.0, "run_time_s": 60.0},
+    "policies": {
+        "failover": {"name": "retry-then-failover", "retries": 1, "delay_s": 10.0},
+        "balancing": {"name": "static"},
+    },
+}
+
+AWAY = {"kind": "unreachable", "servers": [0], "start_s": 300.0, "duration_s": 300.0}
+CRASH = AWAY | {"kind": "crash"}
+EVERYWHERE = {"servers": "all"}
+OFFLINE = {"failover": {"name": "sms2-documented", "retries": 1, "delay_s": 10.0, "offline_s": 60.0}}
+CALLBACK = {"on_denial": "callback", "callback_poll_s": 90.0}
+LOSSY = {"latency_ms": 50.0, "loss": 0.1}
+BURST = {"service_ms": 900.0, "service": "exponential"}
+TWO = [
+    {"name": "editor", "licenses": 8, "popularity": 3.0},
+    {"name": "viewer", "licenses": 5, "popularity": 1.0},
+]
+
+CHOSEN: dict[str, Raw] = {
+    "calm": {"servers": {"split": [3.0, 2.0, 1.0]}, "clients": {"assignment": [1.0, 2.0, 3.0]}},
+    "as shipped, two products": {
+        "products": TWO,
+        "policies": {"failover": {"name": "immediate"}},
+        "faults": [AWAY],
+    },
+    "unreachable, then reclaimed": {"servers": {"reclaim_after_s": 200.0}, "faults": [AWAY]},
+    "refusing, and given up": {
+        "policies": {"failover": {"name": "retry-then-give-up", "retries": 1, "delay_s": 5.0}},
+        "faults": [AWAY | EVERYWHERE | {"kind": "refusing", "duration_s": 100.0, "repeat_s": 200.0, "repeats": 3}],
+    },
+    "crash that loses the leases": {
+        "servers": {"durable": False, "service_ms": 500.0},
+        "clients": {"programs": 2, "heartbeat_names_leases": True},
+        "faults": [CRASH],
+    },
+    "crash, durable, users called back": {
+        "clients": CALLBACK,
+        "servers": {"callback_grace_s": 5.0},
+        "faults": [CRASH | {"servers": {"fraction": 0.5}}],
+    },
+    "callbacks denied until a cycle": {"clients": CALLBACK, "servers": {"callback_cycle_s": 150.0}},
+    "callbacks from one pool": {"clients": CALLBACK, "policies": {"balancing": {"name": "shared-pool"}}},
+    "slow, and a short queue": {
+        "servers": {"queue_limit": 1} | BURST,
+        "clients": {"programs": 2},
+        "faults": [AWAY | {"kind": "slow", "factor": 5.0}],
+    },
+    "slow, and healthy again": {
+        "run": {"sample_s": 20.0},
+        "servers": {"count": 1, "service_ms": 1000.0},
+        "clients": {"request_timeout_s": 60.0},
+        "faults": [AWAY | {"kind": "slow", "factor": 20.0, "duration_s": 50.0, "repeat_s": 200.0, "repeats": 2}],
+    },
+    "bounded admission": {
+        "servers": BURST,
+        "policies": {"admission": {"name": "bounded", "limit": 1.0, "retry_after_s": 2.0}},
+    },
+    "cut": {
+        "clients": {"rerequest": False, "release_old": "deferred"},
+        "workload": {"run_time_s": 200.0},
+        "faults": [AWAY | {"kind": "cut", "servers": [0, 1], "clients": [0, 12]}],
+    },
+    "loss": {"network": LOSSY, "faults": [AWAY | {"kind": "loss", "probability": 0.5}]},
+    "loss, deferred releases": {
+        "network": LOSSY,
+        "clients": {"release_old": "deferred", "deferred_retry_s": 30.0, "programs": 2},
+        "faults": [AWAY | {"repeat_s": 400.0, "repeats": 2}],
+    },
+    "jitter": {
+        "network": {"latency_ms": 100.0, "jitter_ms": 500.0},
+        "clients": {"programs": 3, "heartbeat_names_leases": True},
+        "faults": [AWAY],
+    },
+    "offline, unmetered": {
+        "policies": OFFLINE,
+        "clients": {"programs": 2},
+        "workload": {"run_time_s": 150.0},
+        "faults": [AWAY | EVERYWHERE],
+    },
+    "offline, denied": {"policies": OFFLINE, "clients": {"offline": "deny"}, "faults": [AWAY | EVERYWHERE]},
+    "asks again after a denial": {
+        "clients": {"on_denial": "retry", "retry_denied_s": 20.0, "programs": 2},
+        "workload": {"run_time_s": 200.0},
+        "faults": [AWAY],
+    },
+    "before the start, open": {
+        "clients": {"enforcement": "before-start", "programs": 2},
+        "workload": {"arrivals": "open"},
+        "faults": [AWAY],
+    },
+    "balanced by demand": {
+        "products": TWO,
+        "clients": {"assignment": [5.0, 1.0, 1.0]},
+        "policies": {"balancing": {"name": "periodic-demand", "interval_s": 200.0}},
+        "faults": [AWAY],
+    },
+    "kept until the ack": {
+        "products": [{"name": "editor", "licenses": 24}],
+        "clients": {"assignment": [5.0, 1.0, 1.0], "programs": 2},
+        "workload": {"run_time_s": 120.0},
+        "network": {"latency_ms": 1000.0},
+        "policies": {"balancing": {"name": "keep-until-ack", "interval_s": 50.0}},
+    },
+    "one pool": {
+        "policies": {"balancing": {"name": "shared-pool"}},
+        "servers": {"durable": False},
+        "faults": [CRASH],
+    },
+    "released as soon as granted": {
+        "workload": {"run_time_s": 0.0, "launch_interval_s": 10.0},
+        "servers": {"service_ms": 400.0, "release_cost": 0.0, "heartbeat_cost": 0.2},
+        "faults": [AWAY],
+    },
+}
+# Agreement on nothing would prove nothing: each of these is above 0 in some chosen scenario.
+SHOWN = [name for name in METRICS if not name.startswith(("queue_s_p", "wait_s_p"))]
+
+
+def counted(raw: Raw) -> Raw:
+    """Run a scenario and recount it; return the metrics, which agree."""
+    scenario = validate({"title": "recounted"} | raw)
+    tally = simulate(scenario, keep_journal=True)
+    engine, again = metrics(scenario, tally), recount(scenario, tally.journal)
+    assert set(engine) == set(again) == set(METRICS)
+    different = [
+        f"{name}: engine {engine[name]}, recount {again[name]}"
+        for name in METRICS
+        if not agree(name, engine[name], again[name])
+    ]
+    assert not different, "\n".join([*different, to_toml(scenario)])
+    return engine
+
+
+def agree(name: str, engine: Any, again: Any) -> bool:
+    if engine is None or again is None:
+        return engine is again
+    if name.endswith(("_p50", "_p95", "_p99")):
+        return abs(engine - again) <= again * BIN + 1e-9
+    return bool(engine == again or abs(engine - again) <= EXACT * abs(again))
+
+
+@cache
+def chosen(name: str) -> Raw:
+    return counted(layered(BASE, CHOSEN[name]))
+
+
+@pytest.mark.parametrize("name", CHOSEN)
+def test_a_chosen_scenario_recounts(name: str):
+    chosen(name)
+
+
+def test_the_chosen_scenarios_show_everything():
+    found = [chosen(name) for name in CHOSEN]
+    assert [name for name in SHOWN if not any(shown(metrics[name]) for metrics in found)] == []
+
+
+def shown(value: float | None) -> bool:
+    return value is not None and 0 < value < math.inf
+
+
+@pytest.mark.parametrize("number", range(DRAWN))
+def test_a_drawn_scenario_recounts(number: int):
+    counted(recountable.scenario(Random(number)))

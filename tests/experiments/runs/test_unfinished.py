@@ -1,0 +1,235 @@
+"""Runs with checkpoints: --checkpoint-every, what stays on disk, and resume; refused where it would go wrong."""
+
+import json
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from meterstorm.actors.shards.checkpoints import Checkpoints
+from meterstorm.actors.shards.sealed import CheckpointError, read
+from meterstorm.actors.state.events import JOURNAL
+from meterstorm.experiments.cli import console
+from meterstorm.experiments.cli import main as cli
+from meterstorm.experiments.cli.options import parse_seconds
+from meterstorm.experiments.runs import run
+from meterstorm.experiments.runs import unfinished as checkpoints
+from meterstorm.experiments.runs.unfinished import UnfinishedRun
+from pyarrow import parquet
+from typer.testing import CliRunner
+
+COMPARED = """
+title = "compared"
+[run]
+duration_s = 1200
+replications = 2
+[clients]
+count = 20
+[[faults]]
+kind = "unreachable"
+servers = "all"
+start_s = 100
+duration_s = 600
+[[arms]]
+name = "a"
+[[arms]]
+name = "b"
+set = { "policies.failover" = { name = "./mine.py:Mine" } }
+"""
+
+MINE = """
+from typing import NamedTuple
+from meterstorm.policies import retry
+
+class Mine(NamedTuple):
+    delay_s: float = 5.0
+    def on_failure(self, link, memory, u):
+        return retry(self.delay_s)
+"""
+
+RUN = ("run", "compared.toml", "--workers", 0, "--json", "--journal", "--out")
+TABLES = ("timeseries.parquet", "servers.parquet", "journal.parquet")
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    (tmp_path / "compared.toml").write_text(COMPARED)
+    (tmp_path / "mine.py").write_text(MINE)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def invoke(*arguments: object) -> Any:
+    return CliRunner().invoke(cli.app, [str(argument) for argument in arguments])
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def words(text: str) -> str:
+    return " ".join(text.split())
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("30s", 30), ("5m", 300), ("1h", 3600), ("45", 45), ("0.5s", 0.5), ("1.5m", 90)]
+)
+def test_times(text, seconds):
+    assert parse_seconds(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "s", "30x", "-1s", "0", "0.05s", "1e3", "inf", "nan", "1h30m", "9" * 400])
+def test_impossible_times(text, here):
+    with pytest.raises(ValueError, match=f"{re.escape(repr(text))} is not allowed; it must be at least 0.1s"):
+        parse_seconds(text)
+    if len(text) < 10:
+        result = invoke("run", "compared.toml", f"--checkpoint-every={text}", "--out", "out")
+        assert result.exit_code == console.WRONG_INPUT
+        assert "--checkpoint-every: " in result.stderr and not (here / "out").exists()
+
+
+def test_checkpoints_leave_nothing_behind_in_the_folder_of_a_finished_run(here):
+    plain = invoke("run", "compared.toml", "--workers", 0, "--json", "--journal", "--out", "plain")
+    kept = invoke(
+        "run", "compared.toml", "--workers", 0, "--json", "--journal", "--out", "kept", "--checkpoint-every", "1h"
+    )
+    assert kept.exit_code == 0, kept.stderr
+    assert json.loads(kept.stdout)["arms"] == json.loads(plain.stdout)["arms"]
+    assert sorted(path.name for path in Path("kept").iterdir()) == sorted(
+        path.name for path in Path("plain").iterdir()
+    )
+    for name in TABLES:
+        assert parquet.read_table(f"kept/{name}") == parquet.read_table(f"plain/{name}")
+    again = invoke("resume", "kept")
+    assert again.exit_code == console.WRONG_INPUT and "kept: nothing to resume" in again.stderr
+
+
+@pytest.fixture
+def interrupted(here, monkeypatch) -> Path:
+    """The folder of a run that was interrupted in its third world of four, with a checkpoint of that."""
+    save = Checkpoints.save
+
+    def save_and_interrupt(self, write_parts):
+        save(self, write_parts)
+        if self.folder.name == "world-0-1" and self.written == 3:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Checkpoints, "save", save_and_interrupt)
+        patch.setattr(Checkpoints, "is_due", lambda self: True)
+        result = invoke(
+            "run",
+            "compared.toml",
+            "--workers",
+            0,
+            "--json",
+            "--journal",
+            "--out",
+            "out",
+            "--checkpoint-every",
+            "1h",
+        )
+    assert result.exit_code == console.INTERRUPTED
+    assert "interrupted; kept 2 of 4 worlds in out" in result.stderr
+    assert "meterstorm resume out goes on" in result.stderr
+    assert [arm["replications"] for arm in json.loads(result.stdout)["arms"]] == [1, 1]
+    return here / "out"
+
+
+def test_resume_does_what_is_left_and_writes_what_a_whole_run_does(interrupted, monkeypatch):
+    ran, simulate = [], run.simulate
+
+    def counted(scenario, replication, *rest):
+        ran.append(replication)
+        return simulate(scenario, replication, *rest)
+
+    monkeypatch.setattr(run, "simulate", counted)
+    resumed = invoke("resume", "out", "--json")
+    assert resumed.exit_code == 0, resumed.stderr
+    assert resumed.stderr == ""
+    assert ran == [1, 1]
+    whole = invoke(*RUN, "whole")
+    content, expected = json.loads(resumed.stdout), json.loads(whole.stdout)
+    assert content["arms"] == expected["arms"]
+    assert content["engine"]["events"] == expected["engine"]["events"]
+    assert sorted(path.name for path in interrupted.iterdir()) == sorted(
+        path.name for path in Path("whole").iterdir()
+    )
+    for name in TABLES:
+        assert parquet.read_table(interrupted / name) == parquet.read_table(f"whole/{name}")
+    assert json.loads((interrupted / "provenance.json").read_text())["interrupted"] is False
+
+
+def refused(message: str) -> None:
+    result = invoke("resume", "out")
+    assert result.exit_code == console.WRONG_INPUT
+    assert words(message) in words(result.stderr)
+
+
+def test_a_changed_policy_is_an_error(interrupted):
+    Path("mine.py").write_text(MINE.replace("5.0", "6.0"))
+    refused(f"{Path('mine.py').resolve()}: has changed since the run in out began")
+
+
+def test_a_changed_scenario_is_an_error(interrupted):
+    file = interrupted / "scenario.toml"
+    file.write_text(file.read_text().replace("count = 20", "count = 21"))
+    refused("out/scenario.toml: has changed since the run in out began")
+
+
+def test_another_version_is_an_error(interrupted, monkeypatch):
+    monkeypatch.setattr(checkpoints, "CACHE_FOLDER", Path("other"))
+    refused("out/checkpoints/run: begun by another version: sources ")
+
+
+def test_a_damaged_head_of_a_run_is_an_error(interrupted):
+    head = interrupted / "checkpoints" / "run"
+    head.write_bytes(head.read_bytes()[:-1])
+    refused("out/checkpoints/run: is cut off: it ends after")
+
+
+def test_a_run_that_is_at_work_is_left_alone(interrupted):
+    with UnfinishedRun.reopen(interrupted):
+        refused("out: another process is at this run")
+
+
+def test_a_new_run_does_not_overwrite_an_unfinished_one(interrupted):
+    result = invoke("run", "compared.toml", "--out", "out", "--checkpoint-every", "1h")
+    assert result.exit_code == console.WRONG_INPUT
+    assert "out has an unfinished run: meterstorm resume out, or remove out/checkpoints" in words(result.stderr)
+
+
+def test_a_damaged_finished_world_is_run_again(interrupted, caplog):
+    done = interrupted / "checkpoints" / "done-1-0"
+    content = bytearray(done.read_bytes())
+    content[len(content) // 2] ^= 8
+    done.write_bytes(content)
+    resumed = invoke("resume", "out", "--json")
+    assert f"finished world refused, to be run again: {done}: is altered: " in caplog.text
+    whole = invoke(*RUN, "whole")
+    assert json.loads(resumed.stdout)["arms"] == json.loads(whole.stdout)["arms"]
+
+
+def test_the_clock_goes_on(interrupted, monkeypatch):
+    """Wall time counts what the run had taken by its last checkpoint, and not the time between the processes."""
+    head = read(interrupted / "checkpoints" / "world-0-1" / "000003" / "head", {})[0]
+    done = read(interrupted / "checkpoints" / "done-1-0", checkpoints.ARRAYS | {"journal": JOURNAL})[0]
+    assert head["wall_s"] > done["wall_s"] > 0
+    now_s = time.time() + 3600
+    monkeypatch.setattr(checkpoints.time, "time", lambda: now_s)
+    with UnfinishedRun.reopen(interrupted) as unfinished:
+        assert unfinished.began_s == pytest.approx(now_s - head["wall_s"], abs=1e-3)
+
+
+def test_checkpoints_are_not_for_the_collection():
+    result = invoke("run", "kb", "--checkpoint-every", "30s")
+    assert result.exit_code == console.WRONG_INPUT
+    assert "--checkpoint-every 30s: not for kb" in result.stderr
+
+
+def test_a_folder_that_cannot_be_written_is_named(here):
+    """Not only a checkpoint's files may fail to be written, but the folder that they go into."""
+    (here / "world-0-0").touch()
+    with pytest.raises(CheckpointError, match=r"world-0-0: cannot be written: File exists$"):
+        Checkpoints(here / "world-0-0", 1.0, {}, 0.0).save(lambda folder: [])

@@ -1,0 +1,210 @@
+"""Rules within and between tables: an error has the key, the value and what is allowed."""
+
+from typing import Any
+
+import pytest
+
+from support.scenario_file import errors
+
+
+def fault(**keys: Any) -> dict[str, Any]:
+    return {"faults": [{"kind": "crash", "duration_s": 60, **keys}]}
+
+
+ANYWHERE = [
+    ({"title": ""}, 'title: "" is not allowed; it must be a string that is not empty'),
+    ({"title": 5}, "title: 5 is not allowed; it must be a string that is not empty"),
+    ({"description": 5}, "description: 5 is not allowed; it must be a string"),
+    (
+        {"article": "226827"},
+        'article: "226827" is not allowed; it must be the number of a KB article, such as "Q226827", or ""',
+    ),
+    ({"article": 5}, 'article: 5 is not allowed; it must be the number of a KB article, such as "Q226827", or ""'),
+    ({"network": 3}, "network: 3 is not allowed; it must be a table"),
+    ({"products": {}}, "products: {} is not allowed; it must be a list of tables, [[products]]"),
+    ({"products": []}, "products: [] is not allowed; it must be a list of one or more tables, [[products]]"),
+    ({"faults": ["crash"]}, 'faults[0]: "crash" is not allowed; it must be a table'),
+    (
+        {"products": [{}, {"name": "b", "licenses": -1}]},
+        "products[1].licenses: -1 is not allowed; it must be an integer >= 0",
+    ),
+    (
+        {"products": [{"name": "a"}, {"name": "b"}, {"name": "a"}]},
+        'products[2].name: "a" is not allowed; it must be a name that no other of the list has',
+    ),
+    (
+        {"products": [{"popularity": 0}]},
+        "products[0].popularity: 0.0 is not allowed; it must be > 0 for at least one product",
+    ),
+    (
+        {"policies": {"intersite": {"name": "periodic-demand"}}},
+        'policies.intersite.name: "periodic-demand" is not allowed; it must be "none" while servers.sites = 1',
+    ),
+    (
+        {
+            "servers": {"sites": 2},
+            "policies": {"intersite": {"name": "periodic-demand"}, "balancing": {"name": "static"}},
+        },
+        'policies.intersite.name: "periodic-demand" is not allowed; it must be "none" while '
+        'policies.balancing.name = "static", which gives site servers no reports',
+    ),
+    (
+        {
+            "servers": {"sites": 2},
+            "policies": {"intersite": {"name": "periodic-demand"}, "balancing": {"name": "keep-until-ack"}},
+        },
+        'policies.intersite.name: "periodic-demand" is not allowed; it must be "none" while '
+        'policies.balancing.name = "keep-until-ack": copies cannot move between sites',
+    ),
+    (
+        {"servers": {"count": 4, "sites": 3}},
+        "servers.count: 4 is not allowed; it must be a multiple of servers.sites = 3",
+    ),
+    (
+        {"servers": {"sites": 2}, "network": {"latency_ms": 60}},
+        "network.wan_latency_ms: 50.0 is not allowed; it must be at least network.latency_ms = 60.0",
+    ),
+    (
+        {"servers": {"sites": 2}, "clients": {"assignment": [1, 1, 0, 0]}},
+        "clients.assignment: [1.0, 1.0, 0.0, 0.0] is not allowed; "
+        "it must be > 0 for a server of every site (servers 2 to 3 are one)",
+    ),
+    (
+        {"run": {"shards": 2}, "network": {"latency_ms": 0}},
+        'run.shards: 2 is not allowed; it must be 1 or "auto" while network.latency_ms = 0.0 (or > 0)',
+    ),
+    (
+        {"run": {"shards": 300}, "clients": {"count": 200}},
+        "run.shards: 300 is not allowed; it must be at most clients.count = 200: each shard is a process",
+    ),
+    (
+        {"run": {"sample_s": 0.01}},
+        "run.sample_s: 0.01 is not allowed; "
+        "it must be at least run.duration_s / 1000000 (run.duration_s = 28800.0)",
+    ),
+    (
+        {"servers": {"count": 2, "split": [1, 2, 3]}},
+        "servers.split: [1.0, 2.0, 3.0] is not allowed; "
+        'it must be "even" or a list of 2 weights (servers.count = 2) with a sum > 0',
+    ),
+    (
+        {"clients": {"assignment": [0, 0, 0, 0]}},
+        "clients.assignment: [0.0, 0.0, 0.0, 0.0] is not allowed; "
+        'it must be "round-robin", "random" or a list of 4 weights (servers.count = 4) with a sum > 0',
+    ),
+    (
+        {"workload": {"profile": [[0, 1], [6, "x"]]}},
+        'workload.profile[1]: [6, "x"] is not allowed; it must be a pair [hour, factor] of numbers >= 0',
+    ),
+    (
+        {"workload": {"profile": [[0, 1], [6, 1], [6, 2]]}},
+        "workload.profile[2]: [6.0, 2.0] is not allowed; "
+        "it must be later than the hour before it (6.0): hours increase",
+    ),
+    (
+        {"workload": {"profile": [[0, 0], [6, 0]]}},
+        "workload.profile: [[0.0, 0.0], [6.0, 0.0]] is not allowed; "
+        "it must be a list with at least one factor > 0",
+    ),
+    (
+        {"workload": {"arrivals": "trace"}},
+        'workload.trace: "" is not allowed; '
+        'it must be the path of a .csv or .parquet file, since workload.arrivals = "trace"',
+    ),
+    (
+        {"workload": {"trace": "a.csv"}},
+        'workload.trace: "a.csv" is not allowed; '
+        'it must be "" (absent), since workload.arrivals = "closed", or arrivals must be "trace"',
+    ),
+    (
+        fault(kind="crashed"),
+        'faults[0].kind: "crashed" is not allowed; '
+        'it must be "unreachable", "refusing", "crash", "slow", "loss" or "cut"',
+    ),
+    (fault(kind="slow"), "faults[0].factor: missing; it must be a number > 0, for example 10"),
+    (
+        fault(kind="loss"),
+        "faults[0].probability: missing; it must be a number from 0 to 1, for example 0.1",
+    ),
+    (
+        fault(kind="loss", probability=1.5),
+        "faults[0].probability: 1.5 is not allowed; it must be a number from 0 to 1",
+    ),
+    (
+        fault(kind="cut"),
+        "faults[0].clients: missing; it must be [first, last], two client ids >= 0, for example [0, 99]",
+    ),
+    (
+        fault(kind="cut", clients=[5, 800]),
+        "faults[0].clients: [5, 800] is not allowed; "
+        "it must be [first, last] with 0 <= first <= last <= 799 (clients.count = 800)",
+    ),
+    (
+        fault(kind="cut", clients=[5, 4]),
+        "faults[0].clients: [5, 4] is not allowed; "
+        "it must be [first, last] with 0 <= first <= last <= 799 (clients.count = 800)",
+    ),
+    (
+        fault(factor=2),
+        "faults[0].factor: unknown key; "
+        'allowed: duration_s, kind, repeat_s, repeats, servers, start_s (it belongs to kind = "slow")',
+    ),
+    (
+        fault(servers="some"),
+        'faults[0].servers: "some" is not allowed; it must be "all", '
+        "a list of server ids (integers >= 0) or { fraction = f } with 0 < f <= 1",
+    ),
+    (
+        fault(servers={"fraction": 0}),
+        'faults[0].servers: {fraction = 0} is not allowed; it must be "all", '
+        "a list of server ids (integers >= 0) or { fraction = f } with 0 < f <= 1",
+    ),
+    *(
+        (
+            fault(servers=servers),
+            f"faults[0].servers: {servers} is not allowed; "
+            "it must be a list of one or more distinct ids from 0 to 3 (servers.count = 4)",
+        )
+        for servers in ([], [4], [1, 1])
+    ),
+    (
+        fault(repeat_s=59),
+        "faults[0].repeat_s: 59.0 is not allowed; it must be 0 or at least duration_s = 60.0",
+    ),
+    (fault(repeats=0), "faults[0].repeats: 0 is not allowed; it must be an integer >= 1"),
+    (
+        {"policies": {"selection": "ring"}},
+        'policies.selection: "ring" is not allowed; '
+        'it must be a table { name = "..." } that may also give the parameters of the policy',
+    ),
+    (
+        {"cases": [{}]},
+        'cases[0].name: missing; it must be a string that is not empty, for example "as shipped"',
+    ),
+    ({"arms": [{"name": " "}]}, 'arms[0].name: " " is not allowed; it must be a string that is not empty'),
+    (
+        {"arms": [{"name": "a"}, {"name": "a"}]},
+        'arms[1].name: "a" is not allowed; it must be a name that no other of the list has',
+    ),
+    (
+        {"arms": [{"name": "a", "set": [1]}]},
+        'arms[0].set: [1] is not allowed; it must be a table of overrides, { "dotted.key" = value, ... }',
+    ),
+    (
+        {"cases": [{"name": "a", "metric": "denials"}]},
+        "cases[0]: symptom and baseline missing; symptom, metric and baseline are given together or not at all",
+    ),
+    (
+        {"cases": [{"name": "a"}, {"name": "b", "symptom": "s", "metric": "denails", "baseline": "a"}]},
+        'cases[1].metric: "denails" is not allowed; it must be a metric of the summary (did you mean "denials"?)',
+    ),
+    (
+        {"cases": [{"name": "a"}, {"name": "b", "symptom": "s", "metric": "denials", "baseline": "b"}]},
+        'cases[1].baseline: "b" is not allowed; it must be the name of another case: "a"',
+    ),
+]
+
+
+@pytest.mark.parametrize(("raw", "line"), ANYWHERE)
+def test_an_error_has_the_key_the_value_and_what_is_allowed(raw, line):
+    assert errors(raw) == [line]

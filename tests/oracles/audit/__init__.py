@@ -1,0 +1,13 @@
+"""The books of a whole world, counted once more in plain numpy and Python from its tables and its journal.
+
+Nothing here calls the engine: its own recount (`Shard.check`) may share its mistakes.
+"""
+
+from oracles.audit import holders, launches, licenses, messages, rows, timers
+from oracles.audit.tables import Tables
+
+
+def audit(tables: Tables) -> None:
+    """Assert everything that must hold at any time."""
+    for part in (licenses, rows, holders, timers, launches, messages):
+        part.check(tables)

@@ -1,0 +1,46 @@
+"""Every launch is accounted for."""
+
+import numpy as np
+from meterstorm.actors.agents.client import client
+from meterstorm.actors.state import clients, counters
+
+from oracles.audit.tables import Tables
+
+DECIDED_LATER = (clients.WAITING, clients.ASKING, clients.CALLED)
+
+
+def check(tables: Tables) -> None:
+    """Launches are what the slots have drawn, and each has an outcome."""
+    _are_all_counted(tables)
+    if tables.config.measure_from == 0:  # users' waits are counted from the end of the warm-up on
+        _have_outcomes(tables)
+
+
+def _are_all_counted(tables: Tables) -> None:
+    arrived = tables.total[counters.LAUNCHES] + tables.total[counters.SUPPRESSED]
+    if tables.config.arrivals == clients.CLOSED:
+        assert tables.total[counters.LAUNCHES] == tables.slots["program"].sum()
+        assert tables.total[counters.SUPPRESSED] == 0
+    elif tables.config.arrivals == clients.OPEN:
+        assert arrived == tables.world.launch_numbers.sum()
+    else:
+        before = np.searchsorted(tables.world.recorded["client"], np.arange(tables.config.clients))
+        assert arrived == (tables.world.recorded_next - before).sum()
+
+
+def _have_outcomes(tables: Tables) -> None:
+    """A launched program that asks is granted, denied, given up, started without a server, or undecided.
+
+    Two things are not counted: a program that ran out before its answer, so that the sum may fall short under
+    `after-start`; and a user who asks again after an eviction or after a start without a server, so that it may
+    be too large under other than `give-up`.
+    """
+    config, total = tables.config, tables.total
+    undecided = np.isin(tables.slots["state"], DECIDED_LATER).sum()
+    known = tables.control.wait_count + total[counters.GAVE_UP] + total[counters.UNMETERED_STARTS] + undecided
+    no_second = config.on_denial == client.GIVE_UP or (
+        total[counters.EVICTIONS] == total[counters.UNMETERED_STARTS] == 0
+    )
+    none_runs_out = config.before_start or (config.run_time == 0 and config.arrivals != clients.TRACE)
+    assert known <= total[counters.LAUNCHES] or not no_second
+    assert known >= total[counters.LAUNCHES] or not none_runs_out

@@ -1,0 +1,69 @@
+"""Every license is in one place: leased, reserved, free, in transit, or with a site server."""
+
+from typing import Any
+
+import numpy as np
+from meterstorm.actors.state import kinds
+from meterstorm.actors.state.servers import GHOST, LIVE, RESERVED
+
+from oracles.audit.tables import Tables
+
+IN_POOLS = ("allocated", "free", "leased", "reserved")
+
+
+def check(tables: Tables) -> None:
+    """Pools, products and leases agree."""
+    shape = (tables.config.sites, tables.config.members, tables.config.products)
+    pools = {name: tables.world.pools[name].reshape(shape) for name in IN_POOLS}
+    products = tables.world.products.reshape(tables.config.sites, tables.config.products)
+    _owned(tables, pools, products)
+    assert (pools["free"] + pools["leased"] + pools["reserved"] == pools["allocated"]).all()
+    assert min(value.min() for value in (*pools.values(), products["in_transit"], products["reserve"])) >= 0
+    _leased(tables, pools, products)
+
+
+def shipped(tables: Tables) -> Any:
+    """Licenses on their way between sites, by product."""
+    moving, _ = _moving(tables, between_sites=True)
+    return np.bincount(moving["product"], moving["value"], minlength=tables.config.products)
+
+
+def _moving(tables: Tables, between_sites: bool) -> tuple[Any, Any]:
+    """Messages with licenses, and the servers that these leave or go to."""
+    moving = tables.alive[np.isin(tables.alive["kind"], (kinds.TAKEN, kinds.GIVE))]
+    servers = np.minimum(moving["source"], moving["target"]) - tables.config.clients
+    chosen = (servers >= tables.config.servers) == between_sites
+    return moving[chosen], servers[chosen]
+
+
+def _owned(tables: Tables, pools: dict[str, Any], products: Any) -> None:
+    """Each site's licenses are allocated, in transit, or kept by its site server."""
+    moved = np.zeros(products.shape, int)
+    moving, servers = _moving(tables, between_sites=False)
+    np.add.at(moved, (tables.site_of[servers], moving["product"]), moving["value"])
+    assert (moved == products["in_transit"]).all()
+    known = pools["allocated"].sum(axis=1) + products["in_transit"] + products["reserve"]
+    assert (known == products["owned"] + products["copies"]).all()
+    assert (products["leased"] <= products["owned"] + products["copies"]).all()
+    if not tables.config.keeps_until_ack:  # the one policy under which a license may be in two pools
+        assert not products["copies"].any()
+        assert tables.control.overissued <= 0
+
+
+def _leased(tables: Tables, pools: dict[str, Any], products: Any) -> None:
+    """Pools and products count the leases that there are."""
+    state, server, product = (tables.leases[name] for name in ("state", "server", "product"))
+    ghosts, reserved = state == GHOST, state == RESERVED
+    holds = np.isin(state, (LIVE, GHOST))
+    pool = server
+    if tables.config.shared_pool:
+        pool = server // tables.config.members * tables.config.members
+    for name, rows in (("leased", holds), ("reserved", reserved)):
+        counted = np.zeros((tables.config.servers, tables.config.products), int)
+        np.add.at(counted, (pool[rows], product[rows]), 1)
+        assert (counted == pools[name].reshape(counted.shape)).all(), name
+    for name, rows in (("leased", holds), ("ghosts", ghosts)):
+        counted = np.zeros(products.shape, int)
+        np.add.at(counted, (tables.site_of[server][rows], product[rows]), 1)
+        assert (counted == products[name]).all(), name
+        assert counted.sum() == tables.control[name], name

@@ -1,0 +1,50 @@
+"""Whatever waits for a timer has one; timers that would go off after the end of the run are not set."""
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+from meterstorm.actors.agents.client import workload
+from meterstorm.actors.state import clients, kinds
+from meterstorm.actors.state.rows import NONE
+
+from oracles.audit.tables import Tables, columns
+
+
+def check(tables: Tables) -> None:
+    """Slots, launches and links have the timers that they need."""
+    pending = Counter(columns(tables.alive, "kind", "target", "slot", "attempt"))
+    launches = Counter((c, j) for kind, c, j, _ in pending.elements() if kind == kinds.LAUNCH)
+    assert max(launches.values(), default=0) <= 1
+    for (c, j), slot in np.ndenumerate(tables.slots):
+        _of_slot(tables, pending, c, j, slot)
+        if tables.config.arrivals == clients.CLOSED and slot["state"] != clients.IDLE:
+            assert launches[c, j] == 0
+    _of_links(tables)
+
+
+def _of_slot(tables: Tables, pending: Counter[tuple[int, ...]], c: int, j: int, slot: Any) -> None:
+    config, left = tables.config, tables.config.end - tables.control.now
+    run_time = workload.run_time(tables.world, c * config.programs + j, int(slot["program"]))
+    if slot["marks"] & clients.RUNNING and run_time < left:
+        assert pending[kinds.END, c, j, int(slot["epoch"])] == 1
+    if slot["state"] == clients.CALLED and 0 < config.callback_poll < left:
+        assert pending[kinds.ASK_AGAIN, c, j, int(slot["epoch"])] == 1
+
+
+def _of_links(tables: Tables) -> None:
+    deadlines, left = _deadlines(tables), tables.config.end - tables.control.now
+    for c, row in enumerate(tables.world.clients):
+        asks = row.flight >= 0 or row.flight == clients.BEAT
+        if asks and tables.config.request_timeout < left:
+            assert deadlines[c, int(row.timer)] == 1
+        if not asks:
+            assert row.deadline == NONE
+
+
+def _deadlines(tables: Tables) -> Counter[tuple[int, ...]]:
+    """How often each client with its timer's number is in the ring of deadlines, which is in order of time."""
+    control, ring = tables.control, tables.world.deadlines
+    rows = ring[np.arange(control.deadlines_begin, control.deadlines_end) % ring.size]
+    assert (np.diff(rows["time"]) >= 0).all()
+    return Counter(columns(rows[rows["client"] != NONE], "client", "timer"))

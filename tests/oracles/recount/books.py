@@ -1,0 +1,69 @@
+"""All books that are kept while the record is read."""
+
+from typing import Any
+
+from meterstorm.actors.records import journal
+
+from oracles.recount.callbacks import Callbacks
+from oracles.recount.client import Client
+from oracles.recount.clock import Clock, ns
+from oracles.recount.faults import Faults
+from oracles.recount.granting import Granting
+from oracles.recount.imbalance import Imbalance
+from oracles.recount.leases import Leases
+from oracles.recount.ledger import Ledger
+from oracles.recount.links import Links
+from oracles.recount.observer import Observer
+from oracles.recount.pools import Balancing, pools_of
+from oracles.recount.record import Outcome, Row
+from oracles.recount.server import Server
+from oracles.recount.users import Users
+
+
+class Books:
+    """The books of a run's clients, servers and licenses, which share one clock and one ledger."""
+
+    def __init__(self, scenario: Any) -> None:
+        self.scenario = scenario
+        start = ns(scenario.run.warmup_s)
+        self.clock = Clock(start, start + ns(scenario.run.duration_s))
+        self.ledger = Ledger(scenario, self.clock)
+        self.faults = Faults(scenario, start)
+        self.clients = [Client(n, scenario.clients.programs) for n in range(scenario.clients.count)]
+        self._license(scenario)
+        users = Users(scenario, self.ledger, self.observer)
+        self.links = Links(scenario, self.ledger, self.observer, self.leases, users)
+
+    def _license(self, scenario: Any) -> None:
+        """Open the books of those who deal with licenses."""
+        pools = pools_of(scenario)
+        self.imbalance = Imbalance(scenario, self.clock, pools)
+        self.leases = Leases(scenario, self.ledger, pools, self.clients)
+        self.observer = Observer(scenario, self.clock, self.faults, self.leases)
+        callbacks = Callbacks(scenario, self.clock, pools)
+        granting = Granting(scenario, self.clock, self.leases, callbacks, self.observer)
+        balancing = Balancing(scenario, pools, self.imbalance)
+        self.servers = [
+            Server(number, scenario, self.faults, granting, balancing, self.imbalance)
+            for number in range(scenario.servers.count)
+        ]
+
+    def handle(self, event: Row, outcome: Outcome) -> None:
+        """Enter one event and what came of it."""
+        self.observer.learn_before(event.time)
+        self.clock.now = event.time
+        messages = [row for row in outcome if row.what in {journal.SENT, journal.LOST}]
+        self.ledger.count("messages", len(messages))
+        self.ledger.count("messages_lost", sum(row.what == journal.LOST for row in messages))
+        server = event.target - len(self.clients)
+        if server < 0:
+            self.links.handle(self.clients[event.target], event, outcome)
+        elif server < len(self.servers):
+            self.servers[server].handle(event, outcome)
+
+    def close(self) -> None:
+        """The measured time is over."""
+        self.observer.learn_before(self.clock.end)
+        self.clock.now = self.clock.end
+        for distance in self.imbalance.distances:
+            distance.set(distance.value)

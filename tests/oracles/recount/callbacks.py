@@ -1,0 +1,58 @@
+"""Licenses reserved for users who are told that one is free."""
+
+from typing import Any
+
+from meterstorm.actors.state import kinds
+
+from oracles.recount.clock import Clock, ns
+from oracles.recount.leases import Key
+from oracles.recount.pools import Pool
+from oracles.recount.record import Outcome, Row
+
+
+class Callbacks:
+    """Reservations, and who may not be granted until the next site server cycle."""
+
+    def __init__(self, scenario: Any, clock: Clock, pools: list[list[Pool]]) -> None:
+        self.clock, self.pools, self.first_server = clock, pools, scenario.clients.count
+        self.cycle_ns = ns(scenario.servers.callback_cycle_s)
+        self.grace_ns = ns(scenario.servers.callback_grace_s)
+        self.reserved: dict[Key, tuple[int, int]] = {}  # product, and when the grace ends
+        self.denied_at: dict[tuple[Key, int], int] = {}  # by request
+        self.barred: dict[tuple[int, int, int], int] = {}  # client, slot, program: in which site server cycle
+
+    def deny(self, key: Key, attempt: int) -> None:
+        self.denied_at[key, attempt] = self.clock.now
+
+    def is_barred(self, key: Key) -> bool:
+        return self.barred.get(key[:3]) == self._cycle()
+
+    def _cycle(self) -> int:
+        """The number of the site server cycle, from 1; -1 where callbacks do not depend on it."""
+        return 1 + self.clock.now // self.cycle_ns if self.cycle_ns else -1
+
+    def call_back(self, outcome: Outcome) -> None:
+        """Reserve a license for each user who is told that one is free, unless denied in this very cycle."""
+        while outcome and outcome[0].kind == kinds.CALLBACK:
+            self._call(outcome.popleft())
+
+    def _call(self, row: Row) -> None:
+        key = Key(row.target, row.slot, row.program, row.source - self.first_server)
+        if self.cycle_ns and self.denied_at[key, row.attempt] // self.cycle_ns == self.clock.now // self.cycle_ns:
+            self.barred[key[:3]] = self._cycle()
+            return
+        self.pools[key.server][row.product].free -= 1
+        self.reserved[key] = row.product, self.clock.now + self.grace_ns
+
+    def end_grace(self, key: Key) -> None:
+        if key in self.reserved and self.reserved[key][1] == self.clock.now:
+            self._unreserve(key)
+
+    def forget(self, s: int) -> None:
+        """A server has lost its reservations."""
+        for key in [key for key in self.reserved if key.server == s]:
+            self._unreserve(key)
+
+    def _unreserve(self, key: Key) -> None:
+        product, _ = self.reserved.pop(key)
+        self.pools[key.server][product].free += 1

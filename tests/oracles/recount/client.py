@@ -1,0 +1,29 @@
+"""A client and its slots, as far as the record shows them."""
+
+IDLE, WAITING, METERED, UNMETERED, DENIED = "idle", "waiting", "metered", "unmetered", "denied"
+
+
+class Slot:
+    """A user's slot: one launch after the other."""
+
+    def __init__(self, number: int) -> None:
+        self.number, self.state = number, IDLE
+        self.program: int | None = None  # its number, known from its first message on
+        self.launched = 0
+        self.running = False
+        self.waits = False  # after a denial, until it has what it wanted
+        self.is_decided = False  # its waiting time is over
+        self.holds: int | None = None  # the server of its lease
+        self.awaits: tuple[int, int] | None = None  # the server and number of its last request, unless answered
+        self.asked = 0  # the number of its last request
+
+
+class Client:
+    """A user's machine and its link."""
+
+    def __init__(self, number: int, programs: int) -> None:
+        self.number, self.slots = number, [Slot(n) for n in range(programs)]
+        self.server: int | None = None  # known when it matters
+        self.flight: int | None = None  # the number of the attempt or heartbeat in flight
+        self.offline = False
+        self.waiting = self.unmetered = 0

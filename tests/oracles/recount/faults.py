@@ -1,0 +1,47 @@
+"""Which faults hold where and when."""
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+from oracles.recount.clock import ns
+
+
+class Faults:
+    """The faults of a scenario by server, each with its first and its last instant."""
+
+    def __init__(self, scenario: Any, start: int) -> None:
+        self.spells: list[list[tuple[int, int, Any]]] = [[] for _ in range(scenario.servers.count)]
+        for fault in scenario.faults:
+            for n in range(fault.repeats if fault.repeat_s > 0 else 1):
+                begin = start + ns(fault.start_s + n * fault.repeat_s)
+                for server in self.servers(fault, scenario.servers.count):
+                    self.spells[server].append((begin, begin + ns(fault.duration_s), fault))
+        bounds = [spell[:2] for spells in self.spells for spell in spells]
+        self.first_start = min((begin for begin, _ in bounds), default=None)
+        self.last_end = max((end for _, end in bounds), default=None)
+
+    @staticmethod
+    def servers(fault: Any, count: int) -> Iterable[int]:
+        if fault.servers == "all":
+            return range(count)
+        if hasattr(fault.servers, "fraction"):
+            return range(math.ceil(fault.servers.fraction * count - 1e-9))
+        return fault.servers
+
+    def holding(self, server: int, time: int) -> list[Any]:
+        return [fault for begin, end, fault in self.spells[server] if begin <= time < end]
+
+    def is_crashed(self, server: int, time: int) -> bool:
+        return any(fault.kind == "crash" for fault in self.holding(server, time))
+
+    def refuses(self, server: int, time: int) -> bool:
+        return any(fault.kind in {"crash", "refusing"} for fault in self.holding(server, time))
+
+    def is_reachable(self, server: int, client: int, time: int) -> bool:
+        """Whether a client could be served there."""
+        return not any(
+            fault.kind in {"crash", "refusing", "unreachable"}
+            or (fault.kind == "cut" and fault.clients[0] <= client <= fault.clients[1])
+            for fault in self.holding(server, time)
+        )

@@ -1,0 +1,96 @@
+"""What servers do with a message when its service is over: who must be granted, and what is freed."""
+
+from typing import Any
+
+from meterstorm.actors.state import kinds
+
+from oracles.recount.callbacks import Callbacks
+from oracles.recount.clock import Clock, ns
+from oracles.recount.leases import Key, Lease, Leases
+from oracles.recount.observer import Observer
+from oracles.recount.record import Outcome, Row, expect
+
+
+class Granting:
+    """Decisions about licenses, at all servers."""
+
+    def __init__(
+        self, scenario: Any, clock: Clock, leases: Leases, callbacks: Callbacks, observer: Observer
+    ) -> None:
+        self.clock, self.leases, self.callbacks, self.observer = clock, leases, callbacks, observer
+        self.programs = range(scenario.clients.programs)
+        self.heartbeats_free = scenario.clients.heartbeat_names_leases
+        self.reclaim_ns = ns(scenario.servers.reclaim_after_s)
+
+    def carry_out(self, s: int, row: Row, outcome: Outcome) -> None:
+        if row.kind == kinds.REQUEST:
+            self._decide(s, row, outcome)
+        elif row.kind == kinds.RELEASE:
+            self._release(key_of(s, row), row.attempt, outcome)
+        else:
+            self._hear(s, row, frees=row.kind == kinds.KEPT_RELEASE or self.heartbeats_free)
+            self.callbacks.call_back(outcome)
+            expect(outcome, row, kinds.ACK if row.kind == kinds.HEARTBEAT else kinds.KEPT_ACK)
+
+    def _decide(self, s: int, row: Row, outcome: Outcome) -> None:
+        key = key_of(s, row)
+        known = key in self.leases.by_key or key in self.callbacks.reserved
+        none_free = self.leases.pools[s][row.product].free == 0
+        if not known and (none_free or self.callbacks.is_barred(key)):
+            self._deny(key, row, outcome)
+        else:
+            self._grant(key, row, outcome)
+
+    def _deny(self, key: Key, row: Row, outcome: Outcome) -> None:
+        expect(outcome, row, kinds.DENY)
+        self.leases.ledger.count_denial(self.observer.cause(row.product, row.source))
+        self.callbacks.deny(key, row.attempt)
+
+    def _grant(self, key: Key, row: Row, outcome: Outcome) -> None:
+        expect(outcome, row, kinds.GRANT)
+        lease = self.leases.by_key.get(key)
+        is_wanted = self.observer.wants(row.source, row.slot, row.attempt)
+        if lease is None:
+            if self.callbacks.reserved.pop(key, None) is None:
+                self.leases.pools[key.server][row.product].free -= 1
+            lease = self.leases.open(key, row)
+            self.leases.mark(lease, is_ghost=not is_wanted)
+        elif is_wanted:
+            self.leases.mark(lease, is_ghost=False)
+        lease.heard, lease.attempt = self.clock.now, max(lease.attempt, row.attempt)
+
+    def _release(self, key: Key, attempt: int, outcome: Outcome) -> None:
+        lease = self.leases.by_key.get(key)
+        if lease and lease.attempt <= attempt:  # else it has been asked for again since
+            self.leases.free(lease)
+            self.callbacks.call_back(outcome)
+
+    def _hear(self, s: int, row: Row, frees: bool) -> None:
+        """A client is alive; of each slot that it names, the newest lease is meant."""
+        named = {j for j in self.programs if row.value >> j & 1}
+        for lease in reversed([lease for lease in self.leases.at(s) if lease.key.client == row.source]):
+            if not frees or lease.key.slot in named or lease.attempt > row.attempt:
+                lease.heard = self.clock.now
+                named.discard(lease.key.slot)
+            else:
+                self.leases.free(lease)
+
+    def scan(self, s: int) -> None:
+        """Reclaim what has not been heard of."""
+        for lease in self.leases.at(s):
+            if self._is_overdue(lease):
+                self.leases.free(lease, is_taken_away=True)
+
+    def _is_overdue(self, lease: Lease) -> bool:
+        return self.reclaim_ns > 0 and self.clock.now - lease.heard >= self.reclaim_ns
+
+    def forget(self, s: int) -> None:
+        """A server has lost its tables."""
+        self.callbacks.forget(s)
+        for lease in self.leases.at(s):
+            self.leases.free(lease, is_taken_away=True)
+
+
+def key_of(s: int, row: Row) -> Key:
+    """The lease that a client's message to a server is about."""
+    return Key(row.source, row.slot, row.program, s)

@@ -1,0 +1,101 @@
+"""Licenses in use, and the programs that are known to run under them."""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from oracles.recount.client import Client
+from oracles.recount.ledger import Ledger
+from oracles.recount.pools import Pool
+from oracles.recount.record import Row
+
+
+class Key(NamedTuple):
+    """One program of one slot of one client, at one server: what a lease is for."""
+
+    client: int
+    slot: int
+    program: int
+    server: int
+
+
+@dataclass
+class Lease:
+    """A license in use. `taken`: its program runs, or as far as is known still runs, under it."""
+
+    key: Key
+    product: int
+    attempt: int  # the latest request that it answers
+    heard: int = 0
+    taken: bool = False
+    ghost: bool = False
+
+
+class Leases:
+    """All leases, in the order in which they were granted, and programs whose lease was taken away."""
+
+    def __init__(self, scenario: Any, ledger: Ledger, pools: list[list[Pool]], clients: list[Client]) -> None:
+        self.ledger, self.pools, self.clients = ledger, pools, clients
+        self.owned = [product.licenses for product in scenario.products]
+        self.by_key: dict[Key, Lease] = {}
+        self.bereft: dict[Key, int] = {}  # programs that run on, as far as is known; their lease was taken away
+        self.leased, self.ghosts = [0] * len(self.owned), [0] * len(self.owned)
+        self.overissued = 0
+
+    def at(self, s: int) -> list[Lease]:
+        """The leases of a server, in the order in which they were granted."""
+        return [lease for key, lease in self.by_key.items() if key.server == s]
+
+    def open(self, key: Key, row: Row) -> Lease:
+        """A new lease, whose license is no longer free."""
+        slot = self.clients[key.client].slots[key.slot]
+        is_held = slot.holds == key.server and slot.program == key.program
+        lease = self.by_key[key] = Lease(key, row.product, row.attempt, taken=is_held)
+        if self.bereft.pop(key, None) is not None:
+            self.ledger.unmetered.add(-1)
+        self.ledger.in_use.add(1)
+        self.leased[row.product] += 1
+        self.overissued = max(self.overissued, self.leased[row.product] - self.owned[row.product])
+        return lease
+
+    def free(self, lease: Lease, is_taken_away: bool = False) -> None:
+        """A lease ends, and its license is free from this instant."""
+        was_in_use = lease.taken and not lease.ghost
+        self.mark(lease, is_ghost=False)
+        del self.by_key[lease.key]
+        self.ledger.in_use.add(-1)
+        self.leased[lease.product] -= 1
+        self.pools[lease.key.server][lease.product].free += 1
+        if is_taken_away and was_in_use:
+            self.bereave(lease.key, lease.attempt)
+
+    def mark(self, lease: Lease, is_ghost: bool) -> None:
+        change = is_ghost - lease.ghost
+        lease.ghost = is_ghost
+        self.ghosts[lease.product] += change
+        self.ledger.ghost_leases.add(change)
+
+    def bereave(self, key: Key, attempt: int) -> None:
+        """The program runs on, and its lease is gone."""
+        self.bereft[key] = attempt
+        self.ledger.unmetered.add(1)
+
+    def take(self, key: Key, attempt: int) -> None:
+        """A grant has arrived, and the program runs under it; the lease may be gone already."""
+        if key in self.by_key:
+            self.by_key[key].taken = True
+        else:
+            self.bereave(key, attempt)
+
+    def forsake(self, key: Key) -> None:
+        """The program no longer runs under a lease there."""
+        if key in self.by_key:
+            self.mark(self.by_key[key], is_ghost=True)
+        if self.bereft.pop(key, None) is not None:
+            self.ledger.unmetered.add(-1)
+
+    def see_release(self, key: Key, attempt: int) -> None:
+        """The observer sees a RELEASE arrive."""
+        lease = self.by_key.get(key)
+        last = lease.attempt if lease else self.bereft.get(key, 0)
+        if last <= attempt:
+            self.forsake(key)

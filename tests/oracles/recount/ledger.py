@@ -1,0 +1,50 @@
+"""What is counted and measured, from the end of the warm-up on."""
+
+from collections import Counter
+from typing import Any
+
+from oracles.recount.clock import Clock, Level, ns
+
+
+class Ledger:
+    """Counts by name and by sample, durations in ns, and levels over time."""
+
+    def __init__(self, scenario: Any, clock: Clock) -> None:
+        self.clock, self.sample_ns = clock, ns(scenario.run.sample_s)
+        self.counts: Counter[str] = Counter()
+        self.attempts: Counter[int] = Counter()  # these four by sample
+        self.abnormal: Counter[int] = Counter()
+        self.queued: Counter[int] = Counter()
+        self.queued_ns: Counter[int] = Counter()
+        self.waits: list[int] = []
+        self.queueing: list[int] = []
+        self.waiting_users, self.in_use, self.ghost_leases, self.unmetered = (Level(clock) for _ in range(4))
+
+    def count(self, name: str, number: int = 1) -> None:
+        if self.clock.measuring:
+            self.counts[name] += number
+
+    @property
+    def sample(self) -> int:
+        """The number of the sample that holds now."""
+        return (self.clock.now - self.clock.start) // self.sample_ns
+
+    def count_attempt(self) -> None:
+        self.count("attempts")
+        self.attempts[self.sample] += 1
+
+    def count_denial(self, cause: str) -> None:
+        self.count("denials")
+        self.count(f"denials_{cause}")
+        if cause != "exhausted":
+            self.abnormal[self.sample] += 1
+
+    def waited(self, since: int) -> None:
+        if self.clock.measuring:
+            self.waits.append(self.clock.now - since)
+
+    def queued_since(self, arrived: int) -> None:
+        if self.clock.measuring:
+            self.queueing.append(self.clock.now - arrived)
+            self.queued[self.sample] += 1
+            self.queued_ns[self.sample] += self.clock.now - arrived

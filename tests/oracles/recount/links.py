@@ -1,0 +1,145 @@
+"""The books of links: what each client has asked, and what became of it."""
+
+from typing import Any
+
+from meterstorm.actors.records import journal
+from meterstorm.actors.state import kinds
+from meterstorm.policies.failover import GIVE_UP, GO_OFFLINE
+
+from oracles.recount.client import DENIED, METERED, WAITING, Client, Slot
+from oracles.recount.leases import Key, Leases
+from oracles.recount.ledger import Ledger
+from oracles.recount.observer import Observer
+from oracles.recount.record import Outcome, Row
+from oracles.recount.users import Users
+
+
+class Links:
+    """All clients' links."""
+
+    def __init__(self, scenario: Any, ledger: Ledger, observer: Observer, leases: Leases, users: Users) -> None:
+        self.ledger, self.observer, self.leases, self.users = ledger, observer, leases, users
+        self.first_server, self.on_denial = scenario.clients.count, scenario.clients.on_denial
+
+    def handle(self, client: Client, event: Row, outcome: Outcome) -> None:
+        """Enter an event of a client, and what the client did then."""
+        if event.kind == kinds.LAUNCH:
+            self.users.launch(client, event)
+        elif event.kind == kinds.END:
+            self.users.end(client, client.slots[event.slot], outcome)
+        elif event.kind == kinds.LINK_TIMER:
+            self._timer(client)
+        elif event.kind == kinds.ASK_AGAIN:
+            self.users.want(client, client.slots[event.slot])
+        elif event.kind == kinds.CALLBACK:
+            self._called(client, event)
+        elif event.kind != kinds.KEPT_ACK and event.attempt == client.flight:
+            self._answered(client, event, outcome)
+        for row in outcome:
+            self._did(client, row)
+        self.users.review(client)
+
+    def _did(self, client: Client, row: Row) -> None:
+        if row.what == journal.MOVED:
+            self._moved(client, row)
+        elif row.what == journal.DECIDED:
+            self._decided(client, row)
+        elif row.kind == kinds.REQUEST:
+            self._asked(client, row)
+        elif row.kind == kinds.HEARTBEAT:
+            client.flight = row.attempt
+        elif row.kind == kinds.RELEASE and row.what == journal.LOST:
+            server = row.target - self.first_server
+            self.observer.tell_lost_release(row.source, row.slot, row.program, server)
+
+    def _asked(self, client: Client, row: Row) -> None:
+        slot, server = client.slots[row.slot], row.target - self.first_server
+        self.ledger.count_attempt()
+        if slot.awaits and slot.awaits[0] == server:
+            self.ledger.count("retries")
+        slot.program, slot.awaits, slot.asked = row.program, (server, row.attempt), row.attempt
+        client.flight, client.server = row.attempt, server
+
+    def _timer(self, client: Client) -> None:
+        if client.flight is not None:
+            self.ledger.count("timeouts")
+            client.flight = None
+        elif client.offline:
+            client.offline = False
+            self._ask_anew(client)
+
+    def _ask_anew(self, client: Client) -> None:
+        """At another server, or back from offline, nobody waits for a callback."""
+        if self.on_denial == "callback":
+            for slot in client.slots:
+                if slot.state == DENIED:
+                    self.users.want(client, slot)
+
+    def _called(self, client: Client, event: Row) -> None:
+        slot = client.slots[event.slot]
+        is_his = event.source - self.first_server == client.server and slot.program == event.program
+        if slot.state == DENIED and is_his and not client.offline:
+            self.users.want(client, slot)
+
+    def _answered(self, client: Client, event: Row, outcome: Outcome) -> None:
+        client.flight = None
+        slot = client.slots[event.slot]
+        if event.kind == kinds.REFUSED:
+            self.ledger.count("refusals")
+        elif event.kind == kinds.OVERLOADED:
+            self.ledger.count("overloaded")
+        elif event.kind != kinds.ACK and slot.awaits and slot.program == event.program:
+            server, slot.awaits = slot.awaits[0], None
+            if event.kind == kinds.GRANT:
+                self._granted(client, slot, Key(event.target, event.slot, event.program, server), event.attempt)
+            else:
+                self._denied(client, slot, outcome)
+
+    def _granted(self, client: Client, slot: Slot, key: Key, attempt: int) -> None:
+        self.ledger.count("grants")
+        if slot.holds == key.server:
+            return
+        if not slot.is_decided:
+            self.ledger.waited(slot.launched)
+        if slot.holds is not None:
+            self.observer.tell(client, slot, slot.holds)
+        slot.state, slot.running, slot.waits, slot.is_decided = METERED, True, False, True
+        slot.holds = key.server
+        self.leases.take(key, attempt)
+
+    def _denied(self, client: Client, slot: Slot, outcome: Outcome) -> None:
+        if slot.holds is not None:
+            self.ledger.count("evictions")
+        gives_up = self.on_denial == "give-up"
+        if gives_up and not slot.is_decided:
+            self.ledger.waited(slot.launched)
+        self.users.stop(client, slot, outcome)
+        if gives_up:
+            self.users.idle(slot)
+        else:
+            slot.state, slot.waits = DENIED, True
+
+    def _decided(self, client: Client, row: Row) -> None:
+        """What the failover policy decided after a failure."""
+        if row.kind == GO_OFFLINE:
+            self._went_offline(client)
+        elif row.kind == GIVE_UP and row.slot >= 0 and client.slots[row.slot].awaits:
+            slot = client.slots[row.slot]
+            self.users.abandon(client, slot)
+            if slot.state == WAITING:
+                self.users.give_up(slot)
+
+    def _went_offline(self, client: Client) -> None:
+        self.ledger.count("offline_spells")
+        client.offline = True
+        for slot in client.slots:
+            self.users.abandon(client, slot)
+            if slot.state == WAITING:
+                self.users.do_without(slot)
+
+    def _moved(self, client: Client, row: Row) -> None:
+        self.ledger.count("failovers")
+        client.server = row.target - self.first_server
+        for slot in client.slots:
+            self.users.abandon(client, slot)
+        self._ask_anew(client)

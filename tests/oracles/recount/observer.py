@@ -1,0 +1,62 @@
+"""The observer: sees all servers, and learns of clients one latency later."""
+
+from collections import Counter, deque
+from typing import Any, NamedTuple
+
+from oracles.recount.client import Client, Slot
+from oracles.recount.clock import Clock, ns
+from oracles.recount.faults import Faults
+from oracles.recount.leases import Key, Leases
+
+
+class Fact(NamedTuple):
+    """What the observer learns at `due`: no answer up to `attempt` is wanted, nor a lease at `server` (if any)."""
+
+    due: int
+    client: int
+    slot: int
+    program: int | None
+    server: int | None
+    attempt: int
+
+
+class Observer:
+    """Facts on their way to it, and what it makes of them."""
+
+    def __init__(self, scenario: Any, clock: Clock, faults: Faults, leases: Leases) -> None:
+        self.clock, self.faults, self.leases = clock, faults, leases
+        self.latency = ns(scenario.network.latency_ms / 1000)
+        self.facts: deque[Fact] = deque()
+        self.unwanted: Counter[tuple[int, int]] = Counter()  # by client and slot: the last unwanted answer
+
+    def tell(self, client: Client, slot: Slot, server: int | None, attempt: int = 0) -> None:
+        """A client's fact, on its way to the observer."""
+        due = self.clock.now + self.latency
+        self.facts.append(Fact(due, client.number, slot.number, slot.program, server, attempt))
+
+    def tell_lost_release(self, client: int, slot: int, program: int, server: int) -> None:
+        self.facts.append(Fact(self.clock.now + self.latency, client, slot, program, server, 0))
+
+    def learn_before(self, time: int) -> None:
+        while self.facts and self.facts[0].due < time:
+            self._learn(self.facts.popleft())
+
+    def _learn(self, fact: Fact) -> None:
+        self.clock.now = fact.due
+        seat = (fact.client, fact.slot)
+        self.unwanted[seat] = max(self.unwanted[seat], fact.attempt)
+        if fact.server is not None and fact.program is not None:
+            self.leases.forsake(Key(*seat, fact.program, fact.server))
+
+    def wants(self, client: int, slot: int, attempt: int) -> bool:
+        """Whether an answer is wanted, as far as is known."""
+        return attempt > self.unwanted[client, slot]
+
+    def cause(self, product: int, client: int) -> str:
+        """Why a request of the client is denied, at this instant."""
+        having = [s for s, pools in enumerate(self.leases.pools) if pools[product].free > 0]
+        if any(self.faults.is_reachable(s, client, self.clock.now) for s in having):
+            return "misplaced"
+        if having:
+            return "stranded"
+        return "ghost" if self.leases.ghosts[product] > 0 else "exhausted"

@@ -1,0 +1,108 @@
+"""The books of one server: its queue, and what it serves."""
+
+from collections import Counter, deque
+from typing import Any
+
+from meterstorm.actors.state import kinds
+from meterstorm.actors.state.events import IN_SERVICE
+
+from oracles.recount.clock import SECOND, Level
+from oracles.recount.faults import Faults
+from oracles.recount.granting import Granting, key_of
+from oracles.recount.imbalance import Imbalance
+from oracles.recount.leases import Key
+from oracles.recount.pools import Balancing
+from oracles.recount.record import Contradiction, Outcome, Row, expect
+
+
+class Server:
+    """One worker and its queue, in order of arrival."""
+
+    def __init__(
+        self,
+        number: int,
+        scenario: Any,
+        faults: Faults,
+        granting: Granting,
+        balancing: Balancing,
+        imbalance: Imbalance,
+    ) -> None:
+        self.number, self.rules, self.clock = number, scenario.servers, granting.clock
+        self.faults, self.granting, self.balancing, self.imbalance = faults, granting, balancing, imbalance
+        self.ledger, self.leases, self.callbacks = granting.leases.ledger, granting.leases, granting.callbacks
+        self.queue: deque[tuple[int, Row]] = deque()
+        self.serving: Row | None = None
+        self.busy = Level(self.clock)
+        self.arrivals: Counter[int] = Counter()  # by second since the end of the warm-up
+
+    def handle(self, event: Row, outcome: Outcome) -> None:
+        """Enter an event of this server, and what it sent then."""
+        if event.kind <= kinds.KEPT_RELEASE:
+            (self._served if event.flag & IN_SERVICE else self._arrived)(event, outcome)
+        elif event.kind == kinds.SCAN:
+            self._scan()
+        elif event.kind == kinds.CRASH:
+            self._crash()
+        elif event.kind == kinds.GRACE_END:
+            self.callbacks.end_grace(Key(event.value, event.slot, event.program, self.number))
+        else:
+            self.balancing.handle(self.number, event, outcome)
+        self.callbacks.call_back(outcome)
+        self._check(event, outcome)
+
+    def _check(self, event: Row, outcome: Outcome) -> None:
+        if outcome and event.kind != kinds.ASK_REPORT:
+            raise Contradiction(f"server {self.number} has no reason to send {outcome[0]} after {event}")
+        if any(pool.free < 0 for pool in self.leases.pools[self.number]):
+            raise Contradiction(f"server {self.number} has less than no license free at {self.clock.now} ns")
+
+    def _arrived(self, row: Row, outcome: Outcome) -> None:
+        self.arrivals[(self.clock.now - self.clock.start) // SECOND] += 1
+        if self.faults.refuses(self.number, self.clock.now):
+            expect(outcome, row, kinds.REFUSED)
+            return
+        if row.kind == kinds.RELEASE:
+            self.leases.see_release(key_of(self.number, row), row.attempt)
+        elif row.kind in {kinds.REQUEST, kinds.HEARTBEAT}:
+            self.imbalance.hear_from(row.source, self.number)
+        if outcome and outcome[0].kind == kinds.OVERLOADED:
+            expect(outcome, row, kinds.OVERLOADED)
+            return
+        self.queue.append((self.clock.now, row))
+        if self.serving is None:
+            self._work(outcome)
+
+    def _served(self, row: Row, outcome: Outcome) -> None:
+        if self.serving is None or self.serving.attempt != row.attempt or self.serving.kind != row.kind:
+            raise Contradiction(f"server {self.number} serves {self.serving}, not {row}")
+        self.serving = None
+        self.busy.set(0)
+        self.granting.carry_out(self.number, row, outcome)
+        self._work(outcome)
+
+    def _work(self, outcome: Outcome) -> None:
+        """Start the next service; those that take no time are over at once."""
+        while self.queue:
+            arrived, row = self.queue.popleft()
+            if row.kind == kinds.REQUEST:
+                self.ledger.queued_since(arrived)
+            if self._takes_time(row.kind):
+                self.serving = row
+                self.busy.set(1)
+                return
+            self.granting.carry_out(self.number, row, outcome)
+
+    def _takes_time(self, kind: int) -> bool:
+        costs = {kinds.REQUEST: 1.0, kinds.HEARTBEAT: self.rules.heartbeat_cost}
+        return bool(self.rules.service_ms * costs.get(kind, self.rules.release_cost) > 0)
+
+    def _scan(self) -> None:
+        if not self.faults.is_crashed(self.number, self.clock.now):
+            self.granting.scan(self.number)
+
+    def _crash(self) -> None:
+        self.queue.clear()
+        self.serving = None
+        self.busy.set(0)
+        if not self.rules.durable:
+            self.granting.forget(self.number)

@@ -1,0 +1,89 @@
+"""The books of users: what each slot wants, runs, holds and waits for."""
+
+from typing import Any
+
+from meterstorm.actors.state import kinds
+
+from oracles.recount.client import IDLE, UNMETERED, WAITING, Client, Slot
+from oracles.recount.ledger import Ledger
+from oracles.recount.observer import Observer
+from oracles.recount.record import Outcome, Row
+
+
+class Users:
+    """All slots of all clients."""
+
+    def __init__(self, scenario: Any, ledger: Ledger, observer: Observer) -> None:
+        self.ledger, self.observer = ledger, observer
+        self.first_server, self.rules = scenario.clients.count, scenario.clients
+        self.recorded = scenario.workload.arrivals == "trace"
+        self.runs_at_once = self.rules.enforcement == "after-start" and scenario.workload.run_time_s > 0
+
+    def launch(self, client: Client, event: Row) -> None:
+        slot = client.slots[event.slot]
+        if self.recorded:  # a recorded launch takes any slot
+            slot = next((slot for slot in client.slots if slot.state == IDLE), slot)
+        if slot.state != IDLE:
+            self.ledger.count("suppressed")
+            return
+        self.ledger.count("launches")
+        slot.program, slot.launched, slot.is_decided, slot.asked = None, self.ledger.clock.now, False, 0
+        self.want(client, slot)
+
+    def want(self, client: Client, slot: Slot) -> None:
+        """The user wants the slot's program: a launch, or asking again after a denial."""
+        slot.state = WAITING
+        if client.offline:
+            self.do_without(slot)
+        elif self.runs_at_once:
+            slot.running = True
+
+    def do_without(self, slot: Slot) -> None:
+        """The client is offline."""
+        if self.rules.offline == "deny":
+            self.give_up(slot)
+            return
+        self.ledger.count("unmetered_starts")
+        slot.state, slot.running, slot.waits, slot.is_decided = UNMETERED, True, False, True
+
+    def give_up(self, slot: Slot) -> None:
+        self.ledger.count("gave_up")
+        self.idle(slot)
+
+    def idle(self, slot: Slot) -> None:
+        slot.state, slot.running, slot.waits = IDLE, False, False
+
+    def end(self, client: Client, slot: Slot, outcome: Outcome) -> None:
+        """A program has run its time."""
+        self.stop(client, slot, outcome)
+        self.idle(slot)
+
+    def stop(self, client: Client, slot: Slot, outcome: Outcome) -> None:
+        """A program neither runs nor waits for an answer any more; its lease is given back, or left behind."""
+        slot.running = False
+        self.abandon(client, slot)
+        if slot.asked:
+            self.observer.tell(client, slot, None, slot.asked)
+        if slot.holds is not None:
+            server, slot.holds = slot.holds, None
+            if not any(self._releases(row, slot, server) for row in outcome):
+                self.observer.tell(client, slot, server)
+
+    def _releases(self, row: Row, slot: Slot, server: int) -> bool:
+        what = (row.kind, row.slot, row.program, row.target)
+        return what == (kinds.RELEASE, slot.number, slot.program, self.first_server + server)
+
+    def abandon(self, client: Client, slot: Slot) -> None:
+        """Nobody waits for the answer to the last request any more."""
+        if slot.awaits:
+            (server, attempt), slot.awaits = slot.awaits, None
+            if server != slot.holds:
+                self.observer.tell(client, slot, server, attempt)
+
+    def review(self, client: Client) -> None:
+        """Carry what has changed over to the levels."""
+        waiting = sum(slot.waits for slot in client.slots)
+        unmetered = sum(slot.running and slot.holds is None for slot in client.slots)
+        self.ledger.waiting_users.add(waiting - client.waiting)
+        self.ledger.unmetered.add(unmetered - client.unmetered)
+        client.waiting, client.unmetered = waiting, unmetered

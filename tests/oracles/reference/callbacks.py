@@ -1,0 +1,52 @@
+"""Users who are called back when a license is free.
+
+A freed license is kept for the user first in line, who is told and asks as usual. Not claimed within the grace
+time, it goes to the next in line, and the user is no longer in the line.
+"""
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from oracles.reference.program import Program
+    from oracles.reference.server import Server
+
+
+class Callbacks:
+    """The licenses that a server has reserved."""
+
+    def __init__(self, server: "Server"):
+        self.server, self.world = server, server.world
+        self.reserved: dict[Program, int] = {}
+
+    def line_up(self, program: "Program") -> None:
+        """CHOICE: who asks again loses his place."""
+        callbacks = self.server.pools[program.product].callbacks
+        if (self.server, program) in callbacks:
+            callbacks.remove((self.server, program))
+        callbacks.append((self.server, program))
+
+    def reserve(self, program: "Program") -> None:
+        self.reserved[program] = ticket = self.world.number()
+        self.world.network.send(self.server, program.client, program.client.user.called, self.server, program)
+        self.world.after(self.world.scenario["servers"]["callback_grace_s"], self.unreserve, program, ticket)
+
+    def claim(self, program: "Program") -> bool:
+        """Whether a license was reserved for the program, which is free now."""
+        if self.reserved.pop(program, None) is None:
+            return False
+        self.server.pools[program.product].reserved -= 1
+        return True
+
+    def unreserve(self, program: "Program", ticket: int) -> None:
+        if self.reserved.get(program) == ticket:
+            self.claim(program)
+            self.server.pools[program.product].call_back()
+
+    def forget(self) -> None:
+        """The line and the reservations are gone."""
+        for pool in self.server.pools:
+            pool.callbacks = deque(pair for pair in pool.callbacks if pair[0] is not self.server)
+        for program in self.reserved:
+            self.server.pools[program.product].reserved -= 1
+        self.reserved.clear()

@@ -1,0 +1,35 @@
+"""A client: a user's machine."""
+
+from typing import TYPE_CHECKING
+
+from oracles.reference.link import Link
+from oracles.reference.program import Program
+from oracles.reference.releases import Releases
+from oracles.reference.user import User
+
+if TYPE_CHECKING:
+    from oracles.reference.server import Server
+    from oracles.reference.world import World
+
+
+class Client:
+    """Slots whose user launches programs, and one link to one server at a time."""
+
+    def __init__(self, world: "World", number: int, server: "Server"):
+        self.world, self.number = world, number
+        self.settings = world.scenario["clients"]
+        self.slots: list[Program | None] = [None] * self.settings["programs"]
+        self.token = 0  # of the latest message that is answered
+        self.user, self.releases, self.link = User(self), Releases(self), Link(self, server)
+
+    @property
+    def programs(self) -> list[Program]:
+        return sorted((p for p in self.slots if p is not None), key=lambda p: p.order)
+
+    @property
+    def holds_a_lease(self) -> bool:
+        return any(program.lease is not None for program in self.programs)
+
+    def held_at(self, server: "Server") -> set[int]:
+        """The slots that hold or await a lease there."""
+        return {p.slot for p in self.programs if server in {p.asked, p.lease and p.lease.server}}

@@ -1,0 +1,44 @@
+"""What a scenario means where it says nothing."""
+
+import copy
+
+DEFAULTS: dict = {
+    "title": "untitled",
+    "run": {"duration_s": 28800, "warmup_s": 3600, "seed": 1, "replications": 1, "shards": 1,
+            "clock": "virtual", "sample_s": 60},
+    "network": {"latency_ms": 5.0, "jitter_ms": 0.0, "loss": 0.0},
+    "servers": {"count": 4, "service_ms": 200.0, "service": "constant", "queue_limit": 0, "durable": True,
+                "heartbeat_cost": 1.0, "release_cost": 1.0, "reclaim_after_s": 7200, "scan_s": 7200,
+                "split": "even", "callback_grace_s": 60.0},
+    "products": [{"name": "editor"}],
+    "clients": {"count": 800, "programs": 1, "assignment": "round-robin", "enforcement": "after-start",
+                "request_timeout_s": 5.0, "heartbeat_s": 3600, "heartbeat_names_leases": False,
+                "on_denial": "give-up", "retry_denied_s": 60.0, "offline": "allow", "rerequest": True,
+                "release_old": "lost", "deferred_retry_s": 60.0, "callback_poll_s": 0.0,
+                "attempt_cpu_ms": 50.0},
+    "workload": {"arrivals": "closed", "launch_interval_s": 3600, "launch": "exponential", "launch_cv": 1.0,
+                 "run_time_s": 1800, "run_time": "exponential", "run_time_cv": 1.0, "profile": []},
+    "policies": {"failover": {"name": "retry-then-failover", "retries": 3, "delay_s": 60.0},
+                 "selection": {"name": "ring"}, "admission": {"name": "fifo"},
+                 "balancing": {"name": "periodic-demand", "interval_s": 14400.0}},
+    "faults": [],
+}  # fmt: skip
+
+PRODUCT = {"name": "product", "licenses": 400, "popularity": 1.0}
+FAULT = {"kind": "unreachable", "servers": [0], "start_s": 3600, "duration_s": 600, "repeat_s": 0,
+         "repeats": 1}  # fmt: skip
+
+
+def complete(scenario: dict) -> dict:
+    """The scenario with the default of every missing key; a policy is one value, replaced as a whole."""
+    full = copy.deepcopy(DEFAULTS)
+    for section, value in copy.deepcopy(scenario).items():
+        if isinstance(value, dict):
+            unknown = value.keys() - full[section].keys()
+            assert not unknown, f"[{section}] has no {unknown}"
+            full[section].update(value)
+        else:
+            full[section] = value
+    full["products"] = [PRODUCT | product for product in full["products"]]
+    full["faults"] = [FAULT | fault for fault in full["faults"]]
+    return full

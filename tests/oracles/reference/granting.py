@@ -1,0 +1,91 @@
+"""What a server decides about licenses."""
+
+from typing import TYPE_CHECKING
+
+from oracles.reference.licenses import Lease
+from oracles.reference.messages import ACK, DENY, GRANT, HEARTBEAT, KEPT_ACK, RELEASE, REQUEST, Message
+
+if TYPE_CHECKING:
+    from oracles.reference.program import Program
+    from oracles.reference.server import Server
+
+
+class Granting:
+    """Decisions are taken, and licenses change hands, when the service ends."""
+
+    def __init__(self, server: "Server"):
+        self.server, self.world = server, server.world
+
+    @property
+    def leases(self) -> list[Lease]:
+        return [lease for leases in self.server.leases.values() for lease in leases.values()]
+
+    def handle(self, message: Message) -> None:
+        leases = self.server.leases.setdefault(message.client, {})
+        if message.kind == REQUEST:
+            self.decide(message, leases.get(message.program))
+        elif message.kind == RELEASE:
+            lease = self.released(message)
+            if lease is not None:
+                lease.end()
+        else:
+            self.hear(message, leases)
+            self.server.answer(ACK if message.kind == HEARTBEAT else KEPT_ACK, message)
+
+    def decide(self, message: Message, lease: Lease | None) -> None:
+        program = message.program
+        if lease is None:
+            self.server.demand[program.product] += 1  # CHOICE: a repeated request is no further demand
+            if not self.take(program):
+                self.deny(message)
+                return
+            lease = Lease(self.world, self.server, program)
+        lease.heard = self.world.now
+        lease.token = max(lease.token, message.token)
+        lease.left = lease.token <= program.abandoned
+        lease.review()
+        self.server.answer(GRANT, message, lease)
+
+    def take(self, program: "Program") -> bool:
+        """Whether there is a license for the program: a reserved one, or a free one."""
+        return self.server.callbacks.claim(program) or self.server.pools[program.product].free > 0
+
+    def deny(self, message: Message) -> None:
+        self.world.measures.count_denial(message.program.product, message.client)
+        if self.world.on_denial == "callback":
+            self.server.callbacks.line_up(message.program)
+        self.server.answer(DENY, message)
+
+    def hear(self, message: Message, leases: "dict[Program, Lease]") -> None:
+        """A client is alive; what it does not name is free."""
+        named = set(message.names or ())  # of a slot's leases, the newest is meant
+        for lease in reversed(list(leases.values())):
+            asked_since = lease.token > message.token
+            if message.names is None or lease.program.slot in named or asked_since:
+                lease.heard = self.world.now
+                named.discard(lease.program.slot)
+            else:
+                lease.end()
+
+    def released(self, message: Message) -> Lease | None:
+        """The lease that a RELEASE means: its program's, unless asked for since."""
+        lease = self.server.leases.get(message.client, {}).get(message.program)
+        return lease if lease is not None and lease.token <= message.token else None
+
+    def forsaken(self, message: Message) -> None:
+        """The observer learns of a RELEASE: at its arrival, or when it is lost."""
+        lease = self.released(message)
+        if lease is not None:
+            lease.leave()
+
+    def scan(self) -> None:
+        settings = self.world.scenario["servers"]
+        self.world.after(settings["scan_s"], self.scan)
+        if "crash" not in self.world.faults.kinds(self.server):
+            for lease in self.leases:
+                if self.world.now - lease.heard >= settings["reclaim_after_s"]:
+                    lease.end()
+
+    def forget(self) -> None:
+        for lease in self.leases:
+            lease.end()

@@ -1,0 +1,72 @@
+"""Pools of licenses, and leases."""
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from oracles.reference.program import Program
+    from oracles.reference.server import Server
+    from oracles.reference.world import World
+
+
+class Pool:
+    """The licenses of one product at one server (under shared-pool: at all of them)."""
+
+    def __init__(self, world: "World", product: int, allocated: int):
+        self.world, self.product, self.allocated = world, product, allocated
+        self.leased = self.reserved = 0
+        self.callbacks: deque = deque()  # (server, program) of users who wait to be called
+
+    @property
+    def free(self) -> int:
+        return self.allocated - self.leased - self.reserved
+
+    def move(self, count: int) -> None:
+        self.allocated += count
+        assert self.free >= 0
+        self.world.imbalance.measure()
+        self.call_back()
+
+    def call_back(self) -> None:
+        while self.free > 0 and self.callbacks:
+            server, program = self.callbacks.popleft()
+            self.reserved += 1
+            server.callbacks.reserve(program)
+
+
+class Lease:
+    """A license in a program's name at a server. `left`: its program does not run under it any more."""
+
+    def __init__(self, world: "World", server: "Server", program: "Program"):
+        self.world, self.server, self.program = world, server, program
+        self.alive, self.left, self.ghost = True, False, False
+        self.token = 0  # of the latest request that it answers
+        self.heard = world.now
+        self.pool = server.pools[program.product]
+        self.pool.leased += 1
+        assert self.pool.free >= 0
+        server.leases.setdefault(program.client, {})[program] = self
+        program.leases.append(self)
+        world.measures.in_use.add(1)
+        self.review()
+
+    def review(self) -> None:
+        ghost = self.alive and self.left
+        if ghost != self.ghost:
+            self.ghost = ghost
+            self.world.measures.ghosts[self.program.product].add(1 if ghost else -1)
+
+    def leave(self) -> None:
+        self.left = True
+        self.review()
+
+    def end(self) -> None:
+        """The license is free from this instant."""
+        self.alive = False
+        del self.server.leases[self.program.client][self.program]
+        self.program.leases.remove(self)
+        self.pool.leased -= 1
+        self.world.measures.in_use.add(-1)
+        self.review()
+        self.program.review()
+        self.pool.call_back()

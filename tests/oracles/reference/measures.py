@@ -1,0 +1,56 @@
+"""What is measured, from the end of the warm-up on."""
+
+import math
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from oracles.reference.level import Level
+
+if TYPE_CHECKING:
+    from oracles.reference.client import Client
+    from oracles.reference.world import World
+
+
+class Measures:
+    """Counts, durations in seconds, and levels."""
+
+    def __init__(self, world: "World"):
+        self.world = world
+        self.counts: Counter = Counter()
+        self.attempts_by_sample: Counter = Counter()
+        self.waits: list[float] = []
+        self.queueing: list[float] = []
+        self.in_use, self.waiting_users, self.unmetered = (Level(world) for _ in range(3))
+        self.ghosts = [Level(world) for _ in world.products]
+
+    @property
+    def levels(self) -> list[Level]:
+        """All levels there are."""
+        over_servers = [self.in_use, self.waiting_users, self.unmetered, *self.ghosts]
+        busy = [server.busy for server in self.world.servers]
+        return [*over_servers, *self.world.imbalance.levels, *busy]
+
+    def start(self) -> None:
+        """The warm-up is over."""
+        for counted in (self.counts, self.attempts_by_sample, self.waits, self.queueing):
+            counted.clear()
+        for level in self.levels:
+            level.restart()
+
+    def count_attempt(self) -> None:
+        self.counts["attempts"] += 1
+        time, sample_s = self.world.now - self.world.warmup_s, self.world.scenario["run"]["sample_s"]
+        self.attempts_by_sample[math.floor(time / sample_s)] += 1
+
+    def count_denial(self, product: int, client: "Client") -> None:
+        self.counts["denials"] += 1
+        self.counts[f"denials_{self.cause(product, client)}"] += 1
+
+    def cause(self, product: int, client: "Client") -> str:
+        """As an observer of all servers and all programs sees it at this instant."""
+        with_free = [server for server in self.world.servers if server.pools[product].free > 0]
+        if any(self.world.faults.reachable(server, client) for server in with_free):
+            return "misplaced"
+        if with_free:
+            return "stranded"
+        return "ghost" if self.ghosts[product].value else "exhausted"

@@ -1,0 +1,101 @@
+"""The metrics of a world whose time is over."""
+
+import math
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from oracles.reference.server import Server
+    from oracles.reference.world import World
+
+COUNTS = [
+    *("launches", "suppressed", "attempts", "grants", "denials", "evictions", "gave_up"),
+    *("denials_misplaced", "denials_stranded", "denials_ghost", "denials_exhausted"),
+    *("timeouts", "refusals", "overloaded", "retries", "failovers", "offline_spells", "unmetered_starts"),
+    *("messages", "messages_lost"),
+]
+
+Metrics = dict[str, float | None]
+
+
+def metrics(world: "World") -> Metrics:
+    """All that the reference knows, by name."""
+    for level in world.measures.levels:
+        level.set(level.value)
+    counts = {name: float(world.measures.counts[name]) for name in COUNTS}
+    return {
+        **counts,
+        **fractions(counts),
+        "goodput_per_s": counts["grants"] / world.scenario["run"]["duration_s"],
+        "storm_peak_ratio": storm_peak_ratio(world),
+        "overissued": 0.0,  # each pool asserts it: no lease without a license
+        **over_time(world),
+        **summary("wait_s", world.measures.waits),
+        **summary("queue_s", world.measures.queueing),
+        **client_burden(world),
+        "time_to_recover_s": None,
+    }
+
+
+def fractions(counts: dict[str, float]) -> Metrics:
+    decided = counts["grants"] + counts["denials"]
+    abnormal = counts["denials"] - counts["denials_exhausted"]
+    return {
+        "denial_fraction": counts["denials"] / decided if decided else None,
+        "abnormal_denial_fraction": abnormal / decided if decided else None,
+        "amplification": counts["attempts"] / counts["launches"] if counts["launches"] else None,
+    }
+
+
+def over_time(world: "World") -> Metrics:
+    duration, measures = world.scenario["run"]["duration_s"], world.measures
+    busy = [server.busy.area / duration for server in world.servers]
+    return {
+        "unmetered_license_hours": measures.unmetered.area / 3600,
+        "ghost_license_hours": sum(level.area for level in measures.ghosts) / 3600,
+        "licenses_in_use_mean": measures.in_use.area / duration,
+        "waiting_users_mean": measures.waiting_users.area / duration,
+        "imbalance_mean": max(level.area for level in world.imbalance.levels) / duration,
+        "imbalance_max": max(level.peak for level in world.imbalance.levels),
+        "server_utilization_mean": sum(busy) / len(busy),
+        "server_utilization_max": max(busy),
+    }
+
+
+def client_burden(world: "World") -> Metrics:
+    """Of the sample with the most attempts."""
+    duration, width = (world.scenario["run"][key] for key in ("duration_s", "sample_s"))
+    by_sample, clients = world.measures.attempts_by_sample, len(world.clients)
+    rates = [n / clients / min(width, duration - k * width) for k, n in by_sample.items()]
+    worst = max(rates, default=0.0)  # attempts per second of client time
+    return {
+        "client_busy_fraction": worst * world.scenario["clients"]["attempt_cpu_ms"] / 1000,
+        "attempts_per_client_hour_peak": worst * 3600,
+    }
+
+
+def storm_peak_ratio(world: "World") -> float | None:
+    """Of whole seconds, the highest at any server, over the mean before at that same server.
+
+    CHOICE: before is the measured time before the first fault; the warm-up when there is none.
+    """
+    if world.faults.first == math.inf:
+        return None
+    first = world.faults.first - world.warmup_s
+
+    def peak_of(server: "Server") -> int:
+        return max((n for second, n in server.arrivals.items() if second >= first), default=0)
+
+    server = max(world.servers, key=peak_of)
+    since = 0 if first > 0 else -world.warmup_s
+    before = sum(n for second, n in server.arrivals.items() if since <= second < first)
+    return peak_of(server) * (first - since) / before if before else None
+
+
+def summary(name: str, values: list[float]) -> Metrics:
+    """Mean, percentiles (nearest rank) and maximum; null when there is nothing to sum up."""
+    ranked = sorted(values)
+    result: Metrics = {f"{name}_mean": sum(ranked) / len(ranked) if ranked else None}
+    for percent in (50, 95, 99):
+        result[f"{name}_p{percent}"] = ranked[math.ceil(len(ranked) * percent / 100) - 1] if ranked else None
+    result[f"{name}_max"] = ranked[-1] if ranked else None
+    return result

@@ -1,0 +1,34 @@
+"""Failover and selection policies."""
+
+from random import Random
+
+RETRY, FAIL_OVER, OFFLINE, GIVE_UP = "retry", "fail over", "offline", "give up"
+
+
+def on_failure(policy: dict, tries_here: int, failures: int, stream: Random) -> tuple[str, float]:
+    """What a failover policy decides after `tries_here` failures on end here, `failures` of this request."""
+    name = policy["name"]
+    if name == "immediate":
+        return FAIL_OVER, 0.0
+    if name == "never":
+        return GIVE_UP, 0.0
+    if name == "retry-then-give-up":
+        return (RETRY, policy["delay_s"]) if failures <= policy["retries"] else (GIVE_UP, 0.0)
+    again = tries_here <= policy["retries"]
+    if name == "retry-then-failover":
+        return (RETRY, policy["delay_s"]) if again else (FAIL_OVER, 0.0)
+    if name == "sms2-documented":
+        return (RETRY, policy["delay_s"]) if again else (OFFLINE, policy["offline_s"])
+    if name == "full-jitter":
+        longest = min(policy["cap_s"], policy["base_s"] * 2.0 ** min(tries_here, 60))
+        return (RETRY, stream.uniform(0.0, longest)) if again else (FAIL_OVER, 0.0)
+    raise ValueError(name)
+
+
+def next_server(policy: dict, current: int, count: int, stream: Random) -> int:
+    """Where a selection policy sends a client that leaves `current`."""
+    if policy["name"] == "ring":
+        return (current + 1) % count
+    if policy["name"] == "sticky-random":
+        return (current + 1 + stream.randrange(count - 1)) % count if count > 1 else current
+    raise ValueError(policy["name"])

@@ -1,0 +1,75 @@
+"""How a client gives licenses back: by a release, or later, when their server answers again."""
+
+from typing import TYPE_CHECKING
+
+from oracles.reference.messages import KEPT_RELEASE, RELEASE, Message
+
+if TYPE_CHECKING:
+    from oracles.reference.client import Client
+    from oracles.reference.licenses import Lease
+    from oracles.reference.program import Program
+    from oracles.reference.server import Server
+
+
+class Releases:
+    """Releases of a client, and the servers to which one is owed."""
+
+    def __init__(self, client: "Client"):
+        self.client, self.world = client, client.world
+        self.is_deferred = client.settings["release_old"] == "deferred"
+        self.pause_s = client.settings["deferred_retry_s"]
+        self.debts: set[Server] = set()  # servers to which a kept release is owed
+        self.offering = False
+
+    def give_back(self, program: "Program") -> None:
+        """Its lease, by a release; kept for later if the lease's server seems to be away."""
+        lease, program.lease = program.lease, None
+        if lease is None:
+            return
+        link = self.client.link
+        if self.is_deferred and not (link.online and lease.server is link.server):
+            self.leave(lease)
+        else:
+            self.release(lease)
+
+    def release(self, lease: "Lease") -> None:
+        """To the lease's server, wherever the client is now (CHOICE)."""
+        message, network = Message(RELEASE, self.client, lease.program), self.world.network
+        lost = (network.notice, lease.server.granting.forsaken, message)
+        network.send(lease.server, self.client, lease.server.receive, message, lost=lost)
+
+    def leave(self, lease: "Lease") -> None:
+        """The program has no more use for it, and its server is not told now."""
+        self.world.network.notice(lease.leave)
+        self.owe(lease.server)
+
+    def abandon(self, program: "Program") -> None:
+        """No longer wait for the answer to what the program asked."""
+        server, program.asked = program.asked, None
+        if server is None:
+            return
+        if program.lease is None or program.lease.server is not server:
+            self.world.network.notice(program.abandon, server, program.asked_token)
+            if program.kept is not None:
+                self.release(program.kept)
+        program.kept = None
+        if server is not self.client.link.server:
+            self.owe(server)
+
+    def owe(self, server: "Server") -> None:
+        """CHOICE: one timer for all debts of a client, so that a later debt waits less for its first offer."""
+        if self.is_deferred:
+            self.debts.add(server)
+            if not self.offering:
+                self.offering = True
+                self.world.after(self.pause_s, self.offer)
+
+    def offer(self) -> None:
+        """Name to each server the slots that hold or await a lease there, so that it frees the rest."""
+        self.offering = bool(self.debts)
+        for server in sorted(self.debts, key=lambda server: server.number):
+            self.client.token += 1
+            message = Message(KEPT_RELEASE, self.client, names=self.client.held_at(server))
+            self.world.network.send(server, self.client, server.receive, message)
+        if self.offering:
+            self.world.after(self.pause_s, self.offer)

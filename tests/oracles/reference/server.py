@@ -1,0 +1,104 @@
+"""A server: one worker and its queue."""
+
+import math
+from collections import Counter, deque
+from typing import TYPE_CHECKING
+
+from oracles.reference.callbacks import Callbacks
+from oracles.reference.draws import draw
+from oracles.reference.granting import Granting
+from oracles.reference.level import Level
+from oracles.reference.messages import HEARTBEAT, OVERLOADED, REFUSED, RELEASE, REQUEST, Message
+
+if TYPE_CHECKING:
+    from oracles.reference.client import Client
+    from oracles.reference.licenses import Lease, Pool
+    from oracles.reference.program import Program
+    from oracles.reference.world import World
+
+
+class Server:
+    """One worker, one queue, a pool for each product."""
+
+    def __init__(self, world: "World", number: int):
+        self.world, self.number = world, number
+        self.pools: list[Pool] = []
+        self.leases: dict[Client, dict[Program, Lease]] = {}
+        self.demand: Counter = Counter()
+        self.granting, self.callbacks = Granting(self), Callbacks(self)
+        self.arrivals: Counter = Counter()  # by whole second of the measured time
+        self.queue: deque[tuple[float, Message]] = deque()
+        self.requests_waiting = 0
+        self.serving: Message | None = None
+        self.busy = Level(world)
+        self.stream = world.stream("service", number)
+
+    def receive(self, message: Message) -> None:
+        world, refuses = self.world, self.world.faults.refuses(self)
+        if message.kind == RELEASE:
+            if refuses:
+                world.network.lose((self.granting.forsaken, message))
+                return
+            self.granting.forsaken(message)
+        self.arrivals[math.floor(world.now - world.warmup_s)] += 1
+        if refuses:
+            self.answer(REFUSED, message)
+            return
+        if message.kind in {REQUEST, HEARTBEAT}:
+            world.imbalance.hear_of(message.client, self)
+        if self.is_full and message.kind == REQUEST:
+            self.answer(OVERLOADED, message)
+        else:
+            self.line_up(message)
+
+    @property
+    def is_full(self) -> bool:
+        return self.serving is not None and self.requests_waiting >= self.world.queue_limit
+
+    def line_up(self, message: Message) -> None:
+        self.requests_waiting += message.kind == REQUEST
+        self.queue.append((self.world.now, message))
+        self.work()
+
+    def work(self) -> None:
+        while self.serving is None and self.queue:
+            arrived, message = self.queue.popleft()
+            if message.kind == REQUEST:
+                self.requests_waiting -= 1
+                self.world.measures.queueing.append(self.world.now - arrived)
+            self.serve(message, self.service_time(message.kind))
+
+    def service_time(self, kind: str) -> float:
+        settings = self.world.scenario["servers"]
+        costs = {REQUEST: 1.0, HEARTBEAT: settings["heartbeat_cost"]}
+        mean = settings["service_ms"] / 1000 * costs.get(kind, settings["release_cost"])
+        return draw(settings["service"], mean, 1.0, self.stream) * self.world.faults.slowdown(self)
+
+    def serve(self, message: Message, time: float) -> None:
+        if time == 0:
+            self.granting.handle(message)
+        else:
+            self.serving = message
+            self.busy.set(1)
+            self.world.after(time, self.finish, message)
+
+    def finish(self, message: Message) -> None:
+        if self.serving is not message:
+            return  # a crash has intervened
+        self.serving = None
+        self.busy.set(0)
+        self.granting.handle(message)
+        self.work()
+
+    def answer(self, kind: str, message: Message, lease: "Lease | None" = None) -> None:
+        client = message.client
+        self.world.network.send(self, client, client.link.receive, kind, self, message, lease)
+
+    def crash(self) -> None:
+        self.queue.clear()
+        self.requests_waiting = 0
+        self.serving = None
+        self.busy.set(0)
+        if not self.world.scenario["servers"]["durable"]:
+            self.callbacks.forget()
+            self.granting.forget()

@@ -1,0 +1,160 @@
+"""The user of a client: launches programs, and wants them to run."""
+
+from typing import TYPE_CHECKING
+
+from oracles.reference.draws import draw
+from oracles.reference.program import Program
+
+if TYPE_CHECKING:
+    from oracles.reference.client import Client
+    from oracles.reference.licenses import Lease
+    from oracles.reference.server import Server
+
+
+class User:
+    """Launches, and what a program does at an answer or without one."""
+
+    def __init__(self, client: "Client"):
+        self.client, self.world, self.settings = client, client.world, client.settings
+        slots, stream = range(len(client.slots)), client.world.stream
+        self.launch_streams = [stream("launch", client.number, slot) for slot in slots]
+        self.program_streams = [stream("program", client.number, slot) for slot in slots]
+        self.stream = stream("user", client.number)
+
+    def next_launch(self, slot: int, first: bool = False) -> None:
+        """Closed: think, then launch. Open: the next arrival of this slot's own stream."""
+        work, stream = self.world.scenario["workload"], self.launch_streams[slot]
+        mean = work["launch_interval_s"] * (len(self.client.slots) if work["arrivals"] == "open" else 1)
+        interval = draw(work["launch"], mean, work["launch_cv"], stream)
+        if first and work["launch"] != "exponential":  # CHOICE: the others start at a random phase
+            interval *= stream.random()
+        self.world.at(self.world.profile.later(self.world.now, interval), self.launch, slot)
+
+    def launch(self, slot: int) -> None:
+        counts = self.world.measures.counts
+        if self.world.scenario["workload"]["arrivals"] == "open":
+            self.next_launch(slot)
+            if self.client.slots[slot] is not None:
+                counts["suppressed"] += 1
+                return
+        counts["launches"] += 1
+        program = self.client.slots[slot] = self.new_program(slot)
+        self.ask(program)
+
+    def new_program(self, slot: int) -> Program:
+        work, stream = self.world.scenario["workload"], self.program_streams[slot]
+        products = self.world.products
+        product = stream.choices(range(len(products)), [p["popularity"] for p in products])[0]
+        run_time = draw(work["run_time"], work["run_time_s"], work["run_time_cv"], stream)
+        return Program(self.client, slot, self.world.number(), product, run_time)
+
+    def ask(self, program: Program) -> None:
+        """At the launch, and again after a denial."""
+        if self.client.link.offline:
+            self.without_answer(program)
+            return
+        # CHOICE: a run time of 0 ends at the grant, whatever the enforcement ("released as soon as granted")
+        runs_at_once = self.settings["enforcement"] == "after-start"
+        if runs_at_once and self.world.scenario["workload"]["run_time_s"] > 0:
+            self.start(program)
+        self.client.link.line_up(program)
+
+    def start(self, program: Program) -> None:
+        program.running = True
+        program.review()
+        self.world.after(program.run_time, self.run_out, program, program.runs)
+
+    def run_out(self, program: Program, run: int) -> None:
+        if program.running and program.runs == run:
+            self.end(program)
+
+    def end(self, program: Program) -> None:
+        """Its request is taken back if it waits; one in flight is answered or fails all the same (CHOICE)."""
+        program.ended, program.running = True, False
+        program.wait(False)
+        self.client.link.take_back(program)
+        self.client.releases.abandon(program)
+        self.client.releases.give_back(program)
+        program.review()
+        self.client.slots[program.slot] = None
+        if self.world.scenario["workload"]["arrivals"] == "closed":
+            self.next_launch(program.slot)
+
+    def without_answer(self, program: Program) -> None:
+        """The client is offline, so nobody is asked."""
+        program.wait(False)
+        if self.settings["offline"] == "deny":
+            self.world.measures.counts["gave_up"] += 1
+            self.end(program)
+            return
+        if not program.unmetered:
+            self.world.measures.counts["unmetered_starts"] += 1
+        program.unmetered = program.decided = True
+        if not program.running:
+            self.start(program)
+
+    def give_up(self, program: Program) -> None:
+        """A program that runs by right runs on (CHOICE)."""
+        self.client.releases.abandon(program)
+        if program.lease is None and not program.unmetered:
+            self.world.measures.counts["gave_up"] += 1
+            self.end(program)
+
+    def granted(self, program: Program, lease: "Lease") -> None:
+        self.world.measures.counts["grants"] += 1
+        if not program.decided:
+            self.world.measures.waits.append(self.world.now - program.launched)
+        program.decided, program.unmetered = True, False
+        program.wait(False)
+        old, program.lease = program.lease, lease
+        if old is not None and old.server is not lease.server:
+            self.client.releases.leave(old)
+        if not program.running:
+            self.start(program)
+        program.review()
+
+    def denied(self, program: Program) -> None:
+        measures = self.world.measures
+        if program.lease is not None:
+            measures.counts["evictions"] += 1
+        if self.world.on_denial == "give-up":
+            if not program.decided:
+                measures.waits.append(self.world.now - program.launched)
+            self.end(program)
+        else:
+            self.stop(program)
+            self.ask_later(program)
+
+    def stop(self, program: Program) -> None:
+        """It runs no longer, and its user waits."""
+        self.client.releases.give_back(program)
+        program.running = program.unmetered = False
+        program.runs += 1
+        program.review()
+        program.wait(True)
+
+    def ask_later(self, program: Program) -> None:
+        if self.world.on_denial == "retry":
+            pause = self.stream.expovariate(1 / self.settings["retry_denied_s"])
+            self.world.after(pause, self.ask, program)
+        elif self.settings["callback_poll_s"]:
+            self.world.after(self.settings["callback_poll_s"], self.poll, program, program.runs)
+
+    def poll(self, program: Program, run: int) -> None:
+        if program.runs == run:
+            self.ask_if_idle(program)
+
+    def called(self, server: "Server", program: Program) -> None:
+        """A callback: the user asks again, if the server that calls is his."""
+        if server is self.client.link.server and not self.client.link.offline:
+            self.ask_if_idle(program)
+
+    def ask_anew(self) -> None:
+        """At another server, or back from offline: who waits to be called back asks again."""
+        if self.world.on_denial == "callback":
+            for program in self.client.programs:
+                self.ask_if_idle(program)
+
+    def ask_if_idle(self, program: Program) -> None:
+        if program.waiting and not self.client.link.is_asking(program):
+            self.ask(program)

@@ -1,0 +1,108 @@
+"""The world: everybody on one site, and the queue of what happens next."""
+
+import heapq
+import math
+from random import Random
+
+from oracles.reference.client import Client
+from oracles.reference.faults import Faults
+from oracles.reference.imbalance import Imbalance
+from oracles.reference.licenses import Pool
+from oracles.reference.measures import Measures
+from oracles.reference.network import Network
+from oracles.reference.profile import Profile
+from oracles.reference.server import Server
+from oracles.reference.shares import shares
+from oracles.reference.site import PeriodicDemand
+
+
+class World:
+    """One replication of a scenario that is complete."""
+
+    def __init__(self, scenario: dict, seed: int):
+        self.scenario, self.seed = scenario, seed
+        self.now = 0.0
+        self.events: list[tuple] = []
+        self.serial = 0
+        self.warmup_s = float(scenario["run"]["warmup_s"])
+        self.timeout_s = scenario["clients"]["request_timeout_s"]
+        self.on_denial = scenario["clients"]["on_denial"]
+        self.products = scenario["products"]
+        self.profile = Profile(scenario["workload"]["profile"], self.warmup_s)
+        self.network = Network(self)
+        self.measures = Measures(self)
+        self.populate()
+
+    def populate(self) -> None:
+        """Servers, faults, clients and the site server, in this order: ties of events are broken by it."""
+        policies = self.scenario["policies"]
+        self.build_servers(policies)
+        self.faults = Faults(self, self.scenario["faults"])
+        self.at(self.warmup_s, self.measures.start)
+        self.build_clients()
+        if policies["balancing"]["name"] == "periodic-demand":
+            PeriodicDemand(self, policies["balancing"]["interval_s"])
+
+    def build_servers(self, policies: dict) -> None:
+        settings = self.scenario["servers"]
+        self.servers = [Server(self, number) for number in range(settings["count"])]
+        self.shared = policies["balancing"]["name"] == "shared-pool"
+        self.build_pools(settings["split"])
+        self.queue_limit = settings["queue_limit"] or math.inf
+        if policies["admission"]["name"] == "bounded":
+            self.queue_limit = min(self.queue_limit, policies["admission"]["limit"])
+        if settings["reclaim_after_s"] and settings["scan_s"]:
+            for server in self.servers:
+                self.after(settings["scan_s"], server.granting.scan)
+
+    def build_pools(self, split: str | list[float]) -> None:
+        weights = [1.0] * len(self.servers) if split == "even" else split
+        for product, owned in enumerate(p["licenses"] for p in self.products):
+            pool = Pool(self, product, owned)
+            for server, part in zip(self.servers, shares(owned, weights), strict=True):
+                server.pools.append(pool if self.shared else Pool(self, product, part))
+
+    def build_clients(self) -> None:
+        settings = self.scenario["clients"]
+        assert self.scenario["workload"]["arrivals"] in {"closed", "open"}, "traces are not in the reference"
+        homes = self.homes(settings["count"], settings["assignment"])
+        self.clients = [Client(self, number, self.servers[home]) for number, home in enumerate(homes)]
+        self.imbalance = Imbalance(self)
+        for client in self.clients:
+            for slot in range(settings["programs"]):
+                client.user.next_launch(slot, first=True)
+            if settings["heartbeat_s"]:
+                phase = self.stream("heartbeat", client.number).random()
+                self.after(settings["heartbeat_s"] * phase, client.link.heartbeat)
+
+    def homes(self, clients: int, assignment: str | list[float]) -> list[int]:
+        """The server of each client."""
+        count = len(self.servers)
+        if assignment == "round-robin":
+            return [number % count for number in range(clients)]
+        if assignment == "random":
+            stream = self.stream("assignment")
+            return [stream.randrange(count) for _ in range(clients)]
+        return [home for home, part in enumerate(shares(clients, assignment)) for _ in range(part)]
+
+    def stream(self, *name) -> Random:
+        """A stream of its own for each purpose and owner."""
+        return Random("/".join(map(str, (self.seed, *name))))
+
+    def number(self) -> int:
+        self.serial += 1
+        return self.serial
+
+    def at(self, time: float, action, *args) -> None:
+        if time < math.inf:
+            heapq.heappush(self.events, (time, self.number(), action, args))
+
+    def after(self, delay: float, action, *args) -> None:
+        self.at(self.now + delay, action, *args)
+
+    def run(self) -> None:
+        end = self.warmup_s + self.scenario["run"]["duration_s"]
+        while self.events and self.events[0][0] < end:
+            self.now, _, action, args = heapq.heappop(self.events)
+            action(*args)
+        self.now = end

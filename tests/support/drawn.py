@@ -1,0 +1,305 @@
+"""Whole scenarios, drawn by hypothesis: every key of a file, every built-in policy, every kind of fault.
+
+Values are raw data, as of a parsed file, and valid by construction. They are small, so that hundreds of them run
+in seconds, and their faults are over after 1,000 s of measured time.
+"""
+
+import hashlib
+import random
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
+from hypothesis.internal.conjecture import providers
+from meterstorm.experiments.scenario import Scenario, to_toml, validate
+from meterstorm.experiments.scenario.faults import FAULTS
+from meterstorm.policies.failover import FAIL_OVER, GIVE_UP, OVERLOADED, REFUSED, TIMED_OUT, Decision, Link
+from meterstorm.policies.registry import BUILT_IN, resolve
+
+# Hypothesis also draws constants that it finds in the modules that happen to be loaded; without them, the same
+# number draws the same scenarios in every process.
+providers._get_local_constants = providers.Constants
+providers.CONSTANTS_CACHE.cache.clear()
+
+ROUND = 10
+TIMES = st.sampled_from(["constant", "exponential", "lognormal", "gamma"])
+LATENCIES = st.one_of(st.just(0.0), st.floats(1.0, 300.0))
+QUIET_HOURS = [[0.0, 1.0], [0.2, 1.0], [0.201, 0.0], [1000.0, 0.0]]  # nobody launches after 12 minutes
+PROFILES = [[], [[0.0, 0.2], [0.5, 2.0], [1.0, 0.5]], [[0.3, 1.0], [0.6, 0.0]], QUIET_HOURS]
+
+# A policy that pauses for less than this in its last 20 of 40 failures asks as fast as the network answers.
+HASTY_S = 10.0
+
+
+def _weights(count: int) -> st.SearchStrategy[list[float]]:
+    return st.lists(st.sampled_from([0.0, 1.0, 2.5]), min_size=count, max_size=count).map(
+        lambda shares: shares if any(shares) else [1.0] * count
+    )
+
+
+def _parameter(name: str) -> st.SearchStrategy[float]:
+    if name == "interval_s":
+        return st.floats(5.0, 500.0)
+    if name == "offline_s":
+        return st.floats(10.0, 600.0)
+    if name.endswith("_s"):
+        return st.floats(0.5, 60.0)
+    return st.one_of(st.integers(0, 4).map(float), st.floats(0.0, 1.0))
+
+
+@st.composite
+def policies(draw: st.DrawFn, kind: str) -> dict[str, Any]:
+    """A built-in policy of a kind, with all its parameters drawn that it does not refuse."""
+    name = draw(st.sampled_from(list(BUILT_IN[kind])))
+    given: dict[str, float] = {}
+    for parameter in BUILT_IN[kind][name]._fields:
+        value = draw(_parameter(parameter))
+        try:
+            resolve(kind, name, given | {parameter: value})
+        except ValueError:
+            continue
+        given[parameter] = value
+    return {"name": name, **given}
+
+
+def decisions(failover: dict[str, Any], servers: int, kind: int, u: float) -> Iterator[Decision]:
+    """What a failover policy decides in a long row of failures of one request, until it gives up."""
+    policy = resolve("failover", failover["name"], {k: v for k, v in failover.items() if k != "name"})
+    memory = np.zeros(int(getattr(policy, "memory_size", 0)))
+    now_s, here, moves = 0.0, 0, 0
+    for failures in range(1, 41):
+        here += 1
+        decision = policy.on_failure(Link(now_s, kind, 0.0, here, failures, moves, servers, 1), memory, u)
+        yield decision
+        now_s += decision.delay_s
+        if decision.action == GIVE_UP:
+            return
+        if decision.action == FAIL_OVER:
+            moves += 1
+            here = 0 if servers > 1 else here
+
+
+def is_hasty(failover: dict[str, Any], servers: int) -> bool:
+    """Whether a policy may ask again and again without a pause."""
+    for kind in (REFUSED, OVERLOADED):
+        row = list(decisions(failover, servers, kind, 0.5))
+        if row[-1].action != GIVE_UP and sum(decision.delay_s for decision in row[-20:]) < HASTY_S:
+            return True
+    return False
+
+
+def longest_pause_s(failover: dict[str, Any], servers: int) -> float:
+    """The longest pause before a policy's next attempt; spells offline are no pauses, since they decide."""
+    return max(
+        decision.delay_s if decision.action <= FAIL_OVER else 0.0
+        for kind in (TIMED_OUT, REFUSED, OVERLOADED)
+        for u in (0.0, 0.5, 1.0)
+        for decision in decisions(failover, servers, kind, u)
+    )
+
+
+@st.composite
+def faults(draw: st.DrawFn, servers: int, clients: int, kinds: tuple[str, ...] = tuple(FAULTS)) -> dict[str, Any]:
+    """A fault of any kind."""
+    kind = draw(st.sampled_from(kinds))
+    some = st.sets(st.integers(0, servers - 1), min_size=1).map(sorted)
+    share = st.floats(0.1, 1.0).map(lambda fraction: {"fraction": fraction})
+    fault: dict[str, Any] = {
+        "kind": kind,
+        "servers": draw(st.one_of(st.just("all"), some, share)),
+        "start_s": float(draw(st.integers(0, 600))),
+        "duration_s": draw(st.floats(1.0, 300.0)),
+    }
+    if draw(st.booleans()):
+        fault |= {"duration_s": 40.0, "repeat_s": draw(st.floats(40.0, 80.0)), "repeats": draw(st.integers(2, 4))}
+    if kind == "slow":
+        fault["factor"] = draw(st.floats(0.5, 50.0))
+    elif kind == "loss":
+        fault["probability"] = draw(st.floats(0.0, 1.0))
+    elif kind == "cut":
+        fault["clients"] = sorted(draw(st.tuples(*[st.integers(0, clients - 1)] * 2)))
+    return fault
+
+
+@st.composite
+def traces(draw: st.DrawFn, clients: int, products: list[str]) -> str:
+    """The path of a recorded trace, which is named after what is in it."""
+    row = st.tuples(
+        st.floats(0.5, 1500.0),
+        st.integers(0, clients - 1),
+        st.sampled_from([0.0, 20.0, 300.0]),
+        st.sampled_from(products),
+    )
+    rows = draw(st.lists(row, min_size=1, max_size=60))
+    text = "time_s,client,run_time_s,product\n" + "".join(f"{t},{c},{run},{name}\n" for t, c, run, name in rows)
+    folder = Path(tempfile.gettempdir()) / "meterstorm-drawn"
+    folder.mkdir(exist_ok=True)
+    path = folder / f"{hashlib.sha256(text.encode()).hexdigest()[:16]}.csv"
+    if not path.exists():
+        path.write_text(text)
+    return str(path)
+
+
+def _run(draw: st.DrawFn, duration_s: float) -> dict[str, Any]:
+    return {
+        "duration_s": draw(st.floats(0.6, 1.0)) * duration_s,
+        "warmup_s": draw(st.sampled_from([0.0, 300.0])),
+        "seed": draw(st.integers(0, 2**63 - 1)),
+        "sample_s": draw(st.sampled_from([7.5, 60.0, 400.0])),
+    }
+
+
+def _network(draw: st.DrawFn, hasty: bool, latencies_ms: st.SearchStrategy[float]) -> dict[str, Any]:
+    return {
+        "latency_ms": draw(st.floats(100.0, 300.0) if hasty else latencies_ms),
+        "jitter_ms": draw(st.sampled_from([0.0, 0.0, 5.0, 500.0])),
+        "loss": draw(st.sampled_from([0.0, 0.0, 0.05, 0.3])),
+    }
+
+
+def _servers(draw: st.DrawFn, count: int) -> dict[str, Any]:
+    return {
+        "count": count,
+        "service_ms": draw(st.sampled_from([0.0, 50.0, 1000.0])),
+        "service": draw(st.sampled_from(["constant", "exponential"])),
+        "queue_limit": draw(st.sampled_from([0, 0, 1, 5])),
+        "durable": draw(st.booleans()),
+        "heartbeat_cost": draw(st.sampled_from([0.0, 0.2, 1.0])),
+        "release_cost": draw(st.sampled_from([0.0, 0.2, 1.0])),
+        "reclaim_after_s": draw(st.sampled_from([0.0, 200.0, 600.0])),
+        "scan_s": draw(st.floats(100.0, 900.0)),
+        "split": draw(st.one_of(st.just("even"), _weights(count))),
+        "callback_grace_s": draw(st.sampled_from([0.01, 1.0, 60.0])),
+        "callback_cycle_s": draw(st.sampled_from([0.0, 60.0, 400.0])),
+    }
+
+
+def _products(draw: st.DrawFn, names: list[str], most: int) -> list[dict[str, Any]]:
+    return [
+        {"name": name, "licenses": draw(st.integers(0, most)), "popularity": draw(st.floats(0.1, 2.0))}
+        for name in names
+    ]
+
+
+def _clients(draw: st.DrawFn, count: int, programs: int, servers: int) -> dict[str, Any]:
+    return {
+        "count": count,
+        "programs": programs,
+        "assignment": draw(st.one_of(st.sampled_from(["round-robin", "random"]), _weights(servers))),
+        "enforcement": draw(st.sampled_from(["after-start", "before-start"])),
+        "request_timeout_s": draw(st.floats(2.0, 10.0)),
+        "heartbeat_s": draw(st.sampled_from([0.0, 60.0, 300.0])),
+        "heartbeat_names_leases": draw(st.booleans()),
+        "on_denial": draw(st.sampled_from(["give-up", "retry", "callback"])),
+        "retry_denied_s": draw(st.floats(10.0, 100.0)),
+        "callback_poll_s": draw(st.sampled_from([0.0, 30.0, 300.0])),
+        "offline": draw(st.sampled_from(["allow", "deny"])),
+        "rerequest": draw(st.booleans()),
+        "release_old": draw(st.sampled_from(["lost", "deferred"])),
+        "deferred_retry_s": draw(st.floats(20.0, 100.0)),
+        "attempt_cpu_ms": draw(st.floats(1.0, 100.0)),
+    }
+
+
+def _workload(draw: st.DrawFn, clients: int, products: list[str], arrivals: str) -> dict[str, Any]:
+    return {
+        "arrivals": arrivals,
+        "trace": draw(traces(clients, products)) if arrivals == "trace" else "",
+        "launch_interval_s": draw(st.floats(30.0, 600.0)),
+        "launch": draw(TIMES),
+        "launch_cv": draw(st.floats(0.2, 3.0)),
+        "run_time_s": draw(st.sampled_from([0.0, 5.0, 100.0, 500.0])),
+        "run_time": draw(TIMES),
+        "run_time_cv": draw(st.floats(0.2, 3.0)),
+        "profile": draw(st.sampled_from(PROFILES)),
+    }
+
+
+@st.composite
+def scenarios(
+    draw: st.DrawFn,
+    latencies_ms: st.SearchStrategy[float] = LATENCIES,
+    arrivals: tuple[str, ...] = ("closed", "closed", "open", "open", "trace"),
+    clients_min: int = 1,
+    clients_max: int = 150,
+    duration_s: float = 2400.0,
+    sites: tuple[int, ...] = (1, 1, 2, 3),
+) -> dict[str, Any]:
+    """A scenario of any sort, of one of these numbers of sites."""
+    servers = draw(st.integers(1, 4))
+    failover = draw(policies("failover"))
+    hasty = is_hasty(failover, servers)
+    sizes = [(1, 8)] if hasty else [(1, 5), (6, 15), (16, 30), (16, 30), (31, 150)]
+    least, most = draw(st.sampled_from(sizes))
+    clients = draw(st.integers(max(clients_min, min(least, clients_max)), min(most, clients_max)))
+    programs = draw(st.integers(1, 3))
+    names = ["a", "b", "c"][: draw(st.integers(1, 3))]
+    come = draw(st.sampled_from(arrivals))
+    raw = {
+        "title": "drawn",
+        "run": _run(draw, duration_s),
+        "network": _network(draw, hasty, latencies_ms),
+        "servers": _servers(draw, servers),
+        "products": _products(draw, names, clients * programs),
+        "clients": _clients(draw, clients, programs, servers),
+        "workload": _workload(draw, clients, names, come),
+        "policies": {
+            kind: failover if kind == "failover" else draw(policies(kind))
+            for kind in BUILT_IN
+            if kind != "intersite"
+        },
+        "faults": [draw(faults(servers, clients)) for _ in range(draw(st.sampled_from([0, 1, 1, 2, 3])))],
+    }
+    return in_sites(raw, sites)
+
+
+def in_sites(raw: dict[str, Any], sites: tuple[int, ...]) -> dict[str, Any]:
+    """The scenario, its servers repeated at one of these numbers of sites. This follows from its seed."""
+    chance = random.Random(raw["run"]["seed"])
+    count = chance.choice(sites)
+    servers, clients, network = raw["servers"], raw["clients"], raw["network"]
+    if count == 1 or is_hasty(raw["policies"]["failover"], servers["count"] * count):
+        return raw
+    servers |= {"sites": count, "count": servers["count"] * count}
+    for table, key in ((servers, "split"), (clients, "assignment")):
+        if isinstance(table[key], list):
+            table[key] *= count
+    clients["failover_to"] = chance.choice(["any-site", "any-site", "own-site"])
+    if raw["policies"]["balancing"]["name"] == "periodic-demand" and chance.random() < 0.7:
+        raw["policies"]["intersite"] = {"name": "periodic-demand", "interval_s": chance.choice([30.0, 200.0])}
+    network["wan_latency_ms"] = network["latency_ms"] + chance.choice([0.0, 20.0, 300.0])
+    return raw
+
+
+def explore(
+    draws: st.SearchStrategy[dict[str, Any]], check: Callable[[Scenario], object], examples: int, number: int
+) -> None:
+    """Check so many drawn scenarios, which follow from `number`; a failure carries the scenario as TOML.
+
+    Rounds are short, since once hypothesis has seen ten examples it mostly varies those that it has. Nothing is
+    shrunk: what a smaller scenario fails at may take minutes.
+    """
+
+    @settings(
+        max_examples=ROUND,
+        deadline=None,
+        database=None,
+        phases=[Phase.generate],
+        report_multiple_bugs=False,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(draws)
+    def run(raw: dict[str, Any]) -> None:
+        scenario = validate(raw)
+        try:
+            check(scenario)
+        except Exception as error:
+            error.add_note(f"The scenario:\n{to_toml(scenario)}")
+            raise
+
+    for part in range(-(-examples // ROUND)):
+        seed(f"{number}, {part}")(run)()

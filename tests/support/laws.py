@@ -1,0 +1,120 @@
+"""Closed forms of queueing theory."""
+
+import math
+from typing import Any
+
+import numpy as np
+from scipy.sparse import lil_matrix
+from scipy.sparse.linalg import spsolve
+from scipy.stats import poisson
+
+MANY = 20_000  # clients that together send a Poisson stream: busy ones are too few to be missed
+
+
+def erlang_b(licenses: int, erlangs: float) -> float:
+    """Blocking of M/G/c/c by its recursion (Erlang 1917; Jagerman 1974)."""
+    blocking = 1.0
+    for n in range(1, licenses + 1):
+        blocking = erlangs * blocking / (n + erlangs * blocking)
+    return blocking
+
+
+def erlang_c(servers: int, erlangs: float) -> float:
+    """Probability of waiting in M/M/c (Erlang 1917)."""
+    blocking = erlang_b(servers, erlangs)
+    return servers * blocking / (servers - erlangs * (1 - blocking))
+
+
+def engset(sources: int, licenses: int, alpha: float) -> float:
+    """Call congestion: what an arriving source finds is the system without it (Engset 1918)."""
+    terms = [math.comb(sources - 1, n) * alpha**n for n in range(licenses + 1)]
+    return terms[-1] / sum(terms)
+
+
+def mm1k(rho: float, places: int) -> tuple[float, float]:
+    """Blocking of M/M/1/K, and the mean number that wait in it (Kleinrock 1975, section 3.6)."""
+    chances = rho ** np.arange(places + 1.0)
+    chances /= chances.sum()
+    return float(chances[-1]), float(sum((n - 1) * chances[n] for n in range(1, places + 1)))
+
+
+def retrials(servers: int, erlangs: float, retry_rate: float, orbit: int) -> tuple[float, float]:
+    """M/M/c with retrials, service rate 1: mean number waiting to retry, and share of tries that are denied.
+
+    Stationary solution of the chain (busy, waiting), truncated at `orbit` (Falin and Templeton 1997, ch. 2).
+    """
+    size = (servers + 1) * (orbit + 1)
+    rates = lil_matrix((size, size))
+    for busy in range(servers + 1):
+        for waiting in range(orbit + 1):
+            here = busy * (orbit + 1) + waiting
+            arriving = erlangs * (1 - (busy + waiting) / MANY)
+            if busy < servers:
+                rates[here, here + orbit + 1] += arriving
+                if waiting:
+                    rates[here, here + orbit] += waiting * retry_rate
+            elif waiting < orbit:
+                rates[here, here + 1] += arriving
+            if busy:
+                rates[here, here - orbit - 1] += busy
+    generator = (rates - _diagonal(rates.sum(axis=1))).T.tolil()
+    generator[0, :] = 1.0
+    right = np.zeros(size)
+    right[0] = 1.0
+    chances = spsolve(generator.tocsc(), right).reshape(servers + 1, orbit + 1)
+    assert chances[:, -1].sum() < 1e-9, "the chain is truncated too early"
+    waiting = float((chances * np.arange(orbit + 1)).sum())
+    denied = erlangs * chances[-1].sum() + retry_rate * (chances[-1] * np.arange(orbit + 1)).sum()
+    return waiting, float(denied / (erlangs + retry_rate * waiting))
+
+
+def _diagonal(sums: Any) -> Any:
+    matrix = lil_matrix((sums.size, sums.size))
+    matrix.setdiag(np.asarray(sums).ravel())
+    return matrix
+
+
+def waiting_quantile(servers: int, erlangs: float, share: float) -> float:
+    """Quantile of the wait in M/M/c served in order: P(W > t) = C exp(-(c - a) t), in services (Erlang 1917)."""
+    return max(0.0, math.log(erlang_c(servers, erlangs) / (1 - share)) / (servers - erlangs))
+
+
+def mm1_orbit(rho: float, retry_rate: float) -> float:
+    """Mean number waiting to retry in M/M/1 with retrials, service rate 1 (Falin and Templeton 1997, ch. 1)."""
+    return rho * (rho + retry_rate * rho) / (retry_rate * (1 - rho))
+
+
+def decorrelated_mean(base: float, cap: float, cells: int = 1000) -> float:
+    """Stationary mean of the chain s <- min(cap, U(base, 3 s)), on cells and an atom at the cap."""
+    edges = np.geomspace(base, cap, cells + 1)
+    values = np.append((edges[1:] + edges[:-1]) / 2, cap)
+    up_to = np.clip((edges - base) / (3 * values[:, None] - base), 0, 1)
+    up_to = np.hstack([up_to, np.ones((values.size, 1))])
+    return float(np.linalg.matrix_power(np.diff(up_to), 256)[0] @ values)
+
+
+def busiest_bin(items: int, bins: int) -> float:
+    """Mean of the fullest of equal bins into which items fall by themselves: a maximum of multinomial counts.
+
+    Bins hold independent Poisson numbers, given that they add up to all items. E max = sum of P(max > n).
+    """
+    chances = poisson.pmf(np.arange(items + 1), items / bins)
+    mean, below, most = 0.0, 0.0, 0
+    while below < 1 - 1e-12:  # the chance that no bin holds as many as `most`
+        mean += 1 - below
+        together = np.ones(1)
+        for _ in range(bins):
+            together = np.convolve(together, chances[: most + 1])
+        below = together[items] / poisson.pmf(items, items) if together.size > items else 0.0
+        most += 1
+    return mean - 1  # `most` was 0 first
+
+
+def lost_round_trip(loss: float) -> float:
+    """Probability that a request or its answer is lost."""
+    return 1 - (1 - loss) ** 2
+
+
+def tries_per_launch(failure: float, retries: int) -> float:
+    """Mean number of tries when each fails by itself and there are so many retries: a truncated geometric law."""
+    return (1 - failure ** (retries + 1)) / (1 - failure)

@@ -1,0 +1,147 @@
+"""Small scenarios of any kind whose journal tells all that a recount must know."""
+
+from random import Random
+from typing import Any
+
+Raw = dict[str, Any]
+
+
+def scenario(random: Random) -> Raw:
+    """A small scenario of any kind: at most 20 clients, half an hour."""
+    servers, clients, programs = random.randint(1, 4), random.randint(3, 20), random.randint(1, 3)
+    names = ["a", "b", "c"][: random.randint(1, 3)]
+    return {
+        "run": _run(random),
+        "network": _network(random),
+        "servers": _servers(random, servers),
+        "products": _products(random, names, clients * programs),
+        "clients": _clients(random, clients, programs, servers),
+        "workload": _workload(random),
+        "policies": _policies(random),
+        "faults": [_fault(random, servers, clients) for _ in range(random.randint(0, 3))],
+    }
+
+
+def _run(random: Random) -> Raw:
+    some = random.choice
+    return {
+        "duration_s": some([900.0, 1234.5, 1800.0]),
+        "warmup_s": some([0.0, 60.0, 300.0]),
+        "seed": random.getrandbits(60),
+        "sample_s": some([30.0, 60.0]),
+    }
+
+
+def _network(random: Random) -> Raw:
+    some = random.choice
+    return {
+        "latency_ms": some([1.0, 50.0, 200.0]),
+        "jitter_ms": some([0.0, 0.0, 10.0, 600.0]),
+        "loss": some([0.0, 0.0, 0.05, 0.3]),
+    }
+
+
+def _servers(random: Random, count: int) -> Raw:
+    some = random.choice
+    return {
+        "count": count,
+        "service_ms": some([0.0, 50.0, 1000.0]),
+        "service": some(["constant", "exponential"]),
+        "queue_limit": some([0, 0, 1, 5]),
+        "durable": some([True, False]),
+        "heartbeat_cost": some([0.0, 0.2, 1.0]),
+        "release_cost": some([0.0, 0.2, 1.0]),
+        "reclaim_after_s": some([0.0, 100.0, 300.0]),
+        "scan_s": some([50.0, 200.0]),
+        "split": some(["even", [random.random() + 0.1 for _ in range(count)]]),
+        "callback_grace_s": some([0.1, 5.0, 60.0]),
+        "callback_cycle_s": some([0.0, 0.0, 100.0]),
+    }
+
+
+def _products(random: Random, names: list[str], most: int) -> list[Raw]:
+    return [
+        {"name": name, "licenses": random.randint(0, most), "popularity": random.random() + 0.1} for name in names
+    ]
+
+
+def _clients(random: Random, count: int, programs: int, servers: int) -> Raw:
+    some = random.choice
+    return {
+        "count": count,
+        "programs": programs,
+        "assignment": some(["round-robin", [random.random() + 0.1 for _ in range(servers)]]),
+        "enforcement": some(["after-start", "before-start"]),
+        "request_timeout_s": some([2.0, 5.0]),
+        "heartbeat_s": some([0.0, 60.0, 300.0]),
+        "heartbeat_names_leases": some([True, False]),
+        "on_denial": some(["give-up", "retry", "callback"]),
+        "retry_denied_s": some([10.0, 60.0]),
+        "callback_poll_s": some([0.0, 100.0]),
+        "offline": some(["allow", "deny"]),
+        "rerequest": some([True, True, False]),
+        "release_old": some(["lost", "deferred"]),
+        "deferred_retry_s": some([20.0, 60.0]),
+    }
+
+
+def _workload(random: Random) -> Raw:
+    some = random.choice
+    return {
+        "arrivals": some(["closed", "open"]),
+        "launch_interval_s": some([40.0, 120.0]),
+        "launch": some(["constant", "exponential", "lognormal", "gamma"]),
+        "run_time_s": some([0.0, 20.0, 100.0, 400.0]),
+        "run_time": some(["constant", "exponential", "lognormal"]),
+    }
+
+
+def _policies(random: Random) -> Raw:
+    some = random.choice
+    return {
+        "failover": _failover(random),
+        "selection": {"name": some(["ring", "sticky-random"])},
+        "admission": some([{"name": "fifo"}, {"name": "bounded", "limit": 2.0, "retry_after_s": 1.0}]),
+        "balancing": some(
+            [
+                {"name": "static"},
+                {"name": "shared-pool"},
+                {"name": "periodic-demand", "interval_s": 100.0},
+                {"name": "keep-until-ack", "interval_s": 60.0},
+            ]
+        ),
+    }
+
+
+def _failover(random: Random) -> Raw:
+    retries, delay_s = float(random.randint(0, 2)), random.choice([1.0, 10.0, 30.0])
+    return random.choice(
+        [
+            {"name": "immediate"},
+            {"name": "never"},
+            {"name": "retry-then-failover", "retries": retries, "delay_s": delay_s},
+            {"name": "retry-then-give-up", "retries": retries, "delay_s": delay_s},
+            {"name": "sms2-documented", "retries": retries, "delay_s": delay_s, "offline_s": 90.0},
+            {"name": "full-jitter", "base_s": 1.0, "cap_s": delay_s, "retries": retries},
+        ]
+    )
+
+
+def _fault(random: Random, servers: int, clients: int) -> Raw:
+    kind = random.choice(["unreachable", "refusing", "crash", "slow", "loss", "cut"])
+    some = sorted(random.sample(range(servers), random.randint(1, servers)))
+    drawn = {
+        "kind": kind,
+        "servers": random.choice(["all", some, some, {"fraction": 0.5}]),
+        "start_s": float(random.randint(0, 600)),
+        "duration_s": random.choice([20.0, 100.0, 250.0]),
+    }
+    if random.random() < 0.5:
+        drawn |= {"duration_s": 30.0, "repeat_s": 90.0, "repeats": random.randint(1, 4)}
+    if kind == "slow":
+        drawn["factor"] = random.choice([0.5, 4.0, 30.0])
+    elif kind == "loss":
+        drawn["probability"] = random.choice([0.2, 0.7, 1.0])
+    elif kind == "cut":
+        drawn["clients"] = sorted(random.choices(range(clients), k=2))
+    return drawn

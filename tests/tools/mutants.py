@@ -1,0 +1,108 @@
+"""Break the model on purpose, one mutation at a time: does a test notice? (`make mutants`)
+
+Each mutation is applied to a copy of the sources, which the named tests then import. A wrong model must fail an
+assertion or violate an invariant of the engine; one that does not compile proves nothing. Exit status 1 when a
+mutation survives, proves nothing, or no longer fits the sources. Arguments: words of the mutations to try.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from tools.mutations import MUTATIONS, Mutation
+
+ROOT = Path(__file__).parents[2]
+ROOMS = ("actors", "policies", "experiments")
+AT_ONCE = 2
+PATIENCE_S = 900
+PROBE = "from meterstorm import actors, policies; print(*actors.__path__, *policies.__path__)"
+PYTEST = (sys.executable, "-m", "pytest", "-q", "-x", "--tb=no", "-p", "no:cacheprovider")
+
+
+def mutated(mutation: Mutation) -> str:
+    """The file that a mutation changes; ends the program if its old text is not there once."""
+    text = (ROOT / mutation.file).read_text()
+    count = text.count(mutation.old)
+    if count != 1:
+        sys.exit(f"{mutation.name}: its old text must be there once, not {count} times:\n{mutation.old}")
+    return text.replace(mutation.old, mutation.new)
+
+
+def run(changed: dict[str, str], tests: list[str]) -> tuple[int, str]:
+    """Run tests against a copy of the sources with some files changed; return exit status and last words."""
+    with tempfile.TemporaryDirectory(prefix="mutant_") as folder:
+        env = copied(Path(folder), changed)
+        command = [*PYTEST, *(f"tests/{test}" for test in tests)]
+        try:
+            done = subprocess.run(
+                command, env=env, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S, check=False
+            )
+        except subprocess.TimeoutExpired:
+            return -1, f"no end within {PATIENCE_S} s"
+    failed = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
+    return done.returncode, failed[0] if failed else (done.stdout + done.stderr).strip()[-200:]
+
+
+def copied(home: Path, changed: dict[str, str]) -> dict[str, str]:
+    """Copy the sources, some files changed; return the environment in which the copy is imported."""
+    for room in ROOMS:
+        shutil.copytree(ROOT / room, home / "meterstorm" / room, ignore=shutil.ignore_patterns("__pycache__"))
+    for file, text in changed.items():
+        (home / "meterstorm" / file).write_text(text)
+    env = os.environ | {"PYTHONPATH": str(home), "NUMBA_CACHE_DIR": str(home / "cache"), "COLUMNS": "1000"}
+    probe = [sys.executable, "-c", PROBE]
+    paths = subprocess.run(probe, env=env, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    assert all(Path(path).is_relative_to(home) for path in paths), f"not the copy is imported: {paths}"
+    return env
+
+
+def verdict(status: int, words: str) -> tuple[str, str]:
+    """Say whether a mutation was noticed, and by what."""
+    test, _, reason = words.removeprefix("FAILED tests/").partition(" - ")
+    if status == 0:
+        return "SURVIVED", ""
+    if status == 1 and "InvariantViolation" in reason:
+        return "caught", f"{test} (invariant)"
+    if status == 1 and reason.startswith(("assert", "AssertionError")):
+        return "caught", test
+    return "BROKEN", words
+
+
+def attempt(mutation: Mutation) -> tuple[str, str, str, float]:
+    started = time.monotonic()
+    found, by = verdict(*run({mutation.file: mutated(mutation)}, [mutation.test]))
+    print(f"{found}: {mutation.name}", file=sys.stderr, flush=True)
+    return mutation.name, found, by, time.monotonic() - started
+
+
+def chosen(words: list[str]) -> list[Mutation]:
+    """The mutations with all these words, which fit the sources."""
+    found = [mutation for mutation in MUTATIONS if all(word in mutation.name for word in words)]
+    if not found:
+        sys.exit(f"no mutation has all these words: {' '.join(words)}")
+    for mutation in found:
+        mutated(mutation)
+    return found
+
+
+def main(words: list[str]) -> int:
+    mutations = chosen(words)
+    status, last_words = run({}, sorted({mutation.test for mutation in mutations}))
+    if status != 0:
+        sys.exit(f"the tests fail without any mutation: {last_words}")
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        rows = list(pool.map(attempt, mutations))
+    width = max(len(name) for name, *_ in rows)
+    for name, found, by, seconds in rows:
+        print(f"{name:{width}}  {found:8}  {seconds:4.0f} s  {by}")
+    return int(any(found != "caught" for _, found, *_ in rows))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

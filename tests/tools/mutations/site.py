@@ -1,0 +1,24 @@
+"""Mutations of several sites."""
+
+from tools.mutations.mutation import Mutation
+
+MUTATIONS = [
+    Mutation("sites: nobody looks ahead", "actors/roaming.py",
+     "    if control.foreign > 0 or control.roaming > 0 or", "    if control.foreign >= 0 or",
+     "actors/shards/test_site_windows.py::test_whole_sites_wait_for_little[2]"),
+    Mutation("sites: refusals come unexpected", "actors/roaming.py",
+     "    return first + config.latency\n", "    return NEVER\n",
+     "actors/shards/test_site_windows.py::test_a_storm_costs_exchanges_only_while_it_lasts[refusing]"),
+    Mutation("sites: time-outs come unexpected", "actors/roaming.py",
+     "return min(watched, unanswered, _next", "return min(watched, _next",
+     "actors/shards/test_site_windows.py::test_a_storm_costs_exchanges_only_while_it_lasts[slow]"),
+    Mutation("sites: two orders count on the same licenses", "actors/intersite.py",
+     "            pool.reported_allocated -= part  # other orders of this round must find the rest\n", "",
+     "actors/agents/site/test_intersite.py::test_a_site_gives_what_it_is_told_to[False]"),
+    Mutation("sites: licenses are sent and kept", "actors/intersite.py",
+     "    row.owned -= count\n", "",
+     "actors/agents/site/test_intersite.py::test_licenses_follow_the_demand_to_other_sites"),
+    Mutation("sites: licenses leave unexpected", "actors/intersite.py",
+     "        ):\n            world.control[0].roaming += 1\n            pool", "        ):\n            pool",
+     "actors/agents/site/test_intersite.py::test_licenses_follow_the_demand_to_other_sites"),
+]  # fmt: skip
