@@ -11,7 +11,7 @@ from meterstorm.policies.balancing import POLICIES, PeriodicDemand, SharedPool, 
 
 
 def shared(total, weights, floors=None):
-    return share_out(total, np.array(weights), np.array(floors or [0] * len(weights))).tolist()
+    return share_out(total, np.array(weights), None if floors is None else np.array(floors))
 
 
 @pytest.mark.parametrize(

@@ -292,7 +292,7 @@ CLIENT: Any = TABLES["clients"]
         ),
         (
             {name: dtype for name, dtype in TABLES.items() if name != "pending_releases"},
-            "it has debts, which is not known",
+            "it has pending_releases, which is not known",
         ),
         ({**TABLES, "visits": np.dtype("i8")}, "it lacks visits"),
     ],

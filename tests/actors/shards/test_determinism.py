@@ -60,7 +60,7 @@ def test_the_bucket_width_does_not_matter(shift: int, monkeypatch: pytest.Monkey
 def test_the_jit_does_not_matter():
     code = (
         f"import sys; sys.path.insert(0, {str(Path(__file__).parents[2])!r})\n"
-        "from meterstorm.actors.shard import simulate\n"
+        "from meterstorm.actors.shards.simulate import simulate\n"
         "from support.sharded import for_the_jit, known\n"
         "import json\n"
         "print(json.dumps([known(simulate(scenario), scenario) for scenario in for_the_jit()]))"

@@ -56,7 +56,6 @@ def test_what_only_shows_starts_nothing_slow(command: str):
     assert slow_imports(*command.split()) == set()
 
 
-@pytest.mark.xfail(strict=True, reason="policies/registry.py imports numba until its policies do without")
 @pytest.mark.parametrize("command", ["show policies", "show ring", "schema", "validate sites"])
 def test_what_names_policies_starts_nothing_slow(command: str):
     assert slow_imports(*command.split()) == set()
