@@ -38,7 +38,7 @@ def _have_outcomes(tables: Tables) -> None:
     config, total = tables.config, tables.total
     undecided = np.isin(tables.slots["state"], DECIDED_LATER).sum()
     known = tables.control.wait_count + total[counters.GAVE_UP] + total[counters.UNMETERED_STARTS] + undecided
-    no_second = config.on_denial == client.GIVE_UP or (
+    no_second = config.on_denial == clients.GIVE_UP or (
         total[counters.EVICTIONS] == total[counters.UNMETERED_STARTS] == 0
     )
     none_runs_out = config.before_start or (config.run_time == 0 and config.arrivals != clients.TRACE)
