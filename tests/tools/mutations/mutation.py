@@ -10,4 +10,4 @@ class Mutation(NamedTuple):
     file: str  # within the repository
     old: str  # exactly once in the file
     new: str
-    test: str  # within tests/, with its parameters
+    test: str  # within tests/, with the parameters that matter
