@@ -43,7 +43,7 @@ def print_error(text: str) -> None:
 def exit_now(status: int) -> NoReturn:
     """End at once: an interrupt or a loss may have hit Ray anywhere; the end of the interpreter may crash in it.
 
-    Whoever interrupts again does not wait for Ray; on Linux its processes end all the same (`actors/guard.py`).
+    A second interrupt does not wait for Ray; on Linux its processes end all the same (`actors/cluster/guard.py`).
     """
     try:
         with suppress(Exception):  # the reader may be gone

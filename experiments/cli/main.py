@@ -105,10 +105,8 @@ def doctor_command(ray_address: RayAddress = None) -> None:
     """Check that the installation works: versions, compiled engine, and one world on two Ray shards."""
     from importlib.metadata import version as package_version
 
-    from meterstorm.actors.compiled.jit import CACHE_FOLDER
-
     from ..runs.options import Options
-    from .doctor import examine
+    from .doctor import CACHE_FOLDER, examine
     from .execution import join
 
     for name in ("meterstorm", "numba", "numpy", "ray"):

@@ -51,7 +51,7 @@ def _servers(results: Results) -> pa.Table:
 
 
 def _journal(results: Results) -> pa.Table:
-    """One row for each row of each replication's journal: see actors/journal.py."""
+    """One row for each row of each replication's journal: see actors/records/journal.py."""
     return _table(results, lambda row: {name: row.journal[name] for name in row.journal.dtype.names})
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 ROOMS = ("actors", "policies", "experiments")
-PAPERS = ("*.md",)  # for readers of the repository
+PAPERS = ("*.md", "*.svg")  # for readers of the repository
 
 
 def setuptools() -> Any:

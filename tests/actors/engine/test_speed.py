@@ -4,9 +4,9 @@ The loop (`experiments/bench/peers/model.c` over a binary heap) runs the same mo
 machine, so that their ratio tells of the code more than of the machine. What is lost is lost in every round; noise
 is not, so a bound must be missed in three rounds of turns before the test fails.
 
-Measured, medians of nine turns: 0.63 to 0.84 with 1,000 clients on six machines; on one where it was 0.73, 0.41
-when nothing was inlined. With 100,000 clients 1.4 to 1.65 times the ratio with 1,000; 0.83 when nothing was fetched
-ahead.
+Measured, medians of nine turns: 0.63 to 0.84 with 1,000 clients on six machines; on one where it was 0.73, it was
+0.41 when nothing was inlined. With 100,000 clients 1.4 to 1.65 times the ratio with 1,000; 0.83 when nothing was
+fetched ahead.
 """
 
 from contextlib import ExitStack

@@ -1,7 +1,6 @@
 """Every launch is accounted for."""
 
 import numpy as np
-from meterstorm.actors.agents.client import client
 from meterstorm.actors.state import clients, counters
 
 from oracles.audit.tables import Tables
