@@ -1,7 +1,7 @@
 """What an unfinished run has on disk, in the folder of its results: enough to finish it in another process.
 
 In its `checkpoints/`, `run` says what runs, and how; `done-V-R` is replication R of version V, finished;
-`world-V-R` has the checkpoints of one that is not (`actors/shards/checkpoints.py`). All that goes when the run ends.
+`world-V-R` has the checkpoints of one that is not (`actors/shards/checkpoints.py`). The run's end removes it.
 """
 
 import fcntl
