@@ -34,10 +34,12 @@ ANSWER_S = 5.0  # how long a cluster may take to say that it is there
 # the first process of one of its own (30), whose program may have to come from a cold disk.
 PATIENCE = "RAY_gcs_server_port_wait_time_s"
 ATTEMPTS_TO_JOIN, START_S = 1, 120
+
 # What opens HTTP/2, on which gRPC speaks: the preface and the client's settings (RFC 9113, section 3.4). The other
 # side's settings come back: three bytes of length, then their type.
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0"
 _SETTINGS = 4
+
 OWN = "local"
 NEEDED = ("gcs_server", "raylet")  # the processes of a Ray of one's own that nothing starts again
 _connected_to: str | None = None  # by `start_ray`: OWN, or host:port

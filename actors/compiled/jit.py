@@ -15,7 +15,7 @@ import hashlib
 import os
 import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -29,14 +29,8 @@ from numba.core.compiler_machinery import AnalysisPass, register_pass
 from numba.core.typed_passes import NativeLowering
 
 F = TypeVar("F", bound=Callable[..., object])
+
 JIT_DISABLED = bool(numba.config.DISABLE_JIT)
-
-
-def _cache_folder() -> Path:
-    base = os.environ.get("NUMBA_CACHE_DIR")
-    if base is None:
-        base = str(Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "meterstorm")
-    return Path(base) / hashlib.sha256(b"".join(path.read_bytes() for path in sources())).hexdigest()[:16]
 
 
 def sources() -> list[Path]:
@@ -45,7 +39,15 @@ def sources() -> list[Path]:
     return sorted(path for room in ("actors", "policies") for path in (package / room).rglob("*.py"))
 
 
-CACHE_FOLDER = _cache_folder()
+def cache_folder_of(files: Iterable[Path]) -> Path:
+    """Return the folder for code compiled from these source files."""
+    base = os.environ.get("NUMBA_CACHE_DIR")
+    if base is None:
+        base = str(Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "meterstorm")
+    return Path(base) / hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:16]
+
+
+CACHE_FOLDER = cache_folder_of(sources())
 _one_at_a_time = threading.Lock()
 
 

@@ -20,6 +20,7 @@ import numpy as np
 Facts = dict[str, Any]  # what msgpack can hold
 
 MAGIC = b"MSTMCKP1"
+
 _LENGTH = struct.Struct("<Q")
 _SUM_BYTES = 32  # SHA-256
 

@@ -63,4 +63,5 @@ COLUMNS = len(COUNTERS)
 # Histograms of durations: which, and how many bins each has (records/ledger.py).
 WAIT, QUEUE = 0, 1
 HISTOGRAMS = 2
+
 BINS = 64 * 32

@@ -2,11 +2,13 @@
 
 # Go on: the horizon is reached; an array must grow; the balancing policy is asked.
 HORIZON, GROW, BALANCE = 0, 1, 2
+
 # Stop: an invariant does not hold, or a policy answered nonsense.
 (
     BAD_DECISION, BAD_DELAY, BAD_SELECTION, NOT_CONSERVED, NEGATIVE_POOL, DOUBLE_LEASE, STALLED, LOST_PROGRAM,
     LOST_ROAMER,
 ) = range(10, 19)  # fmt: skip
+
 MEANING = {
     BAD_DECISION: "the failover policy returned an unknown action",
     BAD_DELAY: "the failover policy returned a delay that is negative (value: in s) or not a number (0)",

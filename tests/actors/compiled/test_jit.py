@@ -67,3 +67,18 @@ def test_machine_code_is_kept_of_what_python_calls_only():
     kept = {path.name.split("-")[0] for path in Path(loop.run.stats.cache_path).glob("loop.*.nbi")}
     assert "loop.run" in kept
     assert not {"loop._dispatch", "observer.handle"} & kept
+
+
+def test_the_cache_goes_by_every_source_that_may_be_compiled():
+    rooms = Path(jit.__file__).parents[2]
+    everywhere = {path for room in ("actors", "policies") for path in (rooms / room).rglob("*.py")}
+    assert set(jit.sources()) == {path for path in everywhere if "__pycache__" not in path.parts}
+
+
+def test_a_change_in_any_source_is_another_cache(tmp_path, monkeypatch):
+    before = jit.cache_folder_of(jit.sources())
+    for source in jit.sources():
+        changed = tmp_path / source.name
+        changed.write_bytes(source.read_bytes() + b"\n")
+        assert jit.cache_folder_of([changed if path == source else path for path in jit.sources()]) != before
+    assert jit.cache_folder_of(jit.sources()) == before == jit.CACHE_FOLDER
