@@ -1,0 +1,110 @@
+"""The README: every command in it works, and what it shows of the demo is what the demo prints."""
+
+import doctest
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from meterstorm.experiments.reports import picture
+
+from support.command_line import invoke
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+POLICIES = (ROOT / "policies/README.md").read_text()
+FENCED = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+NAMED = re.compile(r"`([\w.]+)`:\n\n```\w+\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+MAKEFILE = (ROOT / "Makefile").read_text()
+
+# What makes a long command a short one.
+SMALL = {
+    "meterstorm run kb": "--replications 1 --workers 0",
+    "meterstorm bench engine": "--peers python_heap --clients 1000 --events 10000",
+    "meterstorm bench shards": "--clients 400 --repetitions 1",
+}
+ON_RAY = ("storm.toml", "bench shards", "doctor")
+STANDS_FOR = {"RUN": "results/outage"}
+# One writes into the home folder, the other needs a run that was killed: tests/actors/cluster has that.
+ELSEWHERE = {"meterstorm --install-completion", "meterstorm resume FOLDER"}
+
+
+def commands() -> list[str]:
+    """Every command of the README, in order: of blocks, and of the table of what it can do."""
+    blocks = FENCED.findall(README) + FENCED.findall(POLICIES)
+    lines = [line for language, text in blocks if language == "sh" for line in text.splitlines()]
+    quoted = re.findall(r"`((?:meterstorm|show) [^`]*)`", README)
+    whole = [text if text.startswith("meterstorm") else f"meterstorm {text}" for text in quoted]
+    found = [line.partition("  #")[0].strip() for line in [*lines, *whole]]
+    return list(dict.fromkeys(command for command in found if command.startswith("meterstorm")))
+
+
+def arguments(command: str) -> list[str]:
+    words = shlex.split(f"{command} {SMALL.get(command, '')}")[1:]
+    return [STANDS_FOR.get(word, word) for word in words]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the files that the papers name, and the first run's results."""
+    here = tmp_path_factory.mktemp("readme")
+    for name, text in [*NAMED.findall(README), *NAMED.findall(POLICIES)]:
+        (here / name).write_text(text)
+    (here / "storm.toml").write_text((here / "outage.toml").read_text())
+    return here
+
+
+def test_there_are_commands():
+    assert len(commands()) > 15
+
+
+def run(command: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    if "RUN" in command and not (folder / "results/outage").exists():
+        assert invoke("run", "outage.toml", "--out", "results/outage").exit_code == 0
+    result = invoke(*arguments(command))
+    assert result.exit_code == 0, f"{command}: {result.output}"
+
+
+def is_on_ray(command: str) -> bool:
+    return any(words in command for words in ON_RAY)
+
+
+@pytest.mark.parametrize("command", [c for c in commands() if c not in ELSEWHERE and not is_on_ray(c)])
+def test_a_command_works(command: str, folder: Path, monkeypatch: pytest.MonkeyPatch):
+    run(command, folder, monkeypatch)
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+@pytest.mark.xdist_group("ray")
+@pytest.mark.parametrize("command", [c for c in commands() if is_on_ray(c)])
+def test_a_command_on_ray_works(command: str, folder: Path, monkeypatch: pytest.MonkeyPatch):
+    run(command, folder, monkeypatch)
+
+
+def test_a_policy_is_stepped_through_as_its_page_shows(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.syspath_prepend(folder)
+    session = next(text for language, text in FENCED.findall(POLICIES) if ">>>" in text)
+    test = doctest.DocTestParser().get_doctest(session, {}, "policies/README.md", None, 0)
+    assert doctest.DocTestRunner(verbose=False).run(test).failed == 0
+
+
+def test_make_has_the_two_commands():
+    assert re.search(r"^demo:.*\n\t.*meterstorm run q226827", MAKEFILE, re.MULTILINE)
+    assert re.search(r"^test:.*\n\t.*pytest", MAKEFILE, re.MULTILINE)
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+@pytest.mark.xdist_group("ray")
+def test_the_demo_prints_what_the_readme_shows_and_its_numbers_draw_the_picture(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (command,) = re.findall(r"^demo:.*\n\t\S*(meterstorm run .*)$", MAKEFILE, re.MULTILINE)
+    result = invoke(*shlex.split(command)[1:], "--out", "demo")
+    assert result.exit_code == 0, result.output
+    printed = [line.rstrip() for line in result.output.splitlines()]
+    shown = [line for language, text in FENCED.findall(README) if language == "text" for line in text.splitlines()]
+    assert len(shown) > 4
+    assert [line for line in shown if line.rstrip() not in printed] == []
+    assert picture.draw(tmp_path / "demo") == (ROOT / "experiments/outage.svg").read_text()
