@@ -163,7 +163,7 @@ class CappedExponential(NamedTuple):
 
     Source of the formulas of this policy and the three that vary it: aws-samples/aws-arch-backoff-simulator,
     src/backoff_simulator.py. `retries = inf` (the default) stays with the server forever; a finite number fails
-    over at once when so many retries have failed there.
+    over at once when that many retries have failed there.
     """
 
     base_s: float = 1.0

@@ -92,7 +92,7 @@ def end_ray() -> None:
 
 
 def lost_process() -> str | None:
-    """Return the name of a process that this process's own Ray has lost, without which it waits for ever."""
+    """Return the name of a process that this process's own Ray has lost, without which it waits forever."""
     if _connected_to != OWN:
         return None
     started = sys.modules["ray"]._private.worker._global_node.all_processes

@@ -70,7 +70,7 @@ class ShardHost:
         return save(folder, self.mesh.shard, self.windows.shard.world, numbers)
 
     def run(self, seconds: float) -> tuple[int, bool]:
-        """Advance for about so long; return the time reached, ns, and whether it is the end."""
+        """Advance for about `seconds` of wall time; return the time reached, ns, and whether it is the end."""
         try:
             if self.begun is not None:
                 shard, bound = self.begun

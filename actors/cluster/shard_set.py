@@ -53,7 +53,7 @@ class ShardSet:
 
         With checkpoints the world goes on from the last one; when a shard is lost, all are started again.
         Without, or when that happens again and again, raises ShardLost. Raises ValueError where the network has
-        no latency: shards would wait for each other for ever.
+        no latency: shards would wait for each other forever.
         """
         if scenario.network.latency_ms == 0:
             raise ValueError("shards need network.latency_ms > 0")

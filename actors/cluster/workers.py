@@ -44,6 +44,6 @@ def spread(
         raise ShardLost(
             f"a worker is lost, and again when its world was begun anew: {first_line(error)}"
         ) from error
-    finally:  # an error, or whoever asked wants no more
+    finally:  # after an error, or when the caller has enough
         for reference in running if lost_process() is None else ():
             ray.cancel(reference, force=True)

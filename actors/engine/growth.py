@@ -36,7 +36,7 @@ def grow(world: World, incoming: int = 0) -> None:
 
 
 def make_inbox(world: World, rows: int) -> None:
-    """Have room for so many messages from another shard."""
+    """Make room for `rows` messages from another shard."""
     world.replace(inbox=zeros(rows, EVENT))
 
 

@@ -4,8 +4,8 @@ A slot's timer lies in the slot's row, so that a launch needs no other. Any othe
 timer of a slot is one, too, while the room in the slot's row is taken: by a timer that was overtaken, or by the
 next arrival in an open world.
 
-The queue knows both by one *event number*: first come the slots' rows, then the rows of events. So whoever looks
-ahead knows from a number what will be needed.
+The queue knows both by one *event number*: first come the slots' rows, then the rows of events. So a number
+tells which row to fetch ahead.
 """
 
 import numpy as np

@@ -78,7 +78,7 @@ DEADLINES_AHEAD = 8
 def fetch_deadline(world):
     """In a storm deadlines do come due: have the memory of the clients fetched that are next but a few."""
     ahead = world.deadlines[(world.control[0].deadlines_begin + DEADLINES_AHEAD) & (world.deadlines.size - 1)]
-    i = max(0, ahead.client)  # of an old entry, if so many are not there: it changes nothing
+    i = max(0, ahead.client)  # past the end it is an old entry: harmless
     prefetch(world.clients, i)
     prefetch(world.slots, i * world.config[0].programs)
 

@@ -23,8 +23,8 @@ from .scenario import Scenario, ns
 from .servers import server_tables
 
 BUCKETS_PER_TIMER = 1.06  # at the least
-FIRST_DEADLINES = 1 << 10  # room for so many, a power of two
-FIRST_MESSAGES, BUCKETS_PER_MESSAGE = 1 << 10, 32  # likewise; those beyond wait in buckets, so it need not grow
+FIRST_DEADLINES = 1 << 10  # a power of two
+FIRST_MESSAGES, BUCKETS_PER_MESSAGE = 1 << 10, 32  # the ring need not grow: what does not fit waits in buckets
 OUTBOX = 1 << 14  # messages for other shards
 
 

@@ -24,7 +24,7 @@ ARRIVALS = {"closed": words.CLOSED, "open": words.OPEN, "trace": words.TRACE}
 ON_DENIAL = {"give-up": words.GIVE_UP, "retry": words.ASK_AGAIN, "callback": words.WAIT_FOR_CALLBACK}
 
 REPORT_PATIENCE_S = 30.0  # how long a site server waits for the servers' reports
-CLIENTS_OUT_OF_CACHE = 2048  # the state of so many clients is more than a core's own cache holds
+CLIENTS_OUT_OF_CACHE = 2048  # their state is more than a core's own cache holds
 
 
 def config_row(scenario: Scenario, chosen: PolicySet, part: Part, queue: dict[str, Any]) -> Any:

@@ -12,7 +12,7 @@ from .partition import first_client
 from .policies import PolicySet
 from .scenario import Scenario, members
 
-FIRST_VISITORS = 1 << 6  # room for so many, a power of two
+FIRST_VISITORS = 1 << 6  # a power of two
 
 
 def server_tables(scenario: Scenario, chosen: PolicySet, homes: Any, config: Any) -> dict[str, Any]:

@@ -18,7 +18,7 @@ class ShardTiming(NamedTuple):
         return self.computing_s + self.exchanging_s + self.waiting_s
 
     def shares(self, shards: int) -> dict[str, float]:
-        """Return windows, windows a second, and the shares of the time of so many shards."""
+        """Return windows, windows a second, and how the time of `shards` shards was shared."""
         return {
             "windows": self.windows // shards,
             "windows_per_s": self.windows / self.total_s,

@@ -2,8 +2,8 @@
 
 A shard goes as far as the earliest moment at which any other shard may send it something, plus one latency. Then
 all exchange what they sent, each with the earliest time at which it may send again; the exchange is the only
-barrier. Clients of other shards may run far ahead of servers that owe nobody an answer: they go a stretch at a
-time, so that the servers can follow.
+barrier. Clients of other shards may run far ahead of servers that have nobody to answer: they go a stretch at
+a time, so that the servers can follow.
 """
 
 import time
@@ -38,7 +38,7 @@ class Windows:
             self.bound = bound
 
     def run(self, seconds: float) -> int:
-        """Advance for about so long; return the time that has been reached, ns. `done` tells if it is the end."""
+        """Advance for about `seconds` of wall time; return the time reached, ns. `done` tells if it is the end."""
         leads = self.mesh.shard == LEADER
         began_s, waited_s, window = time.perf_counter(), self.mesh.waiting_s, self.window
         self._computing_s = 0.0
@@ -85,7 +85,7 @@ class Windows:
         )
         self.reached = min(mine, *(frame.next_event_ns for frame in frames))
         self.done = self.reached >= shard.end and not flags & SENT
-        if self.done:  # nobody can reach anybody any more
+        if self.done:  # nothing can reach another shard now
             began_s = time.perf_counter()
             shard.run(shard.end)
             self._computing_s += time.perf_counter() - began_s

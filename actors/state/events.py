@@ -28,7 +28,7 @@ EVENT = rows(
 )
 
 # One for each event number: what comes behind the event in its list, and the slot that it is about if it has a row
-# of events. Apart from the events, since whoever looks ahead along a list would wait for each of them.
+# of events. Kept apart from the events, so that looking ahead along a list does not wait for each of them.
 LINK = rows(
     ("next", "i4"),  # an event number; in queues at servers and among free rows the row of an event
     ("slot_row", "i4"),

@@ -214,7 +214,7 @@ def _on_grant(world, i, j):
 
 @jit
 def _on_late_grant(world, i, s, j, program, attempt):
-    """Release a license that nobody waits for any more, unless the program holds or awaits it at that server."""
+    """Release a license that nobody waits for, unless the program holds or awaits it at that server."""
     slot = slots.slot_of(world, i, j)
     if slot.program != program or (s != slot.lease and s != slot.asked):
         returns.release(world, i, j, program, s)

@@ -79,7 +79,7 @@ def license_freed(world, s, product):
             pool.queue_tail = NONE
         world.control[0].callbacks -= 1
         caller = _caller(world, s, event.source, event.slot)
-        if caller.queued == event.attempt:  # else this user waits no more, or elsewhere
+        if caller.queued == event.attempt:  # else this user has stopped waiting, or waits elsewhere
             caller.queued = 0
             is_honored = _call_back(world, n)
             events.free(world, n)

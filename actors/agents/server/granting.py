@@ -156,7 +156,7 @@ def free(world, lease):
 
 @jit
 def reclaim(world, lease):
-    """Take a lease away from whoever holds it: nobody (a ghost), a running program, or a user called back."""
+    """Take a lease away from its holder: nobody (a ghost), a running program, or a user called back."""
     row = world.leases[lease]
     if row.state == GHOST or (row.state == LIVE and row.granted == 0):
         free(world, lease)

@@ -11,7 +11,7 @@ from . import granting, leases
 
 @jit
 def handle(world, notice):
-    """Handle a notice that a program has no more use for a lease, or for an answer, at a server."""
+    """Handle a notice that a program no longer needs a lease, or an answer, at a server."""
     client, s, slot, program = notice.source, notice.value, notice.slot, notice.program
     lease = leases.find(world, client, s, slot, program)
     if notice.kind == kinds.NOT_TAKEN:

@@ -107,7 +107,7 @@ def _order(world, giver, taker, product, count):
 
 @jit
 def take(world, site, source, product, count, taker):
-    """Send so many licenses to the site `taker`: those in reserve at once, others as servers give them up."""
+    """Send `count` licenses to the site `taker`: those in reserve at once, others as servers give them up."""
     config = world.config[0]
     if is_local(world, source):
         world.control[0].roaming -= 1

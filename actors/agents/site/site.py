@@ -112,7 +112,7 @@ def _ask(world, k):
 
 @jit
 def _close(world, k):
-    """Wait for no more reports, and let the balancing policy decide."""
+    """Stop waiting for reports, and let the balancing policy decide."""
     control = world.control[0]
     site = world.sites[k]
     if site.collecting:
@@ -151,7 +151,7 @@ def _take_surplus(world, k, s, product):
 
 @jit
 def _acknowledge(world, k, product, arrived):
-    """Tell the servers that kept the licenses they sent that so many have arrived, in order of servers."""
+    """Tell servers that kept the licenses they sent how many have arrived, in order of servers."""
     config = world.config[0]
     site = site_server(world, k)
     for s in _servers(world, k):

@@ -145,7 +145,7 @@ class Mesh:
     def _wait(self, window: int) -> None:
         """Serve the peers that are ready, in either direction, until this window's frames are all through.
 
-        A peer that is through is not watched any more: after the last window it may well have closed.
+        A peer that is through is no longer watched: after the last window it may well have closed.
         """
         began_s = time.monotonic()
         deadline_s, spin_until_s = began_s + self._timeout_s, began_s + _SPIN_S

@@ -1,4 +1,4 @@
-"""The model in a storm: every server is away from the start, and clients fail over at once, for ever."""
+"""The model in a storm: every server is away from the start, and clients fail over at once, forever."""
 
 from . import TIMEOUT_S, Sample, meterstorm_timeouts
 
