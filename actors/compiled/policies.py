@@ -12,7 +12,6 @@ from typing import Any, NamedTuple, get_type_hints
 
 import numba
 import numpy as np
-from meterstorm import policies as built_in
 from meterstorm.policies.admission import Arrival, Verdict
 from meterstorm.policies.compilable import MARKED
 from meterstorm.policies.failover import Decision, Link
@@ -25,6 +24,7 @@ from numba.np.unsafe.ndarray import to_fixed_tuple
 
 from .jit import cache_folder
 
+BUILT_IN = Link.__module__.removesuffix("failover")  # what the modules of built-in policies begin with
 VECTOR = types.Array(types.float64, 1, "C")
 
 
@@ -79,7 +79,7 @@ def _function(cls: Any, shim: Callable[..., Any], method: str, signature: Any) -
         function = shim(cls, getattr(cls, method), len(cls._fields))
         if numba.config.DISABLE_JIT:
             return function
-        if cls.__module__.startswith(f"{built_in.__name__}."):
+        if cls.__module__.startswith(BUILT_IN):
             return _cached(function, f"{cls.__module__}.{cls.__qualname__}.{method}", signature)
         return numba.cfunc(signature)(function)
     except numba.core.errors.NumbaError as error:

@@ -32,9 +32,9 @@ app = typer.Typer(
 
 def _show_version(is_asked: bool) -> None:
     if is_asked:
-        import meterstorm
+        from importlib.metadata import version
 
-        print(f"meterstorm {meterstorm.__version__}")
+        print(f"meterstorm {version('meterstorm')}")
         raise typer.Exit
 
 
