@@ -6,6 +6,7 @@ by pointer. Anything random, timed or remembered comes in as an argument; a poli
 
 from .admission import Arrival, Verdict, admit, refuse
 from .balancing import Report
+from .compilable import compilable
 from .failover import OVERLOADED, REFUSED, TIMED_OUT, Decision, Link, fail_over, give_up, go_offline, retry
 from .selection import Choice
 
@@ -20,6 +21,7 @@ __all__ = [
     "Report",
     "Verdict",
     "admit",
+    "compilable",
     "fail_over",
     "give_up",
     "go_offline",
