@@ -1,4 +1,4 @@
-# `make demo` and `make test` set up all they need, in .venv. Other targets: setup, fuzz, check, clean.
+# `make demo` and `make test` set up all they need, in .venv; `make help` lists all targets.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin

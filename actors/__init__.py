@@ -1,4 +1,4 @@
-"""Clients, servers and the site server: agents that touch each other only through messages.
+"""The engine and the model: agents that touch each other only through messages.
 
-Start with `world.py` (the state), `client.py`, `server.py`, `site.py` (the model) and `engine.py` (the loop).
+Start with README.md, then `engine/loop.py`.
 """

@@ -10,9 +10,9 @@ Numbers = Sequence[float] | Any  # also an array of numpy
 def share_out(total: int, weights: Numbers, floors: Numbers | None = None) -> list[int]:
     """Split `total` in proportion to `weights` (evenly if all are 0), nobody below their floor (0 if not given).
 
-    Both have shape (n,), and so has the result; the floors must not exceed the total. Whoever would fall below
-    their floor gets just it, and the others share the rest by weight; leftovers of rounding go to the largest
-    remainders, first one first. Exact, so that equal remainders are equal.
+    Both have shape (n,), and so has the result; the floors must not exceed the total. A share that would fall
+    below its floor is set to the floor, and the others split the rest by weight; leftovers of rounding go to the
+    largest remainders, first one first. Exact, so that equal remainders are equal.
     """
     shares = _in_proportion(weights)
     least = [0] * len(shares) if floors is None else [int(floor) for floor in floors]

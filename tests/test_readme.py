@@ -23,7 +23,7 @@ SMALL = {
     "meterstorm bench engine": "--peers python_heap --clients 1000 --events 10000",
     "meterstorm bench shards": "--clients 400 --repetitions 1",
 }
-ON_RAY = ("storm.toml", "bench shards", "doctor")
+ON_RAY = ("--shards", "bench shards", "doctor")
 STANDS_FOR = {"RUN": "results/outage"}
 # One writes into the home folder, the other needs a run that was killed: tests/actors/cluster has that.
 ELSEWHERE = {"meterstorm --install-completion", "meterstorm resume FOLDER"}
@@ -50,7 +50,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     here = tmp_path_factory.mktemp("readme")
     for name, text in [*NAMED.findall(README), *NAMED.findall(POLICIES)]:
         (here / name).write_text(text)
-    (here / "storm.toml").write_text((here / "outage.toml").read_text())
     return here
 
 

@@ -1,4 +1,4 @@
-"""Ray: one of this process's own, or a cluster that is joined; where shards go in it; and what is wrong with it.
+"""Connecting to Ray: one that this process starts for itself, or a cluster that it joins.
 
 A process has one Ray at a time. Its own listens on loopback only and nobody else's is joined, whatever RAY_ADDRESS
 says, unless an address is given.

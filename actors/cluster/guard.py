@@ -1,4 +1,4 @@
-"""A process beside a Ray of one's own (`ray_start.py`), which ends what Ray leaves when its driver is killed.
+"""A helper process, started by `connection.py`, that ends what Ray leaves behind when its driver is killed.
 
 Started as a script: standard input is a pipe from the driver, the arguments are the ids of the raylet and of its
 children. It imports nothing of this package, so that it starts at once.

@@ -1,4 +1,4 @@
-"""Where in a Ray cluster shards go, and whether what runs there is what runs here."""
+"""Where shards go in a Ray cluster, and a check that every node runs the same versions."""
 
 import time
 from collections.abc import Callable, Iterable, Mapping

@@ -76,7 +76,7 @@ class _LinkedLibrary(JITCodeLibrary):
 
 @register_pass(mutates_CFG=False, analysis_only=True)
 class _Registration(AnalysisPass):
-    """Have the compiler find the code by an object that stands for the machine code there is none of."""
+    """Register the code under a stand-in object, since there is no machine code to point to."""
 
     _name = "registration"
 

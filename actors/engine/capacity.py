@@ -1,4 +1,4 @@
-"""How much room one event may take, at the very most: the loop asks before it handles one."""
+"""An upper bound on the rows that one event may need: the loop checks it before each event."""
 
 from ..compiled.jit import inlined
 from ..queue import calendar

@@ -72,7 +72,7 @@ def _check_pools(world, k):
             pool = world.pools[s * config.products + p]
             allocated += pool.allocated
             if pool.free + pool.leased + pool.reserved != pool.allocated or min(pool.free, pool.leased) < 0:
-                return _found(world, NEGATIVE_POOL, s, p)
+                return _found(world, NEGATIVE_POOL, config.clients + s, p)
         owned = product.owned + product.copies
         if allocated + product.in_transit + product.reserve != owned or allocated != product.allocated:
             return _found(world, NOT_CONSERVED, config.clients + config.servers + k, p)
@@ -88,11 +88,11 @@ def _check_leases(world):
         while n != NONE:
             lease = world.leases[n]
             held += lease.state != RESERVED
-            if leases.find(world, lease.client, s, lease.slot, lease.program) != n:
-                return _found(world, DOUBLE_LEASE, s, lease.client)
+            if leases.find(world, s, lease.client, lease.slot, lease.program) != n:
+                return _found(world, DOUBLE_LEASE, config.clients + s, lease.client)
             n = lease.newer
     if held != world.control[0].leased:
-        return _found(world, NEGATIVE_POOL, config.servers, -1)
+        return _found(world, NEGATIVE_POOL, -1, held)
     return HORIZON
 
 
@@ -105,7 +105,7 @@ def _check_slots(world):
         row = world.clients[i]
         for j in range(config.programs):
             slot = slots.slot_of(world, i, j)
-            waits = slot.state == clients.ASKING or slot.state == clients.CALLED
+            waits = slot.state == clients.WILL_ASK or slot.state == clients.CALLED
             denied = slot.marks & clients.WAITS != 0
             waiting += denied
             wants = row.wants & slots.bit(j) != 0
@@ -113,12 +113,12 @@ def _check_slots(world):
             if (
                 (slot.state == clients.METERED) != leased
                 or (leased and not slot.marks & clients.RUNNING)
-                or (slot.state == clients.WAITING and not wants)
+                or (slot.state == clients.AWAITING and not wants)
                 or (wants and (slot.state == clients.IDLE or waits))
                 or (waits and not denied)
             ):
                 return _found(world, LOST_PROGRAM, config.first + i, j)
-        if row.wants != 0 and row.flight == -1:
+        if row.wants != 0 and row.flight == clients.NOTHING:
             return _found(world, LOST_PROGRAM, config.first + i, -1)
     if waiting != world.control[0].waiting:
         return _found(world, LOST_PROGRAM, -1, waiting)
@@ -144,7 +144,7 @@ def _check_roaming(world):
         n = world.buckets[index]
         while n != NONE:
             count += _leads_away(world, n)
-            n = world.links[n].next
+            n = world.chains[n].next
     if count != control.roaming:
         return _found(world, LOST_ROAMER, -1, count)
     return HORIZON

@@ -92,15 +92,15 @@ def post(world, message, time, serial):
     else:
         n = NONE
         event = world.outbox[world.control[0].outgoing]
-        _leave(world, message.kind, message.source, message.target, time)
+        _note_departure(world, message.kind, message.source, message.target, time)
     events.write(event, message, time, serial)
     if n != NONE:
         calendar.schedule(world, n)
 
 
 @jit
-def _leave(world, kind, source, target, time):
-    """A message for another shard arrives there at `time`; no answer can be here sooner than one latency later."""
+def _note_departure(world, kind, source, target, time):
+    """Note a message for another shard, due there at `time`: no answer can be back sooner than a latency later."""
     config = world.config[0]
     control = world.control[0]
     control.outgoing += 1

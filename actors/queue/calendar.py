@@ -37,10 +37,10 @@ def schedule_timer(world, number):
         heap.push(world, number)
         return
     prefetch(world.buckets, bucket & (world.buckets.size - 1))
-    link = world.links[number]
-    link.next = control.unfiled
+    chain = world.chains[number]
+    chain.next = control.unfiled
     if not events.is_of_slot(world, number):
-        link.slot_row = events.slot_row(world, events.row(world, number))
+        chain.slot_row = events.slot_row(world, events.row(world, number))
     control.unfiled = number
     control.pending += 1
 
@@ -52,9 +52,9 @@ def file(world):
     number = control.unfiled
     control.unfiled = NONE
     while number != NONE:
-        following = world.links[number].next
+        following = world.chains[number].next
         index = (events.time(world, number) >> world.config[0].shift) & (world.buckets.size - 1)
-        world.links[number].next = world.buckets[index]
+        world.chains[number].next = world.buckets[index]
         world.buckets[index] = number
         number = following
 
@@ -96,7 +96,7 @@ def _first_due(world):
         number = world.buckets[index]
         while number != NONE:
             first = min(first, events.time(world, number))
-            number = world.links[number].next
+            number = world.chains[number].next
     return first >> world.config[0].shift
 
 
@@ -110,20 +110,20 @@ def _open(world):
     later = NONE
     crowd = np.int64(0)
     while number != NONE:
-        following = world.links[number].next
+        following = world.chains[number].next
         is_due = events.time(world, number) >> shift <= control.cursor
         if is_due and control.open < world.due.size:
             heap.push(world, number)
         else:
             crowd += is_due
-            world.links[number].next = later
+            world.chains[number].next = later
             later = number
         number = following
     if crowd > 0:
         control.crowd = crowd + control.open
         for k in range(control.open):
             number = world.due[k].event
-            world.links[number].next = later
+            world.chains[number].next = later
             later = number
         control.open = 0
     control.pending -= control.open

@@ -1,10 +1,9 @@
 """Time-outs of what clients have in flight: a ring, since all are equally long and so come due in turn.
 
-Those of one instant come in order of sending, which is the total order but where the network has no latency:
-there, where one shard runs all, its journal may show time-outs of one instant in another order.
+Time-outs of one instant come in order of sending. That is the total order, except at latency 0 (one shard only),
+where the journal may show them in another order.
 
-An answer strikes its time-out out at once, which then costs nothing more; as an event of the calendar it would
-come up a time-out later, only to be thrown away.
+An answer cancels its time-out at once; in the calendar it would stay until it came due, only to be discarded.
 """
 
 from ..compiled.jit import inlined

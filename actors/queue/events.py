@@ -35,9 +35,9 @@ def is_of_slot(world, number):
 
 
 @inlined
-def link(world, n):
-    """Return the link from the event in a row to what comes behind it."""
-    return world.links[number(world, n)]
+def chain(world, n):
+    """Return the entry that chains the event in a row to what comes behind it."""
+    return world.chains[number(world, n)]
 
 
 @inlined
@@ -135,7 +135,7 @@ def allocate(world):
     control = world.control[0]
     n = control.free_event
     if n != NONE:
-        control.free_event = link(world, n).next
+        control.free_event = chain(world, n).next
     else:
         n = control.fresh_event
         control.fresh_event += 1
@@ -149,6 +149,6 @@ def free(world, n):
     control = world.control[0]
     if world.events[n].flag & FOREIGN:
         control.foreign -= 1
-    link(world, n).next = control.free_event
+    chain(world, n).next = control.free_event
     control.free_event = n
     control.free_events += 1

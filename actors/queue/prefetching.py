@@ -12,9 +12,9 @@ from ..state.rows import NONE
 from . import events
 
 # How far ahead of the cursor memory is fetched, in buckets: events, their slots and clients AHEAD, and before them
-# the links that name them. Only a link tells where the next one of its bucket is, so each is fetched STEP buckets
-# after the one before it, down to DEPTH; few buckets hold more. What is fetched too early leaves the cache again.
-# So many as are USUAL in a bucket are fetched without asking whether they are there, which is hard to guess: where
+# the entries that chain them. Only an entry tells where the next one of its bucket is, so each is fetched STEP
+# buckets after the one before it, down to DEPTH; few buckets hold more. What is fetched too early leaves the cache
+# again. USUAL events of a bucket are fetched without asking whether they are there, which is hard to guess: where
 # there are fewer, row 0 is fetched again.
 AHEAD, STEP, DEPTH, USUAL = 4, 2, 3, 2
 
@@ -28,24 +28,24 @@ def fetch_buckets(world):
     control.ahead = control.cursor + AHEAD
     while k < control.ahead:
         for depth in range(DEPTH):
-            _fetch_link(world, (k + (DEPTH - depth) * STEP) & mask, depth)
+            _fetch_chain(world, (k + (DEPTH - depth) * STEP) & mask, depth)
         number = world.buckets[k & mask]
         for _ in range(USUAL):
             _fetch_event(world, np.int64(max(0, number)))
             number = _behind(world, number)
         while number != NONE:
             _fetch_event(world, np.int64(number))
-            number = world.links[number].next
+            number = world.chains[number].next
         k += 1
 
 
 @inlined
-def _fetch_link(world, bucket, depth):
-    """Have the link fetched of the event that has `depth` others before it in a bucket."""
+def _fetch_chain(world, bucket, depth):
+    """Have the chain entry fetched of the event that has `depth` others before it in a bucket."""
     number = world.buckets[bucket]
     for _ in range(depth):
         number = _behind(world, number)
-    prefetch(world.links, max(0, number))
+    prefetch(world.chains, max(0, number))
 
 
 @inlined
@@ -54,7 +54,7 @@ def _fetch_event(world, number):
     slot_row = number
     if not events.is_of_slot(world, number):
         prefetch(world.events, events.row(world, number))
-        slot_row = np.int64(world.links[number].slot_row)
+        slot_row = np.int64(world.chains[number].slot_row)
     i = events.client_of(world, slot_row)
     prefetch(world.slots, slot_row)
     prefetch(world.clients, i)
@@ -66,7 +66,7 @@ def _fetch_event(world, number):
 @inlined
 def _behind(world, number):
     """Return what comes behind an event in its list, NONE behind NONE: without a branch, often guessed wrong."""
-    following = world.links[max(0, number)].next
+    following = world.chains[max(0, number)].next
     return following if number != NONE else NONE
 
 

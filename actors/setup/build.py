@@ -11,7 +11,7 @@ from ..records.journal import FIRST_ROWS
 from ..state import counters
 from ..state.allocation import more_due, more_events, more_leases, more_pending_releases, zeros
 from ..state.control import CONTROL
-from ..state.events import DEADLINE, DUE, EVENT, JOURNAL, LINK
+from ..state.events import CHAIN, DEADLINE, DUE, EVENT, JOURNAL
 from ..state.rows import NEVER, NONE
 from ..state.world import POLICIES, World
 from . import faults, partition
@@ -68,7 +68,7 @@ def build(
 def _queue_tables(buckets: int, slots: int) -> dict[str, Any]:
     return {
         "events": zeros(0, EVENT),
-        "links": zeros(slots, LINK),
+        "chains": zeros(slots, CHAIN),
         "due": zeros(0, DUE),
         "transit": zeros(max(FIRST_MESSAGES, buckets // BUCKETS_PER_MESSAGE), DUE),
         "deadlines": zeros(FIRST_DEADLINES, DEADLINE),

@@ -55,7 +55,7 @@ class Checkpoints:
         self._last_s = time.monotonic()
 
     def is_due(self) -> bool:
-        """Whether so much time has passed since the last checkpoint."""
+        """Whether `every_s` has passed since the last checkpoint."""
         return time.monotonic() - self._last_s >= self.every_s
 
     def save(self, write_parts: Callable[[Path], list[bytes]]) -> None:

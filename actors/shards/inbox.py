@@ -1,8 +1,7 @@
 """Messages from other shards: checked, then filed.
 
-Another shard may send messages of its agents to this shard's, due no sooner than this shard has come.
-
-Rows index tables without another check, so none is filed that would lead elsewhere.
+A message must come from an agent of the sending shard, go to one of this shard, and be due at or after this
+shard's horizon. Rows index tables without another check, so a wrong one is refused.
 """
 
 from ..compiled.jit import inlined, jit

@@ -17,8 +17,8 @@ that arrives later is due before that horizon. These are the steps:
    only that something was sent, so the sender's frame also covers what the receiver may do to third shards
    (`sooner_within`, `sooner_across`).
 5. Within a window, a message that leaves and may be answered brings the horizon nearer: no answer can be here
-   sooner than one latency after its arrival (`messages.py`). What nobody answers does not: a RELEASE (unless it
-   may call a user back) and notices to an observer.
+   sooner than one latency after its arrival (`messaging/messages.py`). What nobody answers does not: a RELEASE
+   (unless it may call a user back) and notices to an observer.
 6. So everything that arrives after an exchange is due at the bound or later. `inbox.first_wrong` checks that for
    every message, and stops the run otherwise.
 

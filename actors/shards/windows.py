@@ -1,9 +1,7 @@
 """How several shards advance as one world: conservative windows. `lookahead.py` argues why they are safe.
 
-A shard goes as far as the earliest moment at which any other shard may send it something, plus one latency. Then
-all exchange what they sent, each with the earliest time at which it may send again; the exchange is the only
-barrier. Clients of other shards may run far ahead of servers that have nobody to answer: they go a stretch at
-a time, so that the servers can follow.
+Each shard runs to its bound, then all exchange what they sent; the exchange is the only barrier. Clients may run
+far ahead of servers that have nobody to answer: they go a stretch at a time, so that the servers can follow.
 """
 
 import time

@@ -34,7 +34,7 @@ def _linked(rows: Any, more: int, head: int) -> Any:
 def more_events(world: World, more: int) -> None:
     """Have `more` rows for events."""
     world.control[0].free_events += more
-    world.replace(events=extended(world.events, more), links=extended(world.links, more))
+    world.replace(events=extended(world.events, more), chains=extended(world.chains, more))
 
 
 def more_due(world: World, more: int) -> None:

@@ -43,10 +43,10 @@ CLIENT = rows(
 
 # State of a slot.
 IDLE = 0  # its user thinks
-WAITING = 1  # for an answer
+AWAITING = 1  # awaits an answer
 METERED = 2  # runs under a lease
 UNMETERED = 3  # runs without one, the client being offline
-ASKING = 4  # its user was denied and asks again later
+WILL_ASK = 4  # its user was denied and asks again later
 CALLED = 5  # its user was denied and waits to be called back
 
 # Marks of a slot, as bits.

@@ -65,7 +65,7 @@ CONFIG = rows(
     ("scan", "i8"),
     ("callback_grace", "i8"),
     ("callback_cycle", "i8"),
-    ("overloads", "i8"),  # whether a request may be turned away: else nobody is asked
+    ("overloads", "i8"),  # whether a server may refuse a request as OVERLOADED; if not, admission is never asked
     # site servers
     ("intersite_interval", "i8"),
     ("balance_interval", "i8"),
@@ -75,5 +75,5 @@ CONFIG = rows(
     # event queue
     ("shift", "i8"),  # log2 of a bucket's width, ns
     ("looks_ahead", "i8"),  # whether memory is fetched ahead: see queue/prefetching.py
-    ("room", "i8"),  # how many events one event may add, at the very most
+    ("room", "i8"),  # most events that one event may add
 )

@@ -27,7 +27,7 @@ LAUNCHES = _count("launches", "programs launched")
 SUPPRESSED = _count("suppressed", "launches that did not happen because the program's slot was busy")
 ATTEMPTS = _count("attempts", "requests sent to a server, first tries and repetitions alike")
 GRANTS = _count("grants", "grants that a program took up")
-MISPLACED = _count("denials_misplaced", "denials while a license was free on another reachable server")
+MISPLACED = _count("denials_misplaced", "denials while a license was free on a reachable server")
 STRANDED = _count("denials_stranded", "denials while a license was free only on an unreachable server")
 GHOST = _count(
     "denials_ghost", "denials with none free, while a lease existed whose program no longer ran under it"

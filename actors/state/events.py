@@ -1,7 +1,7 @@
 """Rows of the event queue and of the journal, and the flags of an event.
 
 An event appears in five shapes: a row of EVENT, the timer in a slot's own row (`clients.SLOT`), an entry of DUE, a
-DEADLINE, and a `Letter` before it is sent (`messaging/messages.py`). `actors/README.md` says when which is used.
+DEADLINE, and a `Letter` (`queue/letters.py`). `actors/README.md` says when which is used.
 """
 
 from .rows import rows
@@ -29,7 +29,7 @@ EVENT = rows(
 
 # One for each event number: what comes behind the event in its list, and the slot that it is about if it has a row
 # of events. Kept apart from the events, so that looking ahead along a list does not wait for each of them.
-LINK = rows(
+CHAIN = rows(
     ("next", "i4"),  # an event number; in queues at servers and among free rows the row of an event
     ("slot_row", "i4"),
 )

@@ -13,7 +13,7 @@ import numpy as np
 from . import clients, schedule, servers
 from .config import CONFIG
 from .control import CONTROL
-from .events import DEADLINE, DUE, EVENT, JOURNAL, LINK
+from .events import CHAIN, DEADLINE, DUE, EVENT, JOURNAL
 
 # Every table of a shard and what its rows are. A shard that does not host the servers has no leases, accounts,
 # seats and callers.
@@ -23,7 +23,7 @@ TABLES: dict[str, Any] = {
     "keys": np.dtype("u8"),  # one key for each random stream
     # event queue
     "events": EVENT,
-    "links": LINK,  # by event number: of slots' timers, then of rows of events
+    "chains": CHAIN,  # by event number: of slots' timers, then of rows of events
     "due": DUE,
     "buckets": np.dtype("i4"),
     "transit": DUE,

@@ -180,11 +180,11 @@ def resume_command(
     from ..scenario import ScenarioError
     from . import execution
 
-    announce_compilation()
     try:
         unfinished = UnfinishedRun.reopen(folder)
     except (CheckpointError, ScenarioError, OSError) as error:
         fail(WRONG_INPUT, str(error))
+    announce_compilation()
     scenario, options = unfinished.scenario, unfinished.options._replace(as_json=as_json)
     total = execution.worlds(scenario)
     with progress(f"{total} worlds", total) as advance:

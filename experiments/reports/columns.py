@@ -15,13 +15,13 @@ SERIES = {counter.column: counter.meaning for counter in COUNTERS}
 SERVER = {"server": "number of the server", "utilization": "busy share of the measured time"}
 SERVERS = {
     "arrivals": "messages that arrived in the measured time",
-    "refused": "messages refused by a fault",
-    "dropped": "messages lost by a crash: those in the queue, and the one in service",
-    "decided": "requests granted or denied",
-    "denied": "requests denied",
-    "queue_max": "most requests that waited at once",
+    "refused": "messages refused by a fault, in the whole run",
+    "dropped": "messages lost by a crash, in the whole run: those in the queue, and the one in service",
+    "decided": "requests granted or denied, in the whole run",
+    "denied": "requests denied, in the whole run",
+    "queue_max": "most requests that waited at once, in the whole run",
     "peak": "most arrivals in one second from the first fault on",
-    "clients": "clients whose server it is at the end of the run",
+    "clients": "clients of its site that it was the last to hear from, at the end of the run",
 }
 
 JOURNAL = {

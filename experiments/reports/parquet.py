@@ -27,7 +27,7 @@ def write_parquet(folder: Path, results: Results) -> None:
 
 
 def _time_series(results: Results) -> pa.Table:
-    """One row for each sample of each replication; sample -1 is the warm-up."""
+    """One row for each sample of each replication; the first row is the warm-up."""
     run = results.scenario.run
 
     def columns(row: Replication) -> Columns:

@@ -13,7 +13,7 @@ class Options(NamedTuple):
     keep_journal: bool = False  # every event of every world
     checkpoint_every_s: float | None = None  # wall time; None: no checkpoints
     ray_address: str | None = None  # of a Ray cluster; None: a Ray of this process's own
-    placement: str = "pack"  # nodes of the cluster for the shards: actors.placement.PLACEMENTS
+    placement: str = "pack"  # nodes of the cluster for the shards: PLACEMENTS of actors/cluster/placement.py
     check_shards: int = 0  # rerun first replications on this many shards and compare digests; 0: do not
     out: Path | None = None  # folder for the results; None: results/NAME-DIGEST
     as_json: bool = False  # the summary on standard output, in place of tables

@@ -21,8 +21,8 @@ class Replication:
     cpu_s: float
     memory_bytes: int  # peak resident set of the process that ran it
     series: Any  # int64, shape (samples + 1, COLUMNS)
-    servers: Any  # rows of world.SERVER
-    journal: Any = None  # rows of world.JOURNAL, if one was kept
+    servers: Any  # rows of SERVER (state/servers.py)
+    journal: Any = None  # rows of JOURNAL (state/events.py), if one was kept
     timing: ShardTiming | None = None  # if this process ran it on shards
 
 

@@ -50,8 +50,9 @@ def run(
     `workers` None means all CPUs. Without it a Ray of this process's own is started when it is needed.
 
     Raises ValueError for a policy that cannot be compiled, a trace that cannot be read, or a malformed address;
-    actors.shard.InvariantViolation; actors.ray_start.ClusterError, of which a lost process is
-    actors.cluster.ShardLost; actors.transport.TransportError; actors.checkpoint.CheckpointError.
+    InvariantViolation (actors/engine/invariants.py); ClusterError (actors/cluster/connection.py), of which
+    ShardLost is a lost process; TransportError (actors/shards/transport/frames.py); CheckpointError
+    (actors/shards/sealed.py).
     """
     options = Options(
         shards=shards, workers=workers, ray_address=ray_address, placement=placement, keep_journal=keep_journal

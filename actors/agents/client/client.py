@@ -141,7 +141,7 @@ def _launch(world, i, j, number, product):
 def _want(world, i, j):
     """A user wants the slot's program now: a launch, or asking again after a denial."""
     if world.clients[i].link == clients.OFFLINE:
-        slots.slot_of(world, i, j).state = clients.WAITING
+        slots.slot_of(world, i, j).state = clients.AWAITING
         slots.do_without_server(world, i, j)
         return
     slots.await_answer(world, i, j)
@@ -176,7 +176,7 @@ def _on_answer(world, i, message):
             returns.release(world, i, j, message.program, world.clients[i].server)
     elif message.kind == kinds.GRANT:
         _on_grant(world, i, j)
-    else:
+    elif message.kind == kinds.DENY:
         _on_denial(world, i, j)
     link.send_next(world, i)
 
@@ -200,7 +200,7 @@ def _on_grant(world, i, j):
         return
     was_decided = slot.marks & clients.STOPPED
     slots.stop_waiting(world, i, j)
-    if slot.state == clients.WAITING and not was_decided:
+    if slot.state == clients.AWAITING and not was_decided:
         ledger.waited(world, world.control[0].now - slot.launched)
     if slot.state == clients.METERED:
         returns.leave_behind(world, i, j)
@@ -234,7 +234,7 @@ def _on_denial(world, i, j):
     stopped = slot.state == clients.METERED or slot.state == clients.UNMETERED
     if slot.state == clients.METERED:
         ledger.count(world, counters.EVICTIONS)
-    elif slot.state == clients.WAITING and config.on_denial == clients.GIVE_UP:
+    elif slot.state == clients.AWAITING and config.on_denial == clients.GIVE_UP:
         ledger.waited(world, world.control[0].now - slot.launched)
     slots.stop(world, i, j)
     if slot.lease == client.server:  # where it is lost
@@ -258,14 +258,14 @@ def _wait(world, i, j, stopped):
         slot.marks |= clients.STOPPED if stopped else clients.DENIED
         ledger.waiting(world, 1)
     if config.on_denial == clients.ASK_AGAIN:
-        slot.state = clients.ASKING
+        slot.state = clients.WILL_ASK
         client.draws += 1
         bits = streams.draw(world.keys[streams.PATIENCE], config.first + i, client.draws)
         delay = np.int64(config.retry_denied * distributions.exponential(bits) + 0.5)
     else:
         slot.state = clients.CALLED
         delay = np.int64(config.callback_poll)
-    if delay > 0 or slot.state == clients.ASKING:
+    if delay > 0 or slot.state == clients.WILL_ASK:
         time = world.control[0].now + delay
         set_slot_timer(world, kinds.ASK_AGAIN, i, j, time, slot.program, slot.epoch)
 

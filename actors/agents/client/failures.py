@@ -192,7 +192,7 @@ def _go_offline(world, i):
     client.wants = 0
     for j in range(world.config[0].programs):
         returns.abandon(world, i, j)
-        if slots.slot_of(world, i, j).state == clients.WAITING:
+        if slots.slot_of(world, i, j).state == clients.AWAITING:
             slots.do_without_server(world, i, j)
 
 
@@ -224,6 +224,6 @@ def _give_up(world, i):
         client.wants &= ~slots.bit(j)
         slots.slot_of(world, i, j).failures = 0
         returns.abandon(world, i, j)
-        if slots.slot_of(world, i, j).state == clients.WAITING:
+        if slots.slot_of(world, i, j).state == clients.AWAITING:
             slots.end_unlicensed(world, i, j)
     link.send_next(world, i)

@@ -43,7 +43,7 @@ def await_launch(world, i, j, number, now):
 def await_answer(world, i, j):
     """Have the slot's program wait for its answer; under `after-start` enforcement it runs meanwhile."""
     slot = slot_of(world, i, j)
-    slot.state = clients.WAITING
+    slot.state = clients.AWAITING
     slot.failures = 0
     slot.epoch += 1
     world.clients[i].wants |= bit(j)

@@ -28,7 +28,7 @@ def _caller(world, s, client, slot):
 def enqueue(world, n, s):
     """Have a user who was denied wait to be called back; return whether the request's event was kept for that.
 
-    Who asks again while waiting keeps the place in the queue.
+    A user who asks again while waiting keeps their position in the queue.
     """
     event = world.events[n]
     caller = _caller(world, s, event.source, event.slot)
@@ -40,12 +40,12 @@ def enqueue(world, n, s):
     caller.server = s
     caller.program = event.program
     pool = world.pools[pool_of(world, s, event.product)]
-    events.link(world, n).next = NONE
+    events.chain(world, n).next = NONE
     event.time = world.control[0].now
     if pool.queue_tail == NONE:
         pool.queue_head = n
     else:
-        events.link(world, pool.queue_tail).next = n
+        events.chain(world, pool.queue_tail).next = n
     pool.queue_tail = n
     world.control[0].callbacks += 1
     return True
@@ -74,7 +74,7 @@ def license_freed(world, s, product):
     while pool.queue_head != NONE:
         n = pool.queue_head
         event = world.events[n]
-        pool.queue_head = events.link(world, n).next
+        pool.queue_head = events.chain(world, n).next
         if pool.queue_head == NONE:
             pool.queue_tail = NONE
         world.control[0].callbacks -= 1
@@ -127,7 +127,7 @@ def _call_back(world, n):
         _caller(world, s, event.source, event.slot).barred = _cycle_now(world)
     else:
         world.pools[pool_of(world, s, event.product)].reserved += 1
-        lost = leases.find(world, event.source, s, event.slot, event.program)
+        lost = leases.find(world, s, event.source, event.slot, event.program)
         leases.enter(world, lost, s, event)
         _await_user(world, event)
     answer(world, n, s, kinds.CALLBACK)
@@ -161,7 +161,7 @@ def forget(world, s):
         pool = world.pools[s * config.products + product]
         n = pool.queue_head
         while n != NONE:
-            following = events.link(world, n).next
+            following = events.chain(world, n).next
             events.free(world, n)
             world.control[0].callbacks -= 1
             n = following

@@ -22,7 +22,7 @@ def given_back(world, n, s):
     A reservation is no lease yet: what is released was granted before, and may have been lost.
     """
     event = world.events[n]
-    lease = leases.find(world, event.source, s, event.slot, event.program)
+    lease = leases.find(world, s, event.source, event.slot, event.program)
     if lease == NONE:
         return NONE
     row = world.leases[lease]
@@ -35,7 +35,7 @@ def decide(world, n, s):
     """Grant or deny a request; return whether its event was kept, to wait for a callback."""
     event = world.events[n]
     pool = world.pools[pool_of(world, s, event.product)]
-    lease = leases.find(world, event.source, s, event.slot, event.program)
+    lease = leases.find(world, s, event.source, event.slot, event.program)
     lost = NONE  # the lease that the program has lost; a denial leaves it so, until its client has heard
     if lease != NONE and world.leases[lease].state == LOST:
         lost, lease = lease, NONE
@@ -176,6 +176,6 @@ def reclaim(world, lease):
 @jit
 def end_grace(world, s, client, slot, program):
     """Free the license of a user who was called back and has not come."""
-    lease = leases.find(world, client, s, slot, program)
+    lease = leases.find(world, s, client, slot, program)
     if lease != NONE and world.leases[lease].state == RESERVED:
         reclaim(world, lease)

@@ -14,12 +14,12 @@ from .accounts import account_of
 
 
 @inlined
-def find(world, client, server, slot, program):
+def find(world, s, client, slot, program):
     """Return the lease of a program at a server, or NONE; a LOST one counts."""
-    n = world.accounts[account_of(world, server, client)].leases
+    n = world.accounts[account_of(world, s, client)].leases
     while n != NONE:
         lease = world.leases[n]
-        if lease.program == program and lease.slot == slot and lease.server == server:
+        if lease.program == program and lease.slot == slot and lease.server == s:
             return n
         n = lease.next
     return NONE

@@ -13,7 +13,7 @@ from . import granting, leases
 def handle(world, notice):
     """Handle a notice that a program no longer needs a lease, or an answer, at a server."""
     client, s, slot, program = notice.source, notice.value, notice.slot, notice.program
-    lease = leases.find(world, client, s, slot, program)
+    lease = leases.find(world, s, client, slot, program)
     if notice.kind == kinds.NOT_TAKEN:
         if lease != NONE:
             leases.decline(world, lease, notice.attempt)

@@ -82,7 +82,7 @@ def _crash(world, s):
     if config.durable:
         return
     callbacks.forget(world, s)
-    last, n = server.newest, NONE  # those that come behind are reserved by what this loop sets free
+    last, n = server.newest, NONE  # leases after `last` are reservations that this loop's freed licenses create
     while server.oldest != NONE and n != last:
         n = server.oldest
         granting.reclaim(world, n)

@@ -87,11 +87,11 @@ def _hear_from(world, client, s):
 def _enqueue(world, n, s):
     server = world.servers[s]
     kind = world.events[n].kind
-    events.link(world, n).next = NONE
+    events.chain(world, n).next = NONE
     if server.tail == NONE:
         server.head = n
     else:
-        events.link(world, server.tail).next = n
+        events.chain(world, server.tail).next = n
     server.tail = n
     world.control[0].at_once += _takes_no_time(world, kind)
     if kind == kinds.REQUEST:
@@ -174,7 +174,7 @@ def next_in_queue(world, s):
     server = world.servers[s]
     n = server.head
     if n != NONE:
-        server.head = events.link(world, n).next
+        server.head = events.chain(world, n).next
         if server.head == NONE:
             server.tail = NONE
         world.control[0].at_once -= _takes_no_time(world, world.events[n].kind)

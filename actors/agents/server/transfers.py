@@ -16,8 +16,8 @@ def report(world, s):
     """Report allocations, leases, and the requests decided since the last report."""
     config = world.config[0]
     agent = config.clients + s
-    site = site_server(world, world.servers[s].site)
-    if not send(world, letter(kinds.REPORT, agent, site, value=s), s):
+    receiver = site_server(world, world.servers[s].site)
+    if not send(world, letter(kinds.REPORT, agent, receiver, value=s), s):
         return
     for product in range(config.products):
         pool = world.pools[s * config.products + product]
@@ -36,8 +36,8 @@ def take(world, s, product, wanted, onward):
     config = world.config[0]
     pool = world.pools[s * config.products + product]
     taken = min(np.int64(wanted), pool.free)
-    site = site_server(world, world.servers[s].site)
-    message = letter(kinds.TAKEN, config.clients + s, site, program=onward, product=product, value=taken)
+    receiver = site_server(world, world.servers[s].site)
+    message = letter(kinds.TAKEN, config.clients + s, receiver, program=onward, product=product, value=taken)
     if taken == 0 or not send(world, message, s):
         if onward > 0:
             world.control[0].roaming -= 1
@@ -78,8 +78,8 @@ def give(world, s, product, given):
     """Take licenses into the pool; users who wait for a callback come first."""
     config = world.config[0]
     if config.keeps_until_ack:
-        site = site_server(world, world.servers[s].site)
-        send(world, letter(kinds.GIVEN, config.clients + s, site, product=product, value=given), s)
+        receiver = site_server(world, world.servers[s].site)
+        send(world, letter(kinds.GIVEN, config.clients + s, receiver, product=product, value=given), s)
     p = world.servers[s].first_product + product
     ledger.settle_imbalance(world, p)
     pool = world.pools[s * config.products + product]

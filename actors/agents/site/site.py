@@ -100,14 +100,14 @@ def _servers(world, k):
 def _ask(world, k):
     config = world.config[0]
     control = world.control[0]
-    site = site_server(world, k)
-    set_timer(world, kinds.BALANCE, site, control.now + config.balance_interval)
-    set_timer(world, kinds.REPORTS_DUE, site, control.now + config.report_patience)
+    sender = site_server(world, k)
+    set_timer(world, kinds.BALANCE, sender, control.now + config.balance_interval)
+    set_timer(world, kinds.REPORTS_DUE, sender, control.now + config.report_patience)
     world.sites[k].collecting = 1
     world.sites[k].reports = 0
     for s in _servers(world, k):
         world.servers[s].reported = 0
-        send(world, letter(kinds.ASK_REPORT, site, config.clients + s), s)
+        send(world, letter(kinds.ASK_REPORT, sender, config.clients + s), s)
 
 
 @jit
@@ -153,28 +153,28 @@ def _take_surplus(world, k, s, product):
 def _acknowledge(world, k, product, arrived):
     """Tell servers that kept the licenses they sent how many have arrived, in order of servers."""
     config = world.config[0]
-    site = site_server(world, k)
+    sender = site_server(world, k)
     for s in _servers(world, k):
         pool = world.pools[s * config.products + product]
         count = min(pool.unacknowledged, arrived)
         if count > 0:
             arrived -= count
             pool.unacknowledged -= count
-            send(world, letter(kinds.DROP, site, config.clients + s, product=product, value=count), s)
+            send(world, letter(kinds.DROP, sender, config.clients + s, product=product, value=count), s)
 
 
 @jit
 def _give_out(world, k, product):
     """Give the licenses in reserve to the servers that need some, in order."""
     config = world.config[0]
-    site = site_server(world, k)
+    sender = site_server(world, k)
     row = world.products[k * config.products + product]
     for s in _servers(world, k):
         pool = world.pools[s * config.products + product]
         given = min(pool.need, row.reserve)
         if given > 0:
             pool.need -= given
-            if send(world, letter(kinds.GIVE, site, config.clients + s, product=product, value=given), s):
+            if send(world, letter(kinds.GIVE, sender, config.clients + s, product=product, value=given), s):
                 pool.reported_allocated += given
                 row.reserve -= given
                 row.in_transit += given

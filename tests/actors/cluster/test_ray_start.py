@@ -8,11 +8,11 @@ import pytest
 
 CODE = """
 import signal
-from meterstorm.actors import ray_start
+from meterstorm.actors.cluster import connection
 
 signal.signal({number}, signal.default_int_handler)
 try:
-    with ray_start._interrupts_later():
+    with connection._interrupts_later():
         signal.raise_signal({number})
         print("held")
         {then}

@@ -145,7 +145,7 @@ def test_burdens_are_those_of_the_worst_sample(sample_s, attempts, tmp_path):
 
 
 class Shards:
-    """Stands for `cluster.ShardSet`, which tests/cluster holds to the same digest: one process, no Ray."""
+    """Stands for `cluster.ShardSet`, which tests/actors/cluster holds to the same digest: one process, no Ray."""
 
     used: ClassVar[list[int]] = []
 

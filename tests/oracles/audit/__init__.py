@@ -1,6 +1,6 @@
 """The books of a whole world, counted once more in plain numpy and Python from its tables and its journal.
 
-Nothing here calls the engine: its own recount (`Shard.check`) may share its mistakes.
+Nothing here calls the engine: its own recount (`engine/invariants.py`) may share its mistakes.
 """
 
 from oracles.audit import holders, launches, licenses, messages, rows, timers

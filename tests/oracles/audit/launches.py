@@ -5,7 +5,7 @@ from meterstorm.actors.state import clients, counters
 
 from oracles.audit.tables import Tables
 
-DECIDED_LATER = (clients.WAITING, clients.ASKING, clients.CALLED)
+DECIDED_LATER = (clients.AWAITING, clients.WILL_ASK, clients.CALLED)
 
 
 def check(tables: Tables) -> None:

@@ -40,7 +40,7 @@ def _in_the_calendar(tables: Tables) -> list[int]:
     """The numbers of all events in its heap and its buckets, and of those that are yet to be filed there."""
     world, control = tables.world, tables.control
     heads = [*world.buckets[world.buckets != NONE], control.unfiled]
-    in_lists = [n for head in heads for n in chain(world.links["next"], head)]
+    in_lists = [n for head in heads for n in chain(world.chains["next"], head)]
     return in_lists + world.due["event"][: control.open].tolist()
 
 

@@ -28,7 +28,7 @@ class Tables:
         Not alive are the denied requests whose users wait to be called back, and a message that died in a crash,
         which keeps its row until its service would have ended.
         """
-        self.links = self.world.links[self.slots.size :]  # of rows of events
+        self.links = self.world.chains[self.slots.size :]  # of rows of events
         self.called = [chain(self.links["next"], n) for n in self.world.pools["queue_head"]]
         in_use = ~listed(self.links, self.control.free_event)
         in_use[self.control.fresh_event :] = False

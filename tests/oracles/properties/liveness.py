@@ -124,7 +124,7 @@ def decides(scenario: Scenario) -> bool:
     shard.run(bounds.healed)
     before = slots.copy()
     shard.run(bounds.decided)
-    undecided = _undecided(before) & (slots["state"] == clients.WAITING) & (slots["epoch"] == before["epoch"])
+    undecided = _undecided(before) & (slots["state"] == clients.AWAITING) & (slots["epoch"] == before["epoch"])
     assert not undecided.any(), f"undecided since the faults: {_who(shard, undecided)}"
     shard.world.control["wait_max"] = 0
     step = max(bounds.wait, (shard.end - bounds.decided) // 12)
@@ -152,7 +152,7 @@ def grants(scenario: Scenario) -> bool:
 
 def _undecided(slots: Any) -> Any:
     """Users who launched a program and have had no answer at all."""
-    return (slots["state"] == clients.WAITING) & (slots["marks"] & clients.WAITS == 0)
+    return (slots["state"] == clients.AWAITING) & (slots["marks"] & clients.WAITS == 0)
 
 
 def _who(shard: Shard, chosen: Any) -> list[str]:
