@@ -30,8 +30,8 @@ MUTATIONS = [
      "actors/shards/test_site_windows.py::test_a_storm_costs_exchanges_only_while_it_lasts[unreachable]"),
     Mutation("the last to be launched asks first", "actors/agents/client/link.py",
      "first.launched < second.launched", "first.launched > second.launched",
-     "evidence/agreement/test_recount.py::test_a_chosen_scenario_recounts[loss, deferred releases]"),
+     "evidence/keys/test_client_keys.py::test_programs_that_wait_ask_the_new_server_in_order_of_launch"),
     Mutation("an old answer settles a new release", "actors/agents/client/returns.py",
      "        world.pending_releases[known].since = client.attempt\n        return\n", "        return\n",
-     "evidence/invariants/test_drawn_scenarios.py::test_the_books_balance[0]"),
+     "evidence/keys/test_client_keys.py::test_an_answer_settles_no_release_that_came_up_after_its_offer"),
 ]  # fmt: skip
