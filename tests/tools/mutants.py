@@ -18,10 +18,20 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from tools.mutations import MUTATIONS, Mutation
 
 ROOT = Path(__file__).parents[2]
-ROOMS = ("actors", "policies", "experiments")
+# Where each folder lies in the package; the package's own files come first.
+FOLDERS = {
+    "experiments/meterstorm": ".",
+    "actors": "actors",
+    "policies": "policies",
+    "experiments": "experiments",
+}
 AT_ONCE = 2
 PATIENCE_S = 900
-PROBE = "from meterstorm import actors, policies; print(*actors.__path__, *policies.__path__)"
+PROBE = """
+import meterstorm
+from meterstorm import actors, experiments, policies
+print(*(path for package in (meterstorm, actors, experiments, policies) for path in package.__path__))
+"""
 PYTEST = (sys.executable, "-m", "pytest", "-q", "-x", "--tb=no", "-p", "no:cacheprovider")
 
 
@@ -51,10 +61,11 @@ def run(changed: dict[str, str], tests: list[str]) -> tuple[int, str]:
 
 def copied(home: Path, changed: dict[str, str]) -> dict[str, str]:
     """Copy the sources, some files changed; return the environment in which the copy is imported."""
-    for room in ROOMS:
-        shutil.copytree(ROOT / room, home / "meterstorm" / room, ignore=shutil.ignore_patterns("__pycache__"))
+    package = home / "meterstorm"
+    for source, target in FOLDERS.items():
+        shutil.copytree(ROOT / source, package / target, ignore=shutil.ignore_patterns("__pycache__"))
     for file, text in changed.items():
-        (home / "meterstorm" / file).write_text(text)
+        (package / file).write_text(text)
     env = os.environ | {"PYTHONPATH": str(home), "NUMBA_CACHE_DIR": str(home / "cache"), "COLUMNS": "1000"}
     probe = [sys.executable, "-c", PROBE]
     paths = subprocess.run(probe, env=env, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()

@@ -298,6 +298,15 @@ def test_running_programs_are_requested_at_the_new_server_before_those_that_wait
     assert result["ghost_license_hours"] == exactly(left_behind_s / HOUR)
 
 
+@covers("clients.programs")
+def test_programs_that_wait_ask_the_new_server_in_order_of_launch():
+    """The first run is over when the third program is launched, in its slot, after the second one."""
+    launches = [(10.0, 0, 15.0), (21.0, 0, 500.0), (25.5, 0, 500.0)]
+    result = run(launches, *MOVED)
+    assert (result["failovers"], result["timeouts"], result["grants"]) == (1, 1, 3)
+    assert result["wait_s_max"] == exactly(5 + ANSWER)
+
+
 @covers("clients.rerequest")
 @pytest.mark.parametrize("rerequest", [True, False])
 def test_a_running_program_that_is_denied_elsewhere_is_killed(rerequest):
@@ -324,6 +333,19 @@ def test_a_release_that_was_kept_is_delivered_when_the_server_answers_again(defe
     assert abs(result["messages_lost"] - 1 - offers) <= 1  # one request, and an offer each time
     there = (10 + ANSWER + 500 - GRANTED_THERE) + 500 + 4 * LATENCY  # both at server 1, until their releases
     assert result["licenses_in_use_mean"] == exactly((ghost_until - 10.205 + there) / LAST)
+
+
+@covers("clients.release_old=deferred")
+def test_an_answer_settles_no_release_that_came_up_after_its_offer():
+    """The first offer names the second program, which has moved when the answer comes; so it is offered again."""
+    failed, every = 20.5 + 5, 0.3
+    clients = {"programs": 3, "release_old": "deferred", "deferred_retry_s": every}
+    servers = {"count": 2, "release_cost": 1.0}
+    launches = [(10.0, 0, 1e6), (12.0, 0, 1e6), (20.5, 0, 1e6)]
+    result = run(launches, policy("immediate"), away(20.0, 1.0), {"clients": clients, "servers": servers})
+    known = [failed + n * ANSWER + LATENCY for n in (1, 2)]
+    freed = [failed + n * every + LATENCY + SERVICE for n in (1, 2)]
+    assert result["ghost_license_hours"] == exactly((sum(freed) - sum(known)) / HOUR)
 
 
 @covers("clients.release_old=lost", "clients.release_old=deferred")
