@@ -13,6 +13,7 @@ from ..state.allocation import more_due, more_events, more_leases, more_pending_
 from ..state.control import CONTROL
 from ..state.events import DEADLINE, DUE, EVENT, JOURNAL, LINK
 from ..state.rows import NEVER, NONE
+from ..state.sums import SUM, SUMS
 from ..state.world import POLICIES, World
 from . import faults, partition
 from .clients import client_tables, first_servers
@@ -80,6 +81,8 @@ def _record_tables(scenario: Scenario, keep_journal: bool) -> dict[str, Any]:
     samples = math.ceil(scenario.run.duration_s / scenario.run.sample_s - 1e-9)
     return {
         "series": np.zeros((samples + 1) * counters.COLUMNS, np.int64),
+        "sums": zeros(SUMS, SUM),
+        "queueing": zeros(samples + 1, SUM),
         "histograms": np.zeros(counters.HISTOGRAMS * counters.BINS, np.int64),
         "journal": zeros(FIRST_ROWS if keep_journal else 0, JOURNAL),
     }

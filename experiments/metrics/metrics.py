@@ -4,10 +4,11 @@ import math
 from typing import Any
 
 import numpy as np
-from meterstorm.actors.records import ledger
+from meterstorm.actors.records import ledger, sums
 from meterstorm.actors.setup import faults
 from meterstorm.actors.shards.tally import Tally
 from meterstorm.actors.state import counters
+from meterstorm.actors.state import sums as words
 
 HOUR_US = 3_600_000_000
 SECOND = 1_000_000_000
@@ -34,25 +35,30 @@ def metrics(scenario: Any, tally: Tally) -> dict[str, Value]:
     grants, launches, attempts = counted["grants"], counted["launches"], counted["attempts"]
     start_ns, duration_ns = round(scenario.run.warmup_s * SECOND), round(duration_s * SECOND)
     # Areas count whole microseconds, so the mean of a constant state is exactly that state.
-    duration_us = (start_ns + duration_ns) // 1000 - start_ns // 1000
+    end_us = (start_ns + duration_ns) // 1000
+    duration_us = end_us - start_ns // 1000
     busy = tally.servers["busy_area"] / duration_us
+
+    def area_us(row: int, state: str) -> int:
+        return ledger.area_us(tally.sums[row], int(control[state]), end_us)
+
     return {
         **counted,
         "denials": denials,
         "denial_fraction": _ratio(denials, grants + denials),
         "abnormal_denial_fraction": _ratio(abnormal, grants + denials),
-        "unmetered_license_hours": int(control["unmetered_area"]) / HOUR_US,
+        "unmetered_license_hours": area_us(words.UNMETERED_AREA, "unmetered") / HOUR_US,
         "amplification": _ratio(attempts, launches),
         "goodput_per_s": grants / duration_s,
         "storm_peak_ratio": _storm_peak_ratio(scenario, tally),
         "imbalance_mean": float(tally.products["imbalance_area"].max() / duration_ns),
         "imbalance_max": float(tally.products["imbalance_max"].max()),
-        "ghost_license_hours": int(control["ghost_area"]) / HOUR_US,
+        "ghost_license_hours": area_us(words.GHOST_AREA, "ghosts") / HOUR_US,
         "overissued": int(control["overissued"]),
-        "licenses_in_use_mean": int(control["leased_area"]) / duration_us,
-        "waiting_users_mean": int(control["waiting_area"]) / duration_us,
-        **_durations("wait_s", control, "wait", tally.histograms[counters.WAIT]),
-        **_durations("queue_s", control, "queue", tally.histograms[counters.QUEUE]),
+        "licenses_in_use_mean": area_us(words.LEASED_AREA, "leased") / duration_us,
+        "waiting_users_mean": area_us(words.WAITING_AREA, "waiting") / duration_us,
+        **_durations("wait", sums.value(tally.sums[words.WAITS]), tally, counters.WAIT),
+        **_durations("queue", sums.total(tally.queueing[1:]), tally, counters.QUEUE),
         "server_utilization_mean": float(busy.mean()),
         "server_utilization_max": float(busy.max()),
         **_client_burden(scenario, tally),
@@ -64,13 +70,14 @@ def _ratio(part: float, whole: float) -> float | None:
     return part / whole if whole else None
 
 
-def _durations(name: str, control: Any, column: str, bins: Any) -> dict[str, Value]:
-    count = int(control[f"{column}_count"])
-    largest = int(control[f"{column}_max"])
-    result: dict[str, Value] = {f"{name}_mean": _ratio(int(control[f"{column}_sum"]) / SECOND, count)}
+def _durations(name: str, sum_ns: int, tally: Tally, histogram: int) -> dict[str, Value]:
+    count, largest = (int(tally.control[0][f"{name}_{what}"]) for what in ("count", "max"))
+    bins = tally.histograms[histogram]
+    result: dict[str, Value] = {f"{name}_s_mean": _ratio(sum_ns / SECOND, count)}
     for percent in (50, 95, 99):
-        result[f"{name}_p{percent}"] = min(_quantile_ns(bins, percent / 100), largest) / SECOND if count else None
-    result[f"{name}_max"] = largest / SECOND if count else None
+        quantile_ns = min(_quantile_ns(bins, percent / 100), largest) if count else 0
+        result[f"{name}_s_p{percent}"] = quantile_ns / SECOND if count else None
+    result[f"{name}_s_max"] = largest / SECOND if count else None
     return result
 
 
@@ -144,7 +151,8 @@ def _disturbed(scenario: Any, tally: Tally, whole: int) -> Any:
     calm = int(min(fault.start_s for fault in scenario.faults) / scenario.run.sample_s + 1e-9)
     abnormal = _windows(samples[:, ABNORMAL].sum(axis=1), size)
     worst = abnormal[: max(0, calm - size + 1)].max(initial=0)
-    waits, requests = samples[:, counters.QUEUED_US] / 1e6, samples[:, counters.QUEUED]
+    waits = sums.values(tally.queueing[1 : whole + 1]) / SECOND
+    requests = samples[:, counters.QUEUED]
     delay = _windows(waits, size) / np.maximum(1, _windows(requests, size))
     calm_delay = waits[:calm].sum() / max(1, requests[:calm].sum())
     delay_limit = RECOVERY_FACTOR * calm_delay + scenario.servers.service_ms / 1000

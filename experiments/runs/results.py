@@ -21,6 +21,7 @@ class Replication:
     cpu_s: float
     memory_bytes: int  # peak resident set of the process that ran it
     series: Any  # int64, shape (samples + 1, COLUMNS)
+    queueing: Any  # rows of SUM, ns, shape (samples + 1,)
     servers: Any  # rows of world.SERVER
     journal: Any = None  # rows of world.JOURNAL, if one was kept
     timing: ShardTiming | None = None  # if this process ran it on shards

@@ -114,6 +114,7 @@ def _replication(scenario: Scenario, number: int, tally: Tally) -> Replication:
         tally.cpu_s,
         memory,
         tally.series,
+        tally.queueing,
         tally.servers,
         tally.journal,
         tally.timing,
