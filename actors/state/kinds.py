@@ -15,7 +15,7 @@ KEPT_RELEASE = 4  # every lease of mine but those of the slots in value is free;
 # Server to client.
 GRANT = 11
 DENY = 12
-OVERLOADED = 13  # value: come back after so many ms, 0 if not said
+OVERLOADED = 13  # value: when to come back (queue/durations.py), 0 if not said
 REFUSED = 14
 ACK = 15
 KEPT_ACK = 16

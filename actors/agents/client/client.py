@@ -13,6 +13,7 @@ import numpy as np
 from ...compiled.jit import inlined, jit
 from ...messaging.messages import notify, set_slot_timer, set_timer
 from ...messaging.protocol import is_failure_answer
+from ...queue.durations import whole
 from ...randomness import distributions, streams
 from ...records import ledger
 from ...state import clients, counters, kinds
@@ -261,7 +262,7 @@ def _wait(world, i, j, stopped):
         slot.state = clients.ASKING
         client.draws += 1
         bits = streams.draw(world.keys[streams.PATIENCE], config.first + i, client.draws)
-        delay = np.int64(config.retry_denied * distributions.exponential(bits) + 0.5)
+        delay = whole(config.retry_denied * distributions.exponential(bits))
     else:
         slot.state = clients.CALLED
         delay = np.int64(config.callback_poll)
