@@ -134,6 +134,7 @@ def _launch(world, i, j, number, product):
     slot.program = number
     slot.product = product
     slot.launched = world.control[0].now
+    slot.marks &= ~clients.REPEATED
     ledger.count(world, counters.LAUNCHES)
     _want(world, i, j)
 
@@ -154,6 +155,7 @@ def _end(world, i, j):
     """The slot's program has run its time."""
     slots.stop(world, i, j)
     world.clients[i].wants &= ~slots.bit(j)
+    returns.disown(world, i, j)
     if slots.slot_of(world, i, j).lease != NONE:
         returns.give_back(world, i, j)
     returns.abandon(world, i, j)
@@ -238,6 +240,7 @@ def _on_denial(world, i, j):
     elif slot.state == clients.WAITING and config.on_denial == clients.GIVE_UP:
         ledger.waited(world, world.control[0].now - slot.launched)
     slots.stop(world, i, j)
+    returns.disown(world, i, j)
     if slot.lease == client.server:  # where it is lost
         slot.lease = NONE
         notify(world, kinds.NOTICE, config.first + i, client.server, j, slot.program)

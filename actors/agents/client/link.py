@@ -64,6 +64,8 @@ def _send_request(world, i, j):
     ledger.count(world, counters.ATTEMPTS)
     if slot.asked == client.server:  # asked here before, without an answer
         ledger.count(world, counters.RETRIES)
+        if slot.marks & clients.REACHED:
+            slot.marks |= clients.REPEATED
     else:
         slot.asked = client.server
         slot.marks &= ~clients.REACHED
