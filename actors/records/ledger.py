@@ -73,6 +73,7 @@ def write_states(world):
     world.series[row + counters.GHOST_LEASES] = control.ghosts
     world.series[row + counters.WAITING_USERS] = control.waiting
     world.series[row + counters.UNMETERED_PROGRAMS] = control.unmetered
+    world.series[row + counters.UNANSWERED_PROGRAMS] = control.unanswered
 
 
 @jit
@@ -89,6 +90,26 @@ def unmetered(world, change):
     control = world.control[0]
     control.unmetered += change
     sums.add(world.sums[words.UNMETERED_AREA], -change * instant(world))
+
+
+@inlined
+def unanswered(world, change):
+    """A program begins (+1) or ends (-1) to wait for a server's answer, or does neither (0)."""
+    world.control[0].unanswered += change
+
+
+@jit
+def hit(world):
+    """A client's server does not serve it, and a fault may be the reason."""
+    world.control[0].hit += 1
+
+
+@jit
+def served_again(world):
+    """A client that was hit has a good answer."""
+    control = world.control[0]
+    control.hit -= 1
+    control.served_again = control.now
 
 
 @inlined
@@ -228,4 +249,4 @@ def _note_maximum(world, p):
         product.imbalance_max = max(product.imbalance_max, imbalance(world, p))
 
 
-assert counters.COLUMNS == counters.UNMETERED_PROGRAMS + 1
+assert counters.COLUMNS == counters.UNANSWERED_PROGRAMS + 1

@@ -42,6 +42,7 @@ def build(
     queue = {
         "shift": _shift(scenario, buckets),
         "first_fault": schedule.first,
+        "last_hit": (faults.last_end(scenario) or 0) + ns(scenario.clients.request_timeout_s),
         "profile_period": profile["hour"].max(initial=0),
     }
     config = config_row(scenario, chosen, part, queue)

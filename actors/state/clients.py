@@ -19,6 +19,7 @@ OFFLINE = 3  # asks nobody
 BEAT_DUE = 1  # a heartbeat is due
 RELEASE_PENDING = 2  # a timer is set to offer its pending releases
 ROAMING = 4  # it has, or may soon have, business at another site
+HIT = 8  # a fault has hit it, and no server has served it since
 
 # 64 bytes: one cache line.
 CLIENT = rows(

@@ -59,6 +59,9 @@ FIELDS = (
     Field("queue_max", MAX),
     Field("waiting", SUM),
     Field("unmetered", SUM),
+    Field("unanswered", SUM),  # programs that wait for a server's answer
+    Field("hit", SUM),  # clients that a fault has hit and no server has served since
+    Field("served_again", MAX),  # when the latest of those that were hit before was served
     Field("leased", SUM),
     Field("ghosts", SUM),
     Field("overissued", MAX),

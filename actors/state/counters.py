@@ -55,6 +55,9 @@ WAITING_USERS = _count(
 UNMETERED_PROGRAMS = _count(
     "unmetered_programs", "programs that run without a lease at the end of the sample", is_metric=False
 )
+UNANSWERED_PROGRAMS = _count(
+    "unanswered_programs", "programs that wait for a server's answer at the end of the sample", is_metric=False
+)
 
 STATES_FROM = IN_USE  # columns from here on are states, not counts
 COLUMNS = len(COUNTERS)

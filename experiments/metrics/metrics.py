@@ -17,6 +17,7 @@ SECOND = 1_000_000_000
 RECOVERY_SAMPLES = 10
 RECOVERY_FACTOR = 2.0
 RECOVERY_SLACK = 10.0
+NOT_SERVED = [counters.WAITING_USERS, counters.UNMETERED_PROGRAMS, counters.UNANSWERED_PROGRAMS]
 
 ABNORMAL = [counters.MISPLACED, counters.STRANDED, counters.GHOST]
 DENIALS = [*ABNORMAL, counters.EXHAUSTED]
@@ -63,6 +64,7 @@ def metrics(scenario: Any, tally: Tally) -> dict[str, Value]:
         "server_utilization_max": float(busy.max()),
         **_client_burden(scenario, tally),
         "time_to_recover_s": _time_to_recover_s(scenario, tally),
+        "time_to_last_client_s": _time_to_last_client_s(scenario, tally),
     }
 
 
@@ -95,7 +97,7 @@ def _storm_peak_ratio(scenario: Any, tally: Tally) -> float | None:
     The mean is over the measured time before the first fault, or over the warm-up when a fault starts with the
     measured time.
     """
-    if not scenario.faults:
+    if not _has_faults(scenario):
         return None
     busiest = tally.servers[int(np.argmax(tally.servers["peak"]))]
     before_s = min(fault.start_s for fault in scenario.faults)
@@ -125,11 +127,10 @@ def _time_to_recover_s(scenario: Any, tally: Tally) -> float | None:
     That is the start of the first window of RECOVERY_SAMPLES samples from which on every window is in its band
     (see `_disturbed`). Infinite when the run's last window is not, or when there is none after the faults.
     """
-    end_ns = faults.last_end(scenario)
-    if end_ns is None:
+    if not _has_faults(scenario):
         return None
     run = scenario.run
-    end_s = end_ns / SECOND - run.warmup_s
+    end_s = (faults.last_end(scenario) or 0) / SECOND - run.warmup_s
     disturbed = _disturbed(scenario, tally, int(run.duration_s / run.sample_s + 1e-9))
     starts = np.arange(len(disturbed)) * run.sample_s
     after = disturbed[starts >= end_s]
@@ -140,14 +141,39 @@ def _time_to_recover_s(scenario: Any, tally: Tally) -> float | None:
     return float(first_good - end_s)
 
 
+def _has_faults(scenario: Any) -> bool:
+    """Whether any fault begins before the end of the run."""
+    return any(fault.start_s < scenario.run.duration_s for fault in scenario.faults)
+
+
+def _time_to_last_client_s(scenario: Any, tally: Tally) -> float | None:
+    """Seconds from the end of the last fault until a server has served every client that faults had hit.
+
+    Hit: an attempt or a heartbeat failed, from the start of the first fault to a time-out after the end of the
+    last. Served: answered by a grant, a denial or an acknowledgment. Infinite when some were never served, or when
+    the last fault outlasts the run; 0 when none were hit.
+    """
+    if not _has_faults(scenario):
+        return None
+    end_ns = faults.last_end(scenario) or 0
+    control, run = tally.control[0], scenario.run
+    if control["hit"] > 0 or end_ns >= round((run.warmup_s + run.duration_s) * SECOND):
+        return math.inf
+    return max(0, int(control["served_again"]) - end_ns) / SECOND
+
+
 def _disturbed(scenario: Any, tally: Tally, whole: int) -> Any:
     """Return for each window whether it is out of the band that the time before the first fault suggests.
 
     The band: abnormal denials up to RECOVERY_FACTOR times the worst window before, plus RECOVERY_SLACK; mean
-    queueing delay up to RECOVERY_FACTOR times the mean before, plus one service time.
+    queueing delay up to RECOVERY_FACTOR times the mean before, plus one service time; of each state of NOT_SERVED
+    the sum over samples up to RECOVERY_FACTOR times the worst sample before (the end of the warm-up is one) times
+    their number, plus RECOVERY_SLACK.
     """
+    if whole == 0:
+        return np.zeros(0, bool)
     samples = tally.series[1 : whole + 1]
-    size = min(RECOVERY_SAMPLES, max(1, whole))
+    size = min(RECOVERY_SAMPLES, whole)
     calm = int(min(fault.start_s for fault in scenario.faults) / scenario.run.sample_s + 1e-9)
     abnormal = _windows(samples[:, ABNORMAL].sum(axis=1), size)
     worst = abnormal[: max(0, calm - size + 1)].max(initial=0)
@@ -156,7 +182,18 @@ def _disturbed(scenario: Any, tally: Tally, whole: int) -> Any:
     delay = _windows(waits, size) / np.maximum(1, _windows(requests, size))
     calm_delay = waits[:calm].sum() / max(1, requests[:calm].sum())
     delay_limit = RECOVERY_FACTOR * calm_delay + scenario.servers.service_ms / 1000
-    return (abnormal > RECOVERY_FACTOR * worst + RECOVERY_SLACK) | (delay > delay_limit)
+    return (
+        (abnormal > RECOVERY_FACTOR * worst + RECOVERY_SLACK)
+        | (delay > delay_limit)
+        | _too_many_not_served(tally.series[: whole + 1, NOT_SERVED], calm, size)
+    )
+
+
+def _too_many_not_served(states: Any, calm: int, size: int) -> Any:
+    """Return for each window whether a state is out of its band; the first row is the end of the warm-up."""
+    limits = RECOVERY_FACTOR * size * states[: calm + 1].max(axis=0) + RECOVERY_SLACK
+    sums = np.stack([_windows(column, size) for column in states[1:].T], axis=1)
+    return (sums > limits).any(axis=1)
 
 
 def _windows(values: Any, size: int) -> Any:

@@ -143,7 +143,7 @@ def _launch(world, i, j, number, product):
 def _want(world, i, j):
     """A user wants the slot's program now: a launch, or asking again after a denial."""
     if world.clients[i].link == clients.OFFLINE:
-        slots.slot_of(world, i, j).state = clients.WAITING
+        slots.enter(world, slots.slot_of(world, i, j), clients.WAITING)
         slots.do_without_server(world, i, j)
         return
     slots.await_answer(world, i, j)
@@ -210,7 +210,7 @@ def _on_grant(world, i, j):
     elif slot.marks & clients.RUNNING:
         ledger.unmetered(world, -1)
     slot.lease = client.server
-    slot.state = clients.METERED
+    slots.enter(world, slot, clients.METERED)
     if not slot.marks & clients.RUNNING:
         slots.run(world, i, j, slots.run_time(world, i, j))
 
@@ -262,12 +262,12 @@ def _wait(world, i, j, stopped):
         slot.marks |= clients.STOPPED if stopped else clients.DENIED
         ledger.waiting(world, 1)
     if config.on_denial == clients.ASK_AGAIN:
-        slot.state = clients.ASKING
+        slots.enter(world, slot, clients.ASKING)
         client.draws += 1
         bits = streams.draw(world.keys[streams.PATIENCE], config.first + i, client.draws)
         delay = whole(config.retry_denied * distributions.exponential(bits))
     else:
-        slot.state = clients.CALLED
+        slots.enter(world, slot, clients.CALLED)
         delay = np.int64(config.callback_poll)
     if delay > 0 or slot.state == clients.ASKING:
         time = world.control[0].now + delay

@@ -45,6 +45,7 @@ def _fail(world, i, failure, retry_after_s):
     _count_kind(world, failure)
     client.tries_here += 1
     _count_failure(world, i)
+    _note_hit(world, client)
     if failure != OVERLOADED and client.tries_here == 1:
         returns.remember_release(world, i, client.server)  # releases sent of late may not have arrived
     decision = decisions.decide(world, i, failure, retry_after_s)
@@ -85,6 +86,16 @@ def _count_kind(world, failure):
         ledger.count(world, counters.REFUSALS)
     else:
         ledger.count(world, counters.OVERLOADS)
+
+
+@inlined
+def _note_hit(world, client):
+    """Mark a client whose failure may be due to a fault: from the first one to a time-out after the last."""
+    config = world.config[0]
+    is_time = config.first_fault <= world.control[0].now <= config.last_hit
+    if is_time and not client.marks & clients.HIT:
+        client.marks |= clients.HIT
+        ledger.hit(world)
 
 
 @inlined

@@ -153,6 +153,9 @@ def on_good_answer(world, i):
     client.link = clients.ONLINE
     client.tries_here = 0
     client.servers_tried = 0
+    if client.marks & clients.HIT:
+        client.marks &= ~clients.HIT
+        ledger.served_again(world)
     for m in range(world.config[0].memory):
         world.memory[i * world.config[0].memory + m] = 0.0
 
