@@ -1,7 +1,7 @@
 """Scheduled faults: from the scenario's list to each server's states over time."""
 
 import math
-from itertools import pairwise, takewhile
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,7 +26,7 @@ def schedule(scenario: Scenario) -> Schedule:
     count = scenario.servers.count
     by_server: list[list[tuple[int, int, Any]]] = [[] for _ in range(count)]
     for fault in scenario.faults:
-        for start, end in _spans(fault, origin, origin + ns(scenario.run.duration_s)):
+        for start, end in _times(fault, origin):
             for server in _servers(fault, count):
                 by_server[server].append((start, end, fault))
     rows = [_states(faults, scenario.network.loss) for faults in by_server]
@@ -45,23 +45,14 @@ def schedule(scenario: Scenario) -> Schedule:
 def last_end(scenario: Scenario) -> int | None:
     """Return when the last fault ends, ns since the start of the simulation; None without faults."""
     origin = ns(scenario.run.warmup_s)
-    ends = [_start(fault, origin, _times(fault) - 1) + ns(fault.duration_s) for fault in scenario.faults]
+    ends = [end for fault in scenario.faults for _, end in _times(fault, origin)]
     return max(ends, default=None)
 
 
-def _spans(fault: Fault, origin: int, end: int) -> list[tuple[int, int]]:
-    """Return when a fault begins and ends, each time that it begins before the end of the run."""
-    starts = takewhile(lambda start: start < end, (_start(fault, origin, n) for n in range(_times(fault))))
+def _times(fault: Fault, origin: int) -> list[tuple[int, int]]:
+    repeats = fault.repeats if fault.repeat_s > 0 else 1
+    starts = [origin + ns(fault.start_s + n * fault.repeat_s) for n in range(repeats)]
     return [(start, start + ns(fault.duration_s)) for start in starts]
-
-
-def _times(fault: Fault) -> int:
-    """Return how often a fault happens."""
-    return fault.repeats if fault.repeat_s > 0 else 1
-
-
-def _start(fault: Fault, origin: int, n: int) -> int:
-    return origin + ns(fault.start_s + n * fault.repeat_s)
 
 
 def _servers(fault: Fault, count: int) -> range | tuple[int, ...]:
