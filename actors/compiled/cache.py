@@ -3,7 +3,7 @@
 Numba looks only at the file of the function itself, so a change in a function that it calls would go unnoticed.
 
 The folder lies in $NUMBA_CACHE_DIR, or in `meterstorm` of $XDG_CACHE_HOME, or of ~/.cache. Where it cannot be
-written, a temporary folder stands in, which only this process and those that it starts use, and which goes with it.
+written, a temporary one stands in, which only this process and those that it starts use, and which goes with it.
 """
 
 import atexit

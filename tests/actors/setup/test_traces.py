@@ -128,7 +128,7 @@ def test_a_parquet_file_may_number_its_names(tmp_path):
 
 
 def test_a_parquet_file_with_a_column_twice(tmp_path):
-    table = pa.table(list(RIGHT.values()) + [[2.0]], names=[*RIGHT, "time_s"])
+    table = pa.table([*RIGHT.values(), [2.0]], names=[*RIGHT, "time_s"])
     parquet.write_table(table, tmp_path / "trace")
     with pytest.raises(ValueError, match="2 columns 'time_s'; there must be one"):
         traces.read(scenario(tmp_path / "trace"))
