@@ -44,6 +44,7 @@ class Results:
     versions: list[VersionResult]
     wall_s: float = 0.0
     interrupted: bool = False
+    warnings: list[str] = field(default_factory=list)  # what of the input the run does not see
 
     def add(self, version: int, replication: Replication) -> None:
         """Put a replication in its place."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, Any, Self
 
 import numpy as np
-from meterstorm.actors.compiled.jit import CACHE_FOLDER
+from meterstorm.actors.compiled.cache import CACHE_FOLDER
 from meterstorm.actors.shards.checkpoints import Checkpoints
 from meterstorm.actors.shards.sealed import CheckpointError, read, write
 from meterstorm.actors.state import servers

@@ -7,7 +7,7 @@ from threading import Event
 
 import numba
 import pytest
-from meterstorm.actors.compiled import jit
+from meterstorm.actors.compiled import cache, jit
 from meterstorm.actors.engine import loop
 from meterstorm.experiments.cli import doctor
 
@@ -20,8 +20,8 @@ def test_the_latest_versions_compiled_are_kept(tmp_path, monkeypatch):
     others = [tmp_path / "numba_of_others", tmp_path / "0123456789abcdef"]
     for folder in others:
         folder.mkdir()
-    monkeypatch.setattr(jit, "CACHE_FOLDER", versions[0])
-    jit.forget_old_code(kept=2)
+    monkeypatch.setattr(cache, "CACHE_FOLDER", versions[0])
+    cache.forget_old_code(kept=2)
     assert sorted(tmp_path.iterdir()) == sorted([*versions[:2], *others])
 
 
@@ -39,7 +39,7 @@ def test_threads_do_not_disturb_each_others_folder():
             found = pool.submit(declare)
             inside.wait(0.3)  # it must wait; if it does not, it finds the folder changed when this one leaves
         left.set()
-        assert found.result(10) == str(jit.CACHE_FOLDER)
+        assert found.result(10) == str(cache.CACHE_FOLDER)
 
 
 @jit.inlined

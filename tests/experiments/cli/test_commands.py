@@ -7,7 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from meterstorm.experiments.cli import console, doctor
+from meterstorm.actors.compiled.cache import CACHE_FOLDER
+from meterstorm.experiments.cli import console
 from meterstorm.experiments.cli import main as cli
 from meterstorm.experiments.scenario import built_in, load, source_text
 
@@ -20,11 +21,14 @@ def test_a_copy_of_the_sources_has_yet_to_be_compiled(tmp_path):
     for room in ("actors", "policies", "experiments"):
         source = Path(inspect.getfile(cli)).parents[2] / room
         shutil.copytree(source, package / room, ignore=shutil.ignore_patterns("__pycache__"))
-    code = "from meterstorm.experiments.cli import doctor as it; print(it.CACHE_FOLDER); print(it.is_compiled())"
+    code = (
+        "from meterstorm.actors.compiled.cache import CACHE_FOLDER; from meterstorm.experiments.cli import doctor;"
+        "print(CACHE_FOLDER); print(doctor.is_compiled())"
+    )
     command = [sys.executable, "-c", code]
     for folder, compiled in ((tmp_path, "False"), (tmp_path.root, "True")):
         told = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout
-        assert told.splitlines() == [str(doctor.CACHE_FOLDER), compiled]
+        assert told.splitlines() == [str(CACHE_FOLDER), compiled]
 
 
 def test_list_and_show(here):

@@ -109,7 +109,7 @@ ANYWHERE = [
     (
         {"workload": {"arrivals": "trace"}},
         'workload.trace: "" is not allowed; '
-        'it must be the path of a .csv or .parquet file, since workload.arrivals = "trace"',
+        'it must be the path of a CSV or Parquet file, since workload.arrivals = "trace"',
     ),
     (
         {"workload": {"trace": "a.csv"}},
