@@ -105,9 +105,9 @@ def _probe() -> Callable[[], tuple[str, Versions]]:
         import ray
 
         try:
-            from meterstorm.actors.compiled import jit
+            from meterstorm.actors.compiled import cache
 
-            package = f"{version('meterstorm')} (sources {jit.CACHE_FOLDER.name})"
+            package = f"{version('meterstorm')} (sources {cache.CACHE_FOLDER.name})"
         except ImportError as error:
             package = f"not installed ({error})"
         node = f"{ray.util.get_node_ip_address()} ({ray.get_runtime_context().get_node_id()[:12]})"

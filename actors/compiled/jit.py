@@ -1,4 +1,4 @@
-"""The compiler's flags, in one alias, and where compiled code is kept.
+"""The compiler's flags, in one alias.
 
 `jit` is numba's `njit` with this project's flags. With NUMBA_DISABLE_JIT=1 it leaves functions as they are, so
 that a reader can step through a handler.
@@ -7,18 +7,13 @@ Numba would make machine code of every function, wrapped for Python, and keep it
 compiled functions only, which link them in: these are compiled for linking and no further, which saves a third
 of the time.
 
-Compiled code is cached in a folder named by a hash of these sources: numba looks only at the file of the
-function itself, so a change in a function that it calls would go unnoticed.
+Compiled code is kept: `cache.py` has the folder.
 """
 
-import hashlib
-import os
-import shutil
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
-from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
@@ -28,34 +23,14 @@ from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import AnalysisPass, register_pass
 from numba.core.typed_passes import NativeLowering
 
+from .cache import CACHE_FOLDER
+
 F = TypeVar("F", bound=Callable[..., object])
 
 JIT_DISABLED = bool(numba.config.DISABLE_JIT)
 
 
-def sources() -> list[Path]:
-    """Return the source files whose code may be compiled: all of actors/ and policies/, in order."""
-    package = Path(__file__).parents[2]
-    return sorted(path for room in ("actors", "policies") for path in (package / room).rglob("*.py"))
-
-
-def cache_folder_of(files: Iterable[Path]) -> Path:
-    """Return the folder for code compiled from these source files."""
-    base = os.environ.get("NUMBA_CACHE_DIR")
-    if base is None:
-        base = str(Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "meterstorm")
-    return Path(base) / hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:16]
-
-
-CACHE_FOLDER = cache_folder_of(sources())
 _one_at_a_time = threading.Lock()
-
-
-def forget_old_code(kept: int = 8) -> None:
-    """Remove the compiled code of all but the `kept` latest versions of these sources: 2 MB each."""
-    folders = [path for path in CACHE_FOLDER.parent.glob("[0-9a-f]" * 16) if any(path.glob("engine_*"))]
-    for folder in sorted(folders, key=lambda path: path.stat().st_mtime)[:-kept]:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 class _LinkedLibrary(JITCodeLibrary):

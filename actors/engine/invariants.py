@@ -100,7 +100,7 @@ def _check_leases(world):
 def _check_slots(world):
     """Every program is in a state that some timer, message or answer will end."""
     config = world.config[0]
-    waiting = np.int64(0)
+    waiting, unanswered = np.int64(0), np.int64(0)
     for i in range(config.local):
         row = world.clients[i]
         for j in range(config.programs):
@@ -108,6 +108,7 @@ def _check_slots(world):
             waits = slot.state == clients.WILL_ASK or slot.state == clients.CALLED
             denied = slot.marks & clients.WAITS != 0
             waiting += denied
+            unanswered += slot.state == clients.AWAITING
             wants = row.wants & slots.bit(j) != 0
             leased = slot.lease != NONE
             if (
@@ -120,7 +121,7 @@ def _check_slots(world):
                 return _found(world, LOST_PROGRAM, config.first + i, j)
         if row.wants != 0 and row.flight == clients.NOTHING:
             return _found(world, LOST_PROGRAM, config.first + i, -1)
-    if waiting != world.control[0].waiting:
+    if waiting != world.control[0].waiting or unanswered != world.control[0].unanswered:
         return _found(world, LOST_PROGRAM, -1, waiting)
     return HORIZON
 

@@ -11,6 +11,7 @@ one that cannot be delivered has no effect.
 import numpy as np
 
 from ..compiled.jit import inlined, jit
+from ..queue.durations import whole
 from ..randomness import distributions, streams
 from ..state import kinds
 from . import protocol
@@ -45,9 +46,7 @@ def jitter(world, source, serial):
     if mean == 0.0:
         return np.int64(0)
     agent = streams.identity(source, world.config[0].clients)
-    return np.int64(
-        mean * distributions.exponential(streams.draw(world.keys[streams.JITTER], agent, serial)) + 0.5
-    )
+    return whole(mean * distributions.exponential(streams.draw(world.keys[streams.JITTER], agent, serial)))
 
 
 @jit

@@ -54,7 +54,11 @@ def log(x):
 
 @jit
 def exp(x):
-    """Exponential function for |x| < 700, by Taylor's series on [-ln 2 / 2, ln 2 / 2]."""
+    """Exponential function, by Taylor's series on [-ln 2 / 2, ln 2 / 2]; 0 or infinite where no float is near."""
+    if x < -745.2:
+        return 0.0
+    if x > 709.8:
+        return math.inf
     k = math.floor(x / _LN2 + 0.5)
     r = (x - k * _LN2_HIGH) - k * _LN2_LOW
     total = 1.0
@@ -152,5 +156,5 @@ def sample(bits, distribution, cv):
         variance = log(1.0 + cv * cv)
         return exp(math.sqrt(variance) * normal(bits) - 0.5 * variance)
     if distribution == GAMMA:
-        return gamma(bits, 1.0 / (cv * cv))
+        return gamma(bits, 1.0 / max(cv * cv, 1e-18))  # below, a nanosecond in a second: constant, and no shape
     return 1.0

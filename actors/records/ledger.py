@@ -1,15 +1,20 @@
 """What happened: counters by sample, durations, and areas under states over time.
 
 An area is kept as a sum of signed instants: minus the time when something begins, plus the time when it ends.
-Integers, so that shards' parts add up to the same for any placement. Instants are clipped to the measured time
-and kept in microseconds, which leaves room for 10^9 license-hours.
+What has not ended is closed by whoever reads the area (`area_us`). Integers, so that shards' parts add up to the
+same for any placement; of two words, since they may outgrow 64 bits (`sums.py`). Instants are clipped to the
+measured time and kept in microseconds.
 """
+
+from typing import Any
 
 import numpy as np
 
 from ..compiled.jit import inlined, jit
 from ..state import counters
+from ..state import sums as words
 from ..state.rows import NONE
+from . import sums
 
 
 @inlined
@@ -51,10 +56,6 @@ def close(world):
         turn(world)
     write_states(world)
     time = instant(world)
-    control.waiting_area += control.waiting * time
-    control.unmetered_area += control.unmetered * time
-    control.leased_area += control.leased * time
-    control.ghost_area += control.ghosts * time
     for s in range(world.servers.size):
         server = world.servers[s]
         if server.serving != NONE:
@@ -72,6 +73,7 @@ def write_states(world):
     world.series[row + counters.GHOST_LEASES] = control.ghosts
     world.series[row + counters.WAITING_USERS] = control.waiting
     world.series[row + counters.UNMETERED_PROGRAMS] = control.unmetered
+    world.series[row + counters.UNANSWERED_PROGRAMS] = control.unanswered
 
 
 @jit
@@ -79,7 +81,7 @@ def waiting(world, change):
     """A user begins (+1) or ends (-1) to wait for a license that was denied."""
     control = world.control[0]
     control.waiting += change
-    control.waiting_area -= change * instant(world)
+    sums.add(world.sums[words.WAITING_AREA], -change * instant(world))
 
 
 @jit
@@ -87,7 +89,27 @@ def unmetered(world, change):
     """A program begins (+1) or ends (-1) to run without a lease."""
     control = world.control[0]
     control.unmetered += change
-    control.unmetered_area -= change * instant(world)
+    sums.add(world.sums[words.UNMETERED_AREA], -change * instant(world))
+
+
+@inlined
+def unanswered(world, change):
+    """A program begins (+1) or ends (-1) to wait for a server's answer, or does neither (0)."""
+    world.control[0].unanswered += change
+
+
+@jit
+def hit(world):
+    """A client's server does not serve it, and a fault may be the reason."""
+    world.control[0].hit += 1
+
+
+@jit
+def served_again(world):
+    """A client that was hit has a good answer."""
+    control = world.control[0]
+    control.hit -= 1
+    control.served_again = control.now
 
 
 @inlined
@@ -97,7 +119,7 @@ def leased(world, s, product, change):
     row = world.products[world.servers[s].first_product + product]
     row.leased += change
     control.leased += change
-    control.leased_area -= change * instant(world)
+    sums.add(world.sums[words.LEASED_AREA], -change * instant(world))
     control.overissued = max(control.overissued, row.leased - row.owned)
 
 
@@ -107,7 +129,12 @@ def ghost(world, s, product, change):
     control = world.control[0]
     world.products[world.servers[s].first_product + product].ghosts += change
     control.ghosts += change
-    control.ghost_area -= change * instant(world)
+    sums.add(world.sums[words.GHOST_AREA], -change * instant(world))
+
+
+def area_us(row: Any, still: int, end_us: int) -> int:
+    """Return the area under a number of things: a row of SUM, closed for those that there still are at the end."""
+    return sums.value(row) + still * end_us
 
 
 @inlined
@@ -115,7 +142,7 @@ def waited(world, duration):
     """A user has waited so long (ns) from launch to decision."""
     control = world.control[0]
     if control.measuring:
-        control.wait_sum += duration
+        sums.add(world.sums[words.WAITS], duration)
         control.wait_count += 1
         control.wait_max = max(control.wait_max, duration)
         world.histograms[counters.WAIT * counters.BINS + bin_of(duration)] += 1
@@ -125,11 +152,9 @@ def waited(world, duration):
 def queued(world, duration):
     """A request has waited so long (ns) at a server before its service began."""
     control = world.control[0]
-    row = control.sample_index * counters.COLUMNS
-    world.series[row + counters.QUEUED] += 1
-    world.series[row + counters.QUEUED_US] += duration // 1000
+    count(world, counters.QUEUED)
+    sums.add(world.queueing[control.sample_index], duration)
     if control.measuring:
-        control.queue_sum += duration
         control.queue_count += 1
         control.queue_max = max(control.queue_max, duration)
         world.histograms[counters.QUEUE * counters.BINS + bin_of(duration)] += 1
@@ -224,4 +249,4 @@ def _note_maximum(world, p):
         product.imbalance_max = max(product.imbalance_max, imbalance(world, p))
 
 
-assert counters.COLUMNS == counters.UNMETERED_PROGRAMS + 1
+assert counters.COLUMNS == counters.UNANSWERED_PROGRAMS + 1

@@ -13,6 +13,7 @@ from ..state.allocation import more_due, more_events, more_leases, more_pending_
 from ..state.control import CONTROL
 from ..state.events import CHAIN, DEADLINE, DUE, EVENT, JOURNAL
 from ..state.rows import NEVER, NONE
+from ..state.sums import SUM, SUMS
 from ..state.world import POLICIES, World
 from . import faults, partition
 from .clients import client_tables, first_servers
@@ -41,6 +42,7 @@ def build(
     queue = {
         "shift": _shift(scenario, buckets),
         "first_fault": schedule.first,
+        "last_hit": (faults.last_end(scenario) or 0) + ns(scenario.clients.request_timeout_s),
         "profile_period": profile["hour"].max(initial=0),
     }
     config = config_row(scenario, chosen, part, queue)
@@ -80,6 +82,8 @@ def _record_tables(scenario: Scenario, keep_journal: bool) -> dict[str, Any]:
     samples = math.ceil(scenario.run.duration_s / scenario.run.sample_s - 1e-9)
     return {
         "series": np.zeros((samples + 1) * counters.COLUMNS, np.int64),
+        "sums": zeros(SUMS, SUM),
+        "queueing": zeros(samples + 1, SUM),
         "histograms": np.zeros(counters.HISTOGRAMS * counters.BINS, np.int64),
         "journal": zeros(FIRST_ROWS if keep_journal else 0, JOURNAL),
     }

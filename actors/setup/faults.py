@@ -26,7 +26,7 @@ def schedule(scenario: Scenario) -> Schedule:
     count = scenario.servers.count
     by_server: list[list[tuple[int, int, Any]]] = [[] for _ in range(count)]
     for fault in scenario.faults:
-        for start, end in _times(fault, origin):
+        for start, end in _times(fault, origin, scenario.run.duration_s):
             for server in _servers(fault, count):
                 by_server[server].append((start, end, fault))
     rows = [_states(faults, scenario.network.loss) for faults in by_server]
@@ -45,14 +45,25 @@ def schedule(scenario: Scenario) -> Schedule:
 def last_end(scenario: Scenario) -> int | None:
     """Return when the last fault ends, ns since the start of the simulation; None without faults."""
     origin = ns(scenario.run.warmup_s)
-    ends = [end for fault in scenario.faults for _, end in _times(fault, origin)]
+    ends = [_time(fault, _repeats(fault) - 1, origin)[1] for fault in scenario.faults]
     return max(ends, default=None)
 
 
-def _times(fault: Fault, origin: int) -> list[tuple[int, int]]:
-    repeats = fault.repeats if fault.repeat_s > 0 else 1
-    starts = [origin + ns(fault.start_s + n * fault.repeat_s) for n in range(repeats)]
-    return [(start, start + ns(fault.duration_s)) for start in starts]
+def _times(fault: Fault, origin: int, duration_s: float) -> list[tuple[int, int]]:
+    """Return when a fault holds, as far as the run goes: what lies beyond its end is not laid out."""
+    count = _repeats(fault)
+    if count > 1:
+        count = min(count, 1 + math.ceil(max(0.0, duration_s - fault.start_s) / fault.repeat_s))
+    return [_time(fault, n, origin) for n in range(count)]
+
+
+def _repeats(fault: Fault) -> int:
+    return fault.repeats if fault.repeat_s > 0 else 1
+
+
+def _time(fault: Fault, repetition: int, origin: int) -> tuple[int, int]:
+    start = origin + ns(fault.start_s + repetition * fault.repeat_s)
+    return start, start + ns(fault.duration_s)
 
 
 def _servers(fault: Fault, count: int) -> range | tuple[int, ...]:

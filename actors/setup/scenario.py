@@ -7,6 +7,8 @@ unit that ends the key.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, Protocol
 
+from ..state.rows import LONGEST
+
 Distribution = Literal["constant", "exponential", "lognormal", "gamma"]
 
 
@@ -152,5 +154,5 @@ def members(scenario: Scenario) -> int:
 
 
 def ns(seconds: float) -> int:
-    """Return a time in ns, rounded."""
-    return round(seconds * 1_000_000_000)
+    """Return a time in ns, rounded; LONGEST at the most."""
+    return round(min(seconds * 1_000_000_000, LONGEST))

@@ -1,7 +1,8 @@
-"""Recorded launches: a trace from a CSV or Parquet file.
+"""Recorded launches: a trace from a CSV or Parquet file, told apart by its content.
 
 Columns: `time_s` (from the end of the warm-up; negative ones fall into it), `client`, `run_time_s`, and
-`product` (a name; may be left out when there is one product).
+`product` (a name; may be left out when there is one product). Names are text, whatever they
+look like.
 """
 
 from pathlib import Path
@@ -10,9 +11,12 @@ from typing import Any
 import numpy as np
 
 from ..state.schedule import RECORDED
-from .scenario import Scenario
+from .scenario import Scenario, ns
 
 SECOND = 1_000_000_000
+COLUMNS = ("time_s", "client", "run_time_s", "product")
+NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
+PARQUET = b"PAR1"  # how such a file begins
 
 
 def read(scenario: Scenario) -> Any:
@@ -22,42 +26,75 @@ def read(scenario: Scenario) -> Any:
     impossible value.
     """
     path = Path(scenario.workload.trace)
-    table = _table(path)
     names = [product.name for product in scenario.products]
-    for column in ("time_s", "client", "run_time_s", *(["product"] if len(names) > 1 else [])):
-        if column not in table:
-            raise ValueError(f"{path}: there is no column {column}; it has {', '.join(table)}")
-    rows = np.zeros(len(table["time_s"]), dtype=RECORDED)
+    table = _table(path, COLUMNS if len(names) > 1 else COLUMNS[:-1])
+    rows = np.zeros(table.num_rows, dtype=RECORDED)
     origin = scenario.run.warmup_s
     rows["time"] = np.round((_numbers(path, table, "time_s", -origin) + origin) * SECOND)
     rows["run_time"] = np.round(_numbers(path, table, "run_time_s", 0.0) * SECOND)
-    clients = _numbers(path, table, "client", 0.0)
-    if (clients >= scenario.clients.count).any() or (clients % 1 != 0).any():
-        raise ValueError(f"{path}: client must be a whole number below clients.count = {scenario.clients.count}")
-    rows["client"] = clients
+    rows["client"] = _clients(path, table, scenario.clients.count)
     rows["product"] = _products(path, table, names)
     return rows[np.lexsort((rows["time"], rows["client"]))].view(np.recarray)
 
 
-def _table(path: Path) -> dict[str, Any]:
+def late(scenario: Scenario) -> tuple[int, int]:
+    """Return how many launches come when the run has ended, and how many there are; raises what `read` raises."""
+    times = read(scenario)["time"]
+    return int((times >= ns(scenario.run.warmup_s + scenario.run.duration_s)).sum()), len(times)
+
+
+def _table(path: Path, needed: tuple[str, ...]) -> Any:
+    """Return the file's table, with the columns that it must have and no unknown ones."""
     import pyarrow as pa
-    import pyarrow.csv
-    import pyarrow.parquet
 
     if not path.is_file():
         raise ValueError(f"workload.trace: there is no file {str(path)!r}")
     try:
-        reader = pa.parquet.read_table if path.suffix == ".parquet" else pa.csv.read_csv
-        return {name: np.array(values) for name, values in reader(path).to_pydict().items()}
-    except pa.ArrowInvalid as error:
+        table = _parquet(path) if _is_parquet(path) else _csv(path)
+    except (pa.ArrowException, OSError) as error:
         raise ValueError(f"workload.trace: {str(path)!r} cannot be read: {error}") from error
+    found = table.column_names
+    for name in needed:
+        if name not in found:
+            raise ValueError(f"{path}: there is no column {name}; it has {', '.join(found)}")
+    for name in found:
+        if name not in COLUMNS:
+            raise ValueError(f"{path}: unknown column {name!r}; allowed: {', '.join(COLUMNS)}")
+        if found.count(name) > 1:
+            raise ValueError(f"{path}: there are {found.count(name)} columns {name!r}; there must be one")
+    return table
 
 
-def _numbers(path: Path, table: dict[str, Any], column: str, least: float) -> Any:
-    try:
-        values = table[column].astype(np.float64)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{path}: column {column} must hold numbers") from error
+def _is_parquet(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(PARQUET)) == PARQUET
+
+
+def _parquet(path: Path) -> Any:
+    from pyarrow import parquet
+
+    return parquet.ParquetFile(path).read()  # takes columns of the same name, unlike read_table
+
+
+def _csv(path: Path) -> Any:
+    """Return a table of text, whatever it looks like."""
+    import pyarrow as pa
+    from pyarrow import csv
+
+    as_text = csv.ConvertOptions(column_types=dict.fromkeys(COLUMNS, pa.string()), strings_can_be_null=False)
+    return csv.read_csv(path, parse_options=csv.ParseOptions(newlines_in_values=True), convert_options=as_text)
+
+
+def _numbers(path: Path, table: Any, column: str, least: float) -> Any:
+    import pyarrow as pa
+
+    cells = table[column]
+    kind = cells.type
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        cells = _parsed(path, cells, column)
+    elif not (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
+        raise ValueError(f"{path}: column {column} must hold numbers, not {kind}")
+    values = cells.cast(pa.float64(), safe=False).to_numpy()
     bad = ~(np.isfinite(values) & (values >= least) & (values <= 1e9))
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
@@ -65,10 +102,44 @@ def _numbers(path: Path, table: dict[str, Any], column: str, least: float) -> An
     return values
 
 
-def _products(path: Path, table: dict[str, Any], names: list[str]) -> Any:
-    if "product" not in table:
+def _parsed(path: Path, cells: Any, column: str) -> Any:
+    """Return the numbers that cells of text write."""
+    import pyarrow as pa
+    from pyarrow import compute
+
+    cells = compute.utf8_trim_whitespace(cells)
+    is_number = compute.match_substring_regex(cells, NUMBER).fill_null(False).to_numpy(zero_copy_only=False)
+    if not is_number.all():
+        row = int(np.flatnonzero(~is_number)[0])
+        text = cells[row].as_py()
+        raise ValueError(f"{path}: column {column} must hold numbers; in row {row + 1} it has {text!r}")
+    return pa.chunked_array([cells.to_numpy(zero_copy_only=False).astype(np.float64)])
+
+
+def _clients(path: Path, table: Any, count: int) -> Any:
+    clients = _numbers(path, table, "client", 0.0)
+    bad = (clients >= count) | (clients % 1 != 0)
+    if bad.any():
+        row = int(np.flatnonzero(bad)[0])
+        where = f"in row {row + 1} it is {clients[row]:g}"
+        raise ValueError(f"{path}: client must be a whole number below clients.count = {count}; {where}")
+    return clients
+
+
+def _products(path: Path, table: Any, names: list[str]) -> Any:
+    """Return the number of each launch's product."""
+    import pyarrow as pa
+    from pyarrow import compute
+
+    if "product" not in table.column_names:
         return 0
-    unknown = set(map(str, table["product"])) - set(names)
-    if unknown:
-        raise ValueError(f"{path}: unknown product {min(unknown)!r}; allowed: {', '.join(names)}")
-    return [names.index(str(name)) for name in table["product"]]
+    cells = table["product"]
+    kind = cells.type.value_type if pa.types.is_dictionary(cells.type) else cells.type
+    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
+        raise ValueError(f"{path}: column product must hold text, not {kind}")
+    numbers = compute.index_in(cells.cast(pa.large_string()), pa.array(names, pa.large_string()))
+    if numbers.null_count:
+        row = int(np.flatnonzero(compute.is_null(numbers).to_numpy(zero_copy_only=False))[0])
+        allowed = ", ".join(map(repr, names))
+        raise ValueError(f"{path}: unknown product {cells[row].as_py()!r} in row {row + 1}; allowed: {allowed}")
+    return numbers.to_numpy()

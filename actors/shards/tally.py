@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ..engine.invariants import InvariantViolation
-from ..records import digest, journal, ledger
+from ..records import digest, journal, ledger, sums
 from ..setup.scenario import Scenario
 from ..state import control, counters
 from ..state.world import World
@@ -20,6 +20,8 @@ class Tally:
     digest: int
     events: int
     series: Any  # int64, shape (samples + 1, COLUMNS)
+    sums: Any  # SUM rows
+    queueing: Any  # SUM rows, one a sample
     histograms: Any  # int64, shape (2, BINS)
     control: Any  # the CONTROL row: state/control.py says what a world's row has of its shards'
     servers: Any  # SERVER rows of those that the shard hosts, the same of pools, and of their sites' products
@@ -41,6 +43,8 @@ def tally(world: World) -> Tally:
         total,
         int(row.events),
         world.series.reshape(-1, counters.COLUMNS),
+        world.sums.copy(),
+        world.queueing.copy(),
         world.histograms.reshape(counters.HISTOGRAMS, -1),
         world.control[:1].copy(),
         servers,
@@ -82,6 +86,8 @@ def merge(tallies: list[Tally]) -> Tally:
         sum(tally.digest for tally in tallies) % 2**64,
         sum(tally.events for tally in tallies),
         sum(tally.series for tally in tallies),
+        sums.merged([tally.sums for tally in tallies]),
+        sums.merged([tally.queueing for tally in tallies]),
         sum(tally.histograms for tally in tallies),
         _merge_control([tally.control for tally in tallies]),
         np.concatenate([tally.servers for tally in tallies]),

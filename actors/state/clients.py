@@ -19,6 +19,7 @@ OFFLINE = 3  # asks nobody
 BEAT_DUE = 1  # a heartbeat is due
 RELEASE_PENDING = 2  # a timer is set to offer its pending releases
 ROAMING = 4  # it has, or may soon have, business at another site
+HIT = 8  # a fault has hit it, and no server has served it since
 
 # 64 bytes: one cache line.
 CLIENT = rows(
@@ -55,6 +56,7 @@ REACHED = 2  # a request for it reached the server that was asked
 KEPT = 4  # a late grant from the server that was asked is kept
 DENIED = 8  # its user waits after a denial that was the first answer
 STOPPED = 16  # its user waits after a denial that stopped a program that ran by right
+REPEATED = 32  # its program was requested again where a request had been sent that may still be on its way
 WAITS = DENIED | STOPPED
 
 # A slot runs one metered program at a time, and has room for a timer (queue/events.py). 64 bytes: one cache line.

@@ -27,6 +27,7 @@ CONFIG = rows(
     ("end", "i8"),
     ("sample", "i8"),
     ("first_fault", "i8"),
+    ("last_hit", "i8"),  # until then a fault may be the reason of a failure
     # network
     ("latency", "i8"),
     ("wan_latency", "i8"),

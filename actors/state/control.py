@@ -53,20 +53,17 @@ FIELDS = (
     Field("sample_index", LOCAL),  # the current sample; 0 is the warm-up
     Field("sample_end", LOCAL),
     Field("measuring", LOCAL),
-    Field("wait_sum", SUM),
     Field("wait_count", SUM),
     Field("wait_max", MAX),
-    Field("queue_sum", SUM),
     Field("queue_count", SUM),
     Field("queue_max", MAX),
     Field("waiting", SUM),
-    Field("waiting_area", SUM),
     Field("unmetered", SUM),
-    Field("unmetered_area", SUM),
+    Field("unanswered", SUM),  # programs that wait for a server's answer
+    Field("hit", SUM),  # clients that a fault has hit and no server has served since
+    Field("served_again", MAX),  # when the latest of those that were hit before was served
     Field("leased", SUM),
-    Field("leased_area", SUM),
     Field("ghosts", SUM),
-    Field("ghost_area", SUM),
     Field("overissued", MAX),
     Field("callbacks", LOCAL),  # users who wait to be called back
     Field("journaled", LOCAL),

@@ -45,7 +45,6 @@ UNMETERED_STARTS = _count("unmetered_starts", "programs started without an answe
 MESSAGES = _count("messages", "messages sent, of all kinds")
 MESSAGES_LOST = _count("messages_lost", "messages lost on the way")
 QUEUED = _count("requests_served", "requests whose service began", is_metric=False)
-QUEUED_US = _count("queue_us_total", "time that these had waited at servers, us, summed", is_metric=False)
 
 # States at the end of a sample.
 IN_USE = _count("licenses_in_use", "licenses in use at the end of the sample", is_metric=False)
@@ -55,6 +54,9 @@ WAITING_USERS = _count(
 )
 UNMETERED_PROGRAMS = _count(
     "unmetered_programs", "programs that run without a lease at the end of the sample", is_metric=False
+)
+UNANSWERED_PROGRAMS = _count(
+    "unanswered_programs", "programs that wait for a server's answer at the end of the sample", is_metric=False
 )
 
 STATES_FROM = IN_USE  # columns from here on are states, not counts

@@ -15,7 +15,7 @@ KEPT_RELEASE = 4  # every lease of mine but those of the slots in value is free;
 # Server to client.
 GRANT = 11
 DENY = 12
-OVERLOADED = 13  # value: ms after which to come back, 0 if not said
+OVERLOADED = 13  # value: when to come back (queue/durations.py), 0 if not said
 REFUSED = 14
 ACK = 15
 KEPT_ACK = 16
@@ -33,7 +33,9 @@ GIVEN = 26  # they have arrived; sent, as DROP is, only where senders keep licen
 DROP = 27  # `value` of the licenses of `product` that you sent and kept have arrived
 
 # Client to observer: not a message of the system, but what is measured.
-NOTICE = 31  # program of slot no longer runs under, or waits for, a lease at server `value`
+# The program of slot (0: whichever) no longer runs under a lease at server `value`, nor waits for answers to
+# attempts up to `attempt`.
+NOTICE = 31
 NOT_TAKEN = 32  # the grant of `attempt` at server `value` came late: the program awaits another answer there
 
 # Timers of a client; LAUNCH, END and ASK_AGAIN are a slot's.

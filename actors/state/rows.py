@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 NEVER = np.iinfo(np.int64).max  # a time that does not come
+LONGEST = 1 << 61  # ns: 73 years, longer than any run (2e9 s), and less than NEVER even when added to its end
 NONE = -1  # no server, no lease, no event, ...
 
 CACHE_LINE = 64  # bytes

@@ -14,6 +14,7 @@ from . import clients, schedule, servers
 from .config import CONFIG
 from .control import CONTROL
 from .events import CHAIN, DEADLINE, DUE, EVENT, JOURNAL
+from .sums import SUM
 
 # Every table of a shard and what its rows are. A shard that does not host the servers has no leases, accounts,
 # seats and callers.
@@ -58,6 +59,8 @@ TABLES: dict[str, Any] = {
     "profile": schedule.POINT,
     # what is measured
     "series": np.dtype("i8"),  # counters.COLUMNS numbers for each sample
+    "sums": SUM,  # over the measured time: state/sums.py
+    "queueing": SUM,  # time, ns, that requests had waited at servers when their service began; by sample
     "histograms": np.dtype("i8"),  # counters.BINS numbers each
     "journal": JOURNAL,  # empty when none is kept
     # policies

@@ -40,6 +40,11 @@ def print_error(text: str) -> None:
         messages().print(f"meterstorm: {line}", style="red", highlight=False, markup=False, soft_wrap=True)
 
 
+def print_warning(text: str) -> None:
+    """Print what the user should know, though the command goes on."""
+    messages().print(f"meterstorm: warning: {text}", highlight=False, markup=False, soft_wrap=True)
+
+
 def exit_now(status: int) -> NoReturn:
     """End at once: an interrupt or a loss may have hit Ray anywhere; the end of the interpreter may crash in it.
 

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from meterstorm.actors.cluster.shard_set import ShardSet
-from meterstorm.actors.compiled.jit import JIT_DISABLED, forget_old_code
+from meterstorm.actors.compiled.cache import forget_old_code
+from meterstorm.actors.compiled.jit import JIT_DISABLED
 from meterstorm.actors.engine import loop
 from meterstorm.actors.shards.shard import Shard
 from meterstorm.actors.shards.simulate import simulate

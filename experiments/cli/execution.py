@@ -30,6 +30,7 @@ from .console import (
     fail_to_write,
     make_folder,
     messages,
+    print_warning,
     progress,
     spent,
     unwritten,
@@ -96,6 +97,8 @@ def finish(
     with unfinished or nullcontext():
         results = _run(scenario, options, advance, unfinished)
         content = summary.summary(results)
+        for line in results.warnings:
+            print_warning(line)
         finished = Finished(options.name, results, content, _folder(options, content["digest"], unfinished))
         if content["arms"]:
             _write(finished, unfinished)

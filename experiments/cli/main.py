@@ -105,7 +105,7 @@ def doctor_command(ray_address: RayAddress = None) -> None:
     """Check that the installation works: versions, compiled engine, and one world on two Ray shards."""
     from importlib.metadata import version as package_version
 
-    from meterstorm.actors.compiled.jit import CACHE_FOLDER
+    from meterstorm.actors.compiled.cache import CACHE_FOLDER
 
     from ..runs.options import Options
     from .doctor import examine

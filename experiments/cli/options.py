@@ -42,6 +42,10 @@ Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Override a key, e.g. clients.count=2000. Repeatable."),
 ]
+Arms = Annotated[str | None, typer.Option("--arms", metavar="none", help="none: without the scenario's arms.")]
+Arm = Annotated[
+    list[str] | None, typer.Option("--arm", metavar="NAME", help="Only this one of the arms. Repeatable.")
+]
 Folder = Annotated[Path | None, typer.Option(help="Folder for the results.")]
 
 
@@ -69,6 +73,17 @@ def parse_seconds(text: str) -> float:
     return seconds
 
 
+def chosen_arms(arms: str | None, arm: list[str] | None) -> tuple[str, ...] | None:
+    """Return the arms to keep, None for all, or end the command."""
+    if arms not in (None, "none"):
+        fail(WRONG_INPUT, f"--arms {arms}: must be none; --arm NAME keeps the arm of that name")
+    if arms is not None and arm:
+        fail(WRONG_INPUT, f"--arms {arms}: drops all arms, so --arm {arm[0]} is not allowed beside it")
+    if not arms and not arm:
+        return None
+    return tuple(arm or ())
+
+
 def placement_in(ray_address: str | None, placement: Enum | None) -> str:
     """Return the placement of shards, or end the command where there is no cluster to place them in."""
     if placement is None:
@@ -81,6 +96,17 @@ def placement_in(ray_address: str | None, placement: Enum | None) -> str:
 def number(text: str | None) -> object:
     """Return the integer in a text, or the text itself: the scenario's check then says what is allowed."""
     return int(text) if text is not None and re.fullmatch("-?[0-9]{1,30}", text) else text
+
+
+def overrides_in(settings: list[str] | None, given: Mapping[str, object]) -> dict[str, object]:
+    """Return what --set and the options for single keys change, or end the command."""
+    from ..scenario import ScenarioError, each_once, parse_override
+
+    try:
+        parsed = [parse_override(text) for text in settings or ()]
+        return each_once([*parsed, *((key, value) for key, value in given.items() if value is not None)])
+    except (ScenarioError, ValueError) as error:
+        fail(WRONG_INPUT, str(error))
 
 
 def policy(name: str | None) -> str | None:

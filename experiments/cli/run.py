@@ -11,14 +11,18 @@ from ..runs.options import Options
 from .console import WRONG_INPUT, announce_compilation, fail, make_folder, progress
 from .options import (
     KB,
+    Arm,
+    Arms,
     AsJson,
     Folder,
     Placement,
     RayAddress,
     Settings,
+    chosen_arms,
     count,
     every_s,
     number,
+    overrides_in,
     placement_in,
     policy,
     refuse_for_collection,
@@ -38,6 +42,8 @@ def run_command(
         ),
     ],
     settings: Settings = None,
+    arms: Arms = None,
+    arm: Arm = None,
     failover: Annotated[str | None, typer.Option(help="Failover policy: a name, or FILE.py:CLASS.")] = None,
     selection: Annotated[str | None, typer.Option(help="Selection policy, likewise.")] = None,
     admission: Annotated[str | None, typer.Option(help="Admission policy, likewise.")] = None,
@@ -76,6 +82,9 @@ def run_command(
     Examples: meterstorm run q226827 --replications 20, or
     meterstorm run my.toml --failover ./mine.py:MyPolicy --set policies.failover.delay_s=30
 
+    A key that an arm or a case sets itself is not changed in silence: leave the arms out with --arms none,
+    keep some with --arm NAME, or set the key in one with --set 'arms.NAME.KEY=VALUE' ('cases.NAME.KEY=VALUE').
+
     meterstorm run kb runs every built-in scenario of a Knowledge Base article.
     Its table says which symptoms are reproduced: in the first arm, and less in the last.
     The exit status is 0 whatever is reproduced; --json prints an entry for each article.
@@ -84,9 +93,11 @@ def run_command(
         "--failover": failover, "--selection": selection, "--admission": admission, "--balancing": balancing,
         "--intersite": intersite,
     }  # fmt: skip
+    kept = chosen_arms(arms, arm)
     if source == KB:
         refuse_for_collection(
-            {**policies, "--check-shards": count("--check-shards", check_shards), "--journal": journal}
+            {"--arms": arms, "--arm": arm and arm[0], **policies}
+            | {"--check-shards": count("--check-shards", check_shards), "--journal": journal}
             | {"--checkpoint-every": checkpoint_every}
         )
     options = Options(
@@ -105,22 +116,11 @@ def run_command(
         "run.clock": clock,
         **{f"policies.{option[2:]}.name": policy(name) for option, name in policies.items()},
     }  # fmt: skip
-    overrides = _overrides(settings, given)
+    overrides = overrides_in(settings, given)
     if source == KB:
         _run_collection(overrides, options)
     else:
-        _run_one(source, overrides, options)
-
-
-def _overrides(settings: list[str] | None, given: Mapping[str, object]) -> dict[str, object]:
-    """Return what --set and the options for single keys change; the latter win."""
-    from ..scenario import ScenarioError, parse_override
-
-    try:
-        changed = dict(parse_override(text) for text in settings or ())
-    except (ScenarioError, ValueError) as error:
-        fail(WRONG_INPUT, str(error))
-    return changed | {key: value for key, value in given.items() if value is not None}
+        _run_one(source, overrides, kept, options)
 
 
 def _check_clock(scenario: "Scenario") -> None:
@@ -128,12 +128,12 @@ def _check_clock(scenario: "Scenario") -> None:
         fail(WRONG_INPUT, 'run.clock: "wall" is not available in this version; it must be "virtual"')
 
 
-def _run_one(source: str, overrides: Mapping[str, object], options: Options) -> None:
+def _run_one(source: str, overrides: Mapping[str, object], arms: tuple[str, ...] | None, options: Options) -> None:
     from ..scenario import ScenarioError, load
     from . import execution
 
     try:
-        scenario = load(source, overrides)
+        scenario = load(source, overrides, arms)
     except (ScenarioError, ValueError) as error:
         fail(WRONG_INPUT, str(error))
     _check_clock(scenario)

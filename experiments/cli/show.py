@@ -10,7 +10,7 @@ import typer
 
 from .. import scenarios
 from .console import WRONG_INPUT, fail
-from .options import KB, Settings
+from .options import KB, Arm, Arms, Settings, chosen_arms, overrides_in
 
 TOPICS = ("keys", "metrics", "faults", "policies")
 
@@ -181,12 +181,14 @@ def schema_command() -> None:
 def validate_command(
     file: Annotated[str, typer.Argument(metavar="FILE", help="A TOML file, or a built-in scenario.")],
     settings: Settings = None,
+    arms: Arms = None,
+    arm: Arm = None,
 ) -> None:
     """Check a scenario without running it: every case and arm; exit 2 with all that is wrong."""
-    from ..scenario import ScenarioError, load, parse_override
+    from ..scenario import ScenarioError, load
 
     try:
-        scenario = load(file, dict(parse_override(text) for text in settings or ()))
+        scenario = load(file, overrides_in(settings, {}), chosen_arms(arms, arm))
     except (ScenarioError, ValueError) as error:
         fail(WRONG_INPUT, str(error))
     sizes = (("case", len(scenario.cases) or 1), ("arm", len(scenario.arms) or 1))

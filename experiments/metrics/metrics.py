@@ -4,10 +4,11 @@ import math
 from typing import Any
 
 import numpy as np
-from meterstorm.actors.records import ledger
+from meterstorm.actors.records import ledger, sums
 from meterstorm.actors.setup import faults
 from meterstorm.actors.shards.tally import Tally
 from meterstorm.actors.state import counters
+from meterstorm.actors.state import sums as words
 
 HOUR_US = 3_600_000_000
 SECOND = 1_000_000_000
@@ -16,6 +17,7 @@ SECOND = 1_000_000_000
 RECOVERY_SAMPLES = 10
 RECOVERY_FACTOR = 2.0
 RECOVERY_SLACK = 10.0
+NOT_SERVED = [counters.WAITING_USERS, counters.UNMETERED_PROGRAMS, counters.UNANSWERED_PROGRAMS]
 
 ABNORMAL = [counters.MISPLACED, counters.STRANDED, counters.GHOST]
 DENIALS = [*ABNORMAL, counters.EXHAUSTED]
@@ -34,29 +36,35 @@ def metrics(scenario: Any, tally: Tally) -> dict[str, Value]:
     grants, launches, attempts = counted["grants"], counted["launches"], counted["attempts"]
     start_ns, duration_ns = round(scenario.run.warmup_s * SECOND), round(duration_s * SECOND)
     # Areas count whole microseconds, so the mean of a constant state is exactly that state.
-    duration_us = (start_ns + duration_ns) // 1000 - start_ns // 1000
+    end_us = (start_ns + duration_ns) // 1000
+    duration_us = end_us - start_ns // 1000
     busy = tally.servers["busy_area"] / duration_us
+
+    def area_us(row: int, state: str) -> int:
+        return ledger.area_us(tally.sums[row], int(control[state]), end_us)
+
     return {
         **counted,
         "denials": denials,
         "denial_fraction": _ratio(denials, grants + denials),
         "abnormal_denial_fraction": _ratio(abnormal, grants + denials),
-        "unmetered_license_hours": int(control["unmetered_area"]) / HOUR_US,
+        "unmetered_license_hours": area_us(words.UNMETERED_AREA, "unmetered") / HOUR_US,
         "amplification": _ratio(attempts, launches),
         "goodput_per_s": grants / duration_s,
         "storm_peak_ratio": _storm_peak_ratio(scenario, tally),
         "imbalance_mean": float(tally.products["imbalance_area"].max() / duration_ns),
         "imbalance_max": float(tally.products["imbalance_max"].max()),
-        "ghost_license_hours": int(control["ghost_area"]) / HOUR_US,
+        "ghost_license_hours": area_us(words.GHOST_AREA, "ghosts") / HOUR_US,
         "overissued": int(control["overissued"]),
-        "licenses_in_use_mean": int(control["leased_area"]) / duration_us,
-        "waiting_users_mean": int(control["waiting_area"]) / duration_us,
-        **_durations("wait_s", control, "wait", tally.histograms[counters.WAIT]),
-        **_durations("queue_s", control, "queue", tally.histograms[counters.QUEUE]),
+        "licenses_in_use_mean": area_us(words.LEASED_AREA, "leased") / duration_us,
+        "waiting_users_mean": area_us(words.WAITING_AREA, "waiting") / duration_us,
+        **_durations("wait", sums.value(tally.sums[words.WAITS]), tally, counters.WAIT),
+        **_durations("queue", sums.total(tally.queueing[1:]), tally, counters.QUEUE),
         "server_utilization_mean": float(busy.mean()),
         "server_utilization_max": float(busy.max()),
         **_client_burden(scenario, tally),
         "time_to_recover_s": _time_to_recover_s(scenario, tally),
+        "time_to_last_client_s": _time_to_last_client_s(scenario, tally),
     }
 
 
@@ -64,13 +72,14 @@ def _ratio(part: float, whole: float) -> float | None:
     return part / whole if whole else None
 
 
-def _durations(name: str, control: Any, column: str, bins: Any) -> dict[str, Value]:
-    count = int(control[f"{column}_count"])
-    largest = int(control[f"{column}_max"])
-    result: dict[str, Value] = {f"{name}_mean": _ratio(int(control[f"{column}_sum"]) / SECOND, count)}
+def _durations(name: str, sum_ns: int, tally: Tally, histogram: int) -> dict[str, Value]:
+    count, largest = (int(tally.control[0][f"{name}_{what}"]) for what in ("count", "max"))
+    bins = tally.histograms[histogram]
+    result: dict[str, Value] = {f"{name}_s_mean": _ratio(sum_ns / SECOND, count)}
     for percent in (50, 95, 99):
-        result[f"{name}_p{percent}"] = min(_quantile_ns(bins, percent / 100), largest) / SECOND if count else None
-    result[f"{name}_max"] = largest / SECOND if count else None
+        quantile_ns = min(_quantile_ns(bins, percent / 100), largest) if count else 0
+        result[f"{name}_s_p{percent}"] = quantile_ns / SECOND if count else None
+    result[f"{name}_s_max"] = largest / SECOND if count else None
     return result
 
 
@@ -88,7 +97,7 @@ def _storm_peak_ratio(scenario: Any, tally: Tally) -> float | None:
     The mean is over the measured time before the first fault, or over the warm-up when a fault starts with the
     measured time.
     """
-    if not scenario.faults:
+    if not _has_faults(scenario):
         return None
     busiest = tally.servers[int(np.argmax(tally.servers["peak"]))]
     before_s = min(fault.start_s for fault in scenario.faults)
@@ -118,11 +127,10 @@ def _time_to_recover_s(scenario: Any, tally: Tally) -> float | None:
     That is the start of the first window of RECOVERY_SAMPLES samples from which on every window is in its band
     (see `_disturbed`). Infinite when the run's last window is not, or when there is none after the faults.
     """
-    end_ns = faults.last_end(scenario)
-    if end_ns is None:
+    if not _has_faults(scenario):
         return None
     run = scenario.run
-    end_s = end_ns / SECOND - run.warmup_s
+    end_s = (faults.last_end(scenario) or 0) / SECOND - run.warmup_s
     disturbed = _disturbed(scenario, tally, int(run.duration_s / run.sample_s + 1e-9))
     starts = np.arange(len(disturbed)) * run.sample_s
     after = disturbed[starts >= end_s]
@@ -133,22 +141,59 @@ def _time_to_recover_s(scenario: Any, tally: Tally) -> float | None:
     return float(first_good - end_s)
 
 
+def _has_faults(scenario: Any) -> bool:
+    """Whether any fault begins before the end of the run."""
+    return any(fault.start_s < scenario.run.duration_s for fault in scenario.faults)
+
+
+def _time_to_last_client_s(scenario: Any, tally: Tally) -> float | None:
+    """Seconds from the end of the last fault until a server has served every client that faults had hit.
+
+    Hit: an attempt or a heartbeat failed, from the start of the first fault to a time-out after the end of the
+    last. Served: answered by a grant, a denial or an acknowledgment. Infinite when some were never served, or when
+    the last fault outlasts the run; 0 when none were hit.
+    """
+    if not _has_faults(scenario):
+        return None
+    end_ns = faults.last_end(scenario) or 0
+    control, run = tally.control[0], scenario.run
+    if control["hit"] > 0 or end_ns >= round((run.warmup_s + run.duration_s) * SECOND):
+        return math.inf
+    return max(0, int(control["served_again"]) - end_ns) / SECOND
+
+
 def _disturbed(scenario: Any, tally: Tally, whole: int) -> Any:
     """Return for each window whether it is out of the band that the time before the first fault suggests.
 
     The band: abnormal denials up to RECOVERY_FACTOR times the worst window before, plus RECOVERY_SLACK; mean
-    queueing delay up to RECOVERY_FACTOR times the mean before, plus one service time.
+    queueing delay up to RECOVERY_FACTOR times the mean before, plus one service time; of each state of NOT_SERVED
+    the sum over samples up to RECOVERY_FACTOR times the worst sample before (the end of the warm-up is one) times
+    their number, plus RECOVERY_SLACK.
     """
+    if whole == 0:
+        return np.zeros(0, bool)
     samples = tally.series[1 : whole + 1]
-    size = min(RECOVERY_SAMPLES, max(1, whole))
+    size = min(RECOVERY_SAMPLES, whole)
     calm = int(min(fault.start_s for fault in scenario.faults) / scenario.run.sample_s + 1e-9)
     abnormal = _windows(samples[:, ABNORMAL].sum(axis=1), size)
     worst = abnormal[: max(0, calm - size + 1)].max(initial=0)
-    waits, requests = samples[:, counters.QUEUED_US] / 1e6, samples[:, counters.QUEUED]
+    waits = sums.values(tally.queueing[1 : whole + 1]) / SECOND
+    requests = samples[:, counters.QUEUED]
     delay = _windows(waits, size) / np.maximum(1, _windows(requests, size))
     calm_delay = waits[:calm].sum() / max(1, requests[:calm].sum())
     delay_limit = RECOVERY_FACTOR * calm_delay + scenario.servers.service_ms / 1000
-    return (abnormal > RECOVERY_FACTOR * worst + RECOVERY_SLACK) | (delay > delay_limit)
+    return (
+        (abnormal > RECOVERY_FACTOR * worst + RECOVERY_SLACK)
+        | (delay > delay_limit)
+        | _too_many_not_served(tally.series[: whole + 1, NOT_SERVED], calm, size)
+    )
+
+
+def _too_many_not_served(states: Any, calm: int, size: int) -> Any:
+    """Return for each window whether a state is out of its band; the first row is the end of the warm-up."""
+    limits = RECOVERY_FACTOR * size * states[: calm + 1].max(axis=0) + RECOVERY_SLACK
+    sums = np.stack([_windows(column, size) for column in states[1:].T], axis=1)
+    return (sums > limits).any(axis=1)
 
 
 def _windows(values: Any, size: int) -> Any:

@@ -53,7 +53,13 @@ VIRTUAL: tuple[Metric, ...] = (
     Metric(
         "time_to_recover_s",
         "s",
-        "time from the end of the last fault until the site is healthy again; or inf",
+        "time from the end of the last fault until denials, queueing, waiting users, unmetered and unanswered "
+        "programs are, and stay, as few as before the first; or inf",
+    ),
+    Metric(
+        "time_to_last_client_s",
+        "s",
+        "time from the end of the last fault until a server has answered every client that faults had hit; or inf",
     ),
 )
 

@@ -11,6 +11,7 @@ KEYS = {
 
 SAMPLE = {"start_s": "start of the sample, s, from the end of the warm-up; the first row is the warm-up"}
 SERIES = {counter.column: counter.meaning for counter in COUNTERS}
+QUEUEING = {"queue_us_total": "time that the requests served had waited at servers, us, summed"}
 
 SERVER = {"server": "number of the server", "utilization": "busy share of the measured time"}
 SERVERS = {
@@ -40,7 +41,7 @@ JOURNAL = {
 }
 
 TABLES = {
-    "timeseries.parquet": KEYS | SAMPLE | SERIES,
+    "timeseries.parquet": KEYS | SAMPLE | SERIES | QUEUEING,
     "servers.parquet": KEYS | SERVER | SERVERS,
     "journal.parquet": KEYS | JOURNAL,
 }

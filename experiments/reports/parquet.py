@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+from meterstorm.actors.records import sums
 from pyarrow import parquet
 
 from ..runs.results import Replication, Results, VersionResult
@@ -32,7 +33,8 @@ def _time_series(results: Results) -> pa.Table:
 
     def columns(row: Replication) -> Columns:
         start_s = np.append(-run.warmup_s, np.arange(len(row.series) - 1) * run.sample_s)
-        return {"start_s": start_s, **{name: row.series[:, k] for k, name in enumerate(SERIES)}}
+        counted = {name: row.series[:, k] for k, name in enumerate(SERIES)}
+        return {"start_s": start_s, **counted, "queue_us_total": sums.values(row.queueing) / 1000}
 
     return _table(results, columns)
 

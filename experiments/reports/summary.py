@@ -47,6 +47,7 @@ def summary(results: Results) -> dict[str, Any]:
         "seed": run.seed,
         "shards": results.shards,
         "clock": run.clock,
+        "warnings": results.warnings,
         "engine": {
             "events": events,
             "cpu_s": cpu_s,

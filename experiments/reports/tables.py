@@ -27,6 +27,7 @@ HEADLINES = (
     "unmetered_license_hours",
     "queue_s_p99",
     "time_to_recover_s",
+    "time_to_last_client_s",
 )
 
 

@@ -21,6 +21,7 @@ class Replication:
     cpu_s: float
     memory_bytes: int  # peak resident set of the process that ran it
     series: Any  # int64, shape (samples + 1, COLUMNS)
+    queueing: Any  # rows of SUM, ns, shape (samples + 1,)
     servers: Any  # rows of SERVER (state/servers.py)
     journal: Any = None  # rows of JOURNAL (state/events.py), if one was kept
     timing: ShardTiming | None = None  # if this process ran it on shards
@@ -43,6 +44,7 @@ class Results:
     versions: list[VersionResult]
     wall_s: float = 0.0
     interrupted: bool = False
+    warnings: list[str] = field(default_factory=list)  # what of the input the run does not see
 
     def add(self, version: int, replication: Replication) -> None:
         """Put a replication in its place."""

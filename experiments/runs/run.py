@@ -17,6 +17,7 @@ from ..scenario import Scenario, versions
 from .options import Options
 from .results import Replication, Results, VersionResult
 from .sharding import RAY_PAYS_FROM_S
+from .warnings import warnings
 
 if TYPE_CHECKING:
     from .unfinished import UnfinishedRun
@@ -70,6 +71,7 @@ def run_as(
     before = unfinished.done if unfinished else {}
     for (version, _), replication in before.items():
         results.add(version, replication)
+    results.warnings = warnings(result.version.scenario for result in results.versions)
     jobs = [job for job in _jobs(results, options.keep_journal) if (job.version, job.number) not in before]
     if unfinished:
         jobs = [job._replace(checkpoints=unfinished.world(job.version, job.number)) for job in jobs]
@@ -115,6 +117,7 @@ def _replication(scenario: Scenario, number: int, tally: Tally) -> Replication:
         tally.cpu_s,
         memory,
         tally.series,
+        tally.queueing,
         tally.servers,
         tally.journal,
         tally.timing,

@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import IO, Any, Self
 
 import numpy as np
-from meterstorm.actors.compiled.jit import CACHE_FOLDER
+from meterstorm.actors.compiled.cache import CACHE_FOLDER
 from meterstorm.actors.shards.checkpoints import Checkpoints
 from meterstorm.actors.shards.sealed import CheckpointError, read, write
 from meterstorm.actors.state import servers
 from meterstorm.actors.state.events import JOURNAL
+from meterstorm.actors.state.sums import SUM
 
 from ..scenario import Scenario, load, to_toml, versions
 from .options import Options
@@ -26,7 +27,7 @@ from .results import Replication
 
 # Fields of a finished replication: numbers, then arrays.
 FACTS = ("number", "digest", "metrics", "events", "cpu_s", "memory_bytes")
-ARRAYS = {"series": np.dtype("i8"), "servers": servers.SERVER}
+ARRAYS = {"series": np.dtype("i8"), "queueing": SUM, "servers": servers.SERVER}
 
 _log = logging.getLogger("meterstorm")
 

@@ -3,7 +3,7 @@
 from ..scenarios import built_in
 from .faults import Cut, Fault, Fraction, Lossy, Outage, Slow
 from .files import load, source_text, to_toml, validate
-from .overrides import parse_override
+from .overrides import each_once, parse_override
 from .schema import Arm, Case, Choice, Clients, Network, Policies, Product, Run, Scenario, Servers, Workload
 from .versions import Version, versions
 from .wording import ScenarioError
@@ -29,6 +29,7 @@ __all__ = [
     "Version",
     "Workload",
     "built_in",
+    "each_once",
     "load",
     "parse_override",
     "source_text",

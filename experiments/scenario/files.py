@@ -2,7 +2,7 @@
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -10,9 +10,10 @@ from typing import Any
 import tomli_w
 
 from .. import scenarios
+from . import arms as arms_and_cases
 from .check import check
 from .choices import resolver
-from .overrides import apply, dump, thaw
+from .overrides import dump, thaw
 from .schema import Scenario
 from .versions import expand
 from .wording import ScenarioError, did_you_mean
@@ -27,15 +28,20 @@ def source_text(name: str) -> str:
     return scenarios.text(name)
 
 
-def load(source: str | Path, overrides: Mapping[str, object] = NOTHING) -> Scenario:
+def load(
+    source: str | Path, overrides: Mapping[str, object] = NOTHING, arms: Collection[str] | None = None
+) -> Scenario:
     """Return the scenario of a built-in name or a file, with overrides applied (`apply` has their rules).
 
-    Raises ScenarioError with everything that is wrong with the file, its overrides and its versions.
+    `arms` are the names of those to keep; None: all. A key such as `arms.NAME.clients.count` sets one arm's.
+
+    Raises ScenarioError with everything that is wrong with the file, its overrides and its versions, and for an
+    override that some version would not see.
     """
     text, folder = _read(source)
     try:
         raw = tomllib.loads(text)
-        errors = apply(raw, overrides)
+        errors = arms_and_cases.override(raw, overrides, arms)
         _anchor_traces(raw, folder)
         _anchor_policies(raw, folder)
         return _build(raw, errors)

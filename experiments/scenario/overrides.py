@@ -2,20 +2,24 @@
 
 import re
 import tomllib
-from collections.abc import Collection, Iterator, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from .schema import SECTIONS, Scenario
 from .wording import ScenarioError, show
 
 Way = tuple[str | int, ...]
+Setting = tuple[Way, object]
+
+KEY_AND_VALUE = re.compile(r'((?:"[^"]*"|[^="])+)=(.*)', re.DOTALL)  # names in quotes may have an equals sign
 
 
 def parse_override(text: str) -> tuple[str, object]:
     """Return key and value of `key=value`; the value is TOML, or else taken as a string without quotes."""
-    key, equals, value = text.partition("=")
-    key, value = key.strip(), value.strip()
-    if not equals or not key:
+    match = KEY_AND_VALUE.fullmatch(text)
+    key, value = (part.strip() for part in match.groups()) if match else ("", "")
+    if not key:
         raise ScenarioError([f"{show(text)} is not an override; write key=value, like run.seed=2"])
     try:
         parsed = tomllib.loads(f"value = {value}")
@@ -24,6 +28,27 @@ def parse_override(text: str) -> tuple[str, object]:
             raise ScenarioError([f"{key}: {value} is not a TOML value ({error})"]) from None
         return key, value
     return (key, parsed["value"]) if len(parsed) == 1 else (key, value)
+
+
+def each_once(given: Iterable[tuple[str, object]]) -> dict[str, object]:
+    """Return overrides by key; raises ScenarioError for a key given twice, be it within a table."""
+    pairs = list(given)
+    times = Counter(leaf for key, value in pairs for leaf in _leaves(_plain(key), value))
+    twice = [leaf for leaf, count in times.items() if count > 1]
+    if twice:
+        raise ScenarioError(f"{leaf}: given {times[leaf]} times; a key may be set once" for leaf in twice)
+    return dict(pairs)
+
+
+def _plain(key: str) -> str:
+    """Return a key with one spelling: products.0.name for products[0].name."""
+    return re.sub(r"\[(\d+)\]", r".\1", key).replace('"', "")
+
+
+def _leaves(key: str, value: object) -> Iterator[str]:
+    items = enumerate(value) if isinstance(value, list) else value.items() if isinstance(value, Mapping) else ()
+    inside = [leaf for name, item in items for leaf in _leaves(f"{key}.{_plain(str(name))}", item)]
+    yield from inside or [key]
 
 
 def thaw(value: Any) -> Any:
@@ -48,17 +73,23 @@ def apply(raw: dict[str, Any], overrides: Mapping[str, object], fixed: Collectio
     in which overrides are given does not matter. A table given for a whole section, or for a policy but
     without a name, changes only the keys that it has. Tables named in `fixed` must not be changed.
     """
+    settings, errors = spread(overrides)
+    settings.sort(key=lambda setting: (len(setting[0]), setting[0][-1] != "name"))
+    for way, value in settings:
+        errors += _frozen(way, value) if way[0] in fixed else _put(raw, way, thaw(value))
+    return errors
+
+
+def spread(overrides: Mapping[str, object]) -> tuple[list[Setting], list[str]]:
+    """Return single settings, and what is wrong with the keys: a table for a section sets each of its keys."""
+    settings: list[Setting] = []
     errors: list[str] = []
-    settings: list[tuple[Way, object]] = []
     for key, value in overrides.items():
         try:
             settings += _spread(_way(key), value)
         except ScenarioError as error:
             errors += error.errors
-    settings.sort(key=lambda setting: (len(setting[0]), setting[0][-1] != "name"))
-    for way, value in settings:
-        errors += _frozen(way, value) if way[0] in fixed else _put(raw, way, thaw(value))
-    return errors
+    return settings, errors
 
 
 def _way(key: str) -> Way:
@@ -73,7 +104,7 @@ def path_of(way: Way) -> str:
     return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in way).removeprefix(".")
 
 
-def _spread(way: Way, value: object) -> Iterator[tuple[Way, object]]:
+def _spread(way: Way, value: object) -> Iterator[Setting]:
     is_section = len(way) == 1 and way[0] in SECTIONS
     is_nameless_policy = (
         len(way) == 2 and way[0] == "policies" and isinstance(value, Mapping) and "name" not in value

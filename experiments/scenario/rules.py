@@ -9,6 +9,7 @@ from .choices import Resolve, Resolved
 from .wording import did_you_mean, refuse, show
 
 SAMPLES_MAX = 1_000_000
+REPEATS_MAX = 1_000_000  # of a fault within the run, at all its servers together
 
 
 class UnknownError(Exception):
@@ -120,8 +121,8 @@ def _profile_is_a_day(facts: Facts) -> Iterator[str]:
 
 def _trace_if_asked(facts: Facts) -> Iterator[str]:
     arrivals, trace = facts["workload.arrivals"], facts["workload.trace"]
-    if arrivals == "trace" and not trace.lower().endswith((".csv", ".parquet")):
-        words = 'the path of a .csv or .parquet file, since workload.arrivals = "trace"'
+    if arrivals == "trace" and not trace:
+        words = 'the path of a CSV or Parquet file, since workload.arrivals = "trace"'
         yield refuse("workload.trace", trace, words)
     if arrivals != "trace" and trace:
         words = f'"" (absent), since workload.arrivals = {show(arrivals)}, or arrivals must be "trace"'
@@ -186,6 +187,15 @@ def _fault_ends_before_it_repeats(path: str, fault: Facts, _: Facts) -> Iterator
         yield refuse(f"{path}.repeat_s", repeat_s, f"0 or at least duration_s = {show(duration_s)}")
 
 
+def _fault_repeats_are_bounded(path: str, fault: Facts, facts: Facts) -> Iterator[str]:
+    within_s = min(fault["repeats"] * fault["repeat_s"], facts["run.duration_s"] - fault["start_s"])
+    servers, count = fault["servers"], facts["servers.count"]
+    away = len(servers) if isinstance(servers, tuple) else count
+    if fault["repeat_s"] > 0 and within_s / fault["repeat_s"] * away > REPEATS_MAX:
+        words = f"at least {within_s * away / REPEATS_MAX:g}: faults happen to servers {REPEATS_MAX} times at most"
+        yield refuse(f"{path}.repeat_s", fault["repeat_s"], words)
+
+
 def _case_shows_all_or_nothing(path: str, case: Facts, _: Facts) -> Iterator[str]:
     keys = ("symptom", "metric", "baseline")
     given = {key: case[key] is not None for key in keys}
@@ -231,6 +241,11 @@ RULES: tuple[Callable[[Facts], Iterator[str]], ...] = (
 )
 
 ITEM_RULES: dict[str, tuple[Callable[[str, Facts, Facts], Iterator[str]], ...]] = {
-    "faults": (_fault_servers_exist, _fault_clients_exist, _fault_ends_before_it_repeats),
+    "faults": (
+        _fault_servers_exist,
+        _fault_clients_exist,
+        _fault_ends_before_it_repeats,
+        _fault_repeats_are_bounded,
+    ),
     "cases": (_case_shows_all_or_nothing, _case_metric_exists, _case_baseline_exists),
 }

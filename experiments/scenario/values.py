@@ -71,7 +71,12 @@ Article = Annotated[
 ]
 Spread = Annotated[Literal["constant", "exponential"], Allowed()]
 Times = Annotated[Literal["constant", "exponential", "lognormal", "gamma"], Allowed()]
-Point = Annotated[tuple[Number, Number], Allowed("a pair [hour, factor] of numbers >= 0")]
+HOURS_MAX = int(VALUE_MAX / 3600)
+_Hour = Annotated[float, _finite, Allowed(largest=HOURS_MAX)]
+Point = Annotated[
+    tuple[_Hour, Number],
+    Allowed(f"a pair [hour, factor] of numbers >= 0, hour at most {HOURS_MAX}, factor at most {VALUE_MAX:g}"),
+]
 Weights = tuple[Number, ...]
 Overrides = Annotated[dict[Name, Any], Allowed('a table of overrides, { "dotted.key" = value, ... }')]
 

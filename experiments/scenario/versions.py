@@ -35,7 +35,7 @@ def versions(scenario: Scenario) -> list[Version]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Setting:
+class Settings:
     """A case or an arm as the file has it."""
 
     path: str
@@ -43,15 +43,14 @@ class _Setting:
     overrides: Mapping[str, object]
 
 
-def _settings(raw: Mapping[str, object], table: str) -> list[_Setting]:
-    """Return the cases or arms of raw data, or one that has no name and sets nothing."""
+def settings_in(raw: Mapping[str, object], table: str) -> list[Settings]:
+    """Return the cases or arms of raw data, as far as they are tables."""
     items = raw.get(table)
-    found = [
-        _Setting(f"{table}[{index}].set", item.get("name"), item.get("set", {}))
+    return [
+        Settings(f"{table}[{index}].set", item.get("name"), item.get("set", {}))
         for index, item in enumerate(items if isinstance(items, list) else [])
         if isinstance(item, dict) and isinstance(item.get("set", {}), dict)
     ]
-    return found or [_Setting("", None, {})]
 
 
 class _Changed(NamedTuple):
@@ -68,7 +67,7 @@ def expand(raw: Mapping[str, object], checked: Checked, resolve: Resolve) -> tup
     `checked` is what the data itself is: it is not checked again, and neither is a version that changes nothing.
     """
     base = _base(raw, checked)
-    cases, arms = _settings(raw, "cases"), _settings(raw, "arms")
+    cases, arms = (settings_in(raw, table) or [Settings("", None, {})] for table in ("cases", "arms"))
     made: list[Version] = []
     errors: list[str] = []
     in_cases: dict[str, list[str | None]] = {}
@@ -93,7 +92,7 @@ def _base(raw: Mapping[str, object], checked: Checked) -> _Changed:
     return _Changed(rest, alone, frozenset(checked.errors))
 
 
-def _vary(base: _Changed, setting: _Setting, resolve: Resolve) -> tuple[_Changed, list[str]]:
+def _vary(base: _Changed, setting: Settings, resolve: Resolve) -> tuple[_Changed, list[str]]:
     """Return the base as changed by a case or arm, and its new errors."""
     if not setting.overrides:
         return base, []

@@ -13,6 +13,7 @@ import numpy as np
 from ...compiled.jit import inlined, jit
 from ...messaging.messages import notify, set_slot_timer, set_timer
 from ...messaging.protocol import is_failure_answer
+from ...queue.durations import whole
 from ...randomness import distributions, streams
 from ...records import ledger
 from ...state import clients, counters, kinds
@@ -133,6 +134,7 @@ def _launch(world, i, j, number, product):
     slot.program = number
     slot.product = product
     slot.launched = world.control[0].now
+    slot.marks &= ~clients.REPEATED
     ledger.count(world, counters.LAUNCHES)
     _want(world, i, j)
 
@@ -141,7 +143,7 @@ def _launch(world, i, j, number, product):
 def _want(world, i, j):
     """A user wants the slot's program now: a launch, or asking again after a denial."""
     if world.clients[i].link == clients.OFFLINE:
-        slots.slot_of(world, i, j).state = clients.AWAITING
+        slots.enter(world, slots.slot_of(world, i, j), clients.AWAITING)
         slots.do_without_server(world, i, j)
         return
     slots.await_answer(world, i, j)
@@ -153,6 +155,7 @@ def _end(world, i, j):
     """The slot's program has run its time."""
     slots.stop(world, i, j)
     world.clients[i].wants &= ~slots.bit(j)
+    returns.disown(world, i, j)
     if slots.slot_of(world, i, j).lease != NONE:
         returns.give_back(world, i, j)
     returns.abandon(world, i, j)
@@ -207,7 +210,7 @@ def _on_grant(world, i, j):
     elif slot.marks & clients.RUNNING:
         ledger.unmetered(world, -1)
     slot.lease = client.server
-    slot.state = clients.METERED
+    slots.enter(world, slot, clients.METERED)
     if not slot.marks & clients.RUNNING:
         slots.run(world, i, j, slots.run_time(world, i, j))
 
@@ -237,6 +240,7 @@ def _on_denial(world, i, j):
     elif slot.state == clients.AWAITING and config.on_denial == clients.GIVE_UP:
         ledger.waited(world, world.control[0].now - slot.launched)
     slots.stop(world, i, j)
+    returns.disown(world, i, j)
     if slot.lease == client.server:  # where it is lost
         slot.lease = NONE
         notify(world, kinds.NOTICE, config.first + i, client.server, j, slot.program)
@@ -258,12 +262,12 @@ def _wait(world, i, j, stopped):
         slot.marks |= clients.STOPPED if stopped else clients.DENIED
         ledger.waiting(world, 1)
     if config.on_denial == clients.ASK_AGAIN:
-        slot.state = clients.WILL_ASK
+        slots.enter(world, slot, clients.WILL_ASK)
         client.draws += 1
         bits = streams.draw(world.keys[streams.PATIENCE], config.first + i, client.draws)
-        delay = np.int64(config.retry_denied * distributions.exponential(bits) + 0.5)
+        delay = whole(config.retry_denied * distributions.exponential(bits))
     else:
-        slot.state = clients.CALLED
+        slots.enter(world, slot, clients.CALLED)
         delay = np.int64(config.callback_poll)
     if delay > 0 or slot.state == clients.WILL_ASK:
         time = world.control[0].now + delay

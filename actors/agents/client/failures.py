@@ -8,6 +8,7 @@ from meterstorm.policies.failover import GIVE_UP as GIVE_UP_REQUEST
 
 from ...compiled.jit import inlined, jit
 from ...messaging.messages import set_timer
+from ...queue import durations
 from ...queue.letters import letter
 from ...records import journal, ledger
 from ...state import clients, counters, kinds
@@ -15,8 +16,7 @@ from ...state.status import BAD_DECISION, BAD_DELAY, BAD_SELECTION
 from .. import roaming
 from . import decisions, link, returns, slots
 
-# A longer delay is as good as for ever, and would not fit into 64 bits of nanoseconds.
-LONGEST_DELAY_S = 1e9
+SHOWN_S = 1e9  # of a negative delay, at the most
 
 
 @jit
@@ -26,7 +26,7 @@ def on_failure_answer(world, i, kind, value):
     if kind == kinds.REFUSED:
         _fail(world, i, REFUSED, 0.0)
     else:
-        _fail(world, i, OVERLOADED, value * 0.001)
+        _fail(world, i, OVERLOADED, durations.from_value(value))
 
 
 @jit
@@ -45,6 +45,7 @@ def _fail(world, i, failure, retry_after_s):
     _count_kind(world, failure)
     client.tries_here += 1
     _count_failure(world, i)
+    _note_hit(world, client)
     if failure != OVERLOADED and client.tries_here == 1:
         returns.remember_release(world, i, client.server)  # releases sent of late may not have arrived
     decision = decisions.decide(world, i, failure, retry_after_s)
@@ -53,10 +54,10 @@ def _fail(world, i, failure, retry_after_s):
         return
     if not decision.delay_s >= 0.0:
         negative = decision.delay_s < 0.0
-        _stop_engine(world, i, BAD_DELAY, math.floor(max(decision.delay_s, -LONGEST_DELAY_S)) if negative else 0)
+        _stop_engine(world, i, BAD_DELAY, math.floor(max(decision.delay_s, -SHOWN_S)) if negative else 0)
         return
     _note_decision(world, i, decision.action, failure)
-    _carry_out(world, i, decision.action, np.int64(min(decision.delay_s, LONGEST_DELAY_S) * 1e9 + 0.5))
+    _carry_out(world, i, decision.action, durations.whole(decision.delay_s * 1e9))
 
 
 @inlined
@@ -85,6 +86,16 @@ def _count_kind(world, failure):
         ledger.count(world, counters.REFUSALS)
     else:
         ledger.count(world, counters.OVERLOADS)
+
+
+@inlined
+def _note_hit(world, client):
+    """Mark a client whose failure may be due to a fault: from the first one to a time-out after the last."""
+    config = world.config[0]
+    is_time = config.first_fault <= world.control[0].now <= config.last_hit
+    if is_time and not client.marks & clients.HIT:
+        client.marks |= clients.HIT
+        ledger.hit(world)
 
 
 @inlined

@@ -64,6 +64,8 @@ def _send_request(world, i, j):
     ledger.count(world, counters.ATTEMPTS)
     if slot.asked == client.server:  # asked here before, without an answer
         ledger.count(world, counters.RETRIES)
+        if slot.marks & clients.REACHED:
+            slot.marks |= clients.REPEATED
     else:
         slot.asked = client.server
         slot.marks &= ~clients.REACHED
@@ -151,6 +153,9 @@ def on_good_answer(world, i):
     client.link = clients.ONLINE
     client.tries_here = 0
     client.servers_tried = 0
+    if client.marks & clients.HIT:
+        client.marks &= ~clients.HIT
+        ledger.served_again(world)
     for m in range(world.config[0].memory):
         world.memory[i * world.config[0].memory + m] = 0.0
 

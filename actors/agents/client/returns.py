@@ -75,6 +75,21 @@ def abandon(world, i, j):
             remember_release(world, i, server)
 
 
+@inlined
+def disown(world, i, j):
+    """Tell the observer that the slot's program, which ends, no longer waits for answers that may still come.
+
+    Only jitter lets a message overtake another one: without it, whoever has the answer to a request that was
+    repeated has no earlier one on its way. There is no lease to name: `give_back` and `abandon` see to those.
+    """
+    config = world.config[0]
+    slot = world.slots[i * config.programs + j]
+    if slot.marks & clients.REPEATED and config.jitter > 0.0:
+        slot.marks &= ~clients.REPEATED
+        server = slot.lease if slot.lease != NONE else world.clients[i].server
+        notify(world, kinds.NOTICE, config.first + i, server, j, 0, world.clients[i].attempt)
+
+
 @jit
 def held_at(world, i, server):
     """Return the slots that hold or await a lease at a server, as the bits of a signed number of 32."""

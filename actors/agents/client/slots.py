@@ -33,6 +33,13 @@ def slot_number(world, i, j):
 
 
 @inlined
+def enter(world, slot, state):
+    """Put a slot into a state."""
+    ledger.unanswered(world, np.int64(state == clients.AWAITING) - np.int64(slot.state == clients.AWAITING))
+    slot.state = state
+
+
+@inlined
 def await_launch(world, i, j, number, now):
     """Set the timer of a slot's next launch (closed) or arrival (open), which has this number."""
     time = workload.next_launch(world, slot_number(world, i, j), number, now)
@@ -43,7 +50,7 @@ def await_launch(world, i, j, number, now):
 def await_answer(world, i, j):
     """Have the slot's program wait for its answer; under `after-start` enforcement it runs meanwhile."""
     slot = slot_of(world, i, j)
-    slot.state = clients.AWAITING
+    enter(world, slot, clients.AWAITING)
     slot.failures = 0
     slot.epoch += 1
     world.clients[i].wants |= bit(j)
@@ -62,7 +69,7 @@ def do_without_server(world, i, j):
         return
     ledger.count(world, counters.UNMETERED_STARTS)
     stop_waiting(world, i, j)
-    slot.state = clients.UNMETERED
+    enter(world, slot, clients.UNMETERED)
     if not is_running(world, i, j):
         run(world, i, j, run_time(world, i, j))
 
@@ -114,10 +121,9 @@ def stop(world, i, j):
 def idle(world, i, j):
     """Free the slot for its next launch."""
     stop_waiting(world, i, j)
-    slot = slot_of(world, i, j)
-    slot.state = clients.IDLE
+    enter(world, slot_of(world, i, j), clients.IDLE)
     if world.config[0].arrivals == clients.CLOSED:
-        await_launch(world, i, j, slot.program + 1, world.control[0].now)
+        await_launch(world, i, j, slot_of(world, i, j).program + 1, world.control[0].now)
 
 
 @inlined

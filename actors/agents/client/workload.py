@@ -9,8 +9,10 @@ import math
 import numpy as np
 
 from ...compiled.jit import inlined, jit
+from ...queue.durations import whole
 from ...randomness import distributions, streams
 from ...state import clients
+from ...state.rows import LONGEST
 
 
 @inlined
@@ -26,7 +28,7 @@ def next_launch(world, slot_number, number, now):
     if number == 1 and config.launch_distribution != distributions.EXPONENTIAL:
         interval *= streams.uniform(streams.draw(world.keys[streams.PHASE], slot_number, 1))
     if world.profile.size == 0:
-        return now + np.int64(interval + 0.5)
+        return now + whole(interval)
     return _after(world, now, interval)
 
 
@@ -37,7 +39,7 @@ def run_time(world, slot_number, number):
     if config.arrivals == clients.TRACE:
         return world.recorded[number - 1].run_time
     bits = streams.draw(world.keys[streams.RUN], slot_number, number)
-    return np.int64(config.run_time * distributions.sample(bits, config.run_distribution, config.run_cv) + 0.5)
+    return whole(config.run_time * distributions.sample(bits, config.run_distribution, config.run_cv))
 
 
 @inlined
@@ -67,7 +69,9 @@ def _after(world, now, amount):
     x = np.float64(position - points[k].hour)
     slope = _slope(points, k)
     goal = points[k].integral + points[k].factor * x + 0.5 * slope * x * x + amount
-    periods = math.floor(goal / points[last].integral)
+    periods = np.floor(goal / points[last].integral)
+    if not periods * np.float64(config.profile_period) < np.float64(LONGEST):
+        return np.int64(LONGEST)
     goal -= periods * points[last].integral
     k = 0
     while k < last - 1 and points[k + 1].integral <= goal:

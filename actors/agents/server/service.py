@@ -12,7 +12,7 @@ from ...compiled.views import vector
 from ...messaging import network
 from ...messaging.addresses import pool_of
 from ...messaging.messages import answer
-from ...queue import calendar, events
+from ...queue import calendar, durations, events
 from ...randomness import distributions, streams
 from ...records import ledger
 from ...state import kinds
@@ -55,7 +55,7 @@ def _arrive(world, n, s):
     if event.kind == kinds.REQUEST and world.config[0].overloads:
         verdict = _admission(world, n, s)
         if verdict.admitted == 0:
-            _turn_away(world, n, s, kinds.OVERLOADED, np.int64(verdict.retry_after_s * 1000.0))
+            _turn_away(world, n, s, kinds.OVERLOADED, durations.to_value(verdict.retry_after_s))
             return
     if server.serving == NONE:
         _work(world, n, s)
@@ -209,7 +209,7 @@ def _service_time(world, s, kind):
         server = world.servers[s]
         server.served += 1
         mean *= distributions.exponential(streams.draw(world.keys[streams.SERVICE], s, server.served))
-    return np.int64(mean + 0.5)
+    return durations.whole(mean)
 
 
 @inlined

@@ -7,7 +7,7 @@ from threading import Event
 
 import numba
 import pytest
-from meterstorm.actors.compiled import jit
+from meterstorm.actors.compiled import cache, jit
 from meterstorm.actors.engine import loop
 from meterstorm.experiments.cli import doctor
 
@@ -20,8 +20,8 @@ def test_the_latest_versions_compiled_are_kept(tmp_path, monkeypatch):
     others = [tmp_path / "numba_of_others", tmp_path / "0123456789abcdef"]
     for folder in others:
         folder.mkdir()
-    monkeypatch.setattr(jit, "CACHE_FOLDER", versions[0])
-    jit.forget_old_code(kept=2)
+    monkeypatch.setattr(cache, "CACHE_FOLDER", versions[0])
+    cache.forget_old_code(kept=2)
     assert sorted(tmp_path.iterdir()) == sorted([*versions[:2], *others])
 
 
@@ -39,7 +39,7 @@ def test_threads_do_not_disturb_each_others_folder():
             found = pool.submit(declare)
             inside.wait(0.3)  # it must wait; if it does not, it finds the folder changed when this one leaves
         left.set()
-        assert found.result(10) == str(jit.CACHE_FOLDER)
+        assert found.result(10) == str(cache.CACHE_FOLDER)
 
 
 @jit.inlined
@@ -70,15 +70,15 @@ def test_machine_code_is_kept_of_what_python_calls_only():
 
 
 def test_the_cache_goes_by_every_source_that_may_be_compiled():
-    rooms = Path(jit.__file__).parents[2]
+    rooms = Path(cache.__file__).parents[2]
     everywhere = {path for room in ("actors", "policies") for path in (rooms / room).rglob("*.py")}
-    assert set(jit.sources()) == {path for path in everywhere if "__pycache__" not in path.parts}
+    assert set(cache.sources()) == {path for path in everywhere if "__pycache__" not in path.parts}
 
 
 def test_a_change_in_any_source_is_another_cache(tmp_path, monkeypatch):
-    before = jit.cache_folder_of(jit.sources())
-    for source in jit.sources():
+    before = cache.hash_of(cache.sources())
+    for source in cache.sources():
         changed = tmp_path / source.name
         changed.write_bytes(source.read_bytes() + b"\n")
-        assert jit.cache_folder_of([changed if path == source else path for path in jit.sources()]) != before
-    assert jit.cache_folder_of(jit.sources()) == before == jit.CACHE_FOLDER
+        assert cache.hash_of([changed if path == source else path for path in cache.sources()]) != before
+    assert cache.hash_of(cache.sources()) == before == cache.CACHE_FOLDER.name

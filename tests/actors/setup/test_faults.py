@@ -6,7 +6,7 @@ import random
 import pytest
 from meterstorm.actors.setup import faults
 from meterstorm.actors.state.rows import NEVER
-from meterstorm.experiments.scenario import Scenario, validate
+from meterstorm.experiments.scenario import Scenario, ScenarioError, validate
 
 SECOND = 10**9
 
@@ -36,6 +36,34 @@ def drawn(seed: int) -> Scenario:
             ],
         }
     )
+
+
+def flapping(repeats: int, start_s: float = 0.5) -> Scenario:
+    """A fault of every other second, from `start_s` on in a run of ten."""
+    fault = {"kind": "unreachable", "start_s": start_s, "duration_s": 1.0, "repeat_s": 2.0, "repeats": repeats}
+    return validate({"title": "flaps", "run": {"duration_s": 10.0, "warmup_s": 0.0}, "faults": [fault]})
+
+
+@pytest.mark.parametrize("repeats", [5, 6, 1000, 10**9])
+def test_what_lies_beyond_the_end_is_not_laid_out(repeats: int):
+    """The run sees the same; and it takes no more room than what it sees."""
+    spells = faults.schedule(flapping(repeats)).spells
+    within = [(row.start, row.end) for row in spells if row.unreachable and row.start < 10 * SECOND]
+    assert within == [((2 * n * SECOND) + SECOND // 2, (2 * n + 1) * SECOND + SECOND // 2) for n in range(5)]
+    assert len(spells) <= 3 * (len(within) + 1)
+    assert faults.last_end(flapping(repeats)) == (2 * (repeats - 1) + 1) * SECOND + SECOND // 2
+
+
+def test_a_fault_after_the_end():
+    assert len(faults.schedule(flapping(10**9, start_s=20.0)).spells) <= 3 * 4
+
+
+def test_faults_within_a_run_are_bounded():
+    fault = {"start_s": 0.0, "duration_s": 1e-4, "repeat_s": 1e-4, "repeats": 10**9, "servers": "all"}
+    with pytest.raises(
+        ScenarioError, match=r"faults\[0\].repeat_s: 0.0001 is not allowed; it must be at least 0.0004"
+    ):
+        validate({"title": "flaps", "run": {"duration_s": 100.0}, "faults": [fault]})
 
 
 @pytest.mark.parametrize("seed", range(40))

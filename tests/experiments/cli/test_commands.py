@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from meterstorm.actors.compiled.jit import CACHE_FOLDER
+from meterstorm.actors.compiled.cache import CACHE_FOLDER
 from meterstorm.experiments.cli import console
 from meterstorm.experiments.cli import main as cli
 from meterstorm.experiments.scenario import built_in, load, source_text
@@ -22,8 +22,8 @@ def test_a_copy_of_the_sources_has_yet_to_be_compiled(tmp_path):
         source = Path(inspect.getfile(cli)).parents[2] / room
         shutil.copytree(source, package / room, ignore=shutil.ignore_patterns("__pycache__"))
     code = (
-        "from meterstorm.actors.compiled.jit import CACHE_FOLDER; print(CACHE_FOLDER)\n"
-        "from meterstorm.experiments.cli import doctor; print(doctor.is_compiled())"
+        "from meterstorm.actors.compiled.cache import CACHE_FOLDER; from meterstorm.experiments.cli import doctor;"
+        "print(CACHE_FOLDER); print(doctor.is_compiled())"
     )
     command = [sys.executable, "-c", code]
     for folder, compiled in ((tmp_path, "False"), (tmp_path.root, "True")):

@@ -25,6 +25,11 @@ WRONG = {
     "parameter's value": (["--set", "policies.failover.delay_s=-1"], ["policies.failover.delay_s: -1", ">= 0"]),
     "override": (["--set", "seed"], ['"seed" is not an override', "key=value"]),
     "override without key": (["--set", "=3"], ['"=3" is not an override', "key=value"]),
+    "key twice": (["--set", "run.seed=2", "--set", "run.seed=2"], ["run.seed: given 2 times"]),
+    "key of an option twice": (["--seed", 3, "--set", "run.seed=3"], ["run.seed: given 2 times"]),
+    "arms": (["--arms", "all"], ["--arms all: must be none", "--arm NAME"]),
+    "no arms, and one": (["--arms", "none", "--arm", "immediate"], ["--arms none", "--arm immediate"]),
+    "no such arm": (["--arm", "nobody"], ["arms.nobody: there is no such arm; the scenario has no arms"]),
     "wall clock": (["--clock", "wall"], ['run.clock: "wall"', '"virtual"']),
     "clock": (["--clock", "sun"], ['run.clock: "sun"', '"virtual"']),
     "shards 0": (["--shards", 0], ["run.shards: 0", 'an integer >= 1 or "auto"']),
@@ -121,6 +126,18 @@ MORE_WRONG_INPUT = {
     "the reason is numba's own": ("--failover mine.py:Uncompilable", 2, ["mine.py", "open"]),
     "the folder is a file": ("--out mine.py", 2, ["--out", "mine.py"]),
 }
+
+
+def test_an_option_that_arms_would_hide():
+    """The scenario's two arms set it; without them, or in one of them, it counts."""
+    words = ["policies.failover.name", '"never"', '"immediate"', "--arms none", "--arm NAME", "--set 'arms."]
+    refused(invoke("validate", "compared.toml", "--set", "policies.failover.name=never"), 2, words)
+    refused(invoke("run", "compared.toml", "--failover", "never"), 2, words)
+    for way_out in (
+        ["--arms", "none", "--set", "policies.failover.name=never"],
+        ["--set", "arms.immediate.policies.failover.name=never"],
+    ):
+        assert invoke("validate", "compared.toml", *way_out).exit_code == 0
 
 
 @pytest.mark.parametrize("name", MORE_WRONG_INPUT)

@@ -11,6 +11,16 @@ from meterstorm.actors.records import ledger
 from meterstorm.actors.shards.tally import Tally
 from meterstorm.actors.state import counters, servers
 from meterstorm.actors.state.control import CONTROL
+from meterstorm.actors.state.sums import (
+    GHOST_AREA,
+    LEASED_AREA,
+    LOW_BITS,
+    SUM,
+    SUMS,
+    UNMETERED_AREA,
+    WAITING_AREA,
+    WAITS,
+)
 from meterstorm.experiments.metrics.metrics import metrics
 from meterstorm.experiments.metrics.names import METRICS
 from meterstorm.experiments.scenario import validate
@@ -32,6 +42,8 @@ def empty(samples=20):
         digest=0,
         events=0,
         series=np.zeros((samples + 1, counters.COLUMNS), np.int64),
+        sums=np.zeros(SUMS, SUM),
+        queueing=np.zeros(samples + 1, SUM),
         histograms=np.zeros((2, counters.BINS), np.int64),
         control=np.zeros(1, CONTROL),
         servers=np.zeros(2, servers.SERVER),
@@ -50,6 +62,7 @@ def test_what_does_not_apply_is_none_and_never_zero():
         "amplification",
         "storm_peak_ratio",
         "time_to_recover_s",
+        "time_to_last_client_s",
     }
     assert {name for name, value in values.items() if value is None} == nothing | set(durations)
     assert all(value == 0 for value in values.values() if value is not None)
@@ -78,9 +91,8 @@ def test_counts_leave_the_warm_up_out_and_fractions_are_of_decided_requests():
 
 def test_time_means_come_from_areas():
     tally = empty()
-    control = tally.control[0]
-    control["leased_area"] = control["waiting_area"] = 2 * 1200 * 1_000_000
-    control["ghost_area"] = control["unmetered_area"] = 3 * HOUR_US
+    tally.sums["low"][[LEASED_AREA, WAITING_AREA]] = 2 * 1200 * 1_000_000
+    tally.sums["low"][[GHOST_AREA, UNMETERED_AREA]] = 3 * HOUR_US
     tally.servers["busy_area"] = [300_000_000, 900_000_000]
     tally.products["imbalance_area"] = [120 * SECOND, 600 * SECOND]
     tally.products["imbalance_max"] = [0.8, 0.6]
@@ -89,6 +101,19 @@ def test_time_means_come_from_areas():
     assert values["ghost_license_hours"] == values["unmetered_license_hours"] == 3
     assert (values["server_utilization_mean"], values["server_utilization_max"]) == (0.5, 0.75)
     assert (values["imbalance_mean"], values["imbalance_max"]) == (0.5, 0.8)
+
+
+def test_areas_are_closed_at_the_end_however_large_they_are():
+    """Three billion things that began when the measured time did: 10^10 s of 10^9 s and more, each."""
+    many, start_s, duration_s = 3 * 10**9, 10**9, 10**9
+    tally = empty()
+    area = -many * start_s * 1_000_000
+    for row, state in ((LEASED_AREA, "leased"), (WAITING_AREA, "waiting")):
+        tally.sums[row]["high"], tally.sums[row]["low"] = area >> LOW_BITS, area & ((1 << LOW_BITS) - 1)
+        tally.control[state] = many
+    run = {"duration_s": duration_s, "warmup_s": start_s, "sample_s": 1e8}
+    values = metrics(validate({"title": "x", "run": run, "servers": {"count": 2}}), tally)
+    assert values["licenses_in_use_mean"] == values["waiting_users_mean"] == many
 
 
 def test_the_burden_is_that_of_the_worst_sample_a_short_last_one_left_out():
@@ -130,22 +155,28 @@ def test_a_storm_from_the_start_is_compared_with_the_warm_up():
 # The time to recover: sixty samples, the fault lasts from the 15th to the 20th; windows of ten are judged
 
 ABNORMAL, SLOW = "abnormal denials", "queueing delay"
+COLUMN = {
+    ABNORMAL: counters.GHOST,
+    "waiting users": counters.WAITING_USERS,
+    "unmetered programs": counters.UNMETERED_PROGRAMS,
+    "unanswered programs": counters.UNANSWERED_PROGRAMS,
+}
 LATER = OUTAGE | {"start_s": 900}
 
 
 def recovery(disturbed, how=ABNORMAL, **fault):
     tally = empty(samples=60)
     tally.series[1:, counters.QUEUED] = 10
-    tally.series[1:, counters.QUEUED_US] = 10 * 1_000_000  # a second each
+    tally.queueing["low"][1:] = 10 * SECOND  # a second each
     for sample in disturbed:
-        if how == ABNORMAL:
-            tally.series[1 + sample, counters.GHOST] = 100
+        if how == SLOW:
+            tally.queueing["low"][1 + sample] = 10 * 50 * SECOND
         else:
-            tally.series[1 + sample, counters.QUEUED_US] = 10 * 50_000_000
+            tally.series[1 + sample, COLUMN[how]] = 100
     return metrics(scenario_of([LATER | fault], duration_s=3600), tally)["time_to_recover_s"]
 
 
-@pytest.mark.parametrize("how", [ABNORMAL, SLOW])
+@pytest.mark.parametrize("how", [SLOW, *COLUMN])
 @pytest.mark.parametrize(
     ("disturbed", "expected"),
     [
@@ -179,6 +210,52 @@ def test_a_site_that_denied_before_may_deny_again():
     assert metrics(scenario, tally)["time_to_recover_s"] == 780
 
 
+@pytest.mark.parametrize("column", list(COLUMN.values())[1:])
+def test_as_many_as_before_may_wait_again(column):
+    """Five waited at the end of the warm-up: twice that in each of ten samples, and ten, are in the band."""
+    scenario = scenario_of([LATER], duration_s=3600)
+    tally = empty(samples=60)
+    tally.series[0, column] = 5
+    tally.series[33, column] = 110
+    assert metrics(scenario, tally)["time_to_recover_s"] == 0
+    tally.series[33, column] = 111
+    assert metrics(scenario, tally)["time_to_recover_s"] == 780
+
+
+@pytest.mark.parametrize(("duration_s", "expected"), [(59, math.inf), (60, math.inf), (660, 0)])
+def test_a_run_of_less_than_a_sample_shows_no_recovery(duration_s, expected):
+    """A fault in the first second: of eleven samples, the last ten are a window after it."""
+    tally = empty(samples=math.ceil(duration_s / 60))
+    fault = OUTAGE | {"start_s": 0, "duration_s": 1}
+    tally.series[1, counters.GHOST] = 100
+    values = metrics(scenario_of([fault], duration_s=duration_s), tally)
+    assert values["time_to_recover_s"] == expected
+
+
+def test_a_fault_after_the_end_is_none():
+    after = OUTAGE | {"start_s": 1200}
+    names = ("storm_peak_ratio", "time_to_recover_s", "time_to_last_client_s")
+    assert [metrics(scenario_of([after]), empty())[name] for name in names] == [None] * 3
+    assert None not in [metrics(scenario_of([OUTAGE]), empty())[name] for name in names[1:]]
+
+
+# Until the last client is served: the fault lasts until 600 s, the warm-up 100 s
+
+
+def last_client(hit=0, served_again_s=0, **fault):
+    tally = empty()
+    tally.control["hit"], tally.control["served_again"] = hit, served_again_s * SECOND
+    return metrics(scenario_of([OUTAGE | fault]), tally)["time_to_last_client_s"]
+
+
+def test_time_to_last_client():
+    assert last_client() == 0  # nobody was hit
+    assert last_client(served_again_s=500) == 0  # all while it lasted
+    assert last_client(served_again_s=705) == 5
+    assert last_client(hit=1, served_again_s=705) == math.inf
+    assert last_client(served_again_s=705, duration_s=900) == math.inf  # it lasts until the end
+
+
 # Durations
 
 NANOSECONDS = st.one_of(st.integers(0, 10_000), st.integers(0, 2**62), st.integers(0, 62).map(lambda k: 2**k - 1))
@@ -207,7 +284,8 @@ def test_a_quantile_is_within_a_bin_of_the_exact_one(seed, count, scale_s):
     for duration in durations:
         tally.histograms[counters.WAIT, ledger.bin_of(int(duration))] += 1
     control = tally.control[0]
-    control["wait_count"], control["wait_sum"], control["wait_max"] = count, durations.sum(), durations.max()
+    control["wait_count"], control["wait_max"] = count, durations.max()
+    tally.sums["low"][WAITS] = durations.sum()
     values = metrics(scenario_of(), tally)
     for percent in (50, 95, 99):
         exact = np.quantile(durations, percent / 100, method="inverted_cdf") / SECOND

@@ -24,6 +24,7 @@ from support.scenario_file import EXAMPLE, NUMBER, refused
         ('policies.failover={name="a=b"}', ("policies.failover", {"name": "a=b"})),
         ("title=one = two", ("title", "one = two")),
         ("title=", ("title", "")),
+        ('arms."a = b".clients.count=3', ('arms."a = b".clients.count', 3)),
         ("title=1\nother = 2", ("title", "1\nother = 2")),
         ("policies.failover.retries=inf", ("policies.failover.retries", math.inf)),
     ],
@@ -47,6 +48,7 @@ def test_overrides_reach_every_place(write):
     scenario = load(
         write(EXAMPLE),
         {
+            "cases": [],
             "title": "other",
             "run.seed": 9,
             "products[0].licenses": 5,
@@ -54,6 +56,7 @@ def test_overrides_reach_every_place(write):
             "policies.failover.delay_s": 8,
             "policies.balancing": {"name": "static"},
         },
+        arms=(),
     )
     assert (scenario.title, scenario.run.seed) == ("other", 9)
     assert (scenario.products[0].licenses, scenario.products[0].name) == (5, "editor")
@@ -73,13 +76,13 @@ def test_overrides_start_from_the_defaults_where_the_file_is_silent(write):
 
 def test_another_policy_does_not_inherit_parameters(write):
     path = write(EXAMPLE)
-    same = load(path, {"policies.failover.name": "retry-then-failover"})
+    same = load(path, {"policies.failover.name": "retry-then-failover"}, ())
     assert same.policies.failover.parameters == {"retries": 3, "delay_s": 60.0}
-    other = load(path, {"policies.failover.name": "immediate"})
+    other = load(path, {"policies.failover.name": "immediate"}, ())
     assert other.policies.failover.parameters == {}
     for order in (1, -1):
         both = {"policies.failover.retries": 2, "policies.failover.name": "retry-then-give-up"}
-        chosen = load(path, dict(list(both.items())[::order])).policies.failover
+        chosen = load(path, dict(list(both.items())[::order]), ()).policies.failover
         assert (chosen.name, chosen.parameters) == ("retry-then-give-up", {"retries": 2})
 
 
@@ -91,8 +94,8 @@ def test_the_general_comes_before_the_particular(write):
 
 def test_a_table_for_a_section_changes_only_its_keys(write):
     path = write(EXAMPLE)
-    scenario = load(path, {"clients": {"count": 8}, "policies": {"failover": {"delay_s": 1}}})
-    assert scenario == load(path, {"clients.count": 8, "policies.failover.delay_s": 1})
+    scenario = load(path, {"clients": {"count": 8}, "policies": {"failover": {"delay_s": 1}}}, ())
+    assert scenario == load(path, {"clients.count": 8, "policies.failover.delay_s": 1}, ())
     assert scenario.policies.failover.parameters == {"retries": 3, "delay_s": 1}
 
 

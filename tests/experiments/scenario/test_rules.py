@@ -94,7 +94,8 @@ ANYWHERE = [
     ),
     (
         {"workload": {"profile": [[0, 1], [6, "x"]]}},
-        'workload.profile[1]: [6, "x"] is not allowed; it must be a pair [hour, factor] of numbers >= 0',
+        'workload.profile[1]: [6, "x"] is not allowed; it must be a pair [hour, factor] of numbers >= 0, '
+        "hour at most 277777, factor at most 1e+09",
     ),
     (
         {"workload": {"profile": [[0, 1], [6, 1], [6, 2]]}},
@@ -109,7 +110,7 @@ ANYWHERE = [
     (
         {"workload": {"arrivals": "trace"}},
         'workload.trace: "" is not allowed; '
-        'it must be the path of a .csv or .parquet file, since workload.arrivals = "trace"',
+        'it must be the path of a CSV or Parquet file, since workload.arrivals = "trace"',
     ),
     (
         {"workload": {"trace": "a.csv"}},

@@ -32,7 +32,7 @@ class Books:
         self.clients = [Client(n, scenario.clients.programs) for n in range(scenario.clients.count)]
         self._license(scenario)
         users = Users(scenario, self.ledger, self.observer)
-        self.links = Links(scenario, self.ledger, self.observer, self.leases, users)
+        self.links = Links(scenario, self.ledger, self.observer, self.leases, users, self.faults)
 
     def _license(self, scenario: Any) -> None:
         """Open the books of those who deal with licenses."""
@@ -65,5 +65,7 @@ class Books:
         """The measured time is over."""
         self.observer.learn_before(self.clock.end)
         self.clock.now = self.clock.end
+        for level in (self.ledger.waiting_users, self.ledger.unmetered, self.ledger.unanswered):
+            level.close_samples(self.clock.end)
         for distance in self.imbalance.distances:
             distance.set(distance.value)

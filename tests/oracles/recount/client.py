@@ -26,4 +26,5 @@ class Client:
         self.server: int | None = None  # known when it matters
         self.flight: int | None = None  # the number of the attempt or heartbeat in flight
         self.offline = False
-        self.waiting = self.unmetered = 0
+        self.waiting = self.unmetered = self.unanswered = 0
+        self.is_hit = False  # by a fault, and not served since

@@ -46,6 +46,28 @@ class Level:
         return self.area + self.value * (self.clock.end // MICROSECOND)
 
 
+class SampledLevel(Level):
+    """A level whose value at the end of each sample is kept, too: sample -1 is the warm-up."""
+
+    def __init__(self, clock: Clock, sample_ns: int) -> None:
+        super().__init__(clock)
+        self.sample_ns = sample_ns
+        self.at_end: list[int] = []  # of each sample that is over
+
+    def set(self, value: int) -> None:
+        self.close_samples(self.clock.now)
+        super().set(value)
+
+    def close_samples(self, now: int) -> None:
+        """Note the value for samples that end at `now` or before."""
+        while self.clock.start + len(self.at_end) * self.sample_ns <= now:
+            self.at_end.append(self.value)
+
+    def in_sample(self, n: int) -> int:
+        """The value at the end of a sample that is over."""
+        return self.at_end[n + 1]
+
+
 class Distance:
     """The imbalance of one product over time."""
 

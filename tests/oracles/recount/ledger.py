@@ -3,7 +3,7 @@
 from collections import Counter
 from typing import Any
 
-from oracles.recount.clock import Clock, Level, ns
+from oracles.recount.clock import Clock, Level, SampledLevel, ns
 
 
 class Ledger:
@@ -18,7 +18,12 @@ class Ledger:
         self.queued_ns: Counter[int] = Counter()
         self.waits: list[int] = []
         self.queueing: list[int] = []
-        self.waiting_users, self.in_use, self.ghost_leases, self.unmetered = (Level(clock) for _ in range(4))
+        self.in_use, self.ghost_leases = Level(clock), Level(clock)
+        self.waiting_users, self.unmetered, self.unanswered = (
+            SampledLevel(clock, self.sample_ns) for _ in range(3)
+        )
+        self.hit = 0  # clients that faults have hit and no server has served since
+        self.served_again = 0  # when the latest of those that were hit before was served
 
     def count(self, name: str, number: int = 1) -> None:
         if self.clock.measuring:

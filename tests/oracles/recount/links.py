@@ -7,6 +7,8 @@ from meterstorm.actors.state import kinds
 from meterstorm.policies.failover import GIVE_UP, GO_OFFLINE
 
 from oracles.recount.client import DENIED, METERED, WAITING, Client, Slot
+from oracles.recount.clock import ns
+from oracles.recount.faults import Faults
 from oracles.recount.leases import Key, Leases
 from oracles.recount.ledger import Ledger
 from oracles.recount.observer import Observer
@@ -17,8 +19,17 @@ from oracles.recount.users import Users
 class Links:
     """All clients' links."""
 
-    def __init__(self, scenario: Any, ledger: Ledger, observer: Observer, leases: Leases, users: Users) -> None:
+    def __init__(
+        self,
+        scenario: Any,
+        ledger: Ledger,
+        observer: Observer,
+        leases: Leases,
+        users: Users,
+        faults: Faults,
+    ) -> None:
         self.ledger, self.observer, self.leases, self.users = ledger, observer, leases, users
+        self.faults, self.timeout_ns = faults, ns(scenario.clients.request_timeout_s)
         self.first_server, self.on_denial = scenario.clients.count, scenario.clients.on_denial
 
     def handle(self, client: Client, event: Row, outcome: Outcome) -> None:
@@ -88,7 +99,9 @@ class Links:
             self.ledger.count("refusals")
         elif event.kind == kinds.OVERLOADED:
             self.ledger.count("overloaded")
-        elif event.kind != kinds.ACK and slot.awaits and slot.program == event.program:
+        else:
+            self._served(client)
+        if event.kind in {kinds.GRANT, kinds.DENY} and slot.awaits and slot.program == event.program:
             server, slot.awaits = slot.awaits[0], None
             if event.kind == kinds.GRANT:
                 self._granted(client, slot, Key(event.target, event.slot, event.program, server), event.attempt)
@@ -119,8 +132,23 @@ class Links:
         else:
             slot.state, slot.waits = DENIED, True
 
+    def _hit(self, client: Client) -> None:
+        """A failure, for which a fault may be the reason."""
+        first, last = self.faults.first_start, self.faults.last_end
+        if first is not None and last is not None and first <= self.ledger.clock.now <= last + self.timeout_ns:
+            self.ledger.hit += not client.is_hit
+            client.is_hit = True
+
+    def _served(self, client: Client) -> None:
+        """A good answer."""
+        if client.is_hit:
+            client.is_hit = False
+            self.ledger.hit -= 1
+            self.ledger.served_again = self.ledger.clock.now
+
     def _decided(self, client: Client, row: Row) -> None:
         """What the failover policy decided after a failure."""
+        self._hit(client)
         if row.kind == GO_OFFLINE:
             self._went_offline(client)
         elif row.kind == GIVE_UP and row.slot >= 0 and client.slots[row.slot].awaits:

@@ -5,7 +5,7 @@ from collections import Counter
 from typing import Any
 
 from oracles.recount.books import Books
-from oracles.recount.clock import MICROSECOND, SECOND, ns
+from oracles.recount.clock import MICROSECOND, SECOND, SampledLevel, ns
 
 WINDOW = 10  # samples in a window of the recovery; band: twice what was before, plus
 SLACK = 10  # so many abnormal denials, or one service time
@@ -35,6 +35,7 @@ def metrics(books: Books) -> Metrics:
         **_durations("queue_s", books.ledger.queueing),
         **_client_burden(books),
         "time_to_recover_s": _time_to_recover_s(books),
+        "time_to_last_client_s": _time_to_last_client_s(books),
     }
 
 
@@ -66,7 +67,7 @@ def _over_time(books: Books) -> Metrics:
 
 def _storm_peak_ratio(books: Books) -> float | None:
     """Of the server with the busiest second since the first fault: that second over its mean one before."""
-    if books.faults.first_start is None:
+    if not _has_faults(books) or books.faults.first_start is None:
         return None
     first = (books.faults.first_start - books.clock.start) / SECOND
     peaks = [max((n for t, n in server.arrivals.items() if t >= first), default=0) for server in books.servers]
@@ -90,7 +91,7 @@ def _client_burden(books: Books) -> Metrics:
 def _time_to_recover_s(books: Books) -> float | None:
     """Until the first window after the faults from which on all are in the band; 0 if all of them are."""
     faults, clock, sample = books.faults, books.clock, books.ledger.sample_ns
-    if faults.last_end is None or faults.first_start is None:
+    if not _has_faults(books) or faults.last_end is None or faults.first_start is None:
         return None
     whole = (clock.end - clock.start) // sample
     healthy = _healthy_windows(books, whole, (faults.first_start - clock.start) // sample)
@@ -104,16 +105,41 @@ def _time_to_recover_s(books: Books) -> float | None:
 
 def _healthy_windows(books: Books, whole: int, calm: int) -> list[bool]:
     """Whether each window of samples is in the band of the `calm` samples before the first fault."""
-    ledger, size = books.ledger, min(WINDOW, max(1, whole))
+    if whole == 0:
+        return []
+    ledger, size = books.ledger, min(WINDOW, whole)
     windows = [range(n, n + size) for n in range(whole - size + 1)]
     abnormal = [sum(ledger.abnormal[n] for n in window) for window in windows]
     worst = max((abnormal[n] for n in range(calm - size + 1)), default=0)
     service = ns(books.scenario.servers.service_ms / 1000)
+    levels = (ledger.waiting_users, ledger.unmetered, ledger.unanswered)
     most = 2 * _mean(ledger.queued_ns, ledger.queued, range(calm)) + service
     return [
-        count <= 2 * worst + SLACK and _mean(ledger.queued_ns, ledger.queued, window) <= most
+        count <= 2 * worst + SLACK
+        and _mean(ledger.queued_ns, ledger.queued, window) <= most
+        and all(_is_in_band(level, window, calm) for level in levels)
         for count, window in zip(abnormal, windows, strict=True)
     ]
+
+
+def _is_in_band(level: SampledLevel, window: range, calm: int) -> bool:
+    """Whether there are no more than twice as many as at the end of the worst sample before, warm-up included."""
+    worst = max(level.in_sample(n) for n in range(-1, calm))
+    return sum(level.in_sample(n) for n in window) <= 2 * len(window) * worst + SLACK
+
+
+def _time_to_last_client_s(books: Books) -> float | None:
+    """From the end of the last fault until the last client that was hit has been served."""
+    if not _has_faults(books) or books.faults.last_end is None:
+        return None
+    if books.ledger.hit or books.faults.last_end >= books.clock.end:
+        return math.inf
+    return max(0, books.ledger.served_again - books.faults.last_end) / SECOND
+
+
+def _has_faults(books: Books) -> bool:
+    """Whether a fault begins before the end."""
+    return books.faults.first_start is not None and books.faults.first_start < books.clock.end
 
 
 def _mean(sums: Counter[int], numbers: Counter[int], samples: range) -> float:

@@ -85,5 +85,7 @@ class Users:
         waiting = sum(slot.waits for slot in client.slots)
         unmetered = sum(slot.running and slot.holds is None for slot in client.slots)
         self.ledger.waiting_users.add(waiting - client.waiting)
+        unanswered = sum(slot.state == WAITING for slot in client.slots)
         self.ledger.unmetered.add(unmetered - client.unmetered)
-        client.waiting, client.unmetered = waiting, unmetered
+        self.ledger.unanswered.add(unanswered - client.unanswered)
+        client.waiting, client.unmetered, client.unanswered = waiting, unmetered, unanswered

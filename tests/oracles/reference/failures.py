@@ -26,6 +26,7 @@ class Failures:
         self.world.measures.counts[kind] += 1
         self.tries_here += 1
         item.failures += 1
+        self.world.measures.note_failure(self.client)
         if kind != OVERLOADED and self.tries_here == 1:
             self.client.releases.owe(link.server)  # releases sent of late may not have arrived
         link.online = False

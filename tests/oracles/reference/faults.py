@@ -16,10 +16,11 @@ class Faults:
         self.world = world
         count = len(world.servers)
         self.holding: list[list[dict]] = [[] for _ in range(count)]
-        self.first = math.inf
+        self.first, self.last = math.inf, -math.inf  # the first start, and the last end
         for fault in faults:
             for start in self.starts(fault):
                 self.first = min(self.first, start)
+                self.last = max(self.last, start + fault["duration_s"])
                 for number in self.servers(fault["servers"], count):
                     world.at(start, self.begin, number, fault)
                     world.at(start + fault["duration_s"], self.holding[number].remove, fault)

@@ -98,6 +98,7 @@ class Link:
     def answered(self, kind: str, lease: "Lease | None") -> None:
         item, self.in_flight = self.in_flight, None
         self.failures.tries_here = 0
+        self.world.measures.note_answer(self.client)
         self.online = True
         if item.program is not None:
             item.program.asked = item.program.kept = None

@@ -21,6 +21,8 @@ class Measures:
         self.waits: list[float] = []
         self.queueing: list[float] = []
         self.in_use, self.waiting_users, self.unmetered = (Level(world) for _ in range(3))
+        self.hit: set[Client] = set()  # by faults, and not answered since
+        self.answered_again = 0.0  # the last of those that were hit before
         self.ghosts = [Level(world) for _ in world.products]
 
     @property
@@ -41,6 +43,16 @@ class Measures:
         self.counts["attempts"] += 1
         time, sample_s = self.world.now - self.world.warmup_s, self.world.scenario["run"]["sample_s"]
         self.attempts_by_sample[math.floor(time / sample_s)] += 1
+
+    def note_failure(self, client: "Client") -> None:
+        """A fault may be the reason until a time-out after the last one."""
+        if self.world.faults.first <= self.world.now <= self.world.faults.last + self.world.timeout_s:
+            self.hit.add(client)
+
+    def note_answer(self, client: "Client") -> None:
+        if client in self.hit:
+            self.hit.remove(client)
+            self.answered_again = self.world.now
 
     def count_denial(self, product: int, client: "Client") -> None:
         self.counts["denials"] += 1

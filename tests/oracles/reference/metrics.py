@@ -33,6 +33,7 @@ def metrics(world: "World") -> Metrics:
         **summary("queue_s", world.measures.queueing),
         **client_burden(world),
         "time_to_recover_s": None,
+        "time_to_last_client_s": time_to_last_client_s(world),
     }
 
 
@@ -89,6 +90,17 @@ def storm_peak_ratio(world: "World") -> float | None:
     since = 0 if first > 0 else -world.warmup_s
     before = sum(n for second, n in server.arrivals.items() if since <= second < first)
     return peak_of(server) * (first - since) / before if before else None
+
+
+def time_to_last_client_s(world: "World") -> float | None:
+    """From the end of the last fault until every client that failed meanwhile has had a good answer."""
+    faults, run = world.faults, world.scenario["run"]
+    end_s = world.warmup_s + run["duration_s"]
+    if faults.first >= end_s:
+        return None
+    if world.measures.hit or faults.last >= end_s:
+        return math.inf
+    return max(0.0, world.measures.answered_again - faults.last)
 
 
 def summary(name: str, values: list[float]) -> Metrics:

@@ -48,7 +48,8 @@ MUTATIONS = [
      "            if is_honored:\n                return", "            if is_honored:\n                break",
      "evidence/theory/test_queues.py::test_callbacks_make_a_queue[1-0.7-200000.0]"),
     Mutation("the last to wait is called back first", "actors/agents/server/callbacks.py",
-     "events.chain(world, n).next = NONE\n    event.time = world.control[0].now\n    if pool.queue_tail == NONE:\n",
+     "events.chain(world, n).next = NONE\n    event.time = world.control[0].now\n"
+     "    if pool.queue_tail == NONE:\n",
      "events.chain(world, n).next = pool.queue_head\n    event.time = world.control[0].now\n    if True:\n",
      "evidence/theory/test_queues.py::test_callbacks_make_a_queue[1-0.7-200000.0]"),
     Mutation("sites share what they know of a client", "actors/agents/server/accounts.py",

@@ -1,9 +1,12 @@
-"""Mutations of what rows say of themselves."""
+"""Mutations of what rows say of themselves, and of sums in two words."""
 
 from tools.mutations.mutation import Mutation
 
 MUTATIONS = [
-    Mutation("shards: unmetered programs of other shards do not count", "actors/state/control.py",
-     'Field("unmetered_area", SUM)', 'Field("unmetered_area", LOCAL)',
+    Mutation("shards: waits in other shards do not count", "actors/state/control.py",
+     'Field("wait_max", MAX)', 'Field("wait_max", LOCAL)',
      "actors/shards/test_determinism.py::test_shards_do_not_matter[0]"),
+    Mutation("sums: what a low word cannot hold is lost", "actors/records/sums.py",
+     "row.high += total >> LOW_BITS", "row.high += 0",
+     "actors/records/test_sums.py::test_a_sum_is_exact"),
 ]  # fmt: skip

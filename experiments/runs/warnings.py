@@ -1,0 +1,56 @@
+"""What a run would leave out in silence, though its input is right."""
+
+import math
+from collections.abc import Iterable, Iterator
+
+from meterstorm.actors.setup import traces
+from meterstorm.policies.failover import CappedExponential
+
+from ..scenario import Scenario
+from ..scenario.choices import resolver
+from ..scenario.wording import show
+
+
+def warnings(scenarios: Iterable[Scenario]) -> list[str]:
+    """Return what the user of these versions should know, each once; raises ValueError for a wrong trace."""
+    versions = list(scenarios)
+    traced = {one.workload.trace: one for one in versions if one.workload.arrivals == "trace"}
+    lines = [line for scenario in traced.values() for line in _late_launches(scenario)]
+    lines += [line for scenario in versions for rule in RULES for line in rule(scenario)]
+    return list(dict.fromkeys(lines))
+
+
+def _late_launches(scenario: Scenario) -> list[str]:
+    late, count = traces.late(scenario)
+    end = f"the end of the run, {scenario.run.duration_s:g} s after the warm-up"
+    return [f"{scenario.workload.trace}: {late} of {count} launches come after {end}"] if late else []
+
+
+def _late_faults(scenario: Scenario) -> Iterator[str]:
+    duration_s = scenario.run.duration_s
+    end = f"the end of the run (run.duration_s = {show(duration_s)})"
+    for index, fault in enumerate(scenario.faults):
+        times = fault.repeats if fault.repeat_s > 0 else 1
+        if fault.start_s >= duration_s:
+            yield f"faults[{index}].start_s: {show(fault.start_s)} is not before {end}: this fault does not happen"
+        elif fault.start_s + (times - 1) * fault.repeat_s >= duration_s:
+            happens = math.ceil((duration_s - fault.start_s) / fault.repeat_s)
+            yield f"faults[{index}].repeats: only {happens} of {times} begin before {end}"
+
+
+def _long_samples(scenario: Scenario) -> Iterator[str]:
+    sample_s, duration_s = scenario.run.sample_s, scenario.run.duration_s
+    if sample_s > duration_s:
+        words = "the run is less than one sample, in which no recovery can be seen"
+        yield f"run.sample_s: {show(sample_s)} is longer than run.duration_s = {show(duration_s)}: {words}"
+
+
+def _low_caps(scenario: Scenario) -> Iterator[str]:
+    choice = scenario.policies.failover
+    policy = resolver()("failover", choice.name, choice.parameters).policy
+    if isinstance(policy, CappedExponential) and policy.cap_s < policy.base_s:
+        delay = f"base_s = {show(policy.base_s)}: no delay is ever longer than the cap, so none grows"
+        yield f"policies.failover.cap_s: {show(policy.cap_s)} is below {delay}"
+
+
+RULES = (_late_faults, _long_samples, _low_caps)

@@ -1,0 +1,88 @@
+"""What a run leaves out is told, on the screen and in its summary."""
+
+import json
+
+import pytest
+from meterstorm.experiments.runs.warnings import warnings
+from meterstorm.experiments.scenario import load, validate, versions
+
+from support.command_line import invoke
+
+TRACED = """
+title = "traced"
+[run]
+duration_s = 100
+warmup_s = 0
+[clients]
+count = 5
+[workload]
+arrivals = "trace"
+trace = "trace.csv"
+[[arms]]
+name = "a"
+[[arms]]
+name = "b"
+"""
+
+
+def test_launches_after_the_end(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "traced.toml").write_text(TRACED)
+    (tmp_path / "trace.csv").write_text("time_s,client,run_time_s\n1,0,1\n100,1,1\n200,2,1\n")
+    result = invoke("run", "traced.toml", "--json", "--workers", 0)
+    assert result.exit_code == 0
+    summary = json.loads(result.stdout)
+    (line,) = summary["warnings"]
+    assert (
+        line == f"{tmp_path / 'trace.csv'}: 2 of 3 launches come after the end of the run, 100 s after the warm-up"
+    )
+    assert result.stderr.count(f"warning: {line}") == 1
+    assert [arm["metrics"]["launches"]["mean"] for arm in summary["arms"]] == [1, 1]
+
+
+def test_nothing_to_tell(tmp_path):
+    (tmp_path / "traced.toml").write_text(TRACED)
+    (tmp_path / "trace.csv").write_text("time_s,client,run_time_s\n1,0,1\n99.9,1,1\n")
+    scenario = load(tmp_path / "traced.toml")
+    assert warnings(version.scenario for version in versions(scenario)) == []
+
+
+FAULT = {"start_s": 100.0, "duration_s": 10.0}
+RUN = {"duration_s": 1000.0}
+CAPPED = {"failover": {"name": "capped-exponential", "base_s": 60.0, "cap_s": 60.0}}
+
+
+def told(**tables):
+    return warnings([validate({"title": "told", "run": RUN} | tables)])
+
+
+def test_a_fault_after_the_end():
+    assert told(faults=[FAULT | {"start_s": 999.9}]) == []
+    (line,) = told(faults=[FAULT, FAULT | {"start_s": 1000.0}])
+    assert line.startswith("faults[1].start_s: 1000.0 is not before the end of the run (run.duration_s = 1000.0)")
+
+
+@pytest.mark.parametrize(("repeats", "expected"), [(4, None), (5, 4), (10**6, 4)])
+def test_repetitions_after_the_end(repeats, expected):
+    """They begin at 100, 399.9, 699.8 and 999.7 s; the fifth would after the end."""
+    lines = told(faults=[FAULT | {"repeat_s": 299.9, "repeats": repeats}])
+    begins = [f"faults[0].repeats: only {expected} of {repeats} begin before"] if expected else []
+    assert [line.partition(" the end")[0] for line in lines] == begins
+
+
+def test_samples_longer_than_the_run():
+    assert told(run={"duration_s": 60.0, "sample_s": 60.0}) == []
+    (line,) = told(run={"duration_s": 60.0, "sample_s": 60.1})
+    assert line.startswith("run.sample_s: 60.1 is longer than run.duration_s = 60.0")
+
+
+@pytest.mark.parametrize("name", ["capped-exponential", "equal-jitter", "full-jitter", "decorrelated-jitter"])
+def test_a_cap_below_its_base(name):
+    assert told(policies=CAPPED) == []
+    (line,) = told(policies={"failover": {"name": name, "base_s": 61.0}})  # the cap is 60 s by default
+    assert line.startswith("policies.failover.cap_s: 60.0 is below base_s = 61.0")
+
+
+def test_each_line_once():
+    scenario = validate({"title": "told", "run": RUN, "faults": [FAULT | {"start_s": 2000.0}]})
+    assert len(warnings([scenario, scenario])) == 1
