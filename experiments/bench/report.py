@@ -14,8 +14,8 @@ import plotly.graph_objects as go
 import pyarrow as pa
 from pyarrow import parquet
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from .engine import OWN, PROGRAMS, Program, Row, compiler, rate, select
 from .engine import version as program_version
@@ -32,7 +32,6 @@ def show(console: Console, rows: Sequence[Row]) -> None:
     console.print(
         "Each cell: the median of the repetitions, which took turns; under a ratio, its range over them. CPU"
         " time of the simulation alone: no imports, compiling, construction or first timers.",
-        highlight=False,
     )
 
 
@@ -41,7 +40,7 @@ def _rates(rows: Sequence[Row]) -> Table:
     for program in _programs(rows):
         cells = [f"{rate(rows, program.name, size) / 1e6:.3g}" for size in _sizes(rows)]
         found = next(row.version for row in rows if row.program == program.name)
-        table.add_row(f"{program.title}\n[dim]{escape(found)}[/dim]", *cells)
+        table.add_row(_two_lines(program.title, found), *cells)
     return table
 
 
@@ -53,11 +52,15 @@ def _ratios(rows: Sequence[Row], ours: Program) -> Table:
     return table
 
 
-def _ratio(rows: Sequence[Row], ours: Program, other: Program, size: int) -> str:
+def _ratio(rows: Sequence[Row], ours: Program, other: Program, size: int) -> Text:
     pairs = zip(select(rows, ours.name, size), select(rows, other.name, size), strict=True)
     ratios = [a.events / a.cpu_s / (b.events / b.cpu_s) for a, b in pairs]
     middle = rate(rows, ours.name, size) / rate(rows, other.name, size)
-    return f"{middle:.2f}\n[dim]{min(ratios):.2f}-{max(ratios):.2f}[/dim]"
+    return _two_lines(f"{middle:.2f}", f"{min(ratios):.2f}-{max(ratios):.2f}")
+
+
+def _two_lines(first: str, second: str) -> Text:
+    return Text.assemble(f"{first}\n", (second, "dim"))
 
 
 def _table(title: str, rows: Sequence[Row]) -> Table:

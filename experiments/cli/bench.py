@@ -14,9 +14,11 @@ from .console import (
     fail,
     make_folder,
     messages,
+    output,
     progress,
     spent,
 )
+from .options import folder
 
 bench_app = typer.Typer(no_args_is_help=True, help="Measure the engine itself.")
 
@@ -33,14 +35,14 @@ def bench_engine_command(
     events: Annotated[int, typer.Option(min=10_000, help="Events per repetition, approximately.")] = 1_000_000,
     memory: Annotated[bool, typer.Option("--memory", help="Instead: memory for a client.")] = False,
     storm: Annotated[bool, typer.Option("--storm", help="Instead: speed and memory in an endless storm.")] = False,
-    out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("results/bench-engine"),
+    out: Annotated[Path, typer.Option(parser=folder, help="Folder for the results.")] = Path(
+        "results/bench-engine"
+    ),
 ) -> None:
     """Compare the engine with SimPy, cimba and hand-written loops in Python and C, on one model.
 
     Takes about a quarter of an hour with everything. Exit status 3: the programs disagree on the model.
     """
-    from rich.console import Console
-
     from ..bench import engine, report
 
     sizes = clients or [1_000_000 if memory or storm else size for size in engine.CLIENTS]
@@ -53,7 +55,7 @@ def bench_engine_command(
             return
         programs, notes = engine.choose(peers)
         for note in notes:
-            messages().print(note, highlight=False, markup=False)
+            messages().print(note)
         make_folder(out)
         total = len(programs) * len(sizes) * repetitions
         with progress(f"{len(programs)} programs", total) as advance:
@@ -62,7 +64,7 @@ def bench_engine_command(
         fail(WRONG_INPUT, str(error))
     except engine.BenchError as error:
         fail(INVARIANT, str(error))
-    report.show(Console(), rows)
+    report.show(output(), rows)
     report.write(out, rows, {"events": events, "repetitions": repetitions})
     if found := engine.disagreements(rows):
         fail(INVARIANT, "the programs disagree on the model:\n" + "\n".join(found))

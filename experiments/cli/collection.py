@@ -2,13 +2,11 @@
 
 from collections.abc import Callable, Mapping
 
-from rich.console import Console
-
 from ..reports import kb, summary, tables
 from ..runs.options import Options
 from ..scenario import Scenario
 from . import execution
-from .console import announce_compilation, make_folder, progress
+from .console import announce_compilation, make_run_folder, output, progress
 from .options import KB
 
 
@@ -17,7 +15,8 @@ def run(scenarios: Mapping[str, Scenario], options: Options) -> None:
     shards = {name: execution.chosen_shards(scenario, options.workers) for name, scenario in scenarios.items()}
     execution.join(options._replace(shards=max(shards.values())))
     if options.out is not None:
-        make_folder(options.out)
+        for name in scenarios:
+            make_run_folder(options.out / name, options.force)
     announce_compilation()
     if options.ray_address is None:
         options = options._replace(workers=options.workers or 0)
@@ -35,7 +34,7 @@ def run(scenarios: Mapping[str, Scenario], options: Options) -> None:
     if options.as_json:
         print(summary.to_json(kb.content(finished)))
     else:
-        tables.show_collection(Console(), finished, folder)
+        tables.show_collection(output(), finished, folder)
     if finished[-1].results.interrupted:
         execution.fail_interrupted(before, total, folder)
 

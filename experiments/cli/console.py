@@ -22,10 +22,17 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EIO)  # the disk failed; otherwise the
 
 @cache
 def messages() -> "Console":
-    """Return the console on standard error."""
+    """Return the console on standard error: text is printed as it is, and never cut off."""
     from rich.console import Console
 
-    return Console(stderr=True)
+    return Console(stderr=True, markup=False, emoji=False, highlight=False, soft_wrap=True)
+
+
+def output() -> "Console":
+    """Return the console on standard output, likewise."""
+    from rich.console import Console
+
+    return Console(markup=False, emoji=False, highlight=False, soft_wrap=True)
 
 
 def fail(code: int, text: str) -> NoReturn:
@@ -37,12 +44,12 @@ def fail(code: int, text: str) -> NoReturn:
 def print_error(text: str) -> None:
     """Print what is wrong, in lines that begin with the program's name."""
     for line in text.splitlines():
-        messages().print(f"meterstorm: {line}", style="red", highlight=False, markup=False, soft_wrap=True)
+        messages().print(f"meterstorm: {line}", style="red")
 
 
 def print_warning(text: str) -> None:
     """Print what the user should know, though the command goes on."""
-    messages().print(f"meterstorm: warning: {text}", highlight=False, markup=False, soft_wrap=True)
+    messages().print(f"meterstorm: warning: {text}")
 
 
 def exit_now(status: int) -> NoReturn:
@@ -71,11 +78,20 @@ def unwritten(error: OSError, folder: Path) -> str:
 
 
 def make_folder(folder: Path) -> None:
-    """Make the folder for results, or end the command."""
+    """Make a folder for results, or end the command."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         fail_to_write(error, folder)
+
+
+def make_run_folder(folder: Path, force: bool) -> None:
+    """Make the folder for a run, or end the command; it must be empty, or have a run that is to be replaced."""
+    from ..reports.folder import refusal
+
+    make_folder(folder)
+    if why := refusal(folder, force):
+        fail(WRONG_INPUT, f"--out {folder}: {why}")
 
 
 @contextmanager
@@ -83,7 +99,11 @@ def progress(title: str, total: int) -> Iterator[Callable[[float], None]]:
     """A progress bar on the screen, for a terminal only, cleared at the end; told how much is done."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+    )
     bar = Progress(*columns, TimeRemainingColumn(), console=messages(), transient=True)
     task = bar.add_task(title, total=total)
     with bar if messages().is_interactive else nullcontext():  # ending a bar writes a line even without a terminal

@@ -11,7 +11,6 @@ from meterstorm.actors.cluster.connection import ClusterError
 from meterstorm.actors.cluster.failures import ShardLost
 from meterstorm.actors.engine.invariants import InvariantViolation
 from meterstorm.actors.shards.sealed import CheckpointError
-from rich.console import Console
 
 from ..reports import summary, tables
 from ..reports.summary import Finished
@@ -20,7 +19,7 @@ from ..runs.options import Options
 from ..runs.results import Results
 from ..runs.sharding import choose_shards
 from ..runs.unfinished import UnfinishedRun, default_folder
-from ..scenario import Scenario, versions
+from ..scenario import Scenario, counted, versions
 from .console import (
     INTERRUPTED,
     INVARIANT,
@@ -28,8 +27,9 @@ from .console import (
     WRONG_INPUT,
     fail,
     fail_to_write,
-    make_folder,
+    make_run_folder,
     messages,
+    output,
     print_warning,
     progress,
     spent,
@@ -48,7 +48,7 @@ def chosen_shards(scenario: Scenario, workers: int | None) -> int:
     shards = scenario.run.shards
     if shards == "auto":
         shards, why = (1, "--workers run whole worlds") if workers else choose_shards(scenario)
-        messages().print(f"shards = auto: {shards}, since {why}", highlight=False)
+        messages().print(f"shards = auto: {shards}, since {why}")
     if shards > 1 and workers:
         fail(WRONG_INPUT, f"--workers {workers}: workers run whole worlds, but here {shards} shards share each")
     return shards
@@ -78,7 +78,7 @@ def join(options: Options) -> None:
 def begin(scenario: Scenario, options: Options) -> UnfinishedRun:
     """Set up the folder of a run with checkpoints, or end the command."""
     folder = options.out or default_folder(options.name, scenario)
-    make_folder(folder)
+    make_run_folder(folder, options.force or options.out is None)
     try:
         return UnfinishedRun.begin(folder, scenario, options)
     except OSError as error:
@@ -129,7 +129,7 @@ def _folder(options: Options, digest: str, unfinished: UnfinishedRun | None) -> 
 
 def _write(finished: Finished, unfinished: UnfinishedRun | None) -> None:
     try:
-        summary.write_folder(finished.folder, finished.results, finished.summary)
+        summary.write_folder(finished.folder, finished.results, finished.summary, keeps=unfinished is not None)
     except OSError as error:
         print(summary.to_json(finished.summary))
         kept = "the summary is on standard output instead"
@@ -155,21 +155,19 @@ def present(finished: Finished, options: Options) -> None:
 
 
 def _show(finished: Finished) -> None:
-    stdout, engine = Console(), finished.summary["engine"]
+    stdout, engine = output(), finished.summary["engine"]
     tables.show(stdout, finished.results)
     stdout.print(
-        f"{engine['events']:,} events in {engine['wall_s']:.1f} s; results in {finished.folder}; "
+        f"{counted(engine['events'], 'event')} in {engine['wall_s']:.1f} s; results in {finished.folder}; "
         f"digest {finished.summary['digest']}",
-        highlight=False,
-        soft_wrap=True,
     )
     if timing := engine.get("pace"):
-        stdout.print(f"{finished.results.shards} shards: {spent(timing)}", highlight=False, soft_wrap=True)
+        stdout.print(f"{finished.results.shards} shards: {spent(timing)}")
 
 
 def fail_interrupted(kept: int, total: int, folder: Path) -> NoReturn:
     """End the command, and say what an interrupt has left."""
-    lines = [f"interrupted; kept {kept} of {total} worlds" + (f" in {folder}" if kept else "")]
+    lines = [f"interrupted; kept {kept} of {counted(total, 'world')}" + (f" in {folder}" if kept else "")]
     if (folder / "checkpoints" / "run").exists():
         lines.append(f"meterstorm resume {folder} goes on")
     fail(INTERRUPTED, "\n".join(lines))
@@ -178,15 +176,14 @@ def fail_interrupted(kept: int, total: int, folder: Path) -> NoReturn:
 def check_shards(results: Results, options: Options) -> None:
     """Compare digests alone and on shards; a difference is a defect."""
     shards, started = options.check_shards, time.perf_counter()
-    with progress(f"first replications on {shards} shards", len(results.versions)) as advance:
+    with progress(f"first replications on {counted(shards, 'shard')}", len(results.versions)) as advance:
         different = run.check_shards(
             results, shards, advance, ray_address=options.ray_address, placement=options.placement
         )
     if different:
         fail(INVARIANT, "digests differ between 1 shard and several:\n" + "\n".join(different))
-    (messages() if options.as_json else Console()).print(
-        f"the digests of {len(results.versions)} first replications agree on {shards} Ray shards "
+    (messages() if options.as_json else output()).print(
+        f"the digests of {counted(len(results.versions), 'first replication')} agree on "
+        f"{counted(shards, 'Ray shard')} "
         f"({time.perf_counter() - started:.1f} s)",
-        highlight=False,
-        soft_wrap=True,
     )

@@ -3,8 +3,10 @@
 import os
 import platform
 import signal
+import sys
+import traceback
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -20,6 +22,7 @@ from .console import (
     print_error,
 )
 from .options import RayAddress
+from .output import OutputError, guard_streams
 from .run import resume_command, run_command
 from .show import list_command, schema_command, show_command, validate_command
 
@@ -57,26 +60,55 @@ def options(
 
 
 def main() -> None:
-    """Run the command line; exit 0 done, 2 wrong input, 3 an invariant failed, 130 interrupted.
+    """Run the command line; exit 0 done, 1 runs differ, 2 wrong input, 3 a defect, 130 interrupted.
 
-    4: a process, a node, Ray, memory or the disk failed.
+    4: a process, a node, Ray, memory, the disk or standard output failed.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # SIGTERM ends a run like Ctrl-C
+    if os.environ.get("COLUMNS", "").strip("0") == "":
+        os.environ.pop("COLUMNS", None)  # no width at all
     try:
-        app(prog_name="meterstorm")
+        guard_streams()
+        status = _status_of_command()
+        sys.stdout.flush()
     except KeyboardInterrupt:
         exit_now(INTERRUPTED)
-    except SystemExit as end:
-        if end.code in {INTERRUPTED, UNAVAILABLE}:
-            exit_now(end.code)
-        raise
     except Exception as error:
-        from .failures import ENVIRONMENT_FAILURES, reason
+        status = _explain(error)
+    if status in {INTERRUPTED, UNAVAILABLE}:
+        exit_now(status)
+    sys.exit(status)
 
-        if not isinstance(error, ENVIRONMENT_FAILURES):
-            raise
+
+def _status_of_command() -> Any:
+    try:
+        app(prog_name="meterstorm")
+    except SystemExit as end:
+        return end.code
+    return 0
+
+
+def _explain(error: Exception) -> int:
+    """Say why a command has failed that does not say so itself; return its status."""
+    if isinstance(error, OutputError | OSError):
+        print_error(str(error) if isinstance(error, OutputError) else _words(error))
+        return UNAVAILABLE
+    from .failures import ENVIRONMENT_FAILURES, reason
+
+    if isinstance(error, ENVIRONMENT_FAILURES):
         print_error(reason(error))
-        exit_now(UNAVAILABLE)
+        return UNAVAILABLE
+    traceback.print_exception(error)
+    print_error("this is a defect of Meterstorm's")
+    return INVARIANT
+
+
+def _words(error: OSError) -> str:
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return "the working folder is not there any more; change to another"
+    return f"{error.filename}: {error.strerror}" if error.filename else str(error)
 
 
 @app.command("diff")

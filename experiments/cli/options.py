@@ -46,7 +46,19 @@ Arms = Annotated[str | None, typer.Option("--arms", metavar="none", help="none: 
 Arm = Annotated[
     list[str] | None, typer.Option("--arm", metavar="NAME", help="Only this one of the arms. Repeatable.")
 ]
-Folder = Annotated[Path | None, typer.Option(help="Folder for the results.")]
+
+
+def folder(text: str) -> Path:
+    """Return the folder that an option names; raises typer.BadParameter for none."""
+    if not text.strip():
+        raise typer.BadParameter("'' is not allowed; it must name a folder")
+    return Path(text)
+
+
+Folder = Annotated[
+    Path | None, typer.Option(parser=folder, metavar="DIR", help="Folder for the results, new or empty.")
+]
+Force = Annotated[bool, typer.Option("--force", help="Replace the run that is in --out, whole.")]
 
 
 def count(option: str, text: str) -> int:

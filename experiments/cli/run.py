@@ -8,13 +8,14 @@ import typer
 
 from .. import scenarios
 from ..runs.options import Options
-from .console import WRONG_INPUT, announce_compilation, fail, make_folder, progress
+from .console import WRONG_INPUT, announce_compilation, fail, make_run_folder, progress
 from .options import (
     KB,
     Arm,
     Arms,
     AsJson,
     Folder,
+    Force,
     Placement,
     RayAddress,
     Settings,
@@ -65,6 +66,7 @@ def run_command(
     placement: Placement = None,
     clock: Annotated[str | None, typer.Option(help="Only 'virtual' in this version.")] = None,
     out: Folder = None,
+    force: Force = False,
     journal: Annotated[
         bool, typer.Option("--journal", help="Keep every event, in journal.parquet: for small runs.")
     ] = False,
@@ -109,6 +111,7 @@ def run_command(
         checkpoint_every_s=every_s(checkpoint_every),
         check_shards=count("--check-shards", check_shards),
         out=out,
+        force=force,
         as_json=as_json,
     )
     given = {
@@ -129,7 +132,7 @@ def _check_clock(scenario: "Scenario") -> None:
 
 
 def _run_one(source: str, overrides: Mapping[str, object], arms: tuple[str, ...] | None, options: Options) -> None:
-    from ..scenario import ScenarioError, load
+    from ..scenario import ScenarioError, counted, load
     from . import execution
 
     try:
@@ -141,11 +144,11 @@ def _run_one(source: str, overrides: Mapping[str, object], arms: tuple[str, ...]
     options = options._replace(shards=execution.chosen_shards(scenario, options.workers))
     execution.join(options)
     if options.out is not None:
-        make_folder(options.out)
+        make_run_folder(options.out, options.force)
     announce_compilation()
     unfinished = None if options.checkpoint_every_s is None else execution.begin(scenario, options)
     total, replications = execution.worlds(scenario), scenario.run.replications
-    with progress(f"{total // replications} x {replications} worlds", total) as advance:
+    with progress(f"{total // replications} x {counted(replications, 'world')}", total) as advance:
         finished = execution.finish(scenario, options, advance, unfinished)
     execution.present(finished, options)
     if options.check_shards:
@@ -177,7 +180,7 @@ def resume_command(
     from meterstorm.actors.shards.sealed import CheckpointError
 
     from ..runs.unfinished import UnfinishedRun
-    from ..scenario import ScenarioError
+    from ..scenario import ScenarioError, counted
     from . import execution
 
     try:
@@ -187,6 +190,6 @@ def resume_command(
     announce_compilation()
     scenario, options = unfinished.scenario, unfinished.options._replace(as_json=as_json)
     total = execution.worlds(scenario)
-    with progress(f"{total} worlds", total) as advance:
+    with progress(counted(total, "world"), total) as advance:
         finished = execution.finish(scenario, options, advance, unfinished)
     execution.present(finished, options)

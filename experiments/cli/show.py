@@ -185,12 +185,12 @@ def validate_command(
     arm: Arm = None,
 ) -> None:
     """Check a scenario without running it: every case and arm; exit 2 with all that is wrong."""
-    from ..scenario import ScenarioError, load
+    from ..scenario import ScenarioError, counted, load
 
     try:
         scenario = load(file, overrides_in(settings, {}), chosen_arms(arms, arm))
     except (ScenarioError, ValueError) as error:
         fail(WRONG_INPUT, str(error))
     sizes = (("case", len(scenario.cases) or 1), ("arm", len(scenario.arms) or 1))
-    counted = [f"{n} {word}{'s' * (n != 1)}" for word, n in (*sizes, ("replication", scenario.run.replications))]
-    print(f"ok: {' x '.join(counted)}")
+    words = [counted(n, word) for word, n in (*sizes, ("replication", scenario.run.replications))]
+    print(f"ok: {' x '.join(words)}")

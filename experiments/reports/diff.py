@@ -1,7 +1,8 @@
 """Where two runs differ: the first world whose digests differ, and in it the first event that does.
 
-A run's folder holds its scenario as resolved and a digest of each world. The events come from its
-`journal.parquet` (`meterstorm run --journal`); where there is none, the world is run again on as many shards.
+A run's folder holds its scenario as resolved and a digest of each world; each of its files says of which run it
+is. The events come from its `journal.parquet` (`meterstorm run --journal`); where there is none, the world is run
+again on as many shards.
 """
 
 import json
@@ -15,7 +16,11 @@ from meterstorm.actors.shards.simulate import simulate
 from meterstorm.actors.state.events import JOURNAL
 from pyarrow import parquet
 
-from ..scenario import Scenario, load, versions
+from ..runs.inputs import sha256_of
+from ..runs.results import DIGEST_LINE
+from ..scenario import Scenario, counted, load, versions
+from .columns import TABLES
+from .parquet import digest_in
 
 CONTEXT = 3  # rows shown before the first that differs
 
@@ -29,6 +34,7 @@ class RunFolder(NamedTuple):
     scenario: Scenario
     shards: int
     digests: dict[Cell, str]
+    inputs: dict[str, str]  # SHA-256 of policies and traces, by path
 
 
 class Difference(NamedTuple):
@@ -45,16 +51,52 @@ def read(path: Path) -> RunFolder:
     """Read a run's folder; raises ValueError when it is not one."""
     try:
         content = json.loads((path / "summary.json").read_text(encoding="utf-8"))
+        provenance = json.loads((path / "provenance.json").read_text(encoding="utf-8"))
+        toml = (path / "scenario.toml").read_text(encoding="utf-8")
+        _check_digests(path, content["digest"], provenance["digest"], toml)
         digests = {
             (arm["case"], arm["name"], number): digest
             for arm in content["arms"]
             for number, digest in enumerate(arm["digests"])
         }
-        return RunFolder(path, load(str(path / "scenario.toml"), {}), content["shards"], digests)
+        inputs = {file["path"]: file["sha256"] for file in provenance["inputs"]}
+        return RunFolder(path, load(str(path / "scenario.toml"), {}), content["shards"], digests, inputs)
     except OSError as error:
         raise ValueError(f"{path} is not the folder of a run: {error.filename}: {error.strerror}") from error
     except (json.JSONDecodeError, KeyError, TypeError) as error:
         raise ValueError(f"{path} is not the folder of a run: {type(error).__name__}: {error}") from error
+
+
+def _check_digests(path: Path, expected: str, provenance: str, toml: str) -> None:
+    """Raise ValueError if a file of the folder is not of the run that its summary is of."""
+    first = toml.partition("\n")[0]
+    found = {
+        "provenance.json": provenance,
+        "scenario.toml": first.removeprefix(DIGEST_LINE) if first.startswith(DIGEST_LINE) else None,
+        **{name: digest_in(path / name) for name in TABLES if (path / name).exists()},
+    }
+    for name, digest in found.items():
+        if digest != expected:
+            whose = "says of no run that it is" if digest is None else f"is of the run with digest {digest}"
+            raise ValueError(f"{path / name} {whose}; summary.json is of the one with digest {expected}")
+
+
+def _check_inputs(run: RunFolder) -> None:
+    """Raise ValueError if a policy or a trace has changed since the run, so that it cannot run again."""
+    for path, expected in run.inputs.items():
+        if not Path(path).is_file():
+            raise ValueError(f"{path}: is not there any more; {run.path} ran with it")
+        if sha256_of(path) != expected:
+            kept = f"; {run.path / 'policies'} has it as it was" * path.endswith(".py")
+            raise ValueError(f"{path}: has changed since {run.path} ran with it{kept}")
+
+
+def _changed_inputs(a: RunFolder, b: RunFolder) -> list[str]:
+    paths = sorted(path for path in a.inputs.keys() & b.inputs.keys() if a.inputs[path] != b.inputs[path])
+    return [
+        f"{path} has changed: SHA-256 {a.inputs[path][:8]} in {a.path}, {b.inputs[path][:8]} in {b.path}"
+        for path in paths
+    ]
 
 
 def compare(a: RunFolder, b: RunFolder, ray_address: str | None = None) -> Difference | int:
@@ -105,6 +147,7 @@ def _journal(run: RunFolder, cell: Cell, ray_address: str | None) -> Any:
 
 
 def _run_again(run: RunFolder, cell: Cell, ray_address: str | None) -> Any:
+    _check_inputs(run)
     case, arm, replication = cell
     scenario = next(v.scenario for v in versions(run.scenario) if (v.case, v.arm) == (case, arm))
     if run.shards > 1:
@@ -129,10 +172,16 @@ def _name(cell: Cell) -> str:
 def report(a: RunFolder, b: RunFolder, found: Difference | int) -> list[str]:
     """Return what to print."""
     if isinstance(found, int):
-        return [f"{found} worlds, equal digests"]
+        return [f"{counted(found, 'world')}, equal digests"]
     lines = [
-        f"the first world that differs: {_name(found.cell)} ({found.equal_worlds} before are equal)",
-        f"its first {found.equal_rows:,} journal rows are equal, then:",
+        f"the first world that differs: {_name(found.cell)}"
+        f" ({found.equal_worlds} before {_are(found.equal_worlds)} equal)",
+        f"its first {counted(found.equal_rows, 'journal row')} {_are(found.equal_rows)} equal, then:",
         *(f"  both  {line}" for line in found.before),
     ]
+    lines += _changed_inputs(a, b)
     return [*lines, f"  {a.path}  {found.rows[0]}", f"  {b.path}  {found.rows[1]}"]
+
+
+def _are(number: int) -> str:
+    return "is" if number == 1 else "are"

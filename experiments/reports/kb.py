@@ -4,10 +4,9 @@ import tomllib
 from collections.abc import Mapping
 from typing import Any
 
-from ..metrics.intervals import Estimate
 from ..runs.results import digest_of
 from ..scenario import Scenario, ScenarioError, built_in, load, source_text
-from .summary import Finished, plain
+from .summary import Finished, number, plain
 from .verdicts import Reproduction, Verdict, reproductions
 
 SCHEMA = 1
@@ -87,7 +86,7 @@ def _symptom(reproduction: Reproduction) -> dict[str, Any]:
         "reproduced": reproduction.reproduced,
         "defect": _arm(reproduction.defect),
         "cure": _arm(reproduction.cure),
-        "less": _number(reproduction.less),
+        "less": number(reproduction.less),
     }
 
 
@@ -96,10 +95,6 @@ def _arm(verdict: Verdict) -> dict[str, Any]:
         "arm": verdict.arm,
         "mean": plain(verdict.here.mean),
         "ci95": plain(verdict.here.half_width),
-        "excess": _number(verdict.excess),
+        "excess": number(verdict.excess),
         "shown": verdict.shown,
     }
-
-
-def _number(value: Estimate) -> dict[str, Any]:
-    return {"mean": plain(value.mean), "ci95": plain(value.half_width)}

@@ -19,12 +19,23 @@ from .columns import SERIES, SERVERS
 Columns = dict[str, np.ndarray]
 
 
-def write_parquet(folder: Path, results: Results) -> None:
+DIGEST = b"meterstorm.digest"  # the run's, in the metadata of each table
+
+
+def write_parquet(folder: Path, results: Results, digest: str) -> None:
     """Write timeseries.parquet, servers.parquet and, when the run kept one, journal.parquet."""
-    parquet.write_table(_time_series(results), folder / "timeseries.parquet")
-    parquet.write_table(_servers(results), folder / "servers.parquet")
+    tables = {"timeseries": _time_series, "servers": _servers}
     if any(row.journal is not None for _, row in _rows(results)):
-        parquet.write_table(_journal(results), folder / "journal.parquet")
+        tables["journal"] = _journal
+    for name, table in tables.items():
+        marked = table(results).replace_schema_metadata({DIGEST: digest})
+        parquet.write_table(marked, folder / f"{name}.parquet")
+
+
+def digest_in(file: Path) -> str | None:
+    """Return the digest of the run that a table is of; None: it says nothing."""
+    mark = (parquet.read_schema(file).metadata or {}).get(DIGEST)
+    return mark.decode() if mark else None
 
 
 def _time_series(results: Results) -> pa.Table:

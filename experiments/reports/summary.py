@@ -9,12 +9,15 @@ from typing import Any, NamedTuple
 
 from meterstorm.actors.shards.timing import ShardTiming, sum_of
 
-from ..metrics.intervals import estimate
+from ..metrics.intervals import Estimate, estimate
 from ..metrics.metrics import Value
 from ..metrics.names import METRICS
-from ..runs.results import Results, VersionResult, digest_of
+from ..runs.inputs import Input
+from ..runs.results import Results, VersionResult, digest_of, with_digest
 from ..scenario import to_toml
+from .folder import SUMMARY, made_aside
 from .parquet import write_parquet
+from .verdicts import Verdict, verdicts
 
 SCHEMA = 1
 PACKAGES = ("meterstorm", "numba", "numpy", "ray", "msgpack", "pydantic", "pyarrow", "scipy")
@@ -57,7 +60,34 @@ def summary(results: Results) -> dict[str, Any]:
             **_timing(results.shards, [row.timing for row in rows if row.timing]),
         },
         "arms": arms,
+        "symptoms": _symptoms(results),
     }
+
+
+def _symptoms(results: Results) -> list[dict[str, Any]]:
+    """Return for each symptom what every arm shows of it: the screen has the same."""
+    found: dict[str, dict[str, Any]] = {}
+    for verdict in verdicts(results):
+        case = verdict.case
+        named = {"symptom": case.symptom, "case": case.name, "baseline": case.baseline, "metric": case.metric}
+        found.setdefault(case.name, named | {"arms": []})["arms"].append(_verdict(verdict))
+    return list(found.values())
+
+
+def _verdict(verdict: Verdict) -> dict[str, Any]:
+    return {
+        "arm": verdict.arm,
+        "mean": plain(verdict.here.mean),
+        "ci95": plain(verdict.here.half_width),
+        "in_baseline": number(verdict.baseline),
+        "excess": number(verdict.excess),
+        "shown": verdict.shown,
+    }
+
+
+def number(value: Estimate) -> dict[str, Any]:
+    """Return a mean and the half-width of its 95 % interval."""
+    return {"mean": plain(value.mean), "ci95": plain(value.half_width)}
 
 
 def _timing(shards: int, timings: list[ShardTiming]) -> dict[str, Any]:
@@ -95,13 +125,36 @@ def to_json(content: dict[str, Any]) -> str:
     return json.dumps(content, indent=1, allow_nan=False)
 
 
-def write_folder(folder: Path, results: Results, content: dict[str, Any]) -> None:
-    """Write a run's files: scenario.toml, summary.json, provenance.json and the Parquet tables."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "scenario.toml").write_text(to_toml(results.scenario), encoding="utf-8")
-    (folder / "summary.json").write_text(to_json(content) + "\n", encoding="utf-8")
-    (folder / "provenance.json").write_text(to_json(_provenance(results, content)) + "\n", encoding="utf-8")
-    write_parquet(folder, results)
+def write_folder(folder: Path, results: Results, content: dict[str, Any], keeps: bool = False) -> None:
+    """Write a run's files in place of what the folder has, or, with `keeps`, beside it; raises OSError.
+
+    Each has the run's digest: scenario.toml, summary.json, provenance.json and the Parquet tables. Users' own
+    policies are kept in policies/.
+    """
+    digest = content["digest"]
+    with made_aside(folder, keeps) as aside:
+        (aside / "scenario.toml").write_text(with_digest(to_toml(results.scenario), digest), encoding="utf-8")
+        (aside / SUMMARY).write_text(to_json(content) + "\n", encoding="utf-8")
+        (aside / "provenance.json").write_text(to_json(_provenance(results, content)) + "\n", encoding="utf-8")
+        write_parquet(aside, results, digest)
+        for file in results.inputs:
+            if file.source is not None:
+                kept = aside / _kept(file)
+                kept.parent.mkdir(exist_ok=True)
+                kept.write_bytes(file.source)
+
+
+def _kept(file: Input) -> str:
+    """Return where a run's folder keeps a policy: its hash tells policies of one file name apart."""
+    return f"policies/{file.sha256[:8]}-{Path(file.path).name}"
+
+
+def _input(file: Input) -> dict[str, Any]:
+    return {
+        "path": file.path,
+        "sha256": file.sha256,
+        "kept": None if file.source is None else _kept(file),
+    }
 
 
 def _provenance(results: Results, content: dict[str, Any]) -> dict[str, Any]:
@@ -110,6 +163,7 @@ def _provenance(results: Results, content: dict[str, Any]) -> dict[str, Any]:
         "seed": content["seed"],
         "shards": content["shards"],
         "interrupted": results.interrupted,
+        "inputs": [_input(file) for file in results.inputs],
         "packages": {name: package_version(name) for name in PACKAGES},
         "python": platform.python_version(),
         "system": platform.platform(),

@@ -12,8 +12,10 @@ from rich.table import Table
 from rich.text import Text
 
 from ..metrics.intervals import Estimate, estimate
-from ..runs.results import Results
+from ..runs.results import Results, VersionResult
+from ..scenario import counted
 from .kb import digest
+from .layout import Column, add_whole_column, show_columns, show_whole
 from .summary import Finished
 from .verdicts import Reproduction, Verdict, reproductions, verdicts
 
@@ -35,38 +37,47 @@ def show(console: Console, results: Results) -> None:
     """Print a run's table, and the verdicts if its cases name symptoms."""
     found = verdicts(results)
     if found:
-        _show_symptoms(console, found)
+        _show_symptoms(console, found, _replications(results))
     else:
         _show_headlines(console, results)
 
 
-def _show_symptoms(console: Console, found: list[Verdict]) -> None:
+def _show_symptoms(console: Console, found: list[Verdict], replications: int) -> None:
     cases = list({verdict.case.name: verdict.case for verdict in found}.values())
-    table = Table(
-        title="Symptoms by arm (mean and 95 % interval; in brackets the baseline case)", title_justify="left"
-    )
-    table.add_column("arm")
-    for case in cases:
-        table.add_column(f"{case.symptom}\n{case.name}\n{case.metric}", justify="right")
-    for arm in dict.fromkeys(verdict.arm for verdict in found):
-        cells = [_cell(verdict) for verdict in found if verdict.arm == arm]
-        table.add_row(arm or "", *cells)
-    console.print(table)
+    console.print(f"Symptoms by arm: {_what(replications)}; in brackets the baseline case", style="italic")
+    labels = Column("", [f"{case.metric}\n  {case.name}\n  ({case.baseline})" for case in cases])
+    by_arm: dict[str | None, list[Text]] = {}
+    for verdict in found:
+        by_arm.setdefault(verdict.arm, []).append(_cell(verdict))
+    show_columns(console, labels, [Column(arm or "", cells) for arm, cells in by_arm.items()])
     for case in cases:
         console.print(_verdict_line([verdict for verdict in found if verdict.case.name == case.name]))
+
+
+def _what(replications: int) -> str:
+    """Return in words what the numbers of a table are."""
+    if replications > 1:
+        return f"mean and 95 % interval of {counted(replications, 'replication')}"
+    return "one replication; --replications 10 gives means with 95 % intervals"
 
 
 def _cell(verdict: Verdict) -> Text:
     style = {True: "bold red", False: "green", None: ""}[verdict.shown]
     here, baseline = _estimate(verdict.here), _estimate(verdict.baseline)
-    return Text(f"{here}\n({baseline})", style=style)
+    return Text(f"\n{here}\n({baseline})", style=style)
 
 
 def _verdict_line(found: list[Verdict]) -> Text:
     case = found[0].case
     line = Text(f"{case.symptom}", style="bold")
     line.append(f" shows where {case.metric} in {case.name!r} exceeds {case.baseline!r}", style="not bold")
-    line.append(" by more than the 95 % interval of the paired difference:", style="not bold")
+    is_judged = any(verdict.shown is not None for verdict in found)
+    by = (
+        "by more than the 95 % interval of the paired difference"
+        if is_judged
+        else "as one replication cannot tell"
+    )
+    line.append(f" {by}:", style="not bold")
     for verdict in found:
         word = {True: "shown", False: "not shown", None: "not judged (one replication)"}[verdict.shown]
         style = {True: "red", False: "green", None: ""}[verdict.shown]
@@ -77,38 +88,43 @@ def _verdict_line(found: list[Verdict]) -> Text:
 
 
 def _show_headlines(console: Console, results: Results) -> None:
-    """Print one table for each case: a row for each metric, a column for each arm."""
+    """Print a table for each case: a row for each metric, a column for each arm."""
     for case in dict.fromkeys(result.version.case for result in results.versions):
         found = [row for row in results.versions if row.version.case == case and row.replications]
         if found:
-            table = Table(title=case, title_justify="left")
-            table.add_column("mean and 95 % interval")
-            for result in found:
-                table.add_column(result.version.arm or "", justify="right")
-            for name in HEADLINES:
-                table.add_row(name, *(_metric(row.metrics[name] for row in r.replications) for r in found))
-            console.print(table)
+            title = f"{case}: " if case else ""
+            console.print(f"{title}{_what(_replications(results))}", style="italic")
+            show_columns(console, Column("", HEADLINES), [_headlines(result) for result in found])
+
+
+def _headlines(result: VersionResult) -> Column:
+    rows = result.replications
+    return Column(result.version.arm or "", [_metric(row.metrics[name] for row in rows) for name in HEADLINES])
+
+
+def _replications(results: Results) -> int:
+    return max((len(result.replications) for result in results.versions), default=0)
 
 
 def show_collection(console: Console, finished: list[Finished], folder: Path) -> None:
     """Print a line for each symptom: its article, whether it is reproduced, and the numbers."""
-    table = Table(title="Symptoms of the articles (mean and 95 % interval)", title_justify="left")
+    replications = max(_replications(scenario.results) for scenario in finished)
+    console.print(f"Symptoms of the articles: {_what(replications)}", style="italic")
+    table = Table()
     for name in ("article", "symptom", "reproduced"):
-        table.add_column(name)
-    table.add_column("numbers", no_wrap=True)
+        table.add_column(name, overflow="fold")
     found = [(scenario, row) for scenario in finished for row in reproductions(scenario.results)]
+    add_whole_column(table, Column("numbers", [_numbers(row) for _, row in found]), justify="left")
     for scenario, row in found:
         table.add_row(scenario.results.scenario.article, row.defect.case.symptom, _reproduced(row), _numbers(row))
-    console.print(table)
+    show_whole(console, table)
     engines = [scenario.summary["engine"] for scenario in finished]
     unjudged = sum(row.reproduced is None for _, row in found)
     console.print(
-        f"{sum(row.reproduced is True for _, row in found)} of {len(found)} symptoms reproduced"
+        f"{sum(row.reproduced is True for _, row in found)} of {counted(len(found), 'symptom')} reproduced"
         f"{f', {unjudged} not judged' if unjudged else ''}; "
-        f"{sum(engine['events'] for engine in engines):,} events in "
+        f"{counted(sum(engine['events'] for engine in engines), 'event')} in "
         f"{sum(engine['wall_s'] for engine in engines):.1f} s; results in {folder}; digest {digest(finished)}",
-        highlight=False,
-        soft_wrap=True,
     )
 
 

@@ -16,4 +16,5 @@ class Options(NamedTuple):
     placement: str = "pack"  # nodes of the cluster for the shards: PLACEMENTS of actors/cluster/placement.py
     check_shards: int = 0  # rerun first replications on this many shards and compare digests; 0: do not
     out: Path | None = None  # folder for the results; None: results/NAME-DIGEST
+    force: bool = False  # replace the run that is in `out`
     as_json: bool = False  # the summary on standard output, in place of tables

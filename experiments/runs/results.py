@@ -8,6 +8,7 @@ from meterstorm.actors.shards.timing import ShardTiming
 
 from ..metrics.metrics import Value
 from ..scenario import Scenario, Version
+from .inputs import Input
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ class Results:
     versions: list[VersionResult]
     wall_s: float = 0.0
     interrupted: bool = False
+    inputs: list[Input] = field(default_factory=list)  # as they were when the run began
     warnings: list[str] = field(default_factory=list)  # what of the input the run does not see
 
     def add(self, version: int, replication: Replication) -> None:
@@ -51,6 +53,20 @@ class Results:
         rows = self.versions[version].replications
         rows.append(replication)
         rows.sort(key=lambda row: row.number)
+
+
+DIGEST_LINE = "# digest "  # how a run's scenario.toml begins
+
+
+def with_digest(toml: str, digest: str) -> str:
+    """Return a scenario's text with a first line that says of which run it is."""
+    return f"{DIGEST_LINE}{digest}\n{toml}"
+
+
+def without_digest(toml: str) -> str:
+    """Return a scenario's text without that line, if it has one."""
+    first, _, rest = toml.partition("\n")
+    return rest if first.startswith(DIGEST_LINE) else toml
 
 
 def digest_of(parts: list[str]) -> str:

@@ -14,6 +14,7 @@ from meterstorm.actors.shards.tally import Tally
 
 from ..metrics.metrics import metrics
 from ..scenario import Scenario, versions
+from .inputs import inputs
 from .options import Options
 from .results import Replication, Results, VersionResult
 from .sharding import RAY_PAYS_FROM_S
@@ -71,6 +72,7 @@ def run_as(
     before = unfinished.done if unfinished else {}
     for (version, _), replication in before.items():
         results.add(version, replication)
+    results.inputs = inputs(scenario)
     results.warnings = warnings(result.version.scenario for result in results.versions)
     jobs = [job for job in _jobs(results, options.keep_journal) if (job.version, job.number) not in before]
     if unfinished:

@@ -22,8 +22,9 @@ from meterstorm.actors.state.events import JOURNAL
 from meterstorm.actors.state.sums import SUM
 
 from ..scenario import Scenario, load, to_toml, versions
+from .inputs import inputs, sha256_of
 from .options import Options
-from .results import Replication
+from .results import Replication, without_digest
 
 # Fields of a finished replication: numbers, then arrays.
 FACTS = ("number", "digest", "metrics", "events", "cpu_s", "memory_bytes")
@@ -55,16 +56,21 @@ class UnfinishedRun:
 
     @classmethod
     def begin(cls, folder: Path, scenario: Scenario, options: Options) -> Self:
-        """Set up a folder for a run; raises CheckpointError when it has an unfinished one, or OSError."""
+        """Set up a folder for a run, in place of what it has; raises OSError.
+
+        An unfinished run is a CheckpointError, unless `options.force` replaces it and no other process is at it.
+        """
         (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
         lock = _lock(folder)
         path = folder / "checkpoints" / "run"
-        if path.exists():
+        if path.exists() and not options.force:
             command = f"meterstorm resume {folder}"
             raise CheckpointError(f"{folder} has an unfinished run: {command}, or remove {path.parent}")
+        _clear(folder)
         text = to_toml(scenario)
         (folder / "scenario.toml").write_text(text, encoding="utf-8")
-        facts = {**_code(), "scenario": _sha256(text.encode()), "inputs": _inputs(scenario)}
+        named = {file.path: file.sha256 for file in inputs(scenario)}
+        facts = {**_code(), "scenario": _sha256(text.encode()), "inputs": named}
         # The folder may be moved, so `out` is left out.
         write(path, {**facts, "options": options._replace(out=None)._asdict()}, {})
         return cls(folder, scenario, options, lock)
@@ -80,8 +86,10 @@ class UnfinishedRun:
         for key, mine in _code().items():
             if facts[key] != mine:
                 raise CheckpointError(f"{path}: begun by another version: {key} {facts[key]}, here {mine}")
+        now = {name: sha256_of(name) for name in facts["inputs"] if Path(name).is_file()}
+        now[str(file)] = _sha256(without_digest(file.read_text(encoding="utf-8")).encode())
         for name, expected in {str(file): facts["scenario"], **facts["inputs"]}.items():
-            if not Path(name).is_file() or _sha256(Path(name).read_bytes()) != expected:
+            if now.get(name) != expected:
                 raise CheckpointError(f"{name}: has changed since the run in {folder} began; begin it anew")
         return cls(folder, load(file), Options(**facts["options"]), lock)
 
@@ -151,15 +159,12 @@ def _code() -> dict[str, str]:
     return {"version": package_version("meterstorm"), "sources": CACHE_FOLDER.name}
 
 
-def _inputs(scenario: Scenario) -> dict[str, str]:
-    """Return the SHA-256 of each file that the scenario names: users' own policies, and traces."""
-    paths = set()
-    for each in versions(scenario):
-        names = [choice.name for _, choice in each.scenario.policies]
-        paths |= {name.rpartition(":")[0] for name in names if ".py:" in name}
-        if each.scenario.workload.arrivals == "trace":
-            paths.add(each.scenario.workload.trace)
-    return {path: _sha256(Path(path).read_bytes()) for path in sorted(paths)}
+def _clear(folder: Path) -> None:
+    """Remove what a folder has, but for the lock on it."""
+    for entry in [*folder.iterdir(), *(folder / "checkpoints").iterdir()]:
+        if entry.name in {"checkpoints", "lock"}:
+            continue
+        shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
 
 
 def _sha256(content: bytes) -> str:

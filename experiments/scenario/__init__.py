@@ -6,7 +6,7 @@ from .files import load, source_text, to_toml, validate
 from .overrides import each_once, parse_override
 from .schema import Arm, Case, Choice, Clients, Network, Policies, Product, Run, Scenario, Servers, Workload
 from .versions import Version, versions
-from .wording import ScenarioError
+from .wording import ScenarioError, counted
 
 __all__ = [
     "Arm",
@@ -29,6 +29,7 @@ __all__ = [
     "Version",
     "Workload",
     "built_in",
+    "counted",
     "each_once",
     "load",
     "parse_override",

@@ -47,6 +47,11 @@ def one_of(values: Iterable[object]) -> str:
     return ", ".join(most) + " or " * bool(most) + last
 
 
+def counted(number: int, word: str) -> str:
+    """Return `1 world`, `2 worlds`, `1,000 worlds`."""
+    return f"{number:,} {word}{'s' * (number != 1)}"
+
+
 def did_you_mean(word: str, allowed: Iterable[str]) -> str:
     """Return ` (did you mean "...")` with the nearest of the allowed words, or nothing if none is near."""
     close = difflib.get_close_matches(word, list(allowed), n=1, cutoff=0.5)

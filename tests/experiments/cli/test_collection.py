@@ -38,7 +38,7 @@ def test_each_scenario_of_kb_is_the_one_that_runs_alone(here, two_articles):
     content = run_json("kb", *options, "--out", "out")
     assert sorted(path.name for path in (here / "out").iterdir()) == ["q226823", "q226838"]
     for entry in content["articles"]:
-        alone = run_json(entry["scenario"], *options, "--out", "alone")
+        alone = run_json(entry["scenario"], *options, "--out", f"alone-{entry['scenario']}")
         kept = json.loads((here / "out" / entry["scenario"] / "summary.json").read_text())
         assert kept["arms"] == alone["arms"]
         assert entry["digest"] == kept["digest"] == alone["digest"]

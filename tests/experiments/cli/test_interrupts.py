@@ -84,6 +84,6 @@ def test_ctrl_c(here):
     content = json.loads(stdout)
     kept = content["arms"][0]["replications"]
     assert 2 <= kept < 1000000  # two signs ago, at least, a world was finished
-    assert f"interrupted; kept {kept} of 1000000 worlds in out" in stderr
+    assert f"interrupted; kept {kept} of 1,000,000 worlds in out" in stderr
     assert json.loads((here / "out" / "summary.json").read_text()) == content
     assert json.loads((here / "out" / "provenance.json").read_text())["interrupted"] is True

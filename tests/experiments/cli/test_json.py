@@ -14,7 +14,18 @@ from support.command_line import invoke, run_json
 
 def check_schema(content: Any, arms: list[tuple[str | None, str | None]], replications: int) -> None:
     """Hold a summary against `experiments/README.md`."""
-    assert list(content) == ["schema", "title", "digest", "seed", "shards", "clock", "warnings", "engine", "arms"]
+    assert list(content) == [
+        "schema",
+        "title",
+        "digest",
+        "seed",
+        "shards",
+        "clock",
+        "warnings",
+        "engine",
+        "arms",
+        "symptoms",
+    ]
     assert content["schema"] == 1
     for key, kind in {"title": str, "digest": str, "seed": int, "shards": int, "clock": str}.items():
         assert type(content[key]) is kind, key

@@ -1,64 +1,128 @@
 """The folder that a run writes, or cannot write."""
 
+import errno
+import hashlib
 import json
+import os
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
+import tomli_w
 from meterstorm.experiments.cli import console
 from meterstorm.experiments.metrics.names import METRICS
-from meterstorm.experiments.reports import columns
+from meterstorm.experiments.reports import columns, summary
 from meterstorm.experiments.scenario import load
 from pyarrow import parquet
 
-from support.command_line import invoke, run_json
+from support.command_line import POLICIES, invoke, refused, run_json
 
-FULL = "No space left on device"
+FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-@pytest.mark.parametrize(
-    ("options", "file", "reason", "code"),
-    [
-        ([], "summary.json", FULL, console.UNAVAILABLE),
-        ([], "summary.json", "Is a directory", console.UNAVAILABLE),
-        ([], "timeseries.parquet", FULL, console.UNAVAILABLE),
-        (["--checkpoint-every", "1s"], "scenario.toml", FULL, console.UNAVAILABLE),
-        (["--checkpoint-every", "1s"], "scenario.toml", "Is a directory", console.WRONG_INPUT),
-    ],
-)
-def test_results_that_cannot_be_written(options, file, reason, code, here):
-    """What has run is not lost: it is printed. What has not begun does not begin."""
-    (here / "out").mkdir()
-    path = here / "out" / file
-    if reason == FULL:
-        path.symlink_to("/dev/full")
-    else:
-        path.mkdir()
-    result = invoke("run", "short.toml", "--json", "--workers", 0, "--out", "out", *options)
-    assert result.exit_code == code
-    for word in ("Traceback", "Errno"):
-        assert word not in result.stderr
-    assert reason in result.stderr
-    named = "out" if reason == FULL else f"out/{file}"  # what a full disk cuts off has no name: the folder has
-    assert f"{named}: cannot be written: " in result.stderr or f"{path.resolve()}: cannot" in result.stderr
-    if options:
-        assert result.stdout == ""
-    else:
-        assert json.loads(result.stdout)["digest"] == run_json("short.toml")["digest"]
+def test_results_that_do_not_fit_the_disk_are_printed(here, monkeypatch):
+    """What has run is not lost; and no part of a folder is left."""
+    with monkeypatch.context() as patch:
+        patch.setattr(summary, "write_parquet", Mock(side_effect=FULL))
+        result = invoke("run", "short.toml", "--json", "--workers", 0, "--out", "out")
+    assert result.exit_code == console.UNAVAILABLE
+    assert "out: cannot be written: No space left on device" in result.stderr
+    assert [path.name for path in here.rglob("*") if path.parent.name != here.name] == []
+    assert json.loads(result.stdout)["digest"] == run_json("short.toml")["digest"]
+
+
+def test_a_run_that_cannot_write_does_not_begin(here):
+    options = ["--checkpoint-every", "1s", "--json", "--workers", 0]
+    for folder in ("mine.py", "mine.py/out"):
+        for more in (options, options[2:]):
+            result = invoke("run", "short.toml", "--out", folder, *more)
+            refused(result, console.WRONG_INPUT, ["--out mine.py", "cannot be written"])
+
+
+FILES = ["provenance.json", "scenario.toml", "servers.parquet", "summary.json", "timeseries.parquet"]
+STALE = ["journal.parquet", "notes.txt"]
+
+
+@pytest.mark.parametrize("options", [[], ["--checkpoint-every", "1h"]])
+def test_a_folder_never_has_files_of_two_runs(options, here):
+    """Another run's folder is refused, or replaced whole."""
+    first = run_json("short.toml", "--journal", "--out", "out")
+    (here / "out" / "notes.txt").write_text("mine")
+    second = invoke("run", "dark.toml", "--json", "--workers", 0, "--out", "out", *options)
+    refused(second, console.WRONG_INPUT, ["--out out: not empty", "--force"])
+    assert json.loads((here / "out" / "summary.json").read_text()) == first
+    assert set(STALE) <= {path.name for path in (here / "out").iterdir()}
+
+    content = run_json("dark.toml", "--out", "out", "--force", *options)
+    assert content["digest"] != first["digest"]
+    assert sorted(path.name for path in (here / "out").iterdir()) == FILES
+    assert digests(here / "out") == {content["digest"]}
+    assert not [path for path in here.iterdir() if path.name.startswith(".")]
+
+
+def test_force_replaces_runs_only(here):
+    (here / "precious").mkdir()
+    (here / "precious" / "thesis.txt").write_text("mine")
+    for options in ([], ["--force"], ["--checkpoint-every", "1h", "--force"]):
+        result = invoke("run", "short.toml", "--workers", 0, "--out", "precious", *options)
+        refused(result, console.WRONG_INPUT, ["--out precious: not empty, and not the folder of a run"])
+    assert (here / "precious" / "thesis.txt").read_text() == "mine"
+
+
+def test_the_same_run_again_replaces_its_folder(here):
+    """Its name is made of its digest."""
+    run_json("short.toml", "--journal")
+    (folder,) = (here / "results").iterdir()
+    assert (folder / "journal.parquet").exists()
+    run_json("short.toml")
+    assert [path.name for path in (here / "results").iterdir()] == [folder.name]
+    assert sorted(path.name for path in folder.iterdir()) == FILES
+
+
+def test_a_folder_that_cannot_be_renamed(here, monkeypatch):
+    """Of a mount point, or in a folder that cannot be written, the files are made inside."""
+    run_json("short.toml", "--journal", "--out", "out")
+    monkeypatch.setattr(os.path, "ismount", lambda path: True)
+    content = run_json("dark.toml", "--out", "out", "--force")
+    assert sorted(path.name for path in (here / "out").iterdir()) == FILES
+    assert digests(here / "out") == {content["digest"]}
+
+
+def test_a_policy_is_kept_as_it_was(here):
+    """Two files of one name do not overwrite each other."""
+    (here / "other").mkdir()
+    (here / "other" / "mine.py").write_text(POLICIES + "# other\n")
+    arms = [{"name": n, "set": {"policies.failover.name": f"{n}/mine.py:MyPolicy"}} for n in (".", "other")]
+    (here / "own.toml").write_text(tomli_w.dumps({"title": "own", "run": {"duration_s": 60.0}, "arms": arms}))
+    run_json("own.toml", "--out", "out")
+    (here / "mine.py").write_text("changed")
+    files = json.loads((here / "out" / "provenance.json").read_text())["inputs"]
+    assert [file["path"] for file in files] == [str(here / "mine.py"), str(here / "other" / "mine.py")]
+    sources = [(here / "out" / file["kept"]).read_bytes() for file in files]
+    assert sources == [POLICIES.encode(), (POLICIES + "# other\n").encode()]
+    assert [hashlib.sha256(source).hexdigest() for source in sources] == [file["sha256"] for file in files]
+
+
+def digests(folder: Path) -> set[str]:
+    """The digests that a folder's files have, one way or another."""
+    found = {json.loads((folder / name).read_text())["digest"] for name in ("summary.json", "provenance.json")}
+    found.add((folder / "scenario.toml").read_text().splitlines()[0].removeprefix("# digest "))
+    tables = [parquet.read_schema(path).metadata for path in folder.glob("*.parquet")]
+    return found | {metadata[b"meterstorm.digest"].decode() for metadata in tables}
 
 
 def test_the_folder_of_a_run(here):
     content = run_json("compared.toml", "--out", "deep/out")
     folder = here / "deep" / "out"
-    assert sorted(path.name for path in folder.iterdir()) == [
-        "provenance.json", "scenario.toml", "servers.parquet", "summary.json", "timeseries.parquet",
-    ]  # fmt: skip
+    assert sorted(path.name for path in folder.iterdir()) == FILES
+    assert digests(folder) == {content["digest"]}
     assert json.loads((folder / "summary.json").read_text()) == content
     assert load(folder / "scenario.toml") == load("compared.toml")
 
     provenance = json.loads((folder / "provenance.json").read_text())
     assert list(provenance) == [
-        "digest", "seed", "shards", "interrupted", "packages", "python", "system", "machine", "host",
+        "digest", "seed", "shards", "interrupted", "inputs", "packages", "python", "system", "machine", "host",
     ]  # fmt: skip
     assert provenance["digest"] == content["digest"]
     assert (provenance["seed"], provenance["shards"], provenance["interrupted"]) == (1, 1, False)

@@ -1,5 +1,7 @@
 """`meterstorm diff`: equal runs, the first event that differs, and folders that are none."""
 
+import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -86,3 +88,56 @@ def test_nothing_in_common(run):
     code, _, errors = command("diff", run("a"), run("b", *arms))
     assert code == 2
     assert "no case, arm and replication in common" in errors
+
+
+OWN = """
+from typing import NamedTuple
+from meterstorm.policies import retry
+
+class Mine(NamedTuple):
+    def on_failure(self, link, memory, u):
+        return retry(5.0)
+"""
+
+
+def test_a_file_of_another_run_is_not_taken_for_this_one_s(run):
+    a, b = run("a", "--journal"), run("b", "--set", "clients.request_timeout_s=6.0", "--journal")
+    for name in ("journal.parquet", "timeseries.parquet", "servers.parquet", "scenario.toml", "provenance.json"):
+        mine = (b / name).read_bytes()
+        (b / name).write_bytes((a / name).read_bytes())
+        code, out, errors = command("diff", a, b)
+        assert (code, out) == (2, "")
+        digests = [json.loads((folder / "summary.json").read_text())["digest"] for folder in (a, b)]
+        assert f"{b / name} is of the run with digest {digests[0]}; summary.json" in errors
+        assert f"is of the one with digest {digests[1]}" in errors
+        (b / name).write_bytes(mine)
+    assert command("diff", a, b)[0] == 1
+
+
+def test_a_file_that_says_of_no_run_that_it_is(run):
+    a, b = run("a"), run("b")
+    text = (b / "scenario.toml").read_text()
+    (b / "scenario.toml").write_text(text.partition("\n")[2])
+    code, _, errors = command("diff", a, b)
+    assert code == 2
+    assert f"{b / 'scenario.toml'} says of no run that it is" in errors
+
+
+def test_a_policy_that_has_changed_is_told_from_another_version(run, tmp_path: Path):
+    own = ["--failover", f"{tmp_path / 'mine.py'}:Mine"]
+    (tmp_path / "mine.py").write_text(OWN)
+    a, kept = run("a", *own), run("kept-a", *own, "--journal")
+    (tmp_path / "mine.py").write_text(OWN.replace("5.0", "16.0"))
+    for name in [name for name in sys.modules if name.startswith("meterstorm_user_")]:
+        del sys.modules[name]  # as in another process
+    b, kept_b = run("b", *own), run("kept-b", *own, "--journal")
+    code, _, errors = command("diff", a, b)
+    assert code == 2
+    assert f"{tmp_path / 'mine.py'}: has changed since {a} ran with it; {a / 'policies'} has it" in errors
+    code, out, _ = command("diff", kept, kept_b)
+    assert code == 1
+    assert f"{tmp_path / 'mine.py'} has changed: SHA-256 " in out
+    (tmp_path / "mine.py").unlink()
+    code, _, errors = command("diff", a, b)
+    assert code == 2
+    assert "there is no file" in errors

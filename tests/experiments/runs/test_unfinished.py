@@ -197,7 +197,7 @@ def test_a_run_that_is_at_work_is_left_alone(interrupted):
 def test_a_new_run_does_not_overwrite_an_unfinished_one(interrupted):
     result = invoke("run", "compared.toml", "--out", "out", "--checkpoint-every", "1h")
     assert result.exit_code == console.WRONG_INPUT
-    assert "out has an unfinished run: meterstorm resume out, or remove out/checkpoints" in words(result.stderr)
+    assert "out: has an unfinished run: meterstorm resume out finishes it, --force" in words(result.stderr)
 
 
 def test_a_damaged_finished_world_is_run_again(interrupted, caplog):

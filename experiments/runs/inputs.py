@@ -1,0 +1,37 @@
+"""The files that a scenario names: users' own policies, and traces."""
+
+import hashlib
+from pathlib import Path
+from typing import NamedTuple
+
+from ..scenario import Scenario, versions
+
+
+class Input(NamedTuple):
+    """A file as it was when a run began."""
+
+    path: str
+    sha256: str
+    source: bytes | None  # of a policy; None: a trace
+
+
+def inputs(scenario: Scenario) -> list[Input]:
+    """Return the files that the versions of a scenario name, sorted; raises OSError."""
+    policies, traces = set(), set()
+    for version in versions(scenario):
+        names = [choice.name for _, choice in version.scenario.policies]
+        policies |= {name.rpartition(":")[0] for name in names if ".py:" in name}
+        if version.scenario.workload.arrivals == "trace":
+            traces.add(version.scenario.workload.trace)
+    return [*map(_policy, sorted(policies)), *(Input(path, sha256_of(path), None) for path in sorted(traces))]
+
+
+def sha256_of(path: str) -> str:
+    """Return the SHA-256 of a file, in hex; raises OSError."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _policy(path: str) -> Input:
+    source = Path(path).read_bytes()
+    return Input(path, hashlib.sha256(source).hexdigest(), source)
