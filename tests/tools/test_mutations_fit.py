@@ -1,4 +1,4 @@
-"""`make mutants` takes ten minutes, so it is no part of the tests; that its mutations still fit the sources is."""
+"""`make mutants` takes half an hour, so it is no part of the tests; that its mutations still fit is."""
 
 from pathlib import Path
 

@@ -14,7 +14,7 @@ MUTATIONS = [
      "actors/shards/test_site_windows.py::test_a_storm_costs_exchanges_only_while_it_lasts[slow]"),
     Mutation("sites: two orders count on the same licenses", "actors/agents/site/intersite.py",
      "reported_allocated -= count  #", "reported_allocated -= 0  #",
-     "actors/agents/site/test_intersite.py::test_a_site_gives_what_it_is_told_to[False]"),
+     "actors/agents/site/test_intersite.py::test_two_orders_do_not_count_on_the_same_licenses"),
     Mutation("sites: licenses are sent and kept", "actors/agents/site/intersite.py",
      "    row.owned -= count\n", "",
      "actors/agents/site/test_intersite.py::test_licenses_follow_the_demand_to_other_sites"),

@@ -63,6 +63,19 @@ def test_a_site_gives_what_it_is_told_to(is_away: bool):
         assert owned.tolist() == targets.tolist()
 
 
+def test_two_orders_do_not_count_on_the_same_licenses():
+    """Nine servers have about one license each, none of them leased: what one order takes, the next leaves."""
+    layer = {
+        "run": {"duration_s": 190.0, "sample_s": 190.0},
+        "servers": {"count": 27, "split": [1] * 9 + [0] * 18},
+        "products": [{"licenses": 9}],
+        "workload": {"run_time_s": 0.001},
+    }
+    products = simulate(validate(layered(SITES, TRADE, layer))).products
+    assert products["target"][1:].min() > 1
+    assert products["owned"].tolist() == products["target"].tolist()
+
+
 @pytest.mark.parametrize("licenses", [12, 120, 1201])
 @pytest.mark.parametrize("members", [2, 4, 9])
 @pytest.mark.parametrize("seed", range(3))
