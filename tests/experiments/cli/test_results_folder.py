@@ -136,7 +136,7 @@ def check_tables(folder: Path, content: Any) -> None:
     series = parquet.read_table(folder / "timeseries.parquet").to_pylist()
     servers = parquet.read_table(folder / "servers.parquet").to_pylist()
     keys = ["case", "arm", "replication"]
-    assert list(series[0]) == [*keys, "start_s", *columns.SERIES]
+    assert list(series[0]) == [*keys, "start_s", *columns.SERIES, *columns.QUEUEING]
     assert list(servers[0]) == [*keys, "server", "utilization", *columns.SERVERS]
     for arm in content["arms"]:
         for number in range(arm["replications"]):

@@ -28,7 +28,7 @@ def results_of(values, raw=RAW, metric="denial_fraction"):
     for version in versions(scenario):
         here = values[version.case, version.arm]
         rows = [
-            Replication(number, 0, {metric: value}, 0, 0.0, 0, None, None)
+            Replication(number, 0, {metric: value}, 0, 0.0, 0, series=None, queueing=None, servers=None)
             for number, value in (here.items() if isinstance(here, dict) else enumerate(here))
         ]
         found.append(VersionResult(version, rows))
