@@ -116,6 +116,7 @@ def test_q235786_nothing_but_the_dead_primary_is_tried(replay):
     assert moved["wait_s_max"] == pytest.approx(6 * TIMEOUT_S + 5 * 60 + ANSWER_S, abs=1e-6)
 
 
+SHIPPED = "arms.as shipped.policies.failover"
 CLIENTS = range(0, 200, 2)  # those of server 0
 
 
@@ -134,7 +135,7 @@ def test_q212894_one_server_only_until_the_ccim_cycle(replay):
 def test_q212894_with_a_cycle_within_the_hour_none_is_left_after_it(replay, hours):
     cycle = {"name": "sms2-one-server", "cycle_s": hours * 3600, "delay_s": 60}
     launches = [(3600, client, 30000) for client in CLIENTS]
-    (shipped, _), _ = replay("q212894", "original server away", launches, **{"policies.failover": cycle})
+    (shipped, _), _ = replay("q212894", "original server away", launches, **{SHIPPED: cycle})
     assert shipped["failovers"] == len(CLIENTS)
     tries = 1 + math.ceil(hours * 3600 / 105)
     assert len(CLIENTS) <= shipped["timeouts"] <= len(CLIENTS) * tries
@@ -164,7 +165,7 @@ def test_q235153_the_retry_never_comes_whatever_is_configured(replay):
 def test_q235153_no_number_of_retries_helps(replay, retries, delay_s):
     policy = {"name": "sms2-poll-first", "retries": retries, "delay_s": delay_s, "polling_s": 14400}
     launches = [(3610, client, 25000) for client in ALL]
-    (shipped, _), _ = replay("q235153", "server away", launches, **{"policies.failover": policy})
+    (shipped, _), _ = replay("q235153", "server away", launches, **{SHIPPED: policy})
     assert shipped["retries"] == 0
 
 
@@ -207,7 +208,7 @@ def test_q269547_licenses_are_issued_twice_under_this_policy_alone(name):
         assert overissued == 0
 
 
-ONE_LICENSE = {"products": [{"name": "editor", "licenses": 1}]}
+ONE_LICENSE = {"cases.licenses short.products": [{"name": "editor", "licenses": 1}]}
 
 
 @pytest.mark.parametrize(
