@@ -21,12 +21,13 @@ WHAT = ("handled", "sent", "lost", "decided", "moved")
 
 FIRST_ROWS = 1 << 14
 
-_WORDS = {
+KIND_WORDS = {
     number: name.lower().replace("_", " ")
     for name, number in vars(kinds).items()
     if name.isupper() and isinstance(number, int)
 }
-_ACTIONS = {RETRY: "retry", FAIL_OVER: "fail over", GO_OFFLINE: "go offline", GIVE_UP: "give up"}
+ACTION_WORDS = {RETRY: "retry", FAIL_OVER: "fail over", GO_OFFLINE: "go offline", GIVE_UP: "give up"}
+CLIENT, SERVER, SITE_SERVER, OBSERVER = AGENT_WORDS = ("client", "server", "site server", "observer")
 _DETAILS = ("slot", "program", "product", "attempt", "value", "flag")
 _ORDER = ("time", "target", "source", "serial")
 
@@ -83,14 +84,16 @@ def first_difference(a: Any, b: Any) -> int | None:
     return None if len(a) == len(b) else shorter
 
 
-def describe(row: Any, clients: int, servers: int, sites: int = 1) -> str:
-    """Return a row in words."""
+def describe(row: Any, clients: int, servers: int, sites: int = 1, origin: int = 0) -> str:
+    """Return a row in words; its time is that since `origin` (ns since the start of the simulation)."""
     what = int(row["what"])
-    kind = _WORDS.get(int(row["kind"]), str(row["kind"]))
-    source, target = (_agent(int(row[end]), clients, servers, sites) for end in ("source", "target"))
-    when = f"{row['time'] / 1e9:.9f} s"
+    kind = KIND_WORDS.get(int(row["kind"]), str(row["kind"]))
+    source, target = (agent(int(row[end]), clients, servers, sites) for end in ("source", "target"))
+    when = f"{(int(row['time']) - origin) / 1e9:.9f} s"
     if what == DECIDED:
-        return f"{when}  {source} decided to {_ACTIONS.get(int(row['kind']), kind)} after a failure at {target}"
+        return (
+            f"{when}  {source} decided to {ACTION_WORDS.get(int(row['kind']), kind)} after a failure at {target}"
+        )
     if what == MOVED:
         return f"{when}  {source} moved to {target}"
     details = ", ".join(f"{name} {row[name]}" for name in _DETAILS)
@@ -101,11 +104,12 @@ def describe(row: Any, clients: int, servers: int, sites: int = 1) -> str:
     return f"{when}  {source} {WHAT[what]} {kind} to {target} ({details})"
 
 
-def _agent(number: int, clients: int, servers: int, sites: int) -> str:
+def agent(number: int, clients: int, servers: int, sites: int) -> str:
+    """Return an agent's kind and its number among those of its kind."""
     if number < clients:
-        return f"client {number}"
+        return f"{CLIENT} {number}"
     if number < clients + servers:
-        return f"server {number - clients}"
+        return f"{SERVER} {number - clients}"
     role, site = divmod(number - clients - servers, sites)
-    name = ("site server", "observer")[role]
+    name = (SITE_SERVER, OBSERVER)[role]
     return f"the {name}" if sites == 1 else f"{name} {site}"

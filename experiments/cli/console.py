@@ -4,10 +4,12 @@ import errno
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
+from threading import Event, Thread
 from typing import TYPE_CHECKING, NoReturn
 
 import typer
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 WRONG_INPUT, INVARIANT, UNAVAILABLE, INTERRUPTED = 2, 3, 4, 130
+LINE_S = 10.0  # between two lines that tell how much is done, where there is no bar
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EIO)  # the disk failed; otherwise the path is not writable
 
 
@@ -96,7 +99,11 @@ def make_run_folder(folder: Path, force: bool) -> None:
 
 @contextmanager
 def progress(title: str, total: int) -> Iterator[Callable[[float], None]]:
-    """A progress bar on the screen, for a terminal only, cleared at the end; told how much is done."""
+    """A progress bar on the screen, cleared at the end; told how much is done. Without a terminal: lines."""
+    if not messages().is_interactive:
+        with _lines(title, total) as tell:
+            yield tell
+        return
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (
@@ -106,8 +113,27 @@ def progress(title: str, total: int) -> Iterator[Callable[[float], None]]:
     )
     bar = Progress(*columns, TimeRemainingColumn(), console=messages(), transient=True)
     task = bar.add_task(title, total=total)
-    with bar if messages().is_interactive else nullcontext():  # ending a bar writes a line even without a terminal
+    with bar:
         yield lambda done: bar.update(task, completed=done)
+
+
+@contextmanager
+def _lines(title: str, total: int) -> Iterator[Callable[[float], None]]:
+    """Print how much is done, every LINE_S."""
+    done, is_over, began_s = [0.0], Event(), time.monotonic()
+
+    def tell() -> None:
+        while not is_over.wait(LINE_S):
+            share = done[0] / total if total else 1.0
+            messages().print(f"{title}: {share:.0%} done after {time.monotonic() - began_s:.0f} s")
+
+    thread = Thread(target=tell, daemon=True)
+    thread.start()
+    try:
+        yield lambda value: done.__setitem__(0, value)
+    finally:
+        is_over.set()
+        thread.join()
 
 
 def announce_compilation() -> None:

@@ -56,6 +56,8 @@ def chosen_shards(scenario: Scenario, workers: int | None) -> int:
 
 def check_can_be_shared(scenario: Scenario, shards: int) -> None:
     """End the command if some version cannot run on the number of shards that --check-shards asks for; 0: skip."""
+    if shards == 1:
+        fail(WRONG_INPUT, "--check-shards 1: must be 2 or more, or 0 for none; one shard is what they are held to")
     for version in versions(scenario) if shards else ():
         clients, latency_ms = version.scenario.clients.count, version.scenario.network.latency_ms
         if latency_ms == 0:

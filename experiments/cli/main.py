@@ -21,6 +21,7 @@ from .console import (
     fail,
     print_error,
 )
+from .journal import journal_command
 from .options import RayAddress
 from .output import OutputError, guard_streams
 from .run import resume_command, run_command
@@ -43,6 +44,7 @@ def _show_version(is_asked: bool) -> None:
 
 app.command("run")(run_command)
 app.command("resume")(resume_command)
+app.command("journal")(journal_command)
 app.command("validate")(validate_command)
 app.command("list")(list_command)
 app.command("show")(show_command)

@@ -48,9 +48,9 @@ Arm = Annotated[
 ]
 
 
-def folder(text: str) -> Path:
-    """Return the folder that an option names; raises typer.BadParameter for none."""
-    if not text.strip():
+def folder(text: str | Path) -> Path:
+    """Return the folder that an option, or its default, names; raises typer.BadParameter for none."""
+    if not str(text).strip():
         raise typer.BadParameter("'' is not allowed; it must name a folder")
     return Path(text)
 

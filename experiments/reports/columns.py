@@ -9,7 +9,10 @@ KEYS = {
     "replication": "number of the replication, from 0",
 }
 
-SAMPLE = {"start_s": "start of the sample, s, from the end of the warm-up; the first row is the warm-up"}
+SAMPLE = {
+    "start_s": "start of the sample, s, from the end of the warm-up; the first row is the warm-up",
+    "since_start_s": "the same, from the start of the simulation",
+}
 SERIES = {counter.column: counter.meaning for counter in COUNTERS}
 QUEUEING = {"queue_us_total": "time that the requests served had waited at servers, us, summed"}
 
@@ -26,18 +29,21 @@ SERVERS = {
 }
 
 JOURNAL = {
-    "time": "when, ns from the start of the simulation",
+    "time_s": "when, s, from the end of the warm-up",
+    "what": "handled, sent, lost, decided or moved",
+    "kind": "kind of the event: request, grant, ...; of what is decided: retry, fail over, go offline or give up",
+    "source_kind": "client, server, site server or observer: what sent it",
+    "target_kind": "likewise: what handles it",
+    "time": "when, ns from the start of the simulation: exact",
     "serial": "number of the event among those of its source",
-    "target": "agent that handles it (DECIDED: the server that failed; MOVED: the server)",
-    "source": "agent that sent it",
+    "target": "number of the agent that handles it (decided: of the server that failed; moved: of the server)",
+    "source": "number of the agent that sent it: clients first, then servers, site servers, observers",
     "program": "number of the program's run in its slot",
     "attempt": "number of the attempt",
     "value": "a number that the kind of event gives meaning to",
     "slot": "slot of the client",
     "product": "product requested",
-    "kind": "kind of the event (DECIDED: the action); numbers of actors/state/kinds.py",
     "flag": "a mark that the kind of event gives meaning to",
-    "what": "0 handled, 1 sent, 2 lost, 3 decided, 4 moved",
 }
 
 TABLES = {

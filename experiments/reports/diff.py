@@ -9,17 +9,16 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 from meterstorm.actors.cluster.shard_set import ShardSet
 from meterstorm.actors.records import journal
 from meterstorm.actors.shards.simulate import simulate
-from meterstorm.actors.state.events import JOURNAL
-from pyarrow import parquet
 
 from ..runs.inputs import sha256_of
 from ..runs.results import DIGEST_LINE
 from ..scenario import Scenario, counted, load, versions
 from .columns import TABLES
+from .journal import FILE, describe
+from .journal import read as read_journal
 from .parquet import digest_in
 
 CONTEXT = 3  # rows shown before the first that differs
@@ -119,37 +118,30 @@ def _difference(a: RunFolder, b: RunFolder, cell: Cell, equal_worlds: int, ray_a
     rows = [_journal(a, cell, ray_address), _journal(b, cell, ray_address)]
     place = journal.first_difference(*rows)
     if place is None:
-        raise ValueError(f"the digests of {_name(cell)} differ, but not its events: the journals are incomplete")
-    before = [_words(a, rows[0][k]) for k in range(max(0, place - CONTEXT), place)]
+        raise ValueError(f"the digests of {name_of(cell)} differ, but not its events: the journals are incomplete")
+    scenarios = [scenario_of(run, cell) for run in (a, b)]
+    before = [describe(rows[0][k], scenarios[0]) for k in range(max(0, place - CONTEXT), place)]
     ends = [
-        _words(run, row[place]) if place < len(row) else "the end" for run, row in zip((a, b), rows, strict=True)
+        describe(row[place], scenario) if place < len(row) else "the end"
+        for scenario, row in zip(scenarios, rows, strict=True)
     ]
     return Difference(cell, equal_worlds, place, before, (ends[0], ends[1]))
 
 
-def _words(run: RunFolder, row: Any) -> str:
-    return journal.describe(
-        row, run.scenario.clients.count, run.scenario.servers.count, run.scenario.servers.sites
-    )
+def scenario_of(run: RunFolder, cell: Cell) -> Scenario:
+    """Return what ran as this world."""
+    return next(version.scenario for version in versions(run.scenario) if (version.case, version.arm) == cell[:2])
 
 
 def _journal(run: RunFolder, cell: Cell, ray_address: str | None) -> Any:
-    kept = run.path / "journal.parquet"
-    if kept.exists():
-        case, arm, replication = cell
-        filters = [("case", "==", case), ("arm", "==", arm), ("replication", "==", replication)]
-        table = parquet.read_table(kept, filters=[f for f in filters if f[2] is not None])
-        rows = np.empty(table.num_rows, JOURNAL)
-        for name in JOURNAL.names or ():
-            rows[name] = table[name].to_numpy()
-        return rows
+    if (run.path / FILE).exists():
+        return read_journal(run.path, *cell)
     return _run_again(run, cell, ray_address)
 
 
 def _run_again(run: RunFolder, cell: Cell, ray_address: str | None) -> Any:
     _check_inputs(run)
-    case, arm, replication = cell
-    scenario = next(v.scenario for v in versions(run.scenario) if (v.case, v.arm) == (case, arm))
+    scenario, replication = scenario_of(run, cell), cell[2]
     if run.shards > 1:
         with ShardSet(run.shards, ray_address) as shard_set:
             tally = shard_set.simulate(scenario, replication, keep_journal=True)
@@ -157,13 +149,14 @@ def _run_again(run: RunFolder, cell: Cell, ray_address: str | None) -> Any:
         tally = simulate(scenario, replication, keep_journal=True)
     if f"{tally.digest:016x}" != run.digests[cell]:
         raise ValueError(
-            f"{run.path}: {_name(cell)} had the digest {run.digests[cell]} and now has {tally.digest:016x}: "
+            f"{run.path}: {name_of(cell)} had the digest {run.digests[cell]} and now has {tally.digest:016x}: "
             "this version is another one (see provenance.json); run both with --journal in their own"
         )
     return tally.journal
 
 
-def _name(cell: Cell) -> str:
+def name_of(cell: Cell) -> str:
+    """Return in words which world it is."""
     case, arm, replication = cell
     names = [f"{what} {name!r}" for what, name in (("case", case), ("arm", arm)) if name]
     return ", ".join([*names, f"replication {replication}"])
@@ -174,7 +167,7 @@ def report(a: RunFolder, b: RunFolder, found: Difference | int) -> list[str]:
     if isinstance(found, int):
         return [f"{counted(found, 'world')}, equal digests"]
     lines = [
-        f"the first world that differs: {_name(found.cell)}"
+        f"the first world that differs: {name_of(found.cell)}"
         f" ({found.equal_worlds} before {_are(found.equal_worlds)} equal)",
         f"its first {counted(found.equal_rows, 'journal row')} {_are(found.equal_rows)} equal, then:",
         *(f"  both  {line}" for line in found.before),

@@ -4,8 +4,10 @@ Arrow takes a column's memory as it is: `pyarrow.array` would import pandas wher
 of a small run.
 """
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -13,10 +15,12 @@ from meterstorm.actors.records import sums
 from pyarrow import parquet
 
 from ..runs.results import Replication, Results, VersionResult
-from .columns import SERIES, SERVERS
+from ..scenario import Scenario
+from . import journal
+from .columns import SERIES, SERVERS, TABLES
 
-# Of one replication, by name, equally long.
-Columns = dict[str, np.ndarray]
+# Of one replication, by name, equally long: numpy's or Arrow's.
+Columns = dict[str, Any]
 
 
 DIGEST = b"meterstorm.digest"  # the run's, in the metadata of each table
@@ -28,7 +32,9 @@ def write_parquet(folder: Path, results: Results, digest: str) -> None:
     if any(row.journal is not None for _, row in _rows(results)):
         tables["journal"] = _journal
     for name, table in tables.items():
-        marked = table(results).replace_schema_metadata({DIGEST: digest})
+        meanings = json.dumps(TABLES[f"{name}.parquet"])
+        facts = {b"meterstorm.title": results.scenario.title, b"meterstorm.columns": meanings}
+        marked = table(results).replace_schema_metadata({DIGEST: digest, **facts})
         parquet.write_table(marked, folder / f"{name}.parquet")
 
 
@@ -42,10 +48,11 @@ def _time_series(results: Results) -> pa.Table:
     """One row for each sample of each replication; the first row is the warm-up."""
     run = results.scenario.run
 
-    def columns(row: Replication) -> Columns:
+    def columns(row: Replication, _: Scenario) -> Columns:
         start_s = np.append(-run.warmup_s, np.arange(len(row.series) - 1) * run.sample_s)
+        clock = {"start_s": start_s, "since_start_s": start_s + run.warmup_s}
         counted = {name: row.series[:, k] for k, name in enumerate(SERIES)}
-        return {"start_s": start_s, **counted, "queue_us_total": sums.values(row.queueing) / 1000}
+        return {**clock, **counted, "queue_us_total": sums.values(row.queueing) / 1000}
 
     return _table(results, columns)
 
@@ -53,7 +60,7 @@ def _time_series(results: Results) -> pa.Table:
 def _servers(results: Results) -> pa.Table:
     """One row for each server of each replication, over the whole run (arrivals: the measured time)."""
 
-    def columns(row: Replication) -> Columns:
+    def columns(row: Replication, _: Scenario) -> Columns:
         return {
             "server": np.arange(len(row.servers)),
             "utilization": row.servers["busy_area"] / (results.scenario.run.duration_s * 1e6),
@@ -65,14 +72,14 @@ def _servers(results: Results) -> pa.Table:
 
 def _journal(results: Results) -> pa.Table:
     """One row for each row of each replication's journal: see actors/records/journal.py."""
-    return _table(results, lambda row: {name: row.journal[name] for name in row.journal.dtype.names})
+    return _table(results, lambda row, scenario: journal.columns(row.journal, scenario))
 
 
-def _table(results: Results, columns: Callable[[Replication], Columns]) -> pa.Table:
+def _table(results: Results, columns: Callable[[Replication, Scenario], Columns]) -> pa.Table:
     """One part for each replication: its keys, and its columns."""
     parts = []
     for result, row in _rows(results):
-        numbers = columns(row)
+        numbers = columns(row, result.version.scenario)
         count = len(next(iter(numbers.values())))
         keys = {
             "case": _repeated(result.version.case, count),
@@ -87,8 +94,10 @@ def _rows(results: Results) -> Iterator[tuple[VersionResult, Replication]]:
     return ((result, row) for result in results.versions for row in result.replications)
 
 
-def _numbers(values: np.ndarray) -> pa.Array:
-    """Return a column of numbers of the array's own type."""
+def _numbers(values: Any) -> pa.Array:
+    """Return a column of numbers of the array's own type; words are a column already."""
+    if isinstance(values, pa.Array):
+        return values
     buffer = pa.py_buffer(np.ascontiguousarray(values))
     return pa.Array.from_buffers(pa.from_numpy_dtype(values.dtype), len(values), [None, buffer])
 

@@ -6,7 +6,7 @@ from .files import load, source_text, to_toml, validate
 from .overrides import each_once, parse_override
 from .schema import Arm, Case, Choice, Clients, Network, Policies, Product, Run, Scenario, Servers, Workload
 from .versions import Version, versions
-from .wording import ScenarioError, counted
+from .wording import ScenarioError, counted, one_of
 
 __all__ = [
     "Arm",
@@ -32,6 +32,7 @@ __all__ = [
     "counted",
     "each_once",
     "load",
+    "one_of",
     "parse_override",
     "source_text",
     "to_toml",

@@ -4,8 +4,12 @@ import os
 import signal
 import subprocess
 import sys
+from unittest.mock import Mock
 
 import pytest
+from meterstorm.experiments.cli import console
+
+from support.processes import eventually
 
 CODE = """
 import os, signal, sys
@@ -43,3 +47,18 @@ def test_nobody_need_listen():
     command = ["sh", "-c", f"exec '{sys.executable}' -c \"$0\" >&-", CODE.format(end="pass")]
     ended = subprocess.run(command, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
     assert (ended.returncode, ended.stderr) == (130, "")
+
+
+def test_without_a_terminal_progress_is_lines(monkeypatch, capsys):
+    """Of an endless wait between two, none; of a short one, what is done by then."""
+    console.messages.cache_clear()
+    with console.progress("a run", 4) as advance:
+        advance(1.0)
+    assert capsys.readouterr().err == ""
+
+    monkeypatch.setattr(console, "LINE_S", 0.001)
+    printed: list[str] = []
+    monkeypatch.setattr(console, "messages", lambda: Mock(is_interactive=False, print=printed.append))
+    with console.progress("a run", 4) as advance:
+        advance(1.0)
+        assert eventually(lambda: any("a run: 25% done after " in line for line in printed))

@@ -136,13 +136,14 @@ def check_tables(folder: Path, content: Any) -> None:
     series = parquet.read_table(folder / "timeseries.parquet").to_pylist()
     servers = parquet.read_table(folder / "servers.parquet").to_pylist()
     keys = ["case", "arm", "replication"]
-    assert list(series[0]) == [*keys, "start_s", *columns.SERIES, *columns.QUEUEING]
+    assert list(series[0]) == [*keys, "start_s", "since_start_s", *columns.SERIES, *columns.QUEUEING]
     assert list(servers[0]) == [*keys, "server", "utilization", *columns.SERVERS]
     for arm in content["arms"]:
         for number in range(arm["replications"]):
             key = [arm["case"], arm["name"], number]
             rows = [row for row in series if [row[k] for k in keys] == key]
             assert [row["start_s"] for row in rows] == [-60, *range(0, 1200, 60)]
+            assert [row["since_start_s"] for row in rows] == [0, *range(60, 1260, 60)]
             values = {name: metric["values"][number] for name, metric in arm["metrics"].items()}
             for name in set(columns.SERIES) & set(METRICS):
                 assert sum(row[name] for row in rows[1:]) == values[name], name

@@ -16,6 +16,7 @@ WRONG = {
         ["--set", 'arms=[{name="a", set={"network.latency_ms"=0}}]', "--check-shards", 2],
         ["--check-shards", "> 0"],
     ),
+    "check one": (["--check-shards", 1], ["--check-shards 1", "must be 2 or more, or 0"]),
     "check many": (["--check-shards", 5000], ["--check-shards 5000", "at most as many as there are clients"]),
     "check latency 0": (["--set", "network.latency_ms=0", "--check-shards", 2], ["--check-shards", "> 0"]),
     "weights": (["--set", "servers.split=[1, 2]"], ["servers.split: [1.0, 2.0]", "4 weights"]),
