@@ -10,7 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from . import admission, balancing, failover, selection, sms2
+from . import admission, balancing, errors, failover, selection, sms2
 
 BUILT_IN: dict[str, dict[str, Any]] = {
     "failover": failover.POLICIES | sms2.POLICIES,
@@ -27,6 +27,8 @@ METHOD = {
     "balancing": "targets",
     "intersite": "targets",
 }
+
+MEMORY_MAX = 1024  # numbers that a failover policy may keep for each client
 
 
 def resolve(kind: str, name: str, parameters: Mapping[str, Any]) -> Any:
@@ -48,8 +50,19 @@ def resolve(kind: str, name: str, parameters: Mapping[str, Any]) -> Any:
     missing = [f for f in fields if f not in parameters and f not in cls._field_defaults]
     if missing:
         raise ValueError(f"{kind} policy {name!r} needs {', '.join(missing)}")
-    policy = cls(**{key: float(value) for key, value in parameters.items()})
-    _check_number("memory_size", getattr(policy, "memory_size", 0))
+    try:
+        policy = cls(**{key: float(value) for key, value in parameters.items()})
+        _check(kind, name, policy)
+    except ValueError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise errors.raised(kind, cls, "check", error) from error
+    return policy
+
+
+def _check(kind: str, name: str, policy: Any) -> None:
+    """Check what a policy says of itself; raises ValueError, or whatever the policy raises."""
+    _check_memory(getattr(policy, "memory_size", 0))
     if METHOD[kind] == "targets":
         if not hasattr(policy, "interval_s"):
             raise ValueError(f"{kind} policy {name!r} needs a field interval_s")
@@ -58,7 +71,12 @@ def resolve(kind: str, name: str, parameters: Mapping[str, Any]) -> Any:
             balancing.check_interval(policy.interval_s)
     if hasattr(policy, "check"):
         policy.check()
-    return policy
+
+
+def _check_memory(size: object) -> None:
+    _check_number("memory_size", size)
+    if not (isinstance(size, int) and size <= MEMORY_MAX):
+        raise ValueError(f"memory_size: {size!r} is not allowed; it must be a whole number from 0 to {MEMORY_MAX}")
 
 
 def _check_number(key: str, value: object) -> None:

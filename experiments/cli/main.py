@@ -105,8 +105,10 @@ def doctor_command(ray_address: RayAddress = None) -> None:
     """Check that the installation works: versions, compiled engine, and one world on two Ray shards."""
     from importlib.metadata import version as package_version
 
+    from meterstorm.actors.compiled.jit import CACHE_FOLDER
+
     from ..runs.options import Options
-    from .doctor import CACHE_FOLDER, examine
+    from .doctor import examine
     from .execution import join
 
     for name in ("meterstorm", "numba", "numpy", "ray"):
