@@ -25,6 +25,8 @@ from numba.np.unsafe.ndarray import to_fixed_tuple
 
 from . import questions
 from .jit import cache_folder
+from .loops import BoundedLoops
+from .raising import exceptions_kept
 
 VECTOR = types.Array(types.float64, 1, "C")
 
@@ -79,6 +81,23 @@ def _compiled(policy: Any, kind: str) -> Compiled:
         raise errors.uncompilable(cls, METHOD[kind], error, questions.plain_failure(kind, policy)) from error
 
 
+def ask(kind: str, compiled: Compiled, view: Any, memory: Any, u: float) -> Any:
+    """Ask a compiled policy from Python, as the engine does; raises what it raises."""
+    question = (view, memory, u) if kind == "failover" else (view, u)
+    with exceptions_kept(lambda: None) as kept:
+        answer = _caller(len(question))(compiled.call, compiled.parameters, *question)
+    if kept:
+        raise kept[0]
+    return answer
+
+
+@cache
+def _caller(arguments: int) -> Any:
+    if arguments == 3:
+        return numba.njit(lambda call, parameters, view, memory, u: call(parameters, view, memory, u))
+    return numba.njit(lambda call, parameters, view, u: call(parameters, view, u))
+
+
 @cache
 def _function(cls: Any, kind: str) -> Any:
     if numba.config.DISABLE_JIT:
@@ -92,7 +111,10 @@ def _function(cls: Any, kind: str) -> Any:
 
 @cache
 def _register(function: Callable[..., object]) -> None:
-    register_jitable(function)
+    if errors.is_own(function):
+        register_jitable(boundscheck=True, pipeline_class=BoundedLoops)(function)
+    else:
+        register_jitable(function)
 
 
 def _register_marked() -> None:
@@ -127,7 +149,11 @@ def _cached(function: Any, name: str, signature: Any) -> Any:
 def _shim(cls: Any, kind: str) -> Any:
     """Return a function that turns a vector of parameters back into a policy and asks it."""
     size = len(cls._fields)
-    method = numba.njit(getattr(cls, METHOD[kind]), boundscheck=True)  # a user's may reach beyond its memory
+    method = getattr(cls, METHOD[kind])
+    if errors.is_own(cls):  # which may reach beyond its memory, or never end
+        method = numba.njit(method, boundscheck=True, pipeline_class=BoundedLoops)
+    else:
+        method = numba.njit(method)
     if kind == "failover":
         if size == 0:
             return lambda parameters, link, memory, u: method(None, link, memory, u)

@@ -15,6 +15,8 @@ from meterstorm.policies.failover import TIMED_OUT, Link
 from meterstorm.policies.registry import METHOD
 from meterstorm.policies.selection import Choice
 
+from .time_limit import NoAnswer, answer_in_time
+
 # A question of each kind that any policy should be able to answer.
 ORDINARY: dict[str, Any] = {
     "failover": Link(0.0, TIMED_OUT, 0.0, 1, 1, 0, 2, 1),
@@ -40,21 +42,23 @@ def last(kind: str, table: Any, size: int) -> tuple[Any, Any, float]:
 
 def ask_again(kind: str, policy: Any, table: Any) -> Any:
     """Ask a policy the last question again, in plain Python; raises what it raises."""
-    return _ask(kind, policy, *last(kind, table, len(policy)))
+    return ask(kind, policy, *last(kind, table, len(policy)))
 
 
 def plain_failure(kind: str, policy: Any) -> BaseException | None:
     """Return what a policy raises in plain Python at an ordinary question, if it does."""
     try:
-        _ask(kind, policy, ORDINARY[kind], np.zeros(int(getattr(policy, "memory_size", 0))), 0.5)
-    except (Exception, SystemExit) as error:
+        ask(kind, policy, ORDINARY[kind], np.zeros(int(getattr(policy, "memory_size", 0))), 0.5)
+    except (Exception, SystemExit, NoAnswer) as error:
         return error
     return None
 
 
-def _ask(kind: str, policy: Any, view: Any, memory: Any, u: float) -> Any:
+def ask(kind: str, policy: Any, view: Any, memory: Any, u: float) -> Any:
+    """Ask a policy in plain Python; raises what it raises, and NoAnswer."""
     method = getattr(policy, METHOD[kind])
-    return method(view, memory, u) if kind == "failover" else method(view, u)
+    with answer_in_time():
+        return method(view, memory, u) if kind == "failover" else method(view, u)
 
 
 @cache

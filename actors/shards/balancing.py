@@ -1,5 +1,6 @@
 """Balancing policies at work: they are plain Python, so the loop returns to have one asked."""
 
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,7 @@ from meterstorm.policies import errors
 from meterstorm.policies.balancing import Report
 
 from ..agents.site import intersite, site
+from ..compiled.time_limit import NoAnswer, answer_in_time
 from ..engine.invariants import InvariantViolation
 from ..messaging.addresses import ALL_SITES
 from ..setup.policies import PolicySet
@@ -56,8 +58,9 @@ def _pools(world: World, k: int) -> Any:
 def targets_of(policy: Any, kind: str, report: Report) -> Any:
     """Return a policy's targets; raises PolicyError when it fails, or they are impossible."""
     try:
-        targets = np.asarray(policy.targets(report))
-    except (Exception, SystemExit) as error:
+        with answer_in_time() if errors.is_own(type(policy)) else nullcontext():
+            targets = np.asarray(policy.targets(report))
+    except (Exception, SystemExit, NoAnswer) as error:
         raise _own(policy, errors.raised(kind, type(policy), "targets", error)) from error
     if targets.shape != report.allocated.shape or not np.issubdtype(targets.dtype, np.integer):
         text = f"must return integers of shape {report.allocated.shape}, not {targets.dtype} of {targets.shape}"

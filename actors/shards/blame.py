@@ -6,6 +6,7 @@ from meterstorm.policies import errors
 from meterstorm.policies.registry import METHOD
 
 from ..compiled import questions
+from ..compiled.time_limit import NoAnswer
 from ..engine import invariants
 from ..setup.policies import PolicySet
 from ..state.status import BAD_DECISION, BAD_DELAY, BAD_SELECTION, BAD_VERDICT, POLICY_RAISED, STALLED
@@ -62,7 +63,7 @@ def _in(kind: str, policy: Any, table: Any, error: BaseException) -> errors.Poli
         return errors.raised(kind, cls, method, error)
     try:
         questions.ask_again(kind, policy, table)
-    except (Exception, SystemExit) as again:
+    except (Exception, SystemExit, NoAnswer) as again:
         return errors.raised(kind, cls, method, again)
     return None
 

@@ -101,6 +101,13 @@ class Shard:
             with exceptions_kept(self._stop) as kept:
                 self._run(horizon, kept)
 
+    def cut(self) -> None:
+        """Have a run that is under way return before its next event; another thread may ask for it.
+
+        A run that only begins may not see it: ask again.
+        """
+        self._control[REACH] = 0
+
     def _stop(self) -> None:
         self._control[STATUS] = POLICY_RAISED
 

@@ -2,7 +2,6 @@
 
 import os
 import platform
-import signal
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +18,7 @@ from .console import (
     fail,
     print_error,
 )
+from .interrupts import handle_interrupts
 from .options import RayAddress
 from .run import resume_command, run_command
 from .show import list_command, schema_command, show_command, validate_command
@@ -61,7 +61,7 @@ def main() -> None:
 
     4: a process, a node, Ray, memory or the disk failed.
     """
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # SIGTERM ends a run like Ctrl-C
+    handle_interrupts()
     try:
         app(prog_name="meterstorm")
     except KeyboardInterrupt:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+from meterstorm.actors.compiled import time_limit
 from meterstorm.experiments.cli import console
 
 from support.command_line import invoke, refused
@@ -13,13 +14,20 @@ HEAD = """
 import math
 from typing import NamedTuple
 
-from meterstorm.policies import admit, retry
+from meterstorm.policies import admit, refuse, retry
 from meterstorm.policies.compilable import compilable
 
 
 @compilable
 def root(x):
-    return math.sqrt(1 / x)
+    return math.sqrt(1 / x)  # root
+
+
+@compilable
+def grown(x):
+    while x >= 0.0:
+        x += 1.0  # grown
+    return x
 
 
 class Mine(NamedTuple):
@@ -62,6 +70,17 @@ RAISES = {
         "return retry(root(link.tries_here - 1.0))",
         "ZeroDivisionError: ",
     ),
+    "never ends": (
+        FAILOVER,
+        "x = 1.0\nwhile x > 0.0:\n    x += link.now_s  # here\nreturn retry(x)",
+        "EndlessLoop: a loop goes round more than 10,000,000 times",
+    ),
+    "never ends in what it calls": (
+        ADMISSION,
+        "return refuse(grown(arrival.now_s))",
+        "EndlessLoop: a loop goes round more than 10,000,000 times",
+    ),
+    "never answers": (BALANCING, "while True:\n    pass  # here", "NoAnswer: no answer in 0.3 s"),
     "always": (FAILOVER, "raise RuntimeError('not written yet')  # here", "RuntimeError: not written yet"),
     "balances": (BALANCING, "return report.licenses  # here", "AttributeError: "),
     "exits": (BALANCING, "raise SystemExit(7)  # here", "SystemExit: 7"),
@@ -75,12 +94,14 @@ def written(here, name):
     text = HEAD + "\n".join(lines) + "\n"
     (here / "own.py").write_text(text)
     numbers = [number for number, line in enumerate(text.splitlines(), 1) if "# here" in line]
-    failing = numbers or [next(n for n, line in enumerate(text.splitlines(), 1) if "math.sqrt" in line)]
+    called = "# root" if "root(" in body else "# grown"
+    failing = numbers or [number for number, line in enumerate(text.splitlines(), 1) if called in line]
     return f"--{kind}", failing[0]
 
 
 @pytest.mark.parametrize("name", RAISES)
-def test_what_a_policy_raises(name, here):
+def test_what_a_policy_raises(name, here, monkeypatch):
+    monkeypatch.setattr(time_limit, "ANSWER_S", 0.3)
     option, line = written(here, name)
     result = invoke("run", "dark.toml", "--json", "--workers", 0, option, "own.py:Mine")
     refused(result, console.WRONG_INPUT, [f"own.py, line {line}: ", RAISES[name][2]])
