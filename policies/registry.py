@@ -10,7 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from . import admission, balancing, errors, failover, selection, sms2
+from . import admission, balancing, errors, failover, purity, selection, sms2
 
 BUILT_IN: dict[str, dict[str, Any]] = {
     "failover": failover.POLICIES | sms2.POLICIES,
@@ -93,7 +93,24 @@ def _built_in(kind: str, name: str) -> Any:
     raise ValueError(f"no {kind} policy {name!r}; allowed: {', '.join(known)}, or your own as FILE.py:CLASS{hint}")
 
 
+def kind_of(name: str) -> str:
+    """Return the kind of a user's policy, FILE.py:CLASS, by its method; raises ValueError as `resolve` does."""
+    cls = _class_in_file(name)
+    for kind, method in METHOD.items():
+        if callable(getattr(cls, method, None)):
+            return kind
+    raise ValueError(f"{name!r}: a policy needs one of the methods {', '.join(dict.fromkeys(METHOD.values()))}")
+
+
 def _from_file(kind: str, name: str) -> Any:
+    cls = _class_in_file(name)
+    if not callable(getattr(cls, METHOD[kind], None)):
+        raise ValueError(f"{name!r}: a {kind} policy needs a method {METHOD[kind]}")
+    purity.check(cls)
+    return cls
+
+
+def _class_in_file(name: str) -> Any:
     path_text, _, class_name = name.rpartition(":")
     if not path_text.endswith(".py"):
         raise ValueError(f"{name!r}: {path_text!r} is not a .py file; a policy of your own is FILE.py:CLASS")
@@ -105,8 +122,6 @@ def _from_file(kind: str, name: str) -> Any:
         raise ValueError(f"{name!r}: {path} defines no {class_name}")
     if not (isinstance(cls, type) and issubclass(cls, tuple) and hasattr(cls, "_fields")):
         raise ValueError(f"{name!r}: {class_name} must be a typing.NamedTuple whose fields are its parameters")
-    if not callable(getattr(cls, METHOD[kind], None)):
-        raise ValueError(f"{name!r}: a {kind} policy needs a method {METHOD[kind]}")
     return cls
 
 

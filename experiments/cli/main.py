@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from .bench import bench_app
+from .check_policy import check_policy_command
 from .console import (
     INTERRUPTED,
     INVARIANT,
@@ -41,6 +42,7 @@ def _show_version(is_asked: bool) -> None:
 app.command("run")(run_command)
 app.command("resume")(resume_command)
 app.command("validate")(validate_command)
+app.command("check-policy")(check_policy_command)
 app.command("list")(list_command)
 app.command("show")(show_command)
 app.command("schema")(schema_command)
