@@ -80,7 +80,7 @@ RAISES = {
         "return refuse(grown(arrival.now_s))",
         "EndlessLoop: a loop goes round more than 10,000,000 times",
     ),
-    "never answers": (BALANCING, "while True:\n    pass  # here", "NoAnswer: no answer in 0.3 s"),
+    "never answers": (BALANCING, "while True: pass  # here", "NoAnswer: no answer in 0.3 s"),
     "always": (FAILOVER, "raise RuntimeError('not written yet')  # here", "RuntimeError: not written yet"),
     "balances": (BALANCING, "return report.licenses  # here", "AttributeError: "),
     "exits": (BALANCING, "raise SystemExit(7)  # here", "SystemExit: 7"),
