@@ -10,7 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from . import admission, balancing, failover, selection, sms2
+from . import admission, balancing, errors, failover, purity, selection, sms2
 
 BUILT_IN: dict[str, dict[str, Any]] = {
     "failover": failover.POLICIES | sms2.POLICIES,
@@ -27,6 +27,8 @@ METHOD = {
     "balancing": "targets",
     "intersite": "targets",
 }
+
+MEMORY_MAX = 1024  # numbers that a failover policy may keep for each client
 
 
 def resolve(kind: str, name: str, parameters: Mapping[str, Any]) -> Any:
@@ -48,8 +50,19 @@ def resolve(kind: str, name: str, parameters: Mapping[str, Any]) -> Any:
     missing = [f for f in fields if f not in parameters and f not in cls._field_defaults]
     if missing:
         raise ValueError(f"{kind} policy {name!r} needs {', '.join(missing)}")
-    policy = cls(**{key: float(value) for key, value in parameters.items()})
-    _check_number("memory_size", getattr(policy, "memory_size", 0))
+    try:
+        policy = cls(**{key: float(value) for key, value in parameters.items()})
+        _check(kind, name, policy)
+    except ValueError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise errors.raised(kind, cls, "check", error) from error
+    return policy
+
+
+def _check(kind: str, name: str, policy: Any) -> None:
+    """Check what a policy says of itself; raises ValueError, or whatever the policy raises."""
+    _check_memory(getattr(policy, "memory_size", 0))
     if METHOD[kind] == "targets":
         if not hasattr(policy, "interval_s"):
             raise ValueError(f"{kind} policy {name!r} needs a field interval_s")
@@ -58,7 +71,12 @@ def resolve(kind: str, name: str, parameters: Mapping[str, Any]) -> Any:
             balancing.check_interval(policy.interval_s)
     if hasattr(policy, "check"):
         policy.check()
-    return policy
+
+
+def _check_memory(size: object) -> None:
+    _check_number("memory_size", size)
+    if not (isinstance(size, int) and size <= MEMORY_MAX):
+        raise ValueError(f"memory_size: {size!r} is not allowed; it must be a whole number from 0 to {MEMORY_MAX}")
 
 
 def _check_number(key: str, value: object) -> None:
@@ -75,7 +93,24 @@ def _built_in(kind: str, name: str) -> Any:
     raise ValueError(f"no {kind} policy {name!r}; allowed: {', '.join(known)}, or your own as FILE.py:CLASS{hint}")
 
 
+def kind_of(name: str) -> str:
+    """Return the kind of a user's policy, FILE.py:CLASS, by its method; raises ValueError as `resolve` does."""
+    cls = _class_in_file(name)
+    for kind, method in METHOD.items():
+        if callable(getattr(cls, method, None)):
+            return kind
+    raise ValueError(f"{name!r}: a policy needs one of the methods {', '.join(dict.fromkeys(METHOD.values()))}")
+
+
 def _from_file(kind: str, name: str) -> Any:
+    cls = _class_in_file(name)
+    if not callable(getattr(cls, METHOD[kind], None)):
+        raise ValueError(f"{name!r}: a {kind} policy needs a method {METHOD[kind]}")
+    purity.check(cls)
+    return cls
+
+
+def _class_in_file(name: str) -> Any:
     path_text, _, class_name = name.rpartition(":")
     if not path_text.endswith(".py"):
         raise ValueError(f"{name!r}: {path_text!r} is not a .py file; a policy of your own is FILE.py:CLASS")
@@ -87,8 +122,6 @@ def _from_file(kind: str, name: str) -> Any:
         raise ValueError(f"{name!r}: {path} defines no {class_name}")
     if not (isinstance(cls, type) and issubclass(cls, tuple) and hasattr(cls, "_fields")):
         raise ValueError(f"{name!r}: {class_name} must be a typing.NamedTuple whose fields are its parameters")
-    if not callable(getattr(cls, METHOD[kind], None)):
-        raise ValueError(f"{name!r}: a {kind} policy needs a method {METHOD[kind]}")
     return cls
 
 

@@ -5,16 +5,17 @@ recompilation of the engine. A generated shim turns the vector back into the pol
 method; with the JIT off the shim is plain Python.
 """
 
-import sys
 from collections.abc import Callable
 from functools import cache
 from typing import Any, NamedTuple, get_type_hints
 
 import numba
 import numpy as np
+from meterstorm.policies import errors
 from meterstorm.policies.admission import Arrival, Verdict
 from meterstorm.policies.compilable import MARKED
 from meterstorm.policies.failover import Decision, Link
+from meterstorm.policies.registry import METHOD
 from meterstorm.policies.selection import Choice
 from numba import types
 from numba.core.caching import FunctionCache
@@ -22,9 +23,11 @@ from numba.core.ccallback import CFunc
 from numba.extending import register_jitable
 from numba.np.unsafe.ndarray import to_fixed_tuple
 
+from . import questions
 from .jit import cache_folder
+from .loops import BoundedLoops
+from .raising import exceptions_kept
 
-BUILT_IN = Link.__module__.removesuffix("failover")  # what the modules of built-in policies begin with
 VECTOR = types.Array(types.float64, 1, "C")
 
 
@@ -42,6 +45,7 @@ class Compiled(NamedTuple):
 
     call: Any  # first-class function (numba CFunc), or a Python function with the JIT off
     parameters: Any  # float64, shape (max(1, number of parameters),)
+    policy: Any  # as it is in plain Python
 
 
 SIGNATURES = {
@@ -53,48 +57,64 @@ SIGNATURES = {
 
 def compile_failover(policy: Any) -> Compiled:
     """Compile `policy.on_failure`; called as call(parameters, link, memory, u) -> Decision."""
-    return _compiled(policy, _failover_shim, "on_failure", SIGNATURES["failover"])
+    return _compiled(policy, "failover")
 
 
 def compile_selection(policy: Any) -> Compiled:
     """Compile `policy.next_server`; called as call(parameters, choice, u) -> int64."""
-    return _compiled(policy, _plain_shim, "next_server", SIGNATURES["selection"])
+    return _compiled(policy, "selection")
 
 
 def compile_admission(policy: Any) -> Compiled:
     """Compile `policy.on_request`; called as call(parameters, arrival, u) -> Verdict."""
-    return _compiled(policy, _plain_shim, "on_request", SIGNATURES["admission"])
+    return _compiled(policy, "admission")
 
 
-def _compiled(policy: Any, shim: Callable[..., Any], method: str, signature: Any) -> Compiled:
-    parameters = np.array([*policy, 0.0][: max(1, len(policy))], dtype=np.float64)
+def _compiled(policy: Any, kind: str) -> Compiled:
     cls: Any = type(policy)
-    return Compiled(_function(cls, shim, method, signature), parameters)
+    parameters = np.array([*policy, 0.0][: max(1, len(policy))], dtype=np.float64)
+    if not errors.is_own(cls):
+        return Compiled(_function(cls, kind), parameters, policy)
+    try:
+        return Compiled(_function(cls, kind), parameters, policy)
+    except Exception as error:  # of numba, of llvmlite, or of Python where those find no words
+        raise errors.uncompilable(cls, METHOD[kind], error, questions.plain_failure(kind, policy)) from error
+
+
+def ask(kind: str, compiled: Compiled, view: Any, memory: Any, u: float) -> Any:
+    """Ask a compiled policy from Python, as the engine does; raises what it raises."""
+    question = (view, memory, u) if kind == "failover" else (view, u)
+    with exceptions_kept(lambda: None) as kept:
+        answer = _caller(len(question))(compiled.call, compiled.parameters, *question)
+    if kept:
+        raise kept[0]
+    return answer
 
 
 @cache
-def _function(cls: Any, shim: Callable[..., Any], method: str, signature: Any) -> Any:
+def _caller(arguments: int) -> Any:
+    if arguments == 3:
+        return numba.njit(lambda call, parameters, view, memory, u: call(parameters, view, memory, u))
+    return numba.njit(lambda call, parameters, view, u: call(parameters, view, u))
+
+
+@cache
+def _function(cls: Any, kind: str) -> Any:
+    if numba.config.DISABLE_JIT:
+        return _plain(cls, kind)
     _register_marked()
-    try:
-        function = shim(cls, getattr(cls, method), len(cls._fields))
-        if numba.config.DISABLE_JIT:
-            return function
-        if cls.__module__.startswith(BUILT_IN):
-            return _cached(function, f"{cls.__module__}.{cls.__qualname__}.{method}", signature)
-        return numba.cfunc(signature)(function)
-    except numba.core.errors.NumbaError as error:
-        lines = [line.strip() for line in str(error).splitlines()]
-        reason = next((line for line in lines if line and not line.startswith("Failed in nopython")), "")
-        source = sys.modules[cls.__module__].__file__
-        raise ValueError(
-            f"{source}: {cls.__qualname__}.{method} cannot be compiled: {reason}\n"
-            "A policy's method may use numbers, arithmetic, conditions, loops and its arguments' fields."
-        ) from error
+    shim = _shim(cls, kind)
+    if errors.is_own(cls):
+        return numba.cfunc(SIGNATURES[kind])(_recorded(shim, kind, len(cls._fields)))
+    return _cached(shim, f"{cls.__module__}.{cls.__qualname__}.{METHOD[kind]}", SIGNATURES[kind])
 
 
 @cache
 def _register(function: Callable[..., object]) -> None:
-    register_jitable(function)
+    if errors.is_own(function):
+        register_jitable(boundscheck=True, pipeline_class=BoundedLoops)(function)
+    else:
+        register_jitable(function)
 
 
 def _register_marked() -> None:
@@ -126,19 +146,50 @@ def _cached(function: Any, name: str, signature: Any) -> Any:
     return compiled
 
 
-def _failover_shim(cls: Any, method: Any, size: int) -> Any:
-    method = numba.njit(method, boundscheck=True)  # a user's policy must not reach beyond its memory
-    if numba.config.DISABLE_JIT:
-        return lambda parameters, link, memory, u: method(cls(*parameters[:size]), link, memory, u)
-    if size == 0:
-        return lambda parameters, link, memory, u: method(None, link, memory, u)
-    return lambda parameters, link, memory, u: method(cls(*to_fixed_tuple(parameters, size)), link, memory, u)
-
-
-def _plain_shim(cls: Any, method: Any, size: int) -> Any:
-    method = numba.njit(method, boundscheck=True)  # a user's policy must not reach beyond its memory
-    if numba.config.DISABLE_JIT:
-        return lambda parameters, view, u: method(cls(*parameters[:size]), view, u)
+def _shim(cls: Any, kind: str) -> Any:
+    """Return a function that turns a vector of parameters back into a policy and asks it."""
+    size = len(cls._fields)
+    method = getattr(cls, METHOD[kind])
+    if errors.is_own(cls):  # which may reach beyond its memory, or never end
+        method = numba.njit(method, boundscheck=True, pipeline_class=BoundedLoops)
+    else:
+        method = numba.njit(method)
+    if kind == "failover":
+        if size == 0:
+            return lambda parameters, link, memory, u: method(None, link, memory, u)
+        return lambda parameters, link, memory, u: method(cls(*to_fixed_tuple(parameters, size)), link, memory, u)
     if size == 0:
         return lambda parameters, view, u: method(None, view, u)
     return lambda parameters, view, u: method(cls(*to_fixed_tuple(parameters, size)), view, u)
+
+
+def _recorded(shim: Any, kind: str, size: int) -> Any:
+    """Return a shim that also writes down what it is asked: `questions.py`."""
+    record, ask = questions.recorder(kind, size), numba.njit(shim)
+
+    def of_failover(parameters: Any, link: Any, memory: Any, u: Any) -> Any:
+        record(parameters, link, memory, u)
+        return ask(parameters, link, memory, u)
+
+    def of_others(parameters: Any, view: Any, u: Any) -> Any:
+        record(parameters, view, u)
+        return ask(parameters, view, u)
+
+    return of_failover if kind == "failover" else of_others
+
+
+def _plain(cls: Any, kind: str) -> Any:
+    """Return what the engine calls with the JIT off."""
+    method, size = METHOD[kind], len(cls._fields)
+    if not errors.is_own(cls):
+        return lambda parameters, *question: getattr(cls, method)(cls(*parameters[:size]), *question)
+    record = questions.recorder(kind, size)
+
+    def ask(parameters: Any, *question: Any) -> Any:
+        record(parameters, *question)
+        try:
+            return getattr(cls, method)(cls(*parameters[:size]), *question)
+        except (Exception, SystemExit) as error:
+            raise errors.raised(kind, cls, method, error) from error
+
+    return ask

@@ -28,15 +28,18 @@ from ..state.world import World
 
 
 class InvariantViolation(Exception):
-    """Something that must always hold does not: a defect of the engine, of the model, or of a policy."""
+    """Something that must always hold does not: a defect of the engine, of the model, or of a built-in policy."""
 
 
 def violation(world: World, status: int) -> InvariantViolation:
-    """Return what to raise for a status: its meaning, when, which agent, and a number."""
+    """Return what to raise for a status."""
+    return InvariantViolation(description(world, status))
+
+
+def description(world: World, status: int) -> str:
+    """Return a status in words: its meaning, when, which agent, and a number."""
     control = world.control[0]
-    return InvariantViolation(
-        f"{MEANING[status]}; at {control.now / 1e9:.9f} s, agent {control.agent}, value {control.value}"
-    )
+    return f"{MEANING[status]}; at {control.now / 1e9:.9f} s, agent {control.agent}, value {control.value}"
 
 
 def recount(world: World) -> None:

@@ -61,7 +61,7 @@ def build(
         profile=profile,
         **_record_tables(scenario, keep_journal),
         **{kind: getattr(chosen, kind).call for kind in POLICIES},
-        **{f"{kind}_parameters": getattr(chosen, kind).parameters for kind in POLICIES},
+        **{f"{kind}_parameters": chosen.table(kind) for kind in POLICIES},
     )
     _make_room(world, scenario)
     return world

@@ -2,9 +2,11 @@
 
 from typing import Any, NamedTuple
 
-from meterstorm.policies import registry
+from meterstorm.policies import errors, registry
 
+from ..compiled import questions
 from ..compiled.policies import Compiled, compile_admission, compile_failover, compile_selection
+from ..state.world import POLICIES
 from .scenario import Scenario
 
 
@@ -17,6 +19,18 @@ class PolicySet(NamedTuple):
     balancing: Any
     intersite: Any
     memory_size: int
+
+    @property
+    def are_built_in(self) -> bool:
+        """Whether the compiled ones are this package's, which raise nothing."""
+        return not any(errors.is_own(type(getattr(self, kind).policy)) for kind in POLICIES)
+
+    def table(self, kind: str) -> Any:
+        """Return the parameters of a compiled policy; with room for a question behind those of a user's own."""
+        chosen = getattr(self, kind)
+        if not errors.is_own(type(chosen.policy)):
+            return chosen.parameters
+        return questions.with_room(chosen.parameters, kind, self.memory_size if kind == "failover" else 0)
 
     @property
     def is_shared(self) -> bool:

@@ -1,11 +1,14 @@
 """Balancing policies at work: they are plain Python, so the loop returns to have one asked."""
 
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
+from meterstorm.policies import errors
 from meterstorm.policies.balancing import Report
 
 from ..agents.site import intersite, site
+from ..compiled.time_limit import NoAnswer, answer_in_time
 from ..engine.invariants import InvariantViolation
 from ..messaging.addresses import ALL_SITES
 from ..setup.policies import PolicySet
@@ -53,19 +56,23 @@ def _pools(world: World, k: int) -> Any:
 
 
 def targets_of(policy: Any, kind: str, report: Report) -> Any:
-    """Return a policy's targets; raises InvariantViolation when it fails, or they are impossible."""
-    name = f"{kind} policy {type(policy).__name__}"
+    """Return a policy's targets; raises PolicyError when it fails, or they are impossible."""
     try:
-        targets = np.asarray(policy.targets(report))
-    except Exception as error:
-        raise InvariantViolation(f"{name} failed: {type(error).__name__}: {error}") from error
+        with answer_in_time() if errors.is_own(type(policy)) else nullcontext():
+            targets = np.asarray(policy.targets(report))
+    except (Exception, SystemExit, NoAnswer) as error:
+        raise _own(policy, errors.raised(kind, type(policy), "targets", error)) from error
     if targets.shape != report.allocated.shape or not np.issubdtype(targets.dtype, np.integer):
-        raise InvariantViolation(f"{name}: targets must be integers of shape {report.allocated.shape}")
+        text = f"must return integers of shape {report.allocated.shape}, not {targets.dtype} of {targets.shape}"
+        raise _own(policy, errors.wrong(kind, type(policy), "targets", text))
     here = report.answered
     available = report.allocated[here].sum(axis=0) + report.reserve
     if (targets < 0).any() or (targets[here].sum(axis=0) > available).any():
-        raise InvariantViolation(
-            f"{name}: targets {targets[here].tolist()} must be >= 0 and add up to at most"
-            f" {available.tolist()} over those that answered"
-        )
+        text = f"returned {targets[here].tolist()}, which must be >= 0 and add up to at most {available.tolist()}"
+        raise _own(policy, errors.wrong(kind, type(policy), "targets", f"{text} over those that answered"))
     return targets
+
+
+def _own(policy: Any, error: errors.PolicyError) -> Exception:
+    """Return an error of a user's own policy as it is; of a built-in one it is a defect."""
+    return error if errors.is_own(type(policy)) else InvariantViolation(str(error))

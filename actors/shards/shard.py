@@ -4,12 +4,14 @@ A shard alone is a whole world (`simulate.py`). Several advance in windows, and 
 them (`windows.py`).
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from ..agents import roaming
 from ..compiled.jit import JIT_DISABLED, direct
+from ..compiled.raising import exceptions_kept
 from ..engine import growth, invariants, loop
 from ..setup import partition
 from ..setup.build import build
@@ -18,16 +20,17 @@ from ..setup.scenario import Scenario
 from ..state.control import CONTROL
 from ..state.events import EVENT
 from ..state.rows import NEVER
-from ..state.status import BALANCE, GROW, HORIZON
-from . import inbox
+from ..state.status import BALANCE, GROW, HORIZON, POLICY_RAISED
+from . import blame, inbox
 from .balancing import balance
 from .lookahead import lookahead
 from .tally import Tally, tally
 
 # Where some fields stand in the control row, in words of 8 bytes.
 _OFFSETS: Any = CONTROL.fields
-NEXT, REACH, OUTGOING, SENT_WITHIN, SENT_ACROSS, FOREIGN = (
-    _OFFSETS[name][1] // 8 for name in ("next", "horizon", "outgoing", "sent_within", "sent_across", "foreign")
+NEXT, STATUS, REACH, OUTGOING, SENT_WITHIN, SENT_ACROSS, FOREIGN = (
+    _OFFSETS[name][1] // 8
+    for name in ("next", "status", "horizon", "outgoing", "sent_within", "sent_across", "foreign")
 )
 
 
@@ -52,6 +55,7 @@ class Shard:
         self._view()
         with np.errstate(over="ignore"):
             loop.start(self.world)
+            self.are_built_in = self.policies.are_built_in
             self._advance = direct(loop.run, self.world, 0)
             if shards > 1:
                 self._first_wrong = direct(inbox.first_wrong, self.world, 0, self._sends[shard])
@@ -88,22 +92,38 @@ class Shard:
 
     def run(self, horizon: int) -> None:
         """Handle the events before `horizon` (or less, when a message left for another shard)."""
-        if not JIT_DISABLED:
-            self._run(horizon)
-            return
-        with np.errstate(over="ignore"):
-            self._run(horizon)
+        if JIT_DISABLED:
+            with np.errstate(over="ignore"):
+                self._run(horizon, ())
+        elif self.are_built_in:
+            self._run(horizon, ())
+        else:
+            with exceptions_kept(self._stop) as kept:
+                self._run(horizon, kept)
 
-    def _run(self, horizon: int) -> None:
+    def cut(self) -> None:
+        """Have a run that is under way return before its next event; another thread may ask for it.
+
+        A run that only begins may not see it: ask again.
+        """
+        self._control[REACH] = 0
+
+    def _stop(self) -> None:
+        self._control[STATUS] = POLICY_RAISED
+
+    def _run(self, horizon: int, kept: Sequence[BaseException]) -> None:
+        """As `run`; `kept` is where exceptions of compiled policies are found."""
         status = self._advance(self.world, min(horizon, self.end))
         while status != HORIZON:
+            if kept:
+                raise blame.raised(self.world, self.policies, kept[0])
             if status == GROW:
                 growth.grow(self.world)
                 self._outbox = self.world.outbox.view(np.ndarray)
             elif status == BALANCE:
                 balance(self.world, self.policies)
             else:
-                raise invariants.violation(self.world, status)
+                raise blame.stopped(self.world, self.policies, status)
             status = self._advance(self.world, int(self._control[REACH]))
 
     def take_outgoing(self) -> tuple[list[bytes], int, int]:

@@ -1,6 +1,9 @@
 """A whole world in this process, as one shard."""
 
+import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from ..setup.scenario import Scenario
@@ -8,9 +11,10 @@ from .checkpoints import Checkpoints, load, save
 from .shard import Shard
 from .tally import Tally, conserved
 
-# A world with checkpoints runs in slices of about so much wall time; the first is this part of its duration.
-SLICE_S = 0.5
-FIRST_SLICES = 1000
+# A world runs in slices of so much wall time: between two of them Python hears signals and tells how far it is.
+SLICE_S = 0.2
+# With checkpoints a slice is at most this part of the world's duration, too.
+SLICES = 1000
 
 
 def simulate(
@@ -18,41 +22,57 @@ def simulate(
     replication: int = 0,
     keep_journal: bool = False,
     checkpoints: Checkpoints | None = None,
+    on_progress: Callable[[float], None] = lambda share: None,
 ) -> Tally:
-    """Run one replication of a scenario as one shard, in this process; with checkpoints, from the last one on."""
+    """Run one replication of a scenario as one shard, in this process; with checkpoints, from the last one on.
+
+    `on_progress` is told the share of simulated time done.
+    """
     started_s = time.process_time()
     shard = Shard(scenario, replication, keep_journal=keep_journal)
-    if checkpoints is None:
-        shard.run(shard.end)
-    else:
-        started_s = _run_in_slices(shard, checkpoints, started_s)
+    if checkpoints and (saved := checkpoints.restore(lambda folder, seals: load(folder, 0, seals))):
+        numbers, tables = saved
+        shard.restore(tables)
+        started_s -= numbers["cpu_s"]  # as if this process had done it all
+
+    def write_parts(folder: Path) -> list[bytes]:
+        return [save(folder, 0, shard.world, {"cpu_s": time.process_time() - started_s})]
+
+    for share in _slices(shard, checkpoints):
+        on_progress(share)
+        if checkpoints and checkpoints.is_due():
+            checkpoints.save(write_parts)
     tally = conserved(scenario, shard.tally())
     tally.cpu_s = time.process_time() - started_s
     return tally
 
 
-def _run_in_slices(shard: Shard, checkpoints: Checkpoints, started_s: float) -> float:
-    """Run to the end, with a checkpoint whenever one is due.
-
-    `started_s` is the process's CPU time at the start; returned as if all had been done in this process.
-    """
-    if saved := checkpoints.restore(lambda folder, seals: load(folder, 0, seals)):
-        numbers, tables = saved
-        shard.restore(tables)
-        started_s -= numbers["cpu_s"]
-
-    def write_parts(folder: Path) -> list[bytes]:
-        return [save(folder, 0, shard.world, {"cpu_s": time.process_time() - started_s})]
-
-    aim_s = min(SLICE_S, checkpoints.every_s)
-    slice_ns = max(1, shard.end // FIRST_SLICES)
+def _slices(shard: Shard, checkpoints: Checkpoints | None) -> Iterator[float]:
+    """Run to the end; after each slice but the last, yield the share of simulated time done."""
+    longest = max(1, shard.end // SLICES) if checkpoints else shard.end
     horizon = 0
-    while horizon < shard.end:
-        begun_s = time.monotonic()
-        horizon = min(max(horizon, shard.next_time) + slice_ns, shard.end)
-        shard.run(horizon)
-        if aim_s > 0:
-            slice_ns = max(1, int(slice_ns * min(2.0, max(0.5, aim_s / (time.monotonic() - begun_s)))))
-        if horizon < shard.end and checkpoints.is_due():
-            checkpoints.save(write_parts)
-    return started_s
+    with _cut_every(min(SLICE_S, checkpoints.every_s or SLICE_S) if checkpoints else SLICE_S, shard):
+        while horizon < shard.end:
+            horizon = min(max(horizon, shard.next_time) + longest, shard.end)
+            shard.run(horizon)
+            horizon = min(horizon, shard.next_time)  # it may have been cut short
+            if horizon < shard.end:
+                yield horizon / shard.end
+
+
+@contextmanager
+def _cut_every(seconds: float, shard: Shard) -> Iterator[None]:
+    """Have another thread cut the shard's runs short this often: compiled code lets it run."""
+    over = threading.Event()
+
+    def cut() -> None:
+        while not over.wait(seconds):
+            shard.cut()
+
+    thread = threading.Thread(target=cut, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()

@@ -2,7 +2,6 @@
 
 import errno
 import os
-import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -58,13 +57,12 @@ def print_warning(text: str) -> None:
 def exit_now(status: int) -> NoReturn:
     """End at once: an interrupt or a loss may have hit Ray anywhere; the end of the interpreter may crash in it.
 
-    A second interrupt does not wait for Ray; on Linux its processes end all the same (`actors/cluster/guard.py`).
+    A second interrupt does not wait for Ray (`interrupts.py`); on Linux its processes end all the same
+    (`actors/cluster/guard.py`).
     """
     try:
         with suppress(Exception):  # the reader may be gone
             sys.stdout.flush()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.SIG_DFL)
         end_ray()
     finally:
         os._exit(status)

@@ -2,7 +2,6 @@
 
 import os
 import platform
-import signal
 import sys
 import traceback
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from .bench import bench_app
+from .check_policy import check_policy_command
 from .console import (
     INTERRUPTED,
     INVARIANT,
@@ -21,6 +21,7 @@ from .console import (
     fail,
     print_error,
 )
+from .interrupts import handle_interrupts
 from .journal import journal_command
 from .options import RayAddress
 from .output import OutputError, guard_streams
@@ -46,6 +47,7 @@ app.command("run")(run_command)
 app.command("resume")(resume_command)
 app.command("journal")(journal_command)
 app.command("validate")(validate_command)
+app.command("check-policy")(check_policy_command)
 app.command("list")(list_command)
 app.command("show")(show_command)
 app.command("schema")(schema_command)
@@ -66,7 +68,7 @@ def main() -> None:
 
     4: a process, a node, Ray, memory, the disk or standard output failed.
     """
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # SIGTERM ends a run like Ctrl-C
+    handle_interrupts()
     if os.environ.get("COLUMNS", "").strip("0") == "":
         os.environ.pop("COLUMNS", None)  # no width at all
     try:

@@ -102,10 +102,15 @@ def join(options: Options) -> None:
 
 
 def run_world(
-    scenario: Scenario, replication: int, keep_journal: bool = False, checkpoints: Checkpoints | None = None
+    scenario: Scenario,
+    replication: int,
+    keep_journal: bool = False,
+    checkpoints: Checkpoints | None = None,
+    on_progress: Progress = lambda share: None,
 ) -> Replication:
     """Run one replication of one version, as one shard in this process."""
-    return _replication(scenario, replication, simulate(scenario, replication, keep_journal, checkpoints))
+    tally = simulate(scenario, replication, keep_journal, checkpoints, on_progress)
+    return _replication(scenario, replication, tally)
 
 
 def _replication(scenario: Scenario, number: int, tally: Tally) -> Replication:
@@ -153,17 +158,17 @@ Steps = Iterator[tuple[Job, Replication]]
 
 def _steps(jobs: list[Job], options: Options, on_progress: Progress) -> Steps:
     """Run the jobs, in any order."""
-    return _on_shards(jobs, options, on_progress) if options.shards > 1 else _in_parallel(jobs, options)
+    return (_on_shards if options.shards > 1 else _in_parallel)(jobs, options, on_progress)
 
 
-def _in_parallel(jobs: list[Job], options: Options) -> Steps:
+def _in_parallel(jobs: list[Job], options: Options, on_progress: Progress) -> Steps:
     """Run whole worlds: here, until it is clear that Ray workers pay, or at once on workers if asked to."""
     workers, versions_seen = options.workers, set[int]()
     spent, here = 0.0, 0
     if workers == 0 or (workers is None and options.ray_address is None):
         for job in jobs:
             started = time.perf_counter()
-            yield job, run_world(*job.arguments)
+            yield job, run_world(*job.arguments, _added_to(here, on_progress))
             loading_s = 0.0 if job.version in versions_seen else LOADING_S
             versions_seen.add(job.version)
             spent += max(0.0, time.perf_counter() - started - loading_s)

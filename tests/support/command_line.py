@@ -44,7 +44,7 @@ set = { "policies.failover" = { name = "never" } }
 POLICIES = """
 from typing import NamedTuple
 
-from meterstorm.policies import Decision, retry
+from meterstorm.policies import Decision, refuse, retry
 
 
 class MyPolicy(NamedTuple):
@@ -77,6 +77,16 @@ class TooFar(NamedTuple):
 class BelowZero(NamedTuple):
     def next_server(self, choice, u):
         return -1
+
+
+class LongAgo(NamedTuple):
+    def on_request(self, arrival, u):
+        return refuse(-1.5)
+
+
+class NoTime(NamedTuple):
+    def on_request(self, arrival, u):
+        return refuse(float("nan"))
 
 
 class TooMany(NamedTuple):

@@ -4,6 +4,8 @@ Whatever arrives from a client waits its turn in order of arrival and takes its 
 when the service ends. The server works on whatever has reached it, also for clients that have given up.
 """
 
+import math
+
 import numpy as np
 from meterstorm.policies.admission import Arrival, refuse
 
@@ -18,11 +20,13 @@ from ...records import ledger
 from ...state import kinds
 from ...state.events import IN_SERVICE
 from ...state.rows import NONE
+from ...state.status import BAD_VERDICT
 from .. import roaming
 from . import granting, leases
 from .accounts import account_of
 
 SECOND = 1_000_000_000
+_SHOWN_MAX_S = 1e9  # what a message names of a policy's nonsense
 
 
 @inlined
@@ -55,7 +59,7 @@ def _arrive(world, n, s):
     if event.kind == kinds.REQUEST and world.config[0].overloads:
         verdict = _admission(world, n, s)
         if verdict.admitted == 0:
-            _turn_away(world, n, s, kinds.OVERLOADED, durations.to_value(verdict.retry_after_s))
+            _refuse(world, n, s, verdict.retry_after_s)
             return
     if server.serving == NONE:
         _work(world, n, s)
@@ -97,6 +101,19 @@ def _enqueue(world, n, s):
     if kind == kinds.REQUEST:
         server.waiting += 1
         server.queue_max = max(server.queue_max, server.waiting)
+
+
+@jit
+def _refuse(world, n, s, retry_after_s):
+    """Answer OVERLOADED, with when to come back, ms; the engine stops where that is no time."""
+    if retry_after_s >= 0.0:
+        _turn_away(world, n, s, kinds.OVERLOADED, durations.to_value(retry_after_s))
+        return
+    control = world.control[0]
+    control.status = BAD_VERDICT
+    control.agent = world.config[0].clients + s
+    negative = retry_after_s < 0.0
+    control.value = math.floor(max(retry_after_s, -_SHOWN_MAX_S)) if negative else 0
 
 
 @jit

@@ -85,7 +85,7 @@ class Ending(NamedTuple):
 
 ENDINGS = {
     "done": Ending([], None, 0),
-    "error": Ending(["--set", "policies.balancing.fails=1"], None, console.INVARIANT),
+    "error": Ending(["--set", "policies.balancing.fails=1"], None, console.WRONG_INPUT),
     "SIGINT": Ending([], signal.SIGINT, console.INTERRUPTED),
     "SIGTERM": Ending([], signal.SIGTERM, console.INTERRUPTED),
     "SIGKILL": Ending([], signal.SIGKILL, -signal.SIGKILL),

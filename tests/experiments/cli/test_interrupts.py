@@ -87,3 +87,76 @@ def test_ctrl_c(here):
     assert f"interrupted; kept {kept} of 1,000,000 worlds in out" in stderr
     assert json.loads((here / "out" / "summary.json").read_text()) == content
     assert json.loads((here / "out" / "provenance.json").read_text())["interrupted"] is True
+
+
+CODE = (
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    "from meterstorm.experiments.cli.main import main; main()"
+)
+# The one world has no end that anybody would wait for.
+ENDLESS = [
+    "--set", "run.duration_s=1e9", "--set", "run.sample_s=1e9", "--set", "clients.count=1000",
+    "--workers", "0", "--out", "out", "--balancing", "sign.py:Sign",
+]  # fmt: skip
+
+
+def ended_by(here, number, *options):
+    """Interrupt a run in the middle of its first world; return its status and what it has said."""
+    (here / "sign.py").write_text(SIGN)
+    process = subprocess.Popen(
+        [sys.executable, "-c", CODE, "run", "short.toml", *ENDLESS, *options],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        assert eventually(lambda: process.poll() is not None or (here / "worlds").exists(), 120)
+        os.kill(process.pid, number)
+        _, stderr = process.communicate(timeout=60)
+    finally:
+        process.kill()
+        process.wait()
+    return process.returncode, stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [[], ["--checkpoint-every", "1s"]])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_ends_the_world_that_runs(number, options, here):
+    status, stderr = ended_by(here, number, *options)
+    assert status == console.INTERRUPTED, stderr
+    assert "interrupted; kept 0 of 1 worlds" in stderr and "Traceback" not in stderr
+    assert ("meterstorm resume out goes on" in stderr) == bool(options)
+
+
+DEAF = """
+import ctypes, os, signal, threading
+from meterstorm.experiments.cli.interrupts import ONE_INTERRUPT_S, handle_interrupts
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+handle_interrupts()
+
+
+def interrupt_in(seconds):
+    threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGINT)).start()
+
+
+try:
+    os.write(1, b"at work ")
+    interrupt_in(0.0)
+    while True:
+        ctypes.CDLL(None).sleep(3600)
+except KeyboardInterrupt:
+    os.write(1, b"cleaning up ")
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT, signal.SIGTERM])
+    deaf = ctypes.CDLL(None).sleep
+    interrupt_in(2 * ONE_INTERRUPT_S)
+    while True:
+        deaf(3600)
+"""
+
+
+@pytest.mark.slow
+def test_a_second_interrupt_ends_at_once():
+    """Even while no Python runs in the main thread; both may come from a terminal and its wrapper at a time."""
+    done = subprocess.run([sys.executable, "-c", DEAF], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (console.INTERRUPTED, "")
+    assert done.stdout == "at work cleaning up "

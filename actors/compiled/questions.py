@@ -1,0 +1,80 @@
+"""The last question to a user's own policy, kept so that plain Python can be asked again why it has failed.
+
+Compiled code tells no line for most exceptions. So the engine's table of a policy's parameters has room behind
+them, where the compiled policy writes what it is asked: the fields of its view, `u`, and its memory.
+"""
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any, get_type_hints
+
+import numba
+import numpy as np
+from meterstorm.policies.admission import Arrival
+from meterstorm.policies.failover import TIMED_OUT, Link
+from meterstorm.policies.registry import METHOD
+from meterstorm.policies.selection import Choice
+
+from .time_limit import NoAnswer, answer_in_time
+
+# A question of each kind that any policy should be able to answer.
+ORDINARY: dict[str, Any] = {
+    "failover": Link(0.0, TIMED_OUT, 0.0, 1, 1, 0, 2, 1),
+    "selection": Choice(0, 0, 0, 0, 2),
+    "admission": Arrival(0.0, 0, 0, 1),
+}
+VIEWS: dict[str, Any] = {kind: type(view) for kind, view in ORDINARY.items()}
+
+
+def with_room(parameters: Any, kind: str, memory_size: int) -> Any:
+    """Return a policy's parameters with room for a question behind them."""
+    return np.append(parameters, np.zeros(len(VIEWS[kind]._fields) + 1 + memory_size))
+
+
+def last(kind: str, table: Any, size: int) -> tuple[Any, Any, float]:
+    """Return the view, the memory and `u` of the last question to a policy with `size` parameters."""
+    hints = get_type_hints(VIEWS[kind]).values()
+    end = _start(size) + len(hints)
+    numbers = table[_start(size) : end].tolist()
+    view = VIEWS[kind](*(hint(number) for hint, number in zip(hints, numbers, strict=True)))
+    return view, table[end + 1 :].copy(), float(table[end])
+
+
+def ask_again(kind: str, policy: Any, table: Any) -> Any:
+    """Ask a policy the last question again, in plain Python; raises what it raises."""
+    return ask(kind, policy, *last(kind, table, len(policy)))
+
+
+def plain_failure(kind: str, policy: Any) -> BaseException | None:
+    """Return what a policy raises in plain Python at an ordinary question, if it does."""
+    try:
+        ask(kind, policy, ORDINARY[kind], np.zeros(int(getattr(policy, "memory_size", 0))), 0.5)
+    except (Exception, SystemExit, NoAnswer) as error:
+        return error
+    return None
+
+
+def ask(kind: str, policy: Any, view: Any, memory: Any, u: float) -> Any:
+    """Ask a policy in plain Python; raises what it raises, and NoAnswer."""
+    method = getattr(policy, METHOD[kind])
+    with answer_in_time():
+        return method(view, memory, u) if kind == "failover" else method(view, u)
+
+
+@cache
+def recorder(kind: str, size: int) -> Callable[..., None]:
+    """Return a function that writes a question behind `size` parameters, where there is room."""
+    start, names = _start(size), VIEWS[kind]._fields
+    lines = [f"table[{start + k}] = view.{name}" for k, name in enumerate(names)]
+    lines.append(f"table[{start + len(names)}] = u")
+    memory = kind == "failover"
+    if memory:
+        lines.append(f"table[{start + len(names) + 1} :] = memory")
+    code = f"def record(table, view, {'memory, ' if memory else ''}u):\n    if table.size > {start}:\n"
+    made: dict[str, Any] = {}
+    exec(code + "".join(f"        {line}\n" for line in lines), made)
+    return numba.njit(made["record"])
+
+
+def _start(size: int) -> int:
+    return max(1, size)  # a policy without parameters has one that means nothing

@@ -1,0 +1,98 @@
+"""Whether a user's policy keeps its promise: the same answer to the same question, compiled or not."""
+
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from meterstorm.actors.compiled import policies as compiled_policies
+from meterstorm.actors.compiled import questions
+from meterstorm.actors.compiled.time_limit import NoAnswer
+from meterstorm.actors.shards.balancing import targets_of
+from meterstorm.policies import Arrival, Choice, Link, Report, errors
+from meterstorm.policies.registry import METHOD
+
+COMPILE = {
+    "failover": compiled_policies.compile_failover,
+    "selection": compiled_policies.compile_selection,
+    "admission": compiled_policies.compile_admission,
+}
+# Powers and logarithms are not rounded alike by every library.
+TOLERANCE = 1e-12
+
+
+def check(kind: str, policy: Any, count: int) -> None:
+    """Ask a policy `count` drawn questions twice; raises PolicyError for the first answer that is not the same."""
+    numbers = random.Random(1)
+    if kind not in COMPILE:
+        _check_targets(kind, policy, (_report(numbers) for _ in range(count)))
+        return
+    compiled = COMPILE[kind](policy)
+    memory = np.zeros(int(getattr(policy, "memory_size", 0)))
+    for _ in range(count):
+        if numbers.random() < 0.2:  # as a good answer does
+            memory[:] = 0.0
+        memory = _check_answer(kind, compiled, _view(kind, numbers), memory, numbers.random())
+
+
+def _check_answer(kind: str, compiled: Any, view: Any, memory: Any, u: float) -> Any:
+    """Ask one question in three ways; return the memory after it."""
+    policy = compiled.policy
+    cls: Any = type(policy)
+    first, second, third = memory.copy(), memory.copy(), memory.copy()
+    try:
+        one = compiled_policies.ask(kind, compiled, view, first, u)
+        two = compiled_policies.ask(kind, compiled, view, second, u)
+        plain = questions.ask(kind, policy, view, third, u)
+    except (Exception, SystemExit, NoAnswer) as error:
+        raise errors.raised(kind, cls, METHOD[kind], error) from error
+    asked = f"asked about {view}, u={u}"
+    if _numbers(one, first) != _numbers(two, second):
+        raise errors.wrong(kind, cls, METHOD[kind], f"answers {one}, then {two}, when {asked}")
+    if not np.allclose(_numbers(one, first), _numbers(plain, third), rtol=TOLERANCE, atol=0.0, equal_nan=True):
+        text = f"answers {one} compiled, {plain} in plain Python, when {asked}"
+        raise errors.wrong(kind, cls, METHOD[kind], text)
+    return first
+
+
+def _numbers(answer: Any, memory: Any) -> list[float]:
+    return [*(answer if isinstance(answer, tuple) else (answer,)), *memory.tolist()]
+
+
+def _check_targets(kind: str, policy: Any, reports: Iterator[Report]) -> None:
+    for report in reports:
+        copies: list[list[Any]] = [[part.copy() for part in report] for _ in range(2)]
+        one, two = (targets_of(policy, kind, Report(*copy)) for copy in copies)
+        if (one != two).any():
+            text = f"answers {one.tolist()}, then {two.tolist()}, when asked about {report}"
+            raise errors.wrong(kind, type(policy), METHOD[kind], text)
+
+
+def _view(kind: str, numbers: random.Random) -> Any:
+    def whole(first: int, end: int) -> int:
+        """Draw an integer below `end`; often the first one, where most policies have a border."""
+        return first if numbers.random() < 0.2 else numbers.randrange(first, end)
+
+    now_s = numbers.uniform(0.0, 1e6)
+    if kind == "failover":
+        wait_s = numbers.choice((0.0, numbers.uniform(0.0, 600.0)))
+        counts = whole(1, 21), whole(1, 21), whole(0, 21), whole(1, 17), whole(0, 4)
+        return Link(now_s, numbers.randrange(1, 4), wait_s, *counts)
+    if kind == "admission":
+        return Arrival(now_s, whole(0, 200), whole(0, 2), whole(0, 200))
+    servers = whole(1, 17)
+    return Choice(whole(0, 10_000), whole(0, servers), whole(0, servers), whole(0, 21), servers)
+
+
+def _report(numbers: random.Random) -> Report:
+    drawn = np.random.default_rng(numbers.getrandbits(32))
+    shape = (numbers.randrange(1, 9), numbers.randrange(1, 4))
+    leased = drawn.integers(0, 50, shape)
+    answered = drawn.random(shape[0]) < 0.8
+    return Report(
+        answered,
+        leased + drawn.integers(0, 50, shape),
+        leased,
+        drawn.integers(0, 99, shape),
+        drawn.integers(0, 9, shape[1]),
+    )

@@ -1,0 +1,76 @@
+"""`meterstorm check-policy`: the same answer to the same question, in time, compiled or not."""
+
+import pytest
+from meterstorm.actors.compiled import time_limit
+from meterstorm.experiments.cli import console
+
+from support.command_line import invoke, refused
+
+HEAD = """
+import functools
+from typing import NamedTuple
+
+import numpy as np
+
+from meterstorm.policies import admit, refuse, retry
+
+KEPT = functools.partial([].append)
+ASKED = []
+count = ASKED.append
+
+
+class Mine(NamedTuple):
+    interval_s: float = 100.0
+    memory_size = 1
+
+"""
+GOOD = {
+    "failover": "def on_failure(self, link, memory, u):\n    memory[0] += u\n    return retry(memory[0])",
+    "selection": "def next_server(self, choice, u):\n    return int(u * choice.servers)",
+    "admission": "def on_request(self, arrival, u):\n    return admit() if arrival.waiting < 9 else refuse(u)",
+    "balancing": "def targets(self, report):\n    return report.allocated",
+}
+BAD = {
+    "not the same twice": (
+        "def targets(self, report):\n    count(1)\n    return np.maximum(report.allocated - len(ASKED), 0)",
+        ["targets answers", "then"],
+    ),
+    "not the same in plain Python": (
+        "def on_failure(self, link, memory, u):\n    return retry(abs(float(link.tries_here * 2**62)))",
+        ["on_failure answers", "compiled", "in plain Python"],
+    ),
+    "raises": ("def on_request(self, arrival, u):\n    return refuse(1 / arrival.waiting)", ["ZeroDivisionError"]),
+    "an endless loop": (
+        "def next_server(self, choice, u):\n    k = 1\n    while k > 0:\n        k = 1 + k % 9\n    return k",
+        ["EndlessLoop", "next_server"],
+    ),
+    "an endless answer": (
+        "def targets(self, report):\n    while True:\n        pass",
+        ["NoAnswer", "no answer in"],
+    ),
+    "no method": ("pass", ["needs one of the methods on_failure, next_server, on_request, targets"]),
+}
+
+
+def check(here, body, *options):
+    (here / "own.py").write_text(HEAD + "\n".join(f"    {line}" for line in body.splitlines()) + "\n")
+    return invoke("check-policy", "own.py:Mine", "--questions", 50, *options)
+
+
+@pytest.mark.parametrize("kind", GOOD)
+def test_a_policy_that_keeps_its_promise(kind, here):
+    result = check(here, GOOD[kind], "--set", "interval_s=5")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert f"own.py:Mine: a {kind} policy; 50 drawn questions" in result.stdout
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_one_that_does_not(name, here, monkeypatch):
+    monkeypatch.setattr(time_limit, "ANSWER_S", 0.3)
+    body, words = BAD[name]
+    refused(check(here, body), console.WRONG_INPUT, ["own.py", *words])
+
+
+def test_wrong_names_and_parameters(here):
+    refused(invoke("check-policy", "immediate"), console.WRONG_INPUT, ["not a .py file", "FILE.py:CLASS"])
+    refused(check(here, GOOD["failover"], "--set", "wait=3"), console.WRONG_INPUT, ["wait: unknown parameter"])
