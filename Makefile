@@ -5,7 +5,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 .DEFAULT_GOAL := help
 SECONDS ?= 600
-.PHONY: help setup demo test mutants fuzz check lint format types floors clean
+CHAINS ?= 10
+.PHONY: help setup demo test mutants fuzz soak check lint format types floors clean
 
 help:  ## Show the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -30,6 +31,9 @@ mutants: setup  ## Break the model on purpose: a test must notice each time
 
 fuzz: setup  ## Draw and check fresh scenarios, SECONDS=600 of them long; failures stay in results/fuzz
 	$(BIN)/python tests/tools/fuzz.py $(SECONDS)
+
+soak: setup  ## Kill processes of runs at random, CHAINS=10 times over: each must end as if undisturbed
+	$(BIN)/python tests/tools/soak.py $(CHAINS)
 
 check: lint format types floors  ## Run the linter, the formatter (as a check), the type checker and the floors
 

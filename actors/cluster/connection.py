@@ -12,9 +12,10 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,8 @@ OWN = "local"
 NEEDED = ("gcs_server", "raylet")  # the processes of a Ray of one's own that nothing starts again
 _connected_to: str | None = None  # by `start_ray`: OWN, or host:port
 _guard: subprocess.Popen[bytes] | None = None  # of a Ray of our own; its standard input is open while we live
+_node: Any = None  # Ray's object for a Ray of our own, with its processes
+_sockets: str | None = None  # folder of the shards' sockets on a Ray of our own, which the guard removes
 
 
 class ClusterError(Exception):
@@ -56,7 +59,7 @@ def start_ray(cpus: int, address: str | None = None) -> Any:
     connection is kept until another one is asked for. A program that has called `ray.init` itself is served where
     it is connected, and may not give an address. Raises ClusterError, and ValueError for what is no address.
     """
-    global _connected_to
+    global _connected_to, _node
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     import ray
@@ -71,8 +74,17 @@ def start_ray(cpus: int, address: str | None = None) -> Any:
     _connected_to = None
     if where == OWN:
         with _interrupts_later():
-            _start(ray, cpus)
-            _connected_to = OWN
+            _node, _connected_to = None, OWN  # from now on its processes may be lost
+            try:
+                _start(ray, cpus)
+            except BaseException as error:
+                lost = lost_process()
+                _kill_processes()
+                _connected_to = None
+                if not isinstance(error, Exception):
+                    raise
+                said = str(error).strip().partition("\n")[0]
+                raise ClusterError(loss_of(lost) if lost else f"Ray cannot be started: {said}") from error
     else:
         _join(ray, where)
         _connected_to = where
@@ -82,10 +94,12 @@ def start_ray(cpus: int, address: str | None = None) -> Any:
 def end_ray() -> None:
     """End a Ray of this process's own, or leave the cluster that it has joined.
 
-    One that has lost a process is left to the system and to the guard: it would end this process, with status 1.
+    One that has lost a process is not asked to end: it would end this process, with status 1.
     """
     global _connected_to
-    if _connected_to is not None and lost_process() is None:
+    if lost_process() is not None:
+        _kill_processes()
+    elif _connected_to is not None:
         sys.modules["ray"].shutdown()
     _connected_to = None
 
@@ -94,8 +108,15 @@ def lost_process() -> str | None:
     """Return the name of a process that this process's own Ray has lost, without which it waits forever."""
     if _connected_to != OWN:
         return None
-    started = sys.modules["ray"]._private.worker._global_node.all_processes
-    return next((name for name in NEEDED if started[name][0].process.poll() is not None), None)
+    started = getattr(_node, "all_processes", {})  # while it starts, some are not there yet
+    return next(
+        (name for name in NEEDED if any(p.process.poll() is not None for p in started.get(name, ()))), None
+    )
+
+
+def loss_of(name: str) -> str:
+    """Return in words that this process's own Ray has lost a process."""
+    return f"this run's Ray is lost: its process {name} has ended"
 
 
 def has_joined() -> bool:
@@ -103,11 +124,42 @@ def has_joined() -> bool:
     return _connected_to not in (OWN, None)
 
 
+def _kill_processes() -> None:
+    """Kill the processes of this process's own Ray, which may be half started."""
+    if _node is not None:
+        with suppress(Exception):
+            _node.kill_all_processes(check_alive=False, allow_graceful=False)
+
+
+@contextmanager
+def _node_known(ray: Any) -> Iterator[None]:
+    """Have `_node` name Ray's node from its first process on; Ray itself tells only once all have started."""
+    found = ray._private.node.Node
+
+    class Node(found):  # type: ignore[misc, valid-type]
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            global _node
+            _node = self
+            super().__init__(*arguments, **options)
+
+    ray._private.node.Node = Node
+    try:
+        yield
+    finally:
+        ray._private.node.Node = found
+
+
+def sockets_folder() -> str | None:
+    """Return where shards put their sockets; None: each in a folder that it removes itself."""
+    return _sockets if _connected_to == OWN else None
+
+
 def _start(ray: Any, cpus: int) -> None:
     _stay_on_loopback(ray, True)
     _set_auth_mode(ray, AUTH_MODE or "token")  # Ray makes a token if there is none
     options = {"num_cpus": cpus, "include_dashboard": False, "object_store_memory": OBJECT_STORE_BYTES}
-    _init(ray, OWN, os.environ.get(PATIENCE, str(START_S)), **options)
+    with _node_known(ray):
+        _init(ray, OWN, os.environ.get(PATIENCE, str(START_S)), **options)
     if hasattr(os, "pidfd_open"):  # on Linux; elsewhere Ray's agents may outlive a killed driver by a minute
         _post_guard(ray)
 
@@ -143,13 +195,13 @@ def _interrupts_later() -> Iterator[None]:
 
 def _post_guard(ray: Any) -> None:
     """Have Ray's processes end with this one, even if it is killed."""
-    global _guard
-    import psutil
-
+    global _guard, _sockets
     (raylet,) = ray._private.worker._global_node.all_processes["raylet"]
-    pids = [raylet.process.pid, *(child.pid for child in psutil.Process(raylet.process.pid).children())]
+    # A Unix path may have 104 bytes on some systems, and a temporary directory may be deep (pytest, Ray).
+    base = tempfile.gettempdir() if len(tempfile.gettempdir()) < 60 else "/tmp"
+    _sockets = tempfile.mkdtemp(prefix="meterstorm-", dir=base)  # mode 0700
     _guard = subprocess.Popen(
-        [sys.executable, "-I", "-S", Path(__file__).with_name("guard.py"), *map(str, pids)],
+        [sys.executable, "-I", "-S", Path(__file__).with_name("guard.py"), str(raylet.process.pid), _sockets],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

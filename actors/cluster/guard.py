@@ -1,17 +1,21 @@
-"""A helper process, started by `connection.py`, that ends what Ray leaves behind when its driver is killed.
+"""A helper process of `connection.py` that ends what a Ray of one's own leaves when its driver is killed.
 
-Started as a script: standard input is a pipe from the driver, the arguments are the ids of the raylet and of its
-children. It imports nothing of this package, so that it starts at once.
+Started as a script: standard input is a pipe from the driver, the arguments are the id of the raylet and the
+folder of the shards' sockets. It imports nothing of this package, so that it starts at once.
 
 Ray's agents see within two seconds that the raylet is gone, but then try for 60 s to tell the head, which is gone,
-too (ray 2.60, ray/_private/process_watcher.py: `report_raylet_error_logs`).
+too (ray 2.60, ray/_private/process_watcher.py: `report_raylet_error_logs`). A busy worker sees it later still.
 """
 
 import os
 import select
+import shutil
 import signal
 import sys
 from contextlib import suppress
+from pathlib import Path
+
+LOOK_MS = 250  # how often it looks for new children of the raylet
 
 
 def main() -> None:
@@ -19,14 +23,31 @@ def main() -> None:
 
     Processes are held by descriptors, so that no other one is hit that has been given the same id.
     """
-    raylet, *children = (os.pidfd_open(int(argument)) for argument in sys.argv[1:])
+    raylet, folder = int(sys.argv[1]), sys.argv[2]
     poll = select.poll()
     poll.register(sys.stdin, 0)  # that it is closed is told unasked
-    poll.register(raylet)
-    poll.poll()
-    for child in children:
+    poll.register(os.pidfd_open(raylet))
+    children: dict[int, int] = {}
+    over = False
+    while not over:
+        over = bool(poll.poll(LOOK_MS))
+        for child in _children(raylet):
+            if child not in children:
+                with suppress(ProcessLookupError):
+                    children[child] = os.pidfd_open(child)
+    for descriptor in children.values():
         with suppress(ProcessLookupError):
-            signal.pidfd_send_signal(child, signal.SIGKILL)
+            signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _children(pid: int) -> set[int]:
+    """Return the ids of a process's children; none once it has ended."""
+    found: set[int] = set()
+    for path in Path(f"/proc/{pid}/task").glob("*/children"):
+        with suppress(OSError):
+            found |= {int(word) for word in path.read_text().split()}
+    return found
 
 
 if __name__ == "__main__":

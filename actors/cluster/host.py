@@ -22,14 +22,14 @@ class ShardHost:
         self.begun: tuple[Shard, int | None] | None = None
         self.windows: Windows | None = None
 
-    def listen(self) -> dict[str, Any]:
+    def listen(self, folder: str | None = None) -> dict[str, Any]:
         """Open the sockets, where shards on other nodes can reach them, and return their address."""
         import ray
 
         if not ray.is_initialized():  # no actor: asking Ray would start one
-            return dict(self.mesh.listen())
+            return dict(self.mesh.listen(folder=folder))
         node = ray.get_runtime_context().get_node_id()
-        return dict(self.mesh.listen(host=ray.util.get_node_ip_address(), node=node))
+        return dict(self.mesh.listen(host=ray.util.get_node_ip_address(), node=node, folder=folder))
 
     def connect(self, addresses: list[Any]) -> None:
         """Join the mesh."""

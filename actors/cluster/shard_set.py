@@ -14,7 +14,7 @@ from ..setup.scenario import Scenario
 from ..shards.checkpoints import Checkpoints
 from ..shards.tally import Tally, conserved, merge
 from ..shards.transport.frames import PeerLost
-from .connection import has_joined, lost_process, start_ray
+from .connection import has_joined, lost_process, sockets_folder, start_ray
 from .failures import RAY_POLL_S, ShardLost, cause_of, check_ray, first_line
 from .host import ShardHost
 from .placement import PLACEMENTS, Group
@@ -97,7 +97,7 @@ class ShardSet:
         for retries in (2, 1, 0):
             try:
                 self._create()
-                self.addresses = self._all("listen")
+                self.addresses = self._all("listen", sockets_folder())
                 self._all("connect", self.addresses)
                 return
             except BaseException as error:

@@ -68,6 +68,12 @@ def exit_now(status: int) -> NoReturn:
         os._exit(status)
 
 
+def end_unavailable(text: str) -> NoReturn:
+    """End at once from whichever thread, and say why: the main thread waits for what is lost."""
+    print_error(text)
+    exit_now(UNAVAILABLE)
+
+
 def fail_to_write(error: OSError, folder: Path) -> NoReturn:
     """End the command, since a file in the folder for results cannot be written."""
     fail(UNAVAILABLE if error.errno in FULL else WRONG_INPUT, f"--out {unwritten(error, folder)}")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from meterstorm.actors.cluster.connection import ClusterError
-from meterstorm.actors.cluster.failures import ShardLost
+from meterstorm.actors.cluster.failures import ShardLost, watching_ray
 from meterstorm.actors.engine.invariants import InvariantViolation
 from meterstorm.actors.shards.sealed import CheckpointError
 
@@ -25,6 +25,7 @@ from .console import (
     INVARIANT,
     UNAVAILABLE,
     WRONG_INPUT,
+    end_unavailable,
     fail,
     fail_to_write,
     make_run_folder,
@@ -96,7 +97,8 @@ def finish(
     unfinished: UnfinishedRun | None = None,
 ) -> Finished:
     """Run a scenario and write its folder, or end the command."""
-    with unfinished or nullcontext():
+    way_on = _way_on(ShardLost(), unfinished)
+    with unfinished or nullcontext(), watching_ray(lambda why: end_unavailable(f"{why}{way_on}")):
         results = _run(scenario, options, advance, unfinished)
         content = summary.summary(results)
         for line in results.warnings:
@@ -178,7 +180,8 @@ def fail_interrupted(kept: int, total: int, folder: Path) -> NoReturn:
 def check_shards(results: Results, options: Options) -> None:
     """Compare digests alone and on shards; a difference is a defect."""
     shards, started = options.check_shards, time.perf_counter()
-    with progress(f"first replications on {counted(shards, 'shard')}", len(results.versions)) as advance:
+    title = f"first replications on {counted(shards, 'shard')}"
+    with watching_ray(end_unavailable), progress(title, len(results.versions)) as advance:
         different = run.check_shards(
             results, shards, advance, ray_address=options.ray_address, placement=options.placement
         )

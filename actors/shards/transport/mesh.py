@@ -50,16 +50,18 @@ class Mesh:
         self._peers: list[Peer] | None = None
         self._node = ""
 
-    def listen(self, *, host: str = "127.0.0.1", node: str = "") -> Address:
+    def listen(self, *, host: str = "127.0.0.1", node: str = "", folder: str | None = None) -> Address:
         """Open a Unix socket, and a TCP socket at `host` (an address that the other nodes can reach).
 
-        `node` tells this node from others; by default it is the machine.
+        `node` tells this node from others; by default it is the machine. `folder`, if there is one, is where the
+        Unix socket goes; whoever made it removes it, even when this process is killed.
         """
         if self._listeners or self._peers is not None:
             raise RuntimeError(f"listen comes once (shard {self.shard})")
         # A Unix path may have 104 bytes on some systems, and a temporary directory may be deep (pytest, Ray).
         base = tempfile.gettempdir() if len(tempfile.gettempdir()) < 60 else "/tmp"
-        self._directory = tempfile.TemporaryDirectory(prefix="meterstorm-", dir=base)  # mode 0700
+        prefix = "meterstorm-" if folder is None else "s-"
+        self._directory = tempfile.TemporaryDirectory(prefix=prefix, dir=folder or base)  # mode 0700
         path = f"{self._directory.name}/shard-{self.shard}"
         try:
             self._listen(socket.AF_UNIX, path)

@@ -28,7 +28,7 @@ screen.exit_now(130)
 ENDS = {
     "all is well": ("pass", 130),
     "Ray fails": ("raise RuntimeError('Ray is gone')", 130),
-    "interrupted again": ("os.kill(os.getpid(), signal.SIGINT)", -signal.SIGINT),
+    "interrupted again": ("os.kill(os.getpid(), signal.SIGINT)", 130),
     "told to end": ("os.kill(os.getpid(), signal.SIGTERM)", -signal.SIGTERM),
 }
 
