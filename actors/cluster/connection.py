@@ -190,18 +190,21 @@ def _interrupts_later() -> Iterator[None]:
         for number, handler in handlers.items():
             signal.signal(number, handler)
         if kept:
-            signal.raise_signal(kept[0])
+            handlers[signal.Signals(kept[0])](kept[0], None)  # not raised again: that would be a second one
 
 
 def _post_guard(ray: Any) -> None:
     """Have Ray's processes end with this one, even if it is killed."""
     global _guard, _sockets
+    import psutil
+
     (raylet,) = ray._private.worker._global_node.all_processes["raylet"]
+    pids = [raylet.process.pid, *(child.pid for child in psutil.Process(raylet.process.pid).children())]
     # A Unix path may have 104 bytes on some systems, and a temporary directory may be deep (pytest, Ray).
     base = tempfile.gettempdir() if len(tempfile.gettempdir()) < 60 else "/tmp"
     _sockets = tempfile.mkdtemp(prefix="meterstorm-", dir=base)  # mode 0700
     _guard = subprocess.Popen(
-        [sys.executable, "-I", "-S", Path(__file__).with_name("guard.py"), str(raylet.process.pid), _sockets],
+        [sys.executable, "-I", "-S", Path(__file__).with_name("guard.py"), _sockets, *map(str, pids)],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -1,7 +1,8 @@
 """A helper process of `connection.py` that ends what a Ray of one's own leaves when its driver is killed.
 
-Started as a script: standard input is a pipe from the driver, the arguments are the id of the raylet and the
-folder of the shards' sockets. It imports nothing of this package, so that it starts at once.
+Started as a script: standard input is a pipe from the driver, the arguments are the folder of the shards'
+sockets, the id of the raylet and those of its children so far. It imports nothing of this package, so that it
+starts at once.
 
 Ray's agents see within two seconds that the raylet is gone, but then try for 60 s to tell the head, which is gone,
 too (ray 2.60, ray/_private/process_watcher.py: `report_raylet_error_logs`). A busy worker sees it later still.
@@ -12,6 +13,7 @@ import select
 import shutil
 import signal
 import sys
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -23,22 +25,26 @@ def main() -> None:
 
     Processes are held by descriptors, so that no other one is hit that has been given the same id.
     """
-    raylet, folder = int(sys.argv[1]), sys.argv[2]
+    folder, raylet, *known = sys.argv[1], *map(int, sys.argv[2:])
     poll = select.poll()
     poll.register(sys.stdin, 0)  # that it is closed is told unasked
     poll.register(os.pidfd_open(raylet))
     children: dict[int, int] = {}
-    over = False
-    while not over:
-        over = bool(poll.poll(LOOK_MS))
-        for child in _children(raylet):
-            if child not in children:
-                with suppress(ProcessLookupError):
-                    children[child] = os.pidfd_open(child)
+    _hold(children, known)
+    while not poll.poll(LOOK_MS):
+        _hold(children, _children(raylet))
     for descriptor in children.values():
         with suppress(ProcessLookupError):
             signal.pidfd_send_signal(descriptor, signal.SIGKILL)
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _hold(held: dict[int, int], pids: Iterable[int]) -> None:
+    """Open descriptors of processes that are not held yet."""
+    for pid in pids:
+        if pid not in held:
+            with suppress(ProcessLookupError):
+                held[pid] = os.pidfd_open(pid)
 
 
 def _children(pid: int) -> set[int]:

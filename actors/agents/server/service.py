@@ -212,21 +212,22 @@ def _mean_service_time(world, kind):
 @inlined
 def _takes_no_time(world, kind):
     """Whether a message of a kind that waits is served at the instant of the one before it."""
-    return _mean_service_time(world, kind) < 1.0
+    return _mean_service_time(world, kind) == 0.0
 
 
 @inlined
 def _service_time(world, s, kind):
+    """Return how long a service takes, ns: 0 for what takes no time, else at least 1, whatever a fault does."""
+    if _takes_no_time(world, kind):
+        return np.int64(0)
     config = world.config[0]
     mean = _mean_service_time(world, kind)
-    if mean == 0.0:
-        return np.int64(0)
     mean *= world.spells[network.spell_at(world, s, world.control[0].now)].slow
     if config.service_exponential:
         server = world.servers[s]
         server.served += 1
         mean *= distributions.exponential(streams.draw(world.keys[streams.SERVICE], s, server.served))
-    return durations.whole(mean)
+    return max(np.int64(1), durations.whole(mean))  # one event answers no more than those that take no time
 
 
 @inlined
