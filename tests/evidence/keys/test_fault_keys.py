@@ -90,6 +90,12 @@ def test_slow_multiplies_services_that_start_while_it_holds(factor):
     assert result["server_utilization_mean"] == exactly(services / LAST)
 
 
+def test_a_service_takes_a_nanosecond_however_quick_a_fault_makes_it():
+    """Else one event would answer all that wait, for whose answers no room has been made."""
+    result = run(at_once(4), fault("slow", start_s=0.0, duration_s=30.0, factor=1e-12))
+    assert round(result["queue_s_max"] * 1e9) == 4 - 1
+
+
 @covers("faults.kind=loss", "faults.probability")
 @pytest.mark.parametrize("probability", [0.0, 0.3, 1.0])
 def test_loss_loses_a_share_of_messages_while_it_holds(probability):
