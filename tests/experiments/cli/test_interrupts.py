@@ -123,7 +123,7 @@ def ended_by(here, number, *options):
 def test_an_interrupt_ends_the_world_that_runs(number, options, here):
     status, stderr = ended_by(here, number, *options)
     assert status == console.INTERRUPTED, stderr
-    assert "interrupted; kept 0 of 1 worlds" in stderr and "Traceback" not in stderr
+    assert "interrupted; kept 0 of 1 world" in stderr and "Traceback" not in stderr
     assert ("meterstorm resume out goes on" in stderr) == bool(options)
 
 
