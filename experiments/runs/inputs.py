@@ -16,14 +16,14 @@ class Input(NamedTuple):
 
 
 def inputs(scenario: Scenario) -> list[Input]:
-    """Return the files that the versions of a scenario name, sorted; raises OSError."""
+    """Return the files that the versions of a scenario name, sorted; raises ValueError if one cannot be read."""
     policies, traces = set(), set()
     for version in versions(scenario):
         names = [choice.name for _, choice in version.scenario.policies]
         policies |= {name.rpartition(":")[0] for name in names if ".py:" in name}
         if version.scenario.workload.arrivals == "trace":
             traces.add(version.scenario.workload.trace)
-    return [*map(_policy, sorted(policies)), *(Input(path, sha256_of(path), None) for path in sorted(traces))]
+    return [*map(_policy, sorted(policies)), *map(_trace, sorted(traces))]
 
 
 def sha256_of(path: str) -> str:
@@ -33,5 +33,17 @@ def sha256_of(path: str) -> str:
 
 
 def _policy(path: str) -> Input:
-    source = Path(path).read_bytes()
+    try:
+        source = Path(path).read_bytes()
+    except OSError as error:
+        raise ValueError(f"{path}: cannot be read: {error.strerror}") from error
     return Input(path, hashlib.sha256(source).hexdigest(), source)
+
+
+def _trace(path: str) -> Input:
+    try:
+        return Input(path, sha256_of(path), None)
+    except FileNotFoundError as error:
+        raise ValueError(f"workload.trace: there is no file {path!r}") from error
+    except OSError as error:
+        raise ValueError(f"workload.trace: {path!r} cannot be read: {error.strerror}") from error

@@ -52,6 +52,10 @@ WRONG = {
         ["--set", "workload.arrivals=trace", "--set", "workload.trace=none.csv"],
         ["workload.trace", "none.csv", "no file"],
     ),
+    "no trace file, with checkpoints": (
+        ["--set", "workload.arrivals=trace", "--set", "workload.trace=none.csv", "--checkpoint-every", "1s"],
+        ["workload.trace", "none.csv", "no file"],
+    ),
     "trace without columns": (
         ["--set", "workload.arrivals=trace", "--set", "workload.trace=trace.csv"],
         ["trace.csv", "time_s", "a, b"],
