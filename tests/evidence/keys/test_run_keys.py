@@ -52,8 +52,8 @@ def command_line(folder: Path, *options: str, **tables: Any) -> Any:
     """The exit status and output of `meterstorm run FILE --json` with DRAWN and tables on top."""
     file = folder / "scenario.toml"
     file.write_text(tomli_w.dumps(on_bare(DRAWN, tables)))
-    out = str(folder / "out")
-    return CliRunner().invoke(cli.app, ["run", str(file), "--json", "--out", out, "--workers", "0", *options])
+    where = ["--out", str(folder / "out"), "--force"]
+    return CliRunner().invoke(cli.app, ["run", str(file), "--json", *where, "--workers", "0", *options])
 
 
 # The head
