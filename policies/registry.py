@@ -6,8 +6,9 @@ import importlib.util
 import math
 import sys
 from collections.abc import Mapping
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 from . import admission, balancing, errors, failover, purity, selection, sms2
@@ -125,12 +126,20 @@ def _class_in_file(name: str) -> Any:
     return cls
 
 
+class _SourceLoader(SourceFileLoader):
+    """Loads a file as it is now: a cache of bytecode knows only its size and the second of its last change."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        """Compile the file."""
+        return self.source_to_code(self.get_data(self.path), self.path)
+
+
 def _module(path: Path) -> ModuleType:
     """Import a file once, under a name of its own."""
     name = f"meterstorm_user_{hashlib.sha256(str(path).encode()).hexdigest()[:16]}"
     if name in sys.modules:
         return sys.modules[name]
-    spec = importlib.util.spec_from_file_location(name, path)
+    spec = importlib.util.spec_from_file_location(name, path, loader=_SourceLoader(name, str(path)))
     if spec is None or spec.loader is None:
         raise ValueError(f"{str(path)!r} is not a Python file")
     module = importlib.util.module_from_spec(spec)

@@ -1,6 +1,8 @@
 """Policies by name: parameters, a user's own files, and messages."""
 
+import os
 import re
+import sys
 
 import pytest
 from meterstorm.policies.failover import RetryThenFailover, Sms2Documented
@@ -100,6 +102,19 @@ def test_what_is_no_policy(own, name, message):
 def test_a_policys_own_check_is_heard(own):
     with pytest.raises(ValueError, match=r"^delay_s: too odd$"):
         resolve("failover", f"{own}:Picky", {"delay_s": 1})
+
+
+def test_a_file_is_read_as_it_is_now(tmp_path, monkeypatch):
+    """Though it was changed within the second of its last change, and is as long as it was."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    file, retries = tmp_path / "mine.py", []
+    for number in (2, 3):
+        file.write_text(OWN.replace("retries: float = 2", f"retries: float = {number}"))
+        os.utime(file, (1e9, 1e9))
+        policy = resolve("failover", f"{file}:Own", {"delay_s": 1.0})
+        retries.append(policy.retries)
+        del sys.modules[type(policy).__module__]  # as in another process
+    assert retries == [2, 3]
 
 
 def test_a_file_that_is_missing_or_fails(tmp_path):
