@@ -55,22 +55,11 @@ SIGNATURES = {
 }
 
 
-def compile_failover(policy: Any) -> Compiled:
-    """Compile `policy.on_failure`; called as call(parameters, link, memory, u) -> Decision."""
-    return _compiled(policy, "failover")
+def compile_policy(kind: str, policy: Any) -> Compiled:
+    """Compile what a policy of a kind in SIGNATURES answers with; raises PolicyError where that cannot be.
 
-
-def compile_selection(policy: Any) -> Compiled:
-    """Compile `policy.next_server`; called as call(parameters, choice, u) -> int64."""
-    return _compiled(policy, "selection")
-
-
-def compile_admission(policy: Any) -> Compiled:
-    """Compile `policy.on_request`; called as call(parameters, arrival, u) -> Verdict."""
-    return _compiled(policy, "admission")
-
-
-def _compiled(policy: Any, kind: str) -> Compiled:
+    Called as call(parameters, link, memory, u) for failover, and as call(parameters, view, u) for the others.
+    """
     cls: Any = type(policy)
     parameters = np.array([*policy, 0.0][: max(1, len(policy))], dtype=np.float64)
     if not errors.is_own(cls):

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 from meterstorm.policies import errors, registry
 
 from ..compiled import questions
-from ..compiled.policies import Compiled, compile_admission, compile_failover, compile_selection
+from ..compiled.policies import Compiled, compile_policy
 from ..state.world import POLICIES
 from .scenario import Scenario
 
@@ -42,9 +42,9 @@ def compile_policies(scenario: Scenario) -> PolicySet:
     """Resolve and compile a scenario's policies; raises ValueError when one cannot be compiled."""
     chosen = {kind: registry.resolve(kind, choice.name, choice.parameters) for kind, choice in scenario.policies}
     return PolicySet(
-        compile_failover(chosen["failover"]),
-        compile_selection(chosen["selection"]),
-        compile_admission(chosen["admission"]),
+        compile_policy("failover", chosen["failover"]),
+        compile_policy("selection", chosen["selection"]),
+        compile_policy("admission", chosen["admission"]),
         chosen["balancing"],
         chosen["intersite"],
         int(getattr(chosen["failover"], "memory_size", 0)),

@@ -12,11 +12,6 @@ from meterstorm.actors.shards.balancing import targets_of
 from meterstorm.policies import Arrival, Choice, Link, Report, errors
 from meterstorm.policies.registry import METHOD
 
-COMPILE = {
-    "failover": compiled_policies.compile_failover,
-    "selection": compiled_policies.compile_selection,
-    "admission": compiled_policies.compile_admission,
-}
 # Powers and logarithms are not rounded alike by every library.
 TOLERANCE = 1e-12
 
@@ -24,10 +19,10 @@ TOLERANCE = 1e-12
 def check(kind: str, policy: Any, count: int) -> None:
     """Ask a policy `count` drawn questions twice; raises PolicyError for the first answer that is not the same."""
     numbers = random.Random(1)
-    if kind not in COMPILE:
+    if kind not in compiled_policies.SIGNATURES:
         _check_targets(kind, policy, (_report(numbers) for _ in range(count)))
         return
-    compiled = COMPILE[kind](policy)
+    compiled = compiled_policies.compile_policy(kind, policy)
     memory = np.zeros(int(getattr(policy, "memory_size", 0)))
     for _ in range(count):
         if numbers.random() < 0.2:  # as a good answer does

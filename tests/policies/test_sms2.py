@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from meterstorm.actors.compiled.policies import compile_failover
+from meterstorm.actors.compiled.policies import compile_policy
 from meterstorm.policies import OVERLOADED, REFUSED, TIMED_OUT, Link, fail_over, go_offline, retry
 from meterstorm.policies.failover import GO_OFFLINE, RETRY, Immediate
 from meterstorm.policies.registry import resolve
@@ -147,7 +147,7 @@ def test_compiled_as_in_plain_python_memory_included(name):
     @given(parameters, failures)
     def same(values, failures):
         policy = POLICIES[name](*values)
-        compiled = compile_failover(policy)
+        compiled = compile_policy("failover", policy)
         theirs, ours, now_s = fresh(policy), fresh(policy), 0.0
         for n, (step_s, kind, u) in enumerate(failures, 1):
             now_s += step_s

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from meterstorm.actors.compiled.policies import compile_admission, compile_failover, compile_selection
+from meterstorm.actors.compiled.policies import compile_policy
 from meterstorm.policies import Arrival, Choice, Decision, Link, retry
 from meterstorm.policies.admission import POLICIES as ADMISSION
 from meterstorm.policies.failover import POLICIES as FAILOVER
@@ -56,7 +56,7 @@ def test_failover(name):
     @given(drawn(FAILOVER[name]), LINKS, U)
     def same(policy, link, u):
         memory = np.zeros(4)
-        compiled = compile_failover(policy)
+        compiled = compile_policy("failover", policy)
         found = ask_failover(compiled.call, compiled.parameters, link, memory, u)
         assert bits(found) == bits(policy.on_failure(link, np.zeros(4), u))
 
@@ -68,7 +68,7 @@ def test_selection(name):
     @settings(max_examples=100)
     @given(drawn(SELECTION[name]), choices(), U)
     def same(policy, choice, u):
-        compiled = compile_selection(policy)
+        compiled = compile_policy("selection", policy)
         assert ask(compiled.call, compiled.parameters, choice, u) == policy.next_server(choice, u)
 
     same()
@@ -79,7 +79,7 @@ def test_admission(name):
     @settings(max_examples=100)
     @given(drawn(ADMISSION[name]), ARRIVALS, U)
     def same(policy, arrival, u):
-        compiled = compile_admission(policy)
+        compiled = compile_policy("admission", policy)
         found = ask(compiled.call, compiled.parameters, arrival, u)
         assert bits(found) == bits(policy.on_request(arrival, u))
 
@@ -98,7 +98,7 @@ class Counting(NamedTuple):
 
 
 def test_memory_is_the_callers_own_array():
-    compiled = compile_failover(Counting(2.5))
+    compiled = compile_policy("failover", Counting(2.5))
     link = Link(0.0, 1, 0.0, 1, 1, 0, 4, 0)
     theirs, ours = np.zeros(1), np.zeros(1)
     for _ in range(3):
@@ -108,7 +108,7 @@ def test_memory_is_the_callers_own_array():
 
 
 def test_one_compilation_serves_all_parameters():
-    one, two = compile_failover(Counting(1.0)), compile_failover(Counting(2.0))
+    one, two = compile_policy("failover", Counting(1.0)), compile_policy("failover", Counting(2.0))
     assert one.call is two.call
     assert (one.parameters.tolist(), two.parameters.tolist()) == ([1.0], [2.0])
 
@@ -120,4 +120,4 @@ class Unspeakable(NamedTuple):
 
 def test_what_cannot_be_compiled_is_named():
     with pytest.raises(ValueError, match=r"Unspeakable\.on_failure cannot be compiled.*\n.*may use numbers"):
-        compile_failover(Unspeakable())
+        compile_policy("failover", Unspeakable())

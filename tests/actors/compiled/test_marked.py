@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 from meterstorm.actors.compiled.jit import JIT_DISABLED
-from meterstorm.actors.compiled.policies import compile_failover
+from meterstorm.actors.compiled.policies import compile_policy
 from meterstorm.policies import TIMED_OUT, Link, compilable, retry
 
 LINK = Link(0.0, TIMED_OUT, 0.0, 3, 3, 0, 2, 1)
@@ -37,7 +37,7 @@ class Unmarked(NamedTuple):
 def test_a_marked_function_is_compiled_with_its_policy():
     import numba
 
-    compiled = compile_failover(Marked())
+    compiled = compile_policy("failover", Marked())
     call = numba.njit(lambda f, p, link, m, u: f(p, link, m, u)) if not JIT_DISABLED else lambda f, *a: f(*a)
     assert call(compiled.call, compiled.parameters, LINK, np.zeros(0), 0.5) == Marked().on_failure(LINK, [], 0.5)
 
@@ -45,4 +45,4 @@ def test_a_marked_function_is_compiled_with_its_policy():
 @pytest.mark.skipif(JIT_DISABLED, reason="nothing is compiled")
 def test_what_is_not_marked_is_refused_by_name():
     with pytest.raises(ValueError, match="unmarked"):
-        compile_failover(Unmarked())
+        compile_policy("failover", Unmarked())
