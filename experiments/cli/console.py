@@ -94,7 +94,7 @@ def make_folder(folder: Path) -> None:
 
 def make_run_folder(folder: Path, force: bool) -> None:
     """Make the folder for a run, or end the command; it must be empty, or have a run that is to be replaced."""
-    from ..reports.folder import refusal
+    from ..runs.folder import refusal
 
     make_folder(folder)
     if why := refusal(folder, force):

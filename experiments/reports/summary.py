@@ -12,10 +12,10 @@ from meterstorm.actors.shards.timing import ShardTiming, sum_of
 from ..metrics.intervals import Estimate, estimate
 from ..metrics.metrics import Value
 from ..metrics.names import METRICS
+from ..runs.folder import SUMMARY, made_aside
 from ..runs.inputs import Input
 from ..runs.results import Results, VersionResult, digest_of, with_digest
 from ..scenario import to_toml
-from .folder import SUMMARY, made_aside
 from .parquet import write_parquet
 from .verdicts import Verdict, verdicts
 

@@ -3,7 +3,7 @@
 import errno
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -45,16 +45,16 @@ def made_aside(folder: Path, keeps: bool = False) -> Iterator[Path]:
             _replace(folder, aside)
             return
         if not keeps:
-            clear(folder, but=aside)
+            clear(folder, {aside.name})
         _move(aside, folder)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
 
 
-def clear(folder: Path, but: Path) -> None:
-    """Remove all that a folder has but one entry."""
+def clear(folder: Path, kept: Collection[str]) -> None:
+    """Remove all that a folder has but the entries of these names."""
     for entry in folder.iterdir():
-        if entry != but:
+        if entry.name not in kept:
             _remove(entry)
 
 

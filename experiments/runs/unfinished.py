@@ -22,6 +22,7 @@ from meterstorm.actors.state.events import JOURNAL
 from meterstorm.actors.state.sums import SUM
 
 from ..scenario import Scenario, load, to_toml, versions
+from .folder import clear
 from .inputs import inputs, sha256_of
 from .options import Options
 from .results import Replication, without_digest
@@ -66,7 +67,8 @@ class UnfinishedRun:
         if path.exists() and not options.force:
             command = f"meterstorm resume {folder}"
             raise CheckpointError(f"{folder} has an unfinished run: {command}, or remove {path.parent}")
-        _clear(folder)
+        clear(folder, {"checkpoints"})
+        clear(folder / "checkpoints", {"lock"})
         text = to_toml(scenario)
         (folder / "scenario.toml").write_text(text, encoding="utf-8")
         named = {file.path: file.sha256 for file in inputs(scenario)}
@@ -157,14 +159,6 @@ class UnfinishedRun:
 def _code() -> dict[str, str]:
     """What must be the same when a run goes on; the cache's name is a hash of the engine's sources."""
     return {"version": package_version("meterstorm"), "sources": CACHE_FOLDER.name}
-
-
-def _clear(folder: Path) -> None:
-    """Remove what a folder has, but for the lock on it."""
-    for entry in [*folder.iterdir(), *(folder / "checkpoints").iterdir()]:
-        if entry.name in {"checkpoints", "lock"}:
-            continue
-        shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
 
 
 def _sha256(content: bytes) -> str:
