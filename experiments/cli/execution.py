@@ -15,7 +15,6 @@ from meterstorm.actors.shards.sealed import CheckpointError
 from ..reports import summary, tables
 from ..reports.summary import Finished
 from ..runs import run
-from ..runs.inputs import inputs
 from ..runs.options import Options
 from ..runs.results import Results
 from ..runs.sharding import choose_shards
@@ -82,10 +81,6 @@ def join(options: Options) -> None:
 def begin(scenario: Scenario, options: Options) -> UnfinishedRun:
     """Set up the folder of a run with checkpoints, or end the command."""
     folder = options.out or default_folder(options.name, scenario)
-    try:
-        inputs(scenario)  # wrong input leaves no folder behind
-    except ValueError as error:
-        fail(WRONG_INPUT, str(error))
     make_run_folder(folder, options.force or options.out is None)
     try:
         return UnfinishedRun.begin(folder, scenario, options)

@@ -46,6 +46,32 @@ Arms = Annotated[str | None, typer.Option("--arms", metavar="none", help="none: 
 Arm = Annotated[
     list[str] | None, typer.Option("--arm", metavar="NAME", help="Only this one of the arms. Repeatable.")
 ]
+Failover = Annotated[str | None, typer.Option(help="Failover policy: a name, or FILE.py:CLASS.")]
+Selection = Annotated[str | None, typer.Option(help="Selection policy, likewise.")]
+Admission = Annotated[str | None, typer.Option(help="Admission policy, likewise.")]
+Balancing = Annotated[str | None, typer.Option(help="Balancing policy, likewise.")]
+Intersite = Annotated[str | None, typer.Option(help="Balancing policy between sites, likewise.")]
+Seed = Annotated[str | None, typer.Option(metavar="N", help="Root seed of all randomness.")]
+Replications = Annotated[str | None, typer.Option(metavar="N", help="Independent replications.")]
+Shards = Annotated[
+    str | None, typer.Option(metavar="N|auto", help="Ray actors that share each world; 1: in process.")
+]
+Workers = Annotated[
+    str | None,
+    typer.Option(metavar="N", help="Ray workers that run whole worlds; 0: none; default: as it pays (kb: 0)."),
+]
+CheckShards = Annotated[
+    str, typer.Option(metavar="N", help="Run first replications again on N shards; compare digests.")
+]
+Clock = Annotated[str | None, typer.Option(help="Only 'virtual' in this version.")]
+Journal = Annotated[bool, typer.Option("--journal", help="Keep every event, in journal.parquet: for small runs.")]
+CheckpointEvery = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TIME",
+        help="Save the run's state this often (30s, 5m, 1h): lost processes cost no more than that.",
+    ),
+]
 
 
 def folder(text: str | Path) -> Path:

@@ -11,14 +11,27 @@ from ..runs.options import Options
 from .console import WRONG_INPUT, announce_compilation, fail, make_run_folder, progress
 from .options import (
     KB,
+    Admission,
     Arm,
     Arms,
     AsJson,
+    Balancing,
+    CheckpointEvery,
+    CheckShards,
+    Clock,
+    Failover,
     Folder,
     Force,
+    Intersite,
+    Journal,
     Placement,
     RayAddress,
+    Replications,
+    Seed,
+    Selection,
     Settings,
+    Shards,
+    Workers,
     chosen_arms,
     count,
     every_s,
@@ -45,38 +58,23 @@ def run_command(
     settings: Settings = None,
     arms: Arms = None,
     arm: Arm = None,
-    failover: Annotated[str | None, typer.Option(help="Failover policy: a name, or FILE.py:CLASS.")] = None,
-    selection: Annotated[str | None, typer.Option(help="Selection policy, likewise.")] = None,
-    admission: Annotated[str | None, typer.Option(help="Admission policy, likewise.")] = None,
-    balancing: Annotated[str | None, typer.Option(help="Balancing policy, likewise.")] = None,
-    intersite: Annotated[str | None, typer.Option(help="Balancing policy between sites, likewise.")] = None,
-    seed: Annotated[str | None, typer.Option(metavar="N", help="Root seed of all randomness.")] = None,
-    replications: Annotated[str | None, typer.Option(metavar="N", help="Independent replications.")] = None,
-    shards: Annotated[
-        str | None, typer.Option(metavar="N|auto", help="Ray actors that share each world; 1: in process.")
-    ] = None,
-    workers: Annotated[
-        str | None,
-        typer.Option(metavar="N", help="Ray workers that run whole worlds; 0: none; default: as it pays (kb: 0)."),
-    ] = None,
-    check_shards: Annotated[
-        str, typer.Option(metavar="N", help="Run first replications again on N shards; compare digests.")
-    ] = "0",
+    failover: Failover = None,
+    selection: Selection = None,
+    admission: Admission = None,
+    balancing: Balancing = None,
+    intersite: Intersite = None,
+    seed: Seed = None,
+    replications: Replications = None,
+    shards: Shards = None,
+    workers: Workers = None,
+    check_shards: CheckShards = "0",
     ray_address: RayAddress = None,
     placement: Placement = None,
-    clock: Annotated[str | None, typer.Option(help="Only 'virtual' in this version.")] = None,
+    clock: Clock = None,
     out: Folder = None,
     force: Force = False,
-    journal: Annotated[
-        bool, typer.Option("--journal", help="Keep every event, in journal.parquet: for small runs.")
-    ] = False,
-    checkpoint_every: Annotated[
-        str | None,
-        typer.Option(
-            metavar="TIME",
-            help="Save the run's state this often (30s, 5m, 1h): lost processes cost no more than that.",
-        ),
-    ] = None,
+    journal: Journal = False,
+    checkpoint_every: CheckpointEvery = None,
     as_json: AsJson = False,
 ) -> None:
     """Run a scenario: every arm in every case, replicated; print a table and write the results.
@@ -95,13 +93,10 @@ def run_command(
         "--failover": failover, "--selection": selection, "--admission": admission, "--balancing": balancing,
         "--intersite": intersite,
     }  # fmt: skip
-    kept = chosen_arms(arms, arm)
+    kept, checked_shards = chosen_arms(arms, arm), count("--check-shards", check_shards)
     if source == KB:
-        refuse_for_collection(
-            {"--arms": arms, "--arm": arm and arm[0], **policies}
-            | {"--check-shards": count("--check-shards", check_shards), "--journal": journal}
-            | {"--checkpoint-every": checkpoint_every}
-        )
+        alone = {"--arms": arms, "--arm": arm and arm[0], "--check-shards": checked_shards, "--journal": journal}
+        refuse_for_collection(alone | policies | {"--checkpoint-every": checkpoint_every})
     options = Options(
         name=Path(source).stem,
         workers=None if workers is None else count("--workers", workers),
@@ -109,7 +104,7 @@ def run_command(
         ray_address=ray_address,
         placement=placement_in(ray_address, placement),
         checkpoint_every_s=every_s(checkpoint_every),
-        check_shards=count("--check-shards", check_shards),
+        check_shards=checked_shards,
         out=out,
         force=force,
         as_json=as_json,
@@ -132,11 +127,13 @@ def _check_clock(scenario: "Scenario") -> None:
 
 
 def _run_one(source: str, overrides: Mapping[str, object], arms: tuple[str, ...] | None, options: Options) -> None:
+    from ..runs.inputs import inputs
     from ..scenario import ScenarioError, counted, load
     from . import execution
 
     try:
         scenario = load(source, overrides, arms)
+        inputs(scenario)  # a file that is not there leaves no folder behind
     except (ScenarioError, ValueError) as error:
         fail(WRONG_INPUT, str(error))
     _check_clock(scenario)

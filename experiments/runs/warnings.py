@@ -14,7 +14,8 @@ from ..scenario.wording import show
 def warnings(scenarios: Iterable[Scenario]) -> list[str]:
     """Return what the user of these versions should know, each once; raises ValueError for a wrong trace."""
     versions = list(scenarios)
-    traced = {one.workload.trace: one for one in versions if one.workload.arrivals == "trace"}
+    replayed = [one for one in versions if one.workload.arrivals == "trace"]
+    traced = {(one.workload.trace, one.run.warmup_s, one.run.duration_s): one for one in replayed}
     lines = [line for scenario in traced.values() for line in _late_launches(scenario)]
     lines += [line for scenario in versions for rule in RULES for line in rule(scenario)]
     return list(dict.fromkeys(lines))
