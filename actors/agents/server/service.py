@@ -105,7 +105,7 @@ def _enqueue(world, n, s):
 
 @jit
 def _refuse(world, n, s, retry_after_s):
-    """Answer OVERLOADED, with when to come back, ms; the engine stops where that is no time."""
+    """Answer OVERLOADED, with when to come back (durations.to_value); the engine stops where that is no time."""
     if retry_after_s >= 0.0:
         _turn_away(world, n, s, kinds.OVERLOADED, durations.to_value(retry_after_s))
         return
