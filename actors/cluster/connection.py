@@ -19,6 +19,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from ..shards.transport.sockets import place_for_sockets
+
 # For any Ray: no statistics are sent, no worker is started through `uv run`, and it says only what is wrong.
 ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -200,9 +202,7 @@ def _post_guard(ray: Any) -> None:
 
     (raylet,) = ray._private.worker._global_node.all_processes["raylet"]
     pids = [raylet.process.pid, *(child.pid for child in psutil.Process(raylet.process.pid).children())]
-    # A Unix path may have 104 bytes on some systems, and a temporary directory may be deep (pytest, Ray).
-    base = tempfile.gettempdir() if len(tempfile.gettempdir()) < 60 else "/tmp"
-    _sockets = tempfile.mkdtemp(prefix="meterstorm-", dir=base)  # mode 0700
+    _sockets = tempfile.mkdtemp(prefix="meterstorm-", dir=place_for_sockets())  # mode 0700
     _guard = subprocess.Popen(
         [sys.executable, "-I", "-S", Path(__file__).with_name("guard.py"), _sockets, *map(str, pids)],
         stdin=subprocess.PIPE,

@@ -16,7 +16,7 @@ from typing import Any, Self
 from .frames import Frame, PeerLost, TransportError
 from .handshake import Lobby
 from .peer import Peer
-from .sockets import Address, Family, dial, machine, tcp_family, tuned
+from .sockets import Address, Family, dial, machine, place_for_sockets, tcp_family, tuned
 
 # How long a shard polls for a frame before it sleeps until one comes. Shards in one storm wait about a millisecond
 # at a time (see engine/PERFORMANCE.md).
@@ -58,10 +58,10 @@ class Mesh:
         """
         if self._listeners or self._peers is not None:
             raise RuntimeError(f"listen comes once (shard {self.shard})")
-        # A Unix path may have 104 bytes on some systems, and a temporary directory may be deep (pytest, Ray).
-        base = tempfile.gettempdir() if len(tempfile.gettempdir()) < 60 else "/tmp"
         prefix = "meterstorm-" if folder is None else "s-"
-        self._directory = tempfile.TemporaryDirectory(prefix=prefix, dir=folder or base)  # mode 0700
+        self._directory = tempfile.TemporaryDirectory(
+            prefix=prefix, dir=folder or place_for_sockets()
+        )  # mode 0700
         path = f"{self._directory.name}/shard-{self.shard}"
         try:
             self._listen(socket.AF_UNIX, path)

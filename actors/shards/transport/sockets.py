@@ -1,6 +1,7 @@
 """Sockets between shards: Unix on one machine, else TCP."""
 
 import socket
+import tempfile
 import time
 import uuid
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any, Literal, TypedDict
 from .frames import PeerLost
 
 _SOCKET_BYTES = 4 << 20  # asked of the kernel, which may give less
+_PLACE_BYTES = 60  # what is left of a path is for `meterstorm-12345678/s-12345678/shard-123`
 
 Family = Literal["auto", "unix", "tcp"]
 
@@ -20,6 +22,12 @@ class Address(TypedDict):
     unix: str
     host: str
     port: int
+
+
+def place_for_sockets() -> str:
+    """Return the folder to make folders for sockets in: a Unix path may have but 104 bytes on some systems."""
+    usual = tempfile.gettempdir()  # which may be deep (pytest, Ray)
+    return usual if len(usual) < _PLACE_BYTES else "/tmp"
 
 
 def tuned(sock: socket.socket) -> socket.socket:

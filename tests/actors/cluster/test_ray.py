@@ -184,6 +184,7 @@ def test_nothing_is_left_behind(ray):
     with ShardSet(2):
         processes = descendants()
         assert len(processes) >= 4  # Ray's own, and two shards
+    assert eventually(lambda: not list(folder.glob("meterstorm-*/*")))
     ray.shutdown()
     assert eventually(lambda: not alive(processes))
-    assert eventually(lambda: not list(folder.glob("meterstorm-*")))  # of the shards' sockets, which go with Ray
+    assert eventually(lambda: not list(folder.glob("meterstorm-*")))
