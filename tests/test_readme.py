@@ -24,7 +24,8 @@ SMALL = {
     "meterstorm bench shards": "--clients 400 --repetitions 1",
 }
 ON_RAY = ("--shards", "bench shards", "doctor")
-STANDS_FOR = {"RUN": "results/outage"}
+# A run of its own, with a journal: each command must work whichever other ones ran before it.
+RUN = "results/of-the-commands"
 # One writes into the home folder, the other needs a run that was killed: tests/actors/cluster has that.
 ELSEWHERE = {"meterstorm --install-completion", "meterstorm resume FOLDER"}
 
@@ -41,7 +42,7 @@ def commands() -> list[str]:
 
 def arguments(command: str) -> list[str]:
     words = shlex.split(f"{command} {SMALL.get(command, '')}")[1:]
-    return [STANDS_FOR.get(word, word) for word in words]
+    return [RUN if word == "RUN" else word for word in words]
 
 
 @pytest.fixture(scope="module")
@@ -59,8 +60,8 @@ def test_there_are_commands():
 
 def run(command: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
-    if "RUN" in command and not (folder / "results/outage").exists():
-        assert invoke("run", "outage.toml", "--out", "results/outage").exit_code == 0
+    if "RUN" in command and not (folder / RUN).exists():
+        assert invoke("run", "outage.toml", "--journal", "--out", RUN).exit_code == 0
     result = invoke(*arguments(command))
     assert result.exit_code == 0, f"{command}: {result.output}"
 
