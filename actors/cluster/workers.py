@@ -1,7 +1,7 @@
 """Ray workers, each of which runs whole worlds."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from .connection import ClusterError, has_joined, lost_process, start_ray
@@ -10,7 +10,7 @@ from .placement import check_every_node
 
 
 def spread(
-    function: Callable[..., Any], jobs: Sequence[tuple[Any, ...]], workers: int | None, address: str | None = None
+    function: Callable[..., Any], jobs: Iterable[tuple[Any, ...]], workers: int | None, address: str | None = None
 ) -> Iterator[tuple[int, Any]]:
     """Run function(*job) for every job on Ray workers; yield (index of the job, result) as they finish.
 

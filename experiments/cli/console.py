@@ -17,7 +17,7 @@ from meterstorm.actors.cluster.connection import end_ray
 if TYPE_CHECKING:
     from rich.console import Console
 
-WRONG_INPUT, INVARIANT, UNAVAILABLE, INTERRUPTED = 2, 3, 4, 130
+WRONG_INPUT, INVARIANT, UNAVAILABLE, FAILED_WORLDS, INTERRUPTED = 2, 3, 4, 6, 130
 LINE_S = 10.0  # between two lines that tell how much is done, where there is no bar
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EIO)  # the disk failed; otherwise the path is not writable
 

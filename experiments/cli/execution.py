@@ -15,6 +15,7 @@ from meterstorm.actors.shards.sealed import CheckpointError
 from ..reports import summary, tables
 from ..reports.summary import Finished
 from ..runs import run
+from ..runs.folder import unfinished as unfinished_in
 from ..runs.options import Options
 from ..runs.results import Results
 from ..runs.sharding import choose_shards
@@ -172,7 +173,7 @@ def _show(finished: Finished) -> None:
 def fail_interrupted(kept: int, total: int, folder: Path) -> NoReturn:
     """End the command, and say what an interrupt has left."""
     lines = [f"interrupted; kept {kept} of {counted(total, 'world')}" + (f" in {folder}" if kept else "")]
-    if (folder / "checkpoints" / "run").exists():
+    if unfinished_in(folder):
         lines.append(f"meterstorm resume {folder} goes on")
     fail(INTERRUPTED, "\n".join(lines))
 

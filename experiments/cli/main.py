@@ -27,6 +27,7 @@ from .options import RayAddress
 from .output import OutputError, guard_streams
 from .run import resume_command, run_command
 from .show import list_command, schema_command, show_command, validate_command
+from .sweep import results_command, sweep_command
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -44,6 +45,8 @@ def _show_version(is_asked: bool) -> None:
 
 
 app.command("run")(run_command)
+app.command("sweep")(sweep_command)
+app.command("results")(results_command)
 app.command("resume")(resume_command)
 app.command("journal")(journal_command)
 app.command("validate")(validate_command)
@@ -66,7 +69,7 @@ def options(
 def main() -> None:
     """Run the command line; exit 0 done, 1 runs differ, 2 wrong input, 3 a defect, 130 interrupted.
 
-    4: a process, a node, Ray, memory, the disk or standard output failed.
+    4: a process, a node, Ray, memory, the disk or standard output failed. 6: worlds of a sweep failed.
     """
     handle_interrupts()
     if os.environ.get("COLUMNS", "").strip("0") == "":

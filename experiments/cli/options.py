@@ -64,6 +64,18 @@ CheckShards = Annotated[
     str, typer.Option(metavar="N", help="Run first replications again on N shards; compare digests.")
 ]
 Clock = Annotated[str | None, typer.Option(help="Only 'virtual' in this version.")]
+Vary = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--vary",
+        metavar="KEY=VALUES",
+        help="An axis: KEY=a,b,c, KEY=low:high:n or KEY=low:high:log n; where points are drawn, KEY=low:high too. "
+        "Repeatable.",
+    ),
+]
+Metrics = Annotated[
+    list[str] | None, typer.Option("--metric", metavar="NAME", help="A metric to show. Repeatable.")
+]
 Journal = Annotated[bool, typer.Option("--journal", help="Keep every event, in journal.parquet: for small runs.")]
 CheckpointEvery = Annotated[
     str | None,

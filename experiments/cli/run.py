@@ -167,13 +167,22 @@ def _run_collection(overrides: Mapping[str, object], options: Options) -> None:
 
 
 def resume_command(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a run with --checkpoint-every.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="The folder of a sweep, or of a run with --checkpoint-every.")
+    ],
     as_json: AsJson = False,
 ) -> None:
-    """Finish a run that was begun with --checkpoint-every and whose process died or was interrupted.
+    """Finish a sweep, or a run that was begun with --checkpoint-every, whose process died or was interrupted.
 
-    The results are those of a run that was never interrupted. It keeps on taking checkpoints.
+    The results are those of one that was never interrupted. It keeps on keeping what is done.
     """
+    from ..runs.folder import unfinished as unfinished_in
+
+    if unfinished_in(folder) == "sweep":
+        from . import sweeping
+
+        sweeping.resume(folder, as_json)
+        return
     from meterstorm.actors.shards.sealed import CheckpointError
 
     from ..runs.unfinished import UnfinishedRun

@@ -3,6 +3,7 @@
 import json
 import math
 import platform
+from collections.abc import Sequence
 from importlib.metadata import version as package_version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,7 +16,7 @@ from ..metrics.names import METRICS
 from ..runs.folder import SUMMARY, made_aside
 from ..runs.inputs import Input
 from ..runs.results import Results, VersionResult, digest_of, with_digest
-from ..scenario import to_toml
+from ..scenario import Scenario, to_toml
 from .parquet import write_parquet
 from .verdicts import Verdict, verdicts
 
@@ -131,17 +132,29 @@ def write_folder(folder: Path, results: Results, content: dict[str, Any], keeps:
     Each has the run's digest: scenario.toml, summary.json, provenance.json and the Parquet tables. Users' own
     policies are kept in policies/.
     """
-    digest = content["digest"]
     with made_aside(folder, keeps) as aside:
-        (aside / "scenario.toml").write_text(with_digest(to_toml(results.scenario), digest), encoding="utf-8")
-        (aside / SUMMARY).write_text(to_json(content) + "\n", encoding="utf-8")
-        (aside / "provenance.json").write_text(to_json(_provenance(results, content)) + "\n", encoding="utf-8")
-        write_parquet(aside, results, digest)
-        for file in results.inputs:
-            if file.source is not None:
-                kept = aside / _kept(file)
-                kept.parent.mkdir(exist_ok=True)
-                kept.write_bytes(file.source)
+        provenance = {"shards": content["shards"], "interrupted": results.interrupted}
+        write_papers(aside, results.scenario, content, results.inputs, provenance)
+        write_parquet(aside, results, content["digest"])
+
+
+def write_papers(
+    folder: Path,
+    scenario: Scenario,
+    content: dict[str, Any],
+    inputs: Sequence[Input],
+    provenance: dict[str, Any],
+) -> None:
+    """Write the scenario, the summary, where all came from, and users' own policies; raises OSError."""
+    facts = {"digest": content["digest"], "seed": content["seed"], **provenance, **_provenance(inputs)}
+    (folder / "scenario.toml").write_text(with_digest(to_toml(scenario), content["digest"]), encoding="utf-8")
+    (folder / SUMMARY).write_text(to_json(content) + "\n", encoding="utf-8")
+    (folder / "provenance.json").write_text(to_json(facts) + "\n", encoding="utf-8")
+    for file in inputs:
+        if file.source is not None:
+            kept = folder / _kept(file)
+            kept.parent.mkdir(exist_ok=True)
+            kept.write_bytes(file.source)
 
 
 def _kept(file: Input) -> str:
@@ -157,13 +170,9 @@ def _input(file: Input) -> dict[str, Any]:
     }
 
 
-def _provenance(results: Results, content: dict[str, Any]) -> dict[str, Any]:
+def _provenance(inputs: Sequence[Input]) -> dict[str, Any]:
     return {
-        "digest": content["digest"],
-        "seed": content["seed"],
-        "shards": content["shards"],
-        "interrupted": results.interrupted,
-        "inputs": [_input(file) for file in results.inputs],
+        "inputs": [_input(file) for file in inputs],
         "packages": {name: package_version(name) for name in PACKAGES},
         "python": platform.python_version(),
         "system": platform.platform(),

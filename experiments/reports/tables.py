@@ -63,7 +63,7 @@ def _what(replications: int) -> str:
 
 def _cell(verdict: Verdict) -> Text:
     style = {True: "bold red", False: "green", None: ""}[verdict.shown]
-    here, baseline = _estimate(verdict.here), _estimate(verdict.baseline)
+    here, baseline = in_words(verdict.here), in_words(verdict.baseline)
     return Text(f"\n{here}\n({baseline})", style=style)
 
 
@@ -83,7 +83,7 @@ def _verdict_line(found: list[Verdict]) -> Text:
         style = {True: "red", False: "green", None: ""}[verdict.shown]
         line.append(f"\n  {verdict.arm or 'the scenario'}: ", style="not bold")
         line.append(word, style=style)
-        line.append(f" ({_estimate(verdict.excess, sign=True)})", style="not bold")
+        line.append(f" ({in_words(verdict.excess, sign=True)})", style="not bold")
     return line
 
 
@@ -99,7 +99,9 @@ def _show_headlines(console: Console, results: Results) -> None:
 
 def _headlines(result: VersionResult) -> Column:
     rows = result.replications
-    return Column(result.version.arm or "", [_metric(row.metrics[name] for row in rows) for name in HEADLINES])
+    return Column(
+        result.version.arm or "", [metric_in_words(row.metrics[name] for row in rows) for name in HEADLINES]
+    )
 
 
 def _replications(results: Results) -> int:
@@ -134,16 +136,18 @@ def _reproduced(row: Reproduction) -> Text:
 
 
 def _numbers(row: Reproduction) -> str:
-    arms = [f"{verdict.arm}: {_estimate(verdict.here)}" for verdict in (row.defect, row.cure)]
+    arms = [f"{verdict.arm}: {in_words(verdict.here)}" for verdict in (row.defect, row.cure)]
     return "\n".join([f"{row.defect.case.metric}", *arms])
 
 
-def _metric(values: Iterable[float | None]) -> str:
+def metric_in_words(values: Iterable[float | None]) -> str:
+    """Return the mean of the values that there are, with its interval."""
     known = [value for value in values if value is not None]
-    return _estimate(estimate(known)) if known else "-"
+    return in_words(estimate(known)) if known else "-"
 
 
-def _estimate(value: Estimate, sign: bool = False) -> str:
+def in_words(value: Estimate, sign: bool = False) -> str:
+    """Return a mean and the half-width of its interval, with a few digits."""
     if math.isinf(value.mean):
         return "inf"
     mean = _number(value.mean, 4, "+" if sign else "")

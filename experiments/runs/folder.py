@@ -8,7 +8,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 SUMMARY = "summary.json"  # the last to be moved: a folder without it is not that of a finished run
-MARKS = (SUMMARY, "scenario.toml", "checkpoints")  # a run's folder has one of them
+UNFINISHED = "checkpoints"  # has a file named after what is unfinished
+MARKS = (SUMMARY, "scenario.toml", UNFINISHED)  # a run's folder has one of them
+
+
+def unfinished(folder: Path) -> str | None:
+    """Return what of a folder is unfinished, "run" or "sweep"; None: nothing."""
+    return next((kind for kind in ("run", "sweep") if (folder / UNFINISHED / kind).exists()), None)
 
 
 def refusal(folder: Path, force: bool) -> str | None:
@@ -19,8 +25,8 @@ def refusal(folder: Path, force: bool) -> str | None:
         return "not empty, and not the folder of a run; name a new or an empty folder"
     if force:
         return None
-    if (folder / "checkpoints" / "run").exists():
-        return f"has an unfinished run: meterstorm resume {folder} finishes it, --force replaces it"
+    if kind := unfinished(folder):
+        return f"has an unfinished {kind}: meterstorm resume {folder} finishes it, --force replaces it"
     return "not empty: it has another run; name a new or an empty folder, or replace it whole with --force"
 
 

@@ -17,13 +17,21 @@ class Input(NamedTuple):
 
 def inputs(scenario: Scenario) -> list[Input]:
     """Return the files that the versions of a scenario name, sorted; raises ValueError if one cannot be read."""
-    policies, traces = set(), set()
-    for version in versions(scenario):
-        names = [choice.name for _, choice in version.scenario.policies]
-        policies |= {name.rpartition(":")[0] for name in names if ".py:" in name}
-        if version.scenario.workload.arrivals == "trace":
-            traces.add(version.scenario.workload.trace)
+    made = [version.scenario for version in versions(scenario)]
+    policies = {path for version in made for path in policies_of(version)}
+    traces = {path for version in made for path in traces_of(version)}
     return [*map(_policy, sorted(policies)), *map(_trace, sorted(traces))]
+
+
+def policies_of(version: Scenario) -> list[str]:
+    """Return the files of users' own policies that one version names, sorted."""
+    names = [choice.name for _, choice in version.policies]
+    return sorted({name.rpartition(":")[0] for name in names if ".py:" in name})
+
+
+def traces_of(version: Scenario) -> list[str]:
+    """Return the trace that one version replays, if it does."""
+    return [version.workload.trace] if version.workload.arrivals == "trace" else []
 
 
 def sha256_of(path: str) -> str:

@@ -13,7 +13,7 @@ from meterstorm.actors.shards.simulate import simulate
 from meterstorm.actors.shards.tally import Tally
 
 from ..metrics.metrics import metrics
-from ..scenario import Scenario, versions
+from ..scenario import Scenario, replications, versions
 from .inputs import inputs
 from .options import Options
 from .results import Replication, Results, VersionResult
@@ -149,7 +149,7 @@ class Job(NamedTuple):
 def _jobs(results: Results, keep_journal: bool) -> list[Job]:
     """Return all jobs; every version's first replication comes before the second of any."""
     scenarios = [result.version.scenario for result in results.versions]
-    numbers = range(results.scenario.run.replications)
+    numbers = replications(results.scenario.run)
     return [Job(v, r, scenario, keep_journal) for r in numbers for v, scenario in enumerate(scenarios)]
 
 

@@ -4,7 +4,21 @@ from ..scenarios import built_in
 from .faults import Cut, Fault, Fraction, Lossy, Outage, Slow
 from .files import load, source_text, to_toml, validate
 from .overrides import each_once, parse_override
-from .schema import Arm, Case, Choice, Clients, Network, Policies, Product, Run, Scenario, Servers, Workload
+from .schema import (
+    Arm,
+    Case,
+    Choice,
+    Clients,
+    Network,
+    Policies,
+    Product,
+    Run,
+    Scenario,
+    Servers,
+    Sweep,
+    Workload,
+    replications,
+)
 from .versions import Version, versions
 from .wording import ScenarioError, counted, one_of
 
@@ -26,6 +40,7 @@ __all__ = [
     "ScenarioError",
     "Servers",
     "Slow",
+    "Sweep",
     "Version",
     "Workload",
     "built_in",
@@ -34,6 +49,7 @@ __all__ = [
     "load",
     "one_of",
     "parse_override",
+    "replications",
     "source_text",
     "to_toml",
     "validate",

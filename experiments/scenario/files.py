@@ -11,11 +11,12 @@ import tomli_w
 
 from .. import scenarios
 from . import arms as arms_and_cases
+from .axes import wrong_axes
 from .check import check
 from .choices import resolver
 from .overrides import dump, thaw
 from .schema import Scenario
-from .versions import expand
+from .versions import Version, expand
 from .wording import ScenarioError, did_you_mean
 
 NOTHING: Mapping[str, object] = MappingProxyType({})
@@ -44,7 +45,7 @@ def load(
         errors = arms_and_cases.override(raw, overrides, arms)
         _anchor_traces(raw, folder)
         _anchor_policies(raw, folder)
-        return _build(raw, errors)
+        return _build(raw, errors)[0]
     except tomllib.TOMLDecodeError as error:
         raise ScenarioError([f"{source}: not a TOML file: {error}"]) from None
     except RecursionError:
@@ -53,7 +54,14 @@ def load(
 
 def validate(raw: Mapping[str, object]) -> Scenario:
     """Return the scenario of raw data, as of a parsed file; ScenarioError tells all that is wrong with it."""
-    return _build(thaw(raw), [])
+    return _build(thaw(raw), [])[0]
+
+
+def varied(scenario: Scenario, settings: Mapping[str, object]) -> list[Version]:
+    """Return the versions of a scenario with some keys set, as overrides set them; raises ScenarioError."""
+    raw = dump(scenario)
+    del raw["sweep"]
+    return _build(raw, arms_and_cases.override(raw, settings, None))[1]
 
 
 def to_toml(scenario: Scenario) -> str:
@@ -61,13 +69,16 @@ def to_toml(scenario: Scenario) -> str:
     return tomli_w.dumps(dump(scenario))
 
 
-def _build(raw: dict[str, Any], errors: list[str]) -> Scenario:
+def _build(raw: dict[str, Any], errors: list[str]) -> tuple[Scenario, list[Version]]:
     resolve = resolver()
     checked = check(raw, resolve)
-    errors = errors + checked.errors + expand(raw, checked, resolve)[1]
+    made, wrong = expand(raw, checked, resolve)
+    errors = errors + checked.errors + wrong
+    if checked.scenario is not None:
+        errors += wrong_axes(checked.scenario.sweep)
     if errors or checked.scenario is None:
         raise ScenarioError(errors)
-    return checked.scenario
+    return checked.scenario, made
 
 
 def _no_such_scenario(name: str) -> str:
@@ -115,10 +126,20 @@ def _anchor_policies(table: object, folder: Path) -> None:
             _anchor_policies(item, folder)
     elif isinstance(table, dict):
         for key, value in table.items():
-            if isinstance(value, str) and key.split(".")[-1] == "name" and ".py:" in value:
-                table[key] = os.path.abspath(folder / os.path.expanduser(value))
+            if key.split(".")[-1] == "name" and _is_own(value):
+                table[key] = _absolute(value, folder)
+            elif isinstance(value, list) and key.split(".")[-1] == "name":
+                table[key] = [_absolute(item, folder) if _is_own(item) else item for item in value]
             else:
                 _anchor_policies(value, folder)
+
+
+def _is_own(name: object) -> bool:
+    return isinstance(name, str) and ".py:" in name
+
+
+def _absolute(path: str, folder: Path) -> str:
+    return os.path.abspath(folder / os.path.expanduser(path))
 
 
 def _tables(value: object) -> list[dict[str, Any]]:

@@ -27,6 +27,7 @@ from .values import (
     Table,
     Text,
     Times,
+    Vary,
     Weights,
     Whole,
 )
@@ -41,6 +42,9 @@ class Run(Table):
     )
     seed: Seed = Field(default=1, description="Root of all random numbers: equal scenario and seed, equal digest.")
     replications: Count = Field(default=1, description="Independent replications, each reproducible by itself.")
+    first_replication: Whole = Field(
+        default=0, description="Number of the first one: 7 and one replication give the eighth of ten, alone."
+    )
     shards: Annotated[Count | Literal["auto"], Allowed('an integer >= 1 or "auto"')] = Field(
         default=1,
         description="Ray actors that share each world; 1: this process, without Ray; "
@@ -261,6 +265,24 @@ class Case(Arm):
     baseline: Name | None = Field(default=None, description="Name of the case without it.")
 
 
+class Sweep(Table):
+    """What `meterstorm sweep` varies; `run` does not look at it."""
+
+    vary: Vary = Field(
+        default={},
+        description='Axes: a list of values, "low:high:n" for n numbers evenly spaced, "low:high:log n" by equal '
+        'factors; "low:high" and "low:high:log" where points are drawn.',
+    )
+    design: Annotated[Literal["grid", "zip", "sobol", "lhs", "random", "saltelli"], Allowed()] = Field(
+        default="grid",
+        description="Every combination, the values of all axes together, or points drawn: a scrambled Sobol "
+        "sequence, a Latin hypercube, uniformly, or the blocks that Sobol indices need.",
+    )
+    samples: Whole = Field(
+        default=0, description="Points to draw; of a saltelli design: in each of its axes + 2 blocks."
+    )
+
+
 class Head(Table):
     """The keys above the first table."""
 
@@ -272,6 +294,11 @@ class Head(Table):
         description="KB article that the scenario reproduces; `meterstorm run kb` runs those that have one.",
     )
     description: Text = Field(default="", description="Longer description, for readers of the file.")
+
+
+def replications(run: Run) -> range:
+    """Return the numbers of the replications of a run."""
+    return range(run.first_replication, run.first_replication + run.replications)
 
 
 class Scenario(Head):
@@ -287,6 +314,7 @@ class Scenario(Head):
     faults: tuple[AnyFault, ...] = ()
     cases: tuple[Case, ...] = ()
     arms: tuple[Arm, ...] = ()
+    sweep: Sweep = Sweep()
 
     @model_validator(mode="after")
     def _keeps_the_rules(self) -> "Scenario":

@@ -79,6 +79,7 @@ Point = Annotated[
 ]
 Weights = tuple[Number, ...]
 Overrides = Annotated[dict[Name, Any], Allowed('a table of overrides, { "dotted.key" = value, ... }')]
+Vary = Annotated[dict[Name, Any], Allowed('a table of axes, { "dotted.key" = [value, ...] or "low:high:n", ... }')]
 
 
 class Table(BaseModel):

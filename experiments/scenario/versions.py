@@ -11,7 +11,7 @@ from .schema import Scenario
 from .wording import ScenarioError, show
 
 # Common random numbers: versions are comparable because they share the seed, the times and the replications.
-SAME_IN_ALL_VERSIONS = ("run", "cases", "arms")
+SAME_IN_ALL_VERSIONS = ("run", "cases", "arms", "sweep")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,229 @@
+"""What a sweep goes through: its axes, its folder, its worlds, its tables."""
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from meterstorm.actors.cluster.connection import start_ray
+from meterstorm.actors.cluster.failures import watching_ray
+from meterstorm.actors.shards.sealed import CheckpointError
+
+from ..metrics.names import METRICS
+from ..reports import sweep as report
+from ..reports.summary import to_json
+from ..runs.begun import Begun, begin, reopen
+from ..runs.folder import UNFINISHED
+from ..runs.inputs import inputs
+from ..runs.unfinished import default_folder
+from ..scenario import Scenario, ScenarioError, counted, each_once, load
+from ..scenario.axes import parse_axis
+from ..scenario.wording import did_you_mean
+from ..sweeps import results
+from ..sweeps import run as sweeps
+from ..sweeps.options import SweepOptions
+from ..sweeps.points import Plan, plan
+from ..sweeps.pool import PoolError
+from .console import (
+    FAILED_WORLDS,
+    INTERRUPTED,
+    INVARIANT,
+    UNAVAILABLE,
+    WRONG_INPUT,
+    announce_compilation,
+    end_unavailable,
+    fail,
+    fail_to_write,
+    make_run_folder,
+    messages,
+    output,
+    print_error,
+    progress,
+    unwritten,
+)
+from .failures import ENVIRONMENT_FAILURES, reason
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+KIND = "sweep"
+
+
+def load_with_axes(
+    source: str, overrides: Mapping[str, object], arms: tuple[str, ...] | None, vary: Sequence[str]
+) -> Scenario:
+    """Return a scenario, with axes in place of those of its file if any are given, or end the command."""
+    try:
+        given = each_once(parse_axis(text) for text in vary)
+        for key in given.keys() & overrides.keys():
+            fail(WRONG_INPUT, f"{key}: set to one value and varied; do one of them")
+        return load(source, {**overrides, "sweep.vary": given} if given else overrides, arms)
+    except (ScenarioError, ValueError) as error:
+        fail(WRONG_INPUT, str(error))
+
+
+def known(metrics: Sequence[str] | None) -> tuple[str, ...]:
+    """Return the metrics to show, or end the command for one that there is not."""
+    for name in metrics or ():
+        if name not in METRICS:
+            hint = did_you_mean(name, METRICS)
+            fail(WRONG_INPUT, f"--metric {name}: not a metric{hint}; meterstorm show metrics lists them")
+    return tuple(dict.fromkeys(metrics or report.DEFAULT_METRICS))
+
+
+def _planned(scenario: Scenario) -> Plan:
+    try:
+        inputs(scenario)  # a file that is not there leaves no folder behind
+        return plan(scenario)
+    except (ScenarioError, ValueError) as error:
+        fail(WRONG_INPUT, str(error))
+
+
+def show_plan(scenario: Scenario, options: SweepOptions) -> None:
+    """Print the points, and about how long their worlds take."""
+    planned = _planned(scenario)
+    report.show_points(output(), planned)
+    announce_compilation()
+    worlds, one_s = sweeps.count_of(planned), sweeps.one_world_s(planned, options)
+    output().print(
+        f"{counted(len(planned.points), 'point')}, {counted(worlds, 'world')}; the first takes {one_s:.3g} s, "
+        f"so all take about {worlds * one_s:.3g} s of CPU if they are alike"
+    )
+
+
+def run(
+    scenario: Scenario, options: SweepOptions, metrics: Sequence[str], csv: Path | None, markdown: Path | None
+) -> None:
+    """Run a sweep from its beginning."""
+    planned = _planned(scenario)
+    _join(options)
+    folder = options.out or default_folder(f"{options.name}-sweep", scenario)
+    make_run_folder(folder, options.force or (options.out is None and not _has_unfinished(folder)))
+    announce_compilation()
+    try:
+        begun = begin(KIND, folder, scenario, options._replace(out=None)._asdict(), options.force)
+    except OSError as error:
+        fail_to_write(error, folder)
+    except CheckpointError as error:
+        fail(UNAVAILABLE if error.__cause__ else WRONG_INPUT, str(error))
+    _finish(begun, planned, options, metrics, csv, markdown)
+
+
+def resume(folder: Path, as_json: bool) -> None:
+    """Go on with the sweep in a folder."""
+    try:
+        begun = reopen(KIND, folder)
+    except (CheckpointError, ScenarioError, OSError) as error:
+        fail(WRONG_INPUT, str(error))
+    options = SweepOptions(**begun.options)._replace(as_json=as_json)
+    _join(options)
+    announce_compilation()
+    _finish(begun, _planned(begun.scenario), options, report.DEFAULT_METRICS, None, None)
+
+
+def show_results(folder: Path, metrics: Sequence[str], csv: Path | None, markdown: Path | None) -> None:
+    """Print what the folder of a sweep has so far, and write it where it was asked for."""
+    try:
+        planned, table = results.read(folder)
+    except (ScenarioError, OSError, ValueError) as error:
+        fail(WRONG_INPUT, str(error))
+    report.show_table(output(), planned, table, metrics)
+    _export(planned, table, metrics, csv, markdown)
+
+
+def _has_unfinished(folder: Path) -> bool:
+    return (folder / UNFINISHED / KIND).exists()
+
+
+def _join(options: SweepOptions) -> None:
+    """Connect to the cluster before anything is written, or end the command."""
+    if options.ray_address is None:
+        return
+    try:
+        with redirect_stdout(sys.stderr):
+            start_ray(1, options.ray_address)
+    except ValueError as error:
+        fail(WRONG_INPUT, f"--ray-address: {error}")
+    except ENVIRONMENT_FAILURES as error:
+        fail(UNAVAILABLE, reason(error))
+
+
+def _finish(
+    begun: Begun,
+    planned: Plan,
+    options: SweepOptions,
+    metrics: Sequence[str],
+    csv: Path | None,
+    markdown: Path | None,
+) -> None:
+    """Run what is left, write the folder, print the table; end the command if not all is well."""
+    folder, total = begun.folder, sweeps.count_of(planned)
+    with begun.lock, watching_ray(lambda why: end_unavailable(f"{why}{_way_on(folder)}")):
+        title = f"{counted(len(planned.points), 'point')}, {counted(total, 'world')}"
+        with progress(title, total) as advance:
+            outcome = _run(planned, options, begun, advance)
+        table = results.collect(planned, begun.checkpoints)
+        content = report.summary(planned, table, outcome, str(folder / "scenario.toml"))
+        try:
+            report.write_folder(folder, planned, table, content, inputs(planned.base))
+        except OSError as error:
+            fail(UNAVAILABLE, f"{unwritten(error, folder)}{_way_on(folder)}")
+        is_over = not outcome.interrupted and content["failed"] == 0
+        if is_over:
+            results.forget(begun.checkpoints)
+    if options.as_json:
+        print(to_json(content))
+    else:
+        report.show_table(output(), planned, table, metrics)
+        engine = content["engine"]
+        output().print(
+            f"{counted(engine['events'], 'event')} in {engine['wall_s']:.1f} s; results in {folder}; "
+            f"digest {content['digest']}"
+        )
+    _export(planned, table, metrics, csv, markdown)
+    if outcome.interrupted:
+        fail(INTERRUPTED, f"interrupted; kept {content['done']} of {counted(total, 'world')}{_way_on(folder)}")
+    if content["failed"]:
+        _fail_for_worlds(content, folder)
+
+
+def _run(planned: Plan, options: SweepOptions, begun: Begun, advance: Callable[[float], None]) -> sweeps.Outcome:
+    folder = begun.folder
+    try:
+        with redirect_stdout(sys.stderr):  # Ray prints there about lost processes
+            return sweeps.run_sweep(planned, options, begun.checkpoints, advance)
+    except OSError as error:
+        fail(UNAVAILABLE, f"{unwritten(error, folder)}{_way_on(folder)}")
+    except PoolError as error:
+        fail(INVARIANT, f"{error}{_way_on(folder)}")
+    except ENVIRONMENT_FAILURES as error:
+        fail(UNAVAILABLE, f"{reason(error)}{_way_on(folder)}")
+
+
+def _way_on(folder: Path) -> str:
+    return f"\nwhat is done is kept: meterstorm resume {folder} goes on"
+
+
+def _fail_for_worlds(content: dict[str, Any], folder: Path) -> NoReturn:
+    """End the command, and say which worlds have failed; a defect of ours has the status of one."""
+    failed = content["failures"]
+    for row in failed[:3]:
+        print_error(f"point {row['point']}, replication {row['replication']}: {row['error']}")
+        messages().print(f"  {row['command']}")
+    total = counted(content["worlds"], "world")
+    words = f"{content['failed']} of {total} failed; metrics.parquet has each with its error"
+    is_defect = any(row["error"].startswith("invariant violated") for row in failed)
+    fail(INVARIANT if is_defect else FAILED_WORLDS, f"{words}; meterstorm resume {folder} tries them again")
+
+
+def _export(
+    planned: Plan, table: "pa.Table", metrics: Sequence[str], csv: Path | None, markdown: Path | None
+) -> None:
+    try:
+        if csv is not None:
+            results.write_csv(table, csv)
+        if markdown is not None:
+            markdown.write_text(report.to_markdown(planned, table, metrics), encoding="utf-8")
+    except OSError as error:
+        fail(UNAVAILABLE, unwritten(error, csv or markdown or Path()))

@@ -1,0 +1,146 @@
+"""A sweep's folder, its summary, and its table on the screen."""
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from rich.console import Console
+
+from ..runs.folder import made_aside
+from ..runs.inputs import Input
+from ..scenario.wording import show
+from ..sweeps import results
+from ..sweeps.points import Plan
+from ..sweeps.run import Outcome
+from .layout import Column, show_columns
+from .summary import write_papers
+from .tables import metric_in_words
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+SCHEMA = 1
+DEFAULT_METRICS = ("denial_fraction", "abnormal_denial_fraction", "amplification", "wait_s_mean")
+FAILURES_KEPT = 100  # in the summary; metrics.parquet has all
+ROWS_SHOWN = 20
+
+
+def summary(plan: Plan, table: "pa.Table", outcome: Outcome, source: str) -> dict[str, Any]:
+    """Return the content of summary.json."""
+    import pyarrow.compute as pc
+
+    failed = results.failures(table)
+    return {
+        "schema": SCHEMA,
+        "sweep": True,
+        "title": plan.base.title,
+        "digest": results.digest(table),
+        "seed": plan.base.run.seed,
+        "design": plan.base.sweep.design,
+        "axes": [axis.key for axis in plan.axes],
+        "points": len(plan.points),
+        "worlds": outcome.worlds,
+        "done": table.num_rows - len(failed),
+        "failed": len(failed),
+        "failures": [row | {"command": command(plan, row, source)} for row in failed[:FAILURES_KEPT]],
+        "engine": {
+            "events": pc.sum(table["events"]).as_py() or 0,
+            "cpu_s": pc.sum(table["cpu_s"]).as_py() or 0.0,
+            "wall_s": outcome.wall_s,
+            "peak_memory_bytes": pc.max(table["memory_bytes"]).as_py() or 0,
+        },
+    }
+
+
+def command(plan: Plan, row: dict[str, Any], source: str) -> str:
+    """Return the command that runs one world of a sweep again; `source` is the sweep's scenario."""
+    words = ["meterstorm", "run", source, "--replications", "1"]
+    for key, value in {"run.first_replication": row["replication"], **plan.points[row["point"]].settings}.items():
+        words += ["--set", f"{key}={show(value)}"]
+    return shlex.join([*words, "--arm", row["arm"]] if row["arm"] is not None else words)
+
+
+def write_folder(
+    folder: Path, plan: Plan, table: "pa.Table", content: dict[str, Any], inputs: Sequence[Input]
+) -> None:
+    """Write a sweep's files beside the rows that are kept there until it is finished; raises OSError."""
+    with made_aside(folder, keeps=True) as aside:
+        write_papers(aside, plan.base, content, inputs, {"interrupted": content["done"] < content["worlds"]})
+        results.write(aside, plan, table)
+
+
+class Group(NamedTuple):
+    """The worlds of one version at one point that did not fail."""
+
+    point: int
+    case: str | None
+    arm: str | None
+    values: list[dict[str, float | None]]  # metrics of each replication
+
+
+def groups(plan: Plan, table: "pa.Table", metrics: Sequence[str]) -> list[Group]:
+    """Return a group for every version at every point, in order."""
+    import pyarrow.compute as pc
+
+    good = table.filter(pc.is_null(table["error"])).select(["point", "case", "arm", *metrics])
+    found: dict[tuple[int, str | None, str | None], list[dict[str, Any]]] = {}
+    for row in good.to_pylist():
+        found.setdefault((row["point"], row["case"], row["arm"]), []).append(row)
+    return [Group(*key, rows) for key, rows in found.items()]
+
+
+def columns(plan: Plan, shown: Sequence[Group], metrics: Sequence[str]) -> list[Column]:
+    """Return a table of points: their numbers, what they set, and means with intervals of metrics."""
+    found = [Column("point", [str(group.point) for group in shown])]
+    found += [Column(_short(axis.key), [_value(plan, group, axis.key) for group in shown]) for axis in plan.axes]
+    if any(group.case for group in shown):
+        found.append(Column("case", [group.case or "" for group in shown]))
+    if any(group.arm for group in shown):
+        found.append(Column("arm", [group.arm or "" for group in shown]))
+    found.append(Column("n", [str(len(group.values)) for group in shown]))
+    for name in metrics:
+        found.append(Column(name, [metric_in_words(row[name] for row in group.values) for group in shown]))
+    return found
+
+
+def show_points(console: Console, plan: Plan) -> None:
+    """Print the first ROWS_SHOWN points."""
+    shown = [Group(point.number, None, None, []) for point in plan.points[:ROWS_SHOWN]]
+    labels, *others = columns(plan, shown, ())
+    show_columns(console, labels, others[:-1])
+    if len(plan.points) > ROWS_SHOWN:
+        console.print(f"{len(plan.points) - ROWS_SHOWN} more points")
+
+
+def show_table(console: Console, plan: Plan, table: "pa.Table", metrics: Sequence[str]) -> None:
+    """Print the first ROWS_SHOWN rows of the table of points."""
+    all_groups = groups(plan, table, metrics)
+    labels, *others = columns(plan, all_groups[:ROWS_SHOWN], metrics)
+    show_columns(console, labels, others)
+    if len(all_groups) > ROWS_SHOWN:
+        console.print(f"{len(all_groups) - ROWS_SHOWN} more rows: --csv and --md write all")
+
+
+def _short(key: str) -> str:
+    """Return the end of a key: clients.count, failover.base_s."""
+    return ".".join(key.split(".")[-2:])
+
+
+def _value(plan: Plan, group: Group, key: str) -> str:
+    settings = plan.points[group.point].settings
+    if key not in settings:
+        return "-"
+    value = settings[key]
+    return value if isinstance(value, str) else f"{value:.6g}" if isinstance(value, float) else show(value)
+
+
+def to_markdown(plan: Plan, table: "pa.Table", metrics: Sequence[str]) -> str:
+    """Return the table of points in Markdown."""
+    parts = columns(plan, groups(plan, table, metrics), metrics)
+    rows = [
+        [column.head for column in parts],
+        ["---"] * len(parts),
+        *zip(*(part.cells for part in parts), strict=True),
+    ]
+    return "".join("| " + " | ".join(str(cell).replace("|", "\\|") for cell in row) + " |\n" for row in rows)

@@ -1,0 +1,88 @@
+"""The table of worlds, metrics.parquet: a row for each world, a column for each thing that one may ask it for.
+
+Two runs of the same worlds give the same table, whatever ran them: what it cost in time is in a table of its own.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from meterstorm.actors.state.counters import COUNTERS
+
+from ..metrics.metrics import Value
+from ..metrics.names import METRICS
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+COUNTS = frozenset([*(counter.column for counter in COUNTERS), "denials", "overissued"])
+COSTS = ("cpu_s", "memory_bytes")
+
+
+class Row(NamedTuple):
+    """What one world gave; no metrics but an error where it could not be run to its end."""
+
+    point: int  # of a sweep; 0 in a run
+    settings: Mapping[str, Any]  # what the point sets
+    case: str | None
+    arm: str | None
+    replication: int
+    seed: int
+    world: str | None = None  # the same for worlds that must give the same
+    digest: str | None = None
+    metrics: Mapping[str, Value] = {}
+    events: int = 0
+    error: str | None = None
+    cpu_s: float = 0.0
+    memory_bytes: int = 0
+
+
+def schema(kinds: Mapping[str, str]) -> "pa.Schema":
+    """Return the columns of the table, costs included; `kinds` has the type of each varied key's column."""
+    import pyarrow as pa
+
+    types = [("point", pa.int32()), *((key, pa.type_for_alias(kind)) for key, kind in kinds.items())]
+    types += [("case", pa.string()), ("arm", pa.string()), ("replication", pa.int32()), ("seed", pa.int64())]
+    types += [("world", pa.string()), ("digest", pa.string())]
+    types += [(name, pa.int64() if name in COUNTS else pa.float64()) for name in METRICS]
+    types += [("events", pa.int64()), ("error", pa.string())]
+    types += [("cpu_s", pa.float64()), ("memory_bytes", pa.int64())]
+    return pa.schema(types)
+
+
+def batch(rows: Sequence[Row], columns: "pa.Schema") -> "pa.RecordBatch":
+    """Return rows as columns."""
+    import pyarrow as pa
+
+    cells = [_cells(row) for row in rows]
+    arrays = [pa.array([cell.get(field.name) for cell in cells], field.type) for field in columns]
+    return pa.record_batch(arrays, schema=columns)
+
+
+def _cells(row: Row) -> dict[str, Any]:
+    facts = row._asdict()
+    return {**{key: cell(value) for key, value in facts.pop("settings").items()}, **facts.pop("metrics"), **facts}
+
+
+def cell(value: Any) -> Any:
+    """Return the value of a key as a column has it: a list or a table as JSON text."""
+    return value if isinstance(value, bool | int | float | str) else json.dumps(value)
+
+
+def kind_of(values: Iterable[Any]) -> str:
+    """Return the type of the column that has these values, as Arrow's alias."""
+    types = {type(cell(value)) for value in values}
+    if types <= {int}:
+        return "int64"
+    if types <= {int, float}:
+        return "double"
+    return "bool" if types == {bool} else "string"
+
+
+def write_table(table: "pa.Table", path: Path, facts: Mapping[str, str]) -> None:
+    """Write a table as Parquet with facts as its metadata; raises OSError."""
+    from pyarrow import parquet
+
+    marks = {name.encode(): text.encode() for name, text in facts.items()}
+    parquet.write_table(table.replace_schema_metadata(marks), path)

@@ -1,0 +1,114 @@
+"""The points of a sweep: a value for every key that is varied, as far as the key applies there.
+
+A parameter of a policy applies where the policy that the point chooses has it: a point with a policy that does not
+is the same whatever the parameter's axis says, and comes once.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from ..scenario import Scenario, ScenarioError
+from ..scenario.axes import Axis, axes
+from ..scenario.choices import Resolve, resolver
+from ..scenario.files import varied
+from ..scenario.wording import show
+from .designs import rows
+
+PARAMETER = re.compile(r"(?P<policy>(?:.*\.)?policies\.(?P<kind>\w+))\.(?P<name>\w+)", re.DOTALL)
+
+
+class Point(NamedTuple):
+    """A point: its number, and what it sets."""
+
+    number: int
+    settings: Mapping[str, Any]
+
+
+class Plan(NamedTuple):
+    """What a sweep runs: a scenario, its axes, and its points in order."""
+
+    base: Scenario
+    axes: tuple[Axis, ...]
+    points: tuple[Point, ...]
+
+
+def plan(base: Scenario) -> Plan:
+    """Return the plan of a scenario's sweep; raises ScenarioError for values that no version can have.
+
+    Each value is tried by itself, beside the first values of the other axes. A combination that breaks a rule
+    shows when its worlds are run.
+    """
+    varying = tuple(axes(base.sweep))
+    if not varying:
+        raise ScenarioError(["sweep.vary: empty; name what to vary, as --vary clients.count=100,200,400"])
+    design, seed = base.sweep, base.run.seed
+    conditions = _conditions(base, varying)
+    made: dict[str, dict[str, Any]] = {}
+    for row in rows(design.design, varying, design.samples, seed):
+        settings = _applying(varying, row, conditions)
+        made.setdefault(repr(settings) if design.design == "grid" else str(len(made)), settings)
+    points = tuple(Point(number, settings) for number, settings in enumerate(made.values()))
+    _check_each_value(base, varying, points)
+    return Plan(base, varying, points)
+
+
+Conditions = dict[str, tuple[str, frozenset[Any]]]  # key: the key of a policy's name, and the names it applies to
+
+
+def _conditions(base: Scenario, varying: Sequence[Axis]) -> Conditions:
+    """Return for each parameter of a policy whose name is varied, too, the names of the policies that have it."""
+    names = {axis.key: axis for axis in varying}
+    resolve = resolver()
+    found: Conditions = {}
+    for axis in varying:
+        match = PARAMETER.fullmatch(axis.key)
+        name_key = f"{match['policy']}.name" if match else ""
+        if match and match["name"] != "name" and name_key in names:
+            policies = names[name_key].values
+            having = frozenset(name for name in policies if _has(resolve, match["kind"], name, match["name"]))
+            if not having:
+                words = f"no policy of {name_key} has it: {', '.join(map(show, policies))}"
+                raise ScenarioError([f"sweep.vary.{axis.key}: {words}"])
+            found[axis.key] = name_key, having
+    return found
+
+
+def _has(resolve: Resolve, kind: str, name: Any, parameter: str) -> bool:
+    """Whether a policy has a parameter; one that cannot be resolved is left to the check of its value."""
+    resolved = resolve(kind, name, {})
+    return bool(resolved.error) or parameter in type(resolved.policy)._fields
+
+
+def _applying(varying: Sequence[Axis], row: Sequence[Any], conditions: Conditions) -> dict[str, Any]:
+    chosen = dict(zip((axis.key for axis in varying), row, strict=True))
+    free = ("", frozenset([None]))
+    return {
+        key: value
+        for key, value in chosen.items()
+        if chosen.get(conditions.get(key, free)[0]) in conditions.get(key, free)[1]
+    }
+
+
+def _check_each_value(base: Scenario, varying: Sequence[Axis], points: Sequence[Point]) -> None:
+    """Raise ScenarioError for a value with which the first point that has it cannot be run."""
+    errors: list[str] = []
+    for point in _first_with_each(varying, points):
+        try:
+            varied(base, point.settings)
+        except ScenarioError as error:
+            errors += error.errors
+    if errors:
+        raise ScenarioError(errors)
+
+
+def _first_with_each(varying: Sequence[Axis], points: Sequence[Point]) -> Iterator[Point]:
+    """Yield the first point that has each value of an axis, or the lowest and the highest number of its range."""
+    for axis in varying:
+        having = [point for point in points if axis.key in point.settings]
+        if axis.values:
+            first = {repr(point.settings[axis.key]): point for point in reversed(having)}
+            yield from first.values()
+        elif having:
+            yield min(having, key=lambda point: point.settings[axis.key])
+            yield max(having, key=lambda point: point.settings[axis.key])

@@ -1,0 +1,112 @@
+"""What a sweep gave: one table of its worlds, in the order of the plan whoever ran them and when."""
+
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..metrics.names import MEANINGS, METRICS
+from ..runs.folder import UNFINISHED, unfinished
+from ..runs.results import digest_of
+from ..runs.table import COSTS, write_table
+from ..scenario import load, versions
+from . import store
+from .points import Plan, plan
+from .run import columns_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+KEYS = ("point", "case", "arm", "replication")
+MEANINGS_OF_KEYS = {
+    "point": "number of the point",
+    "case": "name of the case",
+    "arm": "name of the arm",
+    "replication": "number of the replication",
+    "seed": "root of all random numbers",
+    "world": "hash of what the world depends on, but its replication: settings, files, engine",
+    "digest": "of everything that happened",
+    "events": "events that happened",
+    "error": "why the world could not be run to its end",
+    "cpu_s": "CPU time that the world took, s",
+    "memory_bytes": "peak memory of the process that ran it, bytes",
+}
+
+
+def collect(plan: Plan, folder: Path) -> "pa.Table":
+    """Return the rows that a folder has, one for each world: the last that was written, in the plan's order."""
+    import numpy as np
+    import pyarrow as pa
+
+    table = pa.Table.from_batches(list(store.read(folder)), columns_of(plan)).combine_chunks()
+    numbers = {(version.case, version.arm): number for number, version in enumerate(versions(plan.base))}
+    pairs = zip(table["case"].to_pylist(), table["arm"].to_pylist(), strict=True)
+    version = np.array([numbers[pair] for pair in pairs], np.int64)
+    point, replication = table["point"].to_numpy(), table["replication"].to_numpy()
+    order = np.lexsort((np.arange(len(version)), replication, version, point))
+    keys = np.stack([point, version, replication], axis=1)[order]
+    is_last = np.append((keys[1:] != keys[:-1]).any(axis=1), True)[: len(order)]
+    return table.take(pa.array(order[is_last]))
+
+
+def read(folder: Path) -> "tuple[Plan, pa.Table]":
+    """Return the plan of the sweep in a folder and its rows so far; raises OSError, ValueError, ScenarioError."""
+    from pyarrow import parquet
+
+    base = load(folder / "scenario.toml")
+    if unfinished(folder) == "sweep":
+        planned = plan(base)
+        return planned, collect(planned, folder / UNFINISHED)
+    if not (folder / "metrics.parquet").exists() or not base.sweep.vary:
+        raise ValueError(f"{folder}: not the folder of a sweep; it has no metrics.parquet of one")
+    return plan(base), parquet.read_table(folder / "metrics.parquet")
+
+
+def forget(checkpoints: Path) -> None:
+    """Remove the rows as they came, once they are in metrics.parquet."""
+    shutil.rmtree(checkpoints)
+
+
+def write_csv(table: "pa.Table", path: Path) -> None:
+    """Write all rows as CSV; raises OSError."""
+    from pyarrow import csv
+
+    csv.write_csv(table, path)
+
+
+def digest(table: "pa.Table") -> str:
+    """Return one digest for all worlds, in order."""
+    pairs = zip(table["digest"].to_pylist(), table["error"].to_pylist(), strict=True)
+    return digest_of([one or str(error) for one, error in pairs])
+
+
+def write(folder: Path, plan: Plan, table: "pa.Table") -> None:
+    """Write metrics.parquet and costs.parquet; raises OSError.
+
+    The first is the same, byte for byte, whoever ran the sweep and however often it was interrupted.
+    """
+    facts = {
+        "meterstorm.digest": digest(table),
+        "meterstorm.title": plan.base.title,
+        "meterstorm.axes": json.dumps([_described(axis) for axis in plan.axes]),
+        "meterstorm.design": json.dumps({"kind": plan.base.sweep.design, "n": plan.base.sweep.samples}),
+        "meterstorm.columns": json.dumps(MEANINGS_OF_KEYS | {name: MEANINGS[name] for name in METRICS}),
+    }
+    write_table(table.drop_columns(list(COSTS)), folder / "metrics.parquet", facts)
+    write_table(table.select([*KEYS, *COSTS]), folder / "costs.parquet", facts)
+
+
+def _described(axis: Any) -> dict[str, Any]:
+    if axis.values:
+        return {"key": axis.key, "values": list(axis.values)}
+    return {"key": axis.key, "low": axis.low, "high": axis.high, "scale": "log" if axis.is_log else "linear"}
+
+
+def failures(table: "pa.Table") -> Sequence[dict[str, Any]]:
+    """Return the worlds that have failed: their keys, and why."""
+    import pyarrow.compute as pc
+
+    failed = table.filter(pc.is_valid(table["error"]))
+    rows: list[dict[str, Any]] = failed.select([*KEYS, "error"]).to_pylist()
+    return rows

@@ -1,0 +1,205 @@
+"""Running a sweep: which worlds are left, in chunks, to whoever runs them; what comes of each is kept at once."""
+
+import itertools
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from meterstorm.actors.cluster.workers import spread
+
+from ..runs.table import batch, kind_of, schema
+from ..scenario import replications, versions
+from . import store
+from .chunks import Chunk, Common, Done, World, row_of, run_chunk
+from .options import SweepOptions
+from .points import Plan
+from .pool import Lost, Pool
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pyarrow as pa
+
+CHUNK_S = 0.3  # a chunk's work: far more than handing it over costs, and little to lose
+CHUNK_MAX = 1000  # worlds
+HERE_S = 2.0  # of work, before processes are started to share the rest: they take as long to start
+
+Answer = tuple[Chunk, Done | Lost]
+
+
+class WorldFailedError(Exception):
+    """A world has failed in a sweep that was to stop then."""
+
+
+class Outcome(NamedTuple):
+    """How far a sweep came."""
+
+    worlds: int  # of its plan
+    done: int  # of those, those that have a row
+    interrupted: bool
+    wall_s: float
+
+
+class Pace:
+    """How many worlds make a chunk, learned from those that were run."""
+
+    def __init__(self) -> None:
+        self.size = 1
+
+    def learn(self, worlds: int, wall_s: float) -> None:
+        """Take the last chunk as a measure; grow no more than twofold at a time."""
+        fitting = int(CHUNK_S * worlds / wall_s) if wall_s > 0 else CHUNK_MAX
+        self.size = max(1, min(fitting, 2 * self.size, CHUNK_MAX))
+
+
+def worlds_of(plan: Plan) -> Iterator[World]:
+    """Yield every world of a sweep: point by point, each version's replications in a row."""
+    count = len(versions(plan.base))
+    for point in plan.points:
+        for version in range(count):
+            for replication in replications(plan.base.run):
+                yield World(point.number, version, replication)
+
+
+def count_of(plan: Plan) -> int:
+    """Return how many worlds a sweep has."""
+    return len(plan.points) * len(versions(plan.base)) * plan.base.run.replications
+
+
+def common_of(plan: Plan, options: SweepOptions) -> Common:
+    """Return what all chunks of a sweep share."""
+    names = tuple((version.case, version.arm) for version in versions(plan.base))
+    return Common(plan.base, columns_of(plan), names, options.world_limit_s)
+
+
+def columns_of(plan: Plan) -> "pa.Schema":
+    """Return the columns of a sweep's rows."""
+    return schema(
+        {
+            axis.key: kind_of(point.settings[axis.key] for point in plan.points if axis.key in point.settings)
+            for axis in plan.axes
+        }
+    )
+
+
+def run_sweep(
+    plan: Plan, options: SweepOptions, folder: "Path", on_progress: Callable[[float], None] = lambda done: None
+) -> Outcome:
+    """Run the worlds that have no row in a folder yet, or have failed, and append their rows to it.
+
+    An interrupt ends it early. Raises OSError for the folder; WorldFailedError; ClusterError and PoolError for
+    whoever runs the worlds.
+    """
+    began_s, total, common = time.monotonic(), count_of(plan), common_of(plan, options)
+    store.mend(folder)
+    done = finished(plan, folder)
+    todo = iter([world for world in worlds_of(plan) if world not in done])
+    count, interrupted = len(done), False
+    on_progress(count)
+    with store.Writer(folder, common.columns) as writer:
+        try:
+            for chunk, answer in _answers(_Source(plan, todo), common, options, total - count):
+                rows = _rows(common, chunk, answer)
+                writer.append(rows)
+                count += rows.num_rows
+                on_progress(count)
+                if options.fail_fast:
+                    _stop_at_failure(rows)
+        except KeyboardInterrupt:
+            interrupted = True
+    return Outcome(total, count, interrupted, time.monotonic() - began_s)
+
+
+def finished(plan: Plan, folder: "Path") -> set[World]:
+    """Return the worlds that have a row in a folder and have not failed."""
+    numbers = {(version.case, version.arm): number for number, version in enumerate(versions(plan.base))}
+    found: set[World] = set()
+    for rows in store.read(folder):
+        columns = rows.select(["point", "case", "arm", "replication", "error"]).to_pylist()
+        found |= {
+            World(row["point"], numbers[row["case"], row["arm"]], row["replication"])
+            for row in columns
+            if row["error"] is None
+        }
+    return found
+
+
+class _Source:
+    """The worlds that are left, as chunks whose size follows the pace."""
+
+    def __init__(self, plan: Plan, worlds: Iterable[World]) -> None:
+        self._plan, self._worlds, self.pace = plan, iter(worlds), Pace()
+
+    def __iter__(self) -> Iterator[Chunk]:
+        return self
+
+    def __next__(self) -> Chunk:
+        worlds = tuple(itertools.islice(self._worlds, self.pace.size))
+        if not worlds:
+            raise StopIteration
+        return Chunk(worlds, {world.point: self._plan.points[world.point].settings for world in worlds})
+
+
+def _answers(source: _Source, common: Common, options: SweepOptions, left: int) -> Iterator[Answer]:
+    """Run every chunk, in any order, and learn from each how large the next should be."""
+    for chunk, answer in _run(source, common, options, left):
+        if isinstance(answer, Done):
+            source.pace.learn(len(chunk.worlds), answer.wall_s)
+        yield chunk, answer
+
+
+def _run(source: _Source, common: Common, options: SweepOptions, left: int) -> Iterator[Answer]:
+    if options.ray_address is not None:
+        yield from _on_cluster(source, common, options)
+        return
+    spent_s = 0.0
+    for chunk in source if not options.workers else ():
+        answer = _here(common, chunk)
+        yield chunk, answer
+        spent_s, left = spent_s + answer.wall_s, left - len(chunk.worlds)
+        if options.workers is None and spent_s > HERE_S:
+            break
+    with Pool(min(options.workers or os.cpu_count() or 1, max(left, 1)), common) as pool:
+        yield from pool.run(source)
+
+
+def _here(common: Common, chunk: Chunk) -> Done:
+    began_s = time.perf_counter()
+    rows = run_chunk(common, chunk)
+    return Done(rows, time.perf_counter() - began_s)
+
+
+def _on_cluster(source: _Source, common: Common, options: SweepOptions) -> Iterator[Answer]:
+    given: list[Chunk] = []
+
+    def jobs() -> Iterator[tuple[Common, Chunk]]:
+        for chunk in source:
+            given.append(chunk)
+            yield common, chunk
+
+    for number, answer in spread(_here, jobs(), options.workers, options.ray_address):
+        yield given[number], answer
+
+
+def _rows(common: Common, chunk: Chunk, answer: Done | Lost) -> "pa.RecordBatch":
+    if isinstance(answer, Lost):
+        lost = [row_of(common, world, chunk.settings[world.point]) for world in chunk.worlds]
+        return batch([row._replace(error=answer.reason) for row in lost], common.columns)
+    from pyarrow import ipc
+
+    return ipc.read_record_batch(answer.rows, common.columns)
+
+
+def _stop_at_failure(rows: "pa.RecordBatch") -> None:
+    for row in rows.select(["point", "error"]).to_pylist():
+        if row["error"] is not None:
+            raise WorldFailedError(f"point {row['point']}: {row['error']}")
+
+
+def one_world_s(plan: Plan, options: SweepOptions) -> float:
+    """Return the seconds that the first world takes, once the engine is loaded."""
+    common, first = common_of(plan, options), next(worlds_of(plan))
+    chunk = Chunk((first,), {first.point: plan.points[first.point].settings})
+    _here(common, chunk)
+    return _here(common, chunk).wall_s

@@ -1,0 +1,41 @@
+"""A worker: a process that runs chunks that it is sent, until nobody sends any.
+
+Started by itself, not forked, so that a script, a notebook or a Ray job can start it from wherever they are.
+"""
+
+import os
+import signal
+import sys
+import time
+from multiprocessing.connection import Connection
+from queue import SimpleQueue
+from threading import Thread
+
+from .chunks import Chunk, Common, Done, run_chunk
+
+
+def main(descriptor: int) -> None:
+    """Answer chunks that come over a connection; end with whoever has its other end."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is the parent's to hear
+    connection = Connection(descriptor)
+    common: Common = connection.recv()
+    chunks: SimpleQueue[Chunk] = SimpleQueue()
+    Thread(target=_receive, args=(connection, chunks), daemon=True).start()
+    while True:
+        chunk = chunks.get()
+        began_s = time.perf_counter()
+        rows = run_chunk(common, chunk)
+        connection.send(Done(rows, time.perf_counter() - began_s))
+
+
+def _receive(connection: Connection, chunks: "SimpleQueue[Chunk]") -> None:
+    """Take in chunks as they come; the parent's end is this process's end, even in the middle of a world."""
+    try:
+        while True:
+            chunks.put(connection.recv())
+    except (EOFError, OSError):
+        os._exit(0)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))
