@@ -65,6 +65,10 @@ CheckShards = Annotated[
 ]
 Clock = Annotated[str | None, typer.Option(help="Only 'virtual' in this version.")]
 Journal = Annotated[bool, typer.Option("--journal", help="Keep every event, in journal.parquet: for small runs.")]
+Junit = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Write JUnit XML: a test case for each [[expect]] of the scenario."),
+]
 CheckpointEvery = Annotated[
     str | None,
     typer.Option(

@@ -4,7 +4,21 @@ from ..scenarios import built_in
 from .faults import Cut, Fault, Fraction, Lossy, Outage, Slow
 from .files import load, source_text, to_toml, validate
 from .overrides import each_once, parse_override
-from .schema import Arm, Case, Choice, Clients, Network, Policies, Product, Run, Scenario, Servers, Workload
+from .schema import (
+    Arm,
+    Case,
+    Choice,
+    Clients,
+    Compare,
+    Expect,
+    Network,
+    Policies,
+    Product,
+    Run,
+    Scenario,
+    Servers,
+    Workload,
+)
 from .versions import Version, versions
 from .wording import ScenarioError, counted, one_of
 
@@ -13,7 +27,9 @@ __all__ = [
     "Case",
     "Choice",
     "Clients",
+    "Compare",
     "Cut",
+    "Expect",
     "Fault",
     "Fraction",
     "Lossy",
