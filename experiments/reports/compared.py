@@ -7,6 +7,7 @@ from rich.console import Console
 
 from ..comparisons.families import Comparison
 from ..comparisons.of_results import Compared, comparisons
+from ..comparisons.paired import Paired
 from ..runs.results import Results
 from .layout import Column, show_columns
 from .numbers import short, shown
@@ -80,7 +81,16 @@ def _cell(one: Comparison) -> str:
         return "-"
     own, other = _side(pair.mean, pair.infinite, pair.n), _side(pair.baseline_mean, pair.baseline_infinite, pair.n)
     some = f" ({pair.n} of {pair.n + pair.left_out})" if pair.left_out else ""
+    if _is_equal(pair):
+        return f"equal: {own}{some}"
     return "\n".join([f"{own} vs {other}{some}", *_difference(one)])
+
+
+def _is_equal(pair: Paired) -> bool:
+    """Whether the two are equal in every replication."""
+    if pair.difference is None:
+        return pair.infinite == pair.baseline_infinite == pair.n
+    return pair.difference.mean == 0 and not pair.difference.half_width
 
 
 def _side(mean: float | None, infinite: int, n: int) -> str:

@@ -92,6 +92,17 @@ def test_a_single_comparison_has_nothing_in_brackets():
     assert "+3.5 ± 0.5" in text and "p 0.09" in text  # t(1) at 50 % is 1
 
 
+@pytest.mark.parametrize("n", [1, 3])
+@pytest.mark.parametrize(("value", "text"), [(0.25, "equal: 0.25 "), (INF, "equal: inf {n}/{n} ")])
+def test_what_is_equal_in_every_replication_takes_one_line(value, text, n):
+    raw = {"arms": [{"name": "a"}, {"name": "b"}]}
+    made_up: Any = {(None, name): {"time_to_recover_s": [value] * n} for name in "ab"}
+    found = printed(results_of(raw, made_up))
+    assert text.format(n=n) in found and " vs " not in found and " p " not in found
+    made_up[None, "b"] = {"time_to_recover_s": [7.0] + [value] * (n - 1)}
+    assert "equal" not in printed(results_of(raw, made_up))
+
+
 def test_where_nothing_is_compared_nothing_is_printed():
     assert printed(results_of({}, {(None, None): {"denials": [1, 2]}})) == ""
 
