@@ -182,7 +182,8 @@ def _write_junit(file: Path, results: Results) -> None:
 
 def end_if_unmet(finished: list[Finished]) -> None:
     """End the command if something that is expected does not hold, and say what."""
-    unmet = [line for one in finished for line in expected.failures(one.results)]
+    names = {one.name: f"{one.name}: " if len(finished) > 1 else "" for one in finished}
+    unmet = [f"{names[one.name]}{line}" for one in finished for line in expected.failures(one.results)]
     if unmet:
         number = sum(len(one.results.scenario.expect) for one in finished)
         fail(UNMET, "\n".join([f"{len(unmet)} of {counted(number, 'expectation')} not met:", *unmet]))

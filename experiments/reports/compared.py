@@ -59,11 +59,11 @@ def show(console: Console, results: Results) -> None:
 
 def _what(found: list[Compared], confidence: float) -> str:
     """Return in words what the numbers of a table are."""
-    family = found[0].comparison.family
-    if family == 0:
+    pairs, family = [one.comparison.paired for one in found], found[0].comparison.family
+    if max(pair.n + pair.left_out for pair in pairs) < 2:
         return "one replication; --replications 10 gives them intervals"
     several = f"; in brackets for all {family} at once: Bonferroni's, and Holm's p" if family > 1 else ""
-    signs = "; with inf a sign test" if any(one.comparison.paired.test == "sign" for one in found) else ""
+    signs = "; with inf a sign test" if any(pair.test == "sign" for pair in pairs) else ""
     return f"paired by replication: {100 * confidence:g} % intervals{several}{signs}"
 
 

@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 from meterstorm.experiments.cli import console
+from meterstorm.experiments.reports import kb
 from meterstorm.experiments.runs import run
 from meterstorm.experiments.scenario import load
 
@@ -124,6 +125,16 @@ def test_junit_of_a_disk_that_is_full(monkeypatch):
 
 def test_a_collection_takes_no_junit():
     refused(invoke("run", "kb", "--junit", "j.xml"), console.WRONG_INPUT, ["--junit j.xml: not for kb"])
+
+
+def test_a_collection_says_where_what_is_expected_is_not_met(monkeypatch):
+    monkeypatch.setattr(kb, "names", lambda: ["q226838", "q226823"])
+    expect = 'expect=[{metric = "launches", op = "<", value = 1, case = "control"}]'
+    result = invoke("run", "kb", "--replications", 1, "--workers", 0, "--set", expect)
+    assert result.exit_code == console.UNMET
+    assert "meterstorm: 2 of 2 expectations not met:" in result.stderr
+    assert all(f"meterstorm: {name}: launches < 1" in result.stderr for name in kb.names())
+    assert "symptoms reproduced" in result.stdout
 
 
 def test_arms_that_are_left_out_take_their_expectations_along(here):

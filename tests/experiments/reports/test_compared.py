@@ -84,6 +84,13 @@ def test_one_replication_says_how_to_get_intervals():
     assert "±" not in text and "[" not in text.replace(LONG, "") and " p " not in text
 
 
+def test_a_metric_that_does_not_apply_is_no_matter_of_replications():
+    raw = {"arms": [{"name": "a"}, {"name": "b"}], "compare": {"metrics": ["time_to_recover_s"]}}
+    text = printed(results_of(raw, {(None, name): {"denials": [1, 2, 3]} for name in "ab"}))
+    assert "one replication" not in text and "95 % intervals" in text
+    assert re.search(r"time_to_recover_s │ +- │", text)
+
+
 def test_a_single_comparison_has_nothing_in_brackets():
     raw = {"arms": [{"name": "a"}, {"name": "b"}], "compare": {"metrics": ["denials"], "confidence": 0.5}}
     made_up: Any = {(None, "a"): {"denials": [1, 2]}, (None, "b"): {"denials": [4, 6]}}
