@@ -77,6 +77,10 @@ Metrics = Annotated[
     list[str] | None, typer.Option("--metric", metavar="NAME", help="A metric to show. Repeatable.")
 ]
 Journal = Annotated[bool, typer.Option("--journal", help="Keep every event, in journal.parquet: for small runs.")]
+Junit = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Write JUnit XML: a test case for each [[expect]] of the scenario."),
+]
 CheckpointEvery = Annotated[
     str | None,
     typer.Option(

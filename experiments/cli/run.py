@@ -1,5 +1,6 @@
 """meterstorm run and resume: from what a user typed to a run and its results."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -24,6 +25,7 @@ from .options import (
     Force,
     Intersite,
     Journal,
+    Junit,
     Placement,
     RayAddress,
     Replications,
@@ -75,6 +77,7 @@ def run_command(
     force: Force = False,
     journal: Journal = False,
     checkpoint_every: CheckpointEvery = None,
+    junit: Junit = None,
     as_json: AsJson = False,
 ) -> None:
     """Run a scenario: every arm in every case, replicated; print a table and write the results.
@@ -84,6 +87,8 @@ def run_command(
 
     A key that an arm or a case sets itself is not changed in silence: leave the arms out with --arms none,
     keep some with --arm NAME, or set the key in one with --set 'arms.NAME.KEY=VALUE' ('cases.NAME.KEY=VALUE').
+
+    Arms are compared with the first one, or as [compare] says. Where an [[expect]] is not met, exit status 5.
 
     meterstorm run kb runs every built-in scenario of a Knowledge Base article.
     Its table says which symptoms are reproduced: in the first arm, and less in the last.
@@ -96,7 +101,7 @@ def run_command(
     kept, checked_shards = chosen_arms(arms, arm), count("--check-shards", check_shards)
     if source == KB:
         alone = {"--arms": arms, "--arm": arm and arm[0], "--check-shards": checked_shards, "--journal": journal}
-        refuse_for_collection(alone | policies | {"--checkpoint-every": checkpoint_every})
+        refuse_for_collection(alone | policies | {"--checkpoint-every": checkpoint_every, "--junit": junit})
     options = Options(
         name=Path(source).stem,
         workers=None if workers is None else count("--workers", workers),
@@ -108,6 +113,7 @@ def run_command(
         out=out,
         force=force,
         as_json=as_json,
+        junit=None if junit is None else os.path.abspath(junit),
     )
     given = {
         "run.seed": number(seed), "run.replications": number(replications), "run.shards": number(shards),
@@ -138,6 +144,7 @@ def _run_one(source: str, overrides: Mapping[str, object], arms: tuple[str, ...]
         fail(WRONG_INPUT, str(error))
     _check_clock(scenario)
     execution.check_can_be_shared(scenario, options.check_shards)
+    execution.check_junit(scenario, options)
     options = options._replace(shards=execution.chosen_shards(scenario, options.workers))
     execution.join(options)
     if options.out is not None:
@@ -150,6 +157,7 @@ def _run_one(source: str, overrides: Mapping[str, object], arms: tuple[str, ...]
     execution.present(finished, options)
     if options.check_shards:
         execution.check_shards(finished.results, options)
+    execution.end_if_unmet([finished])
 
 
 def _run_collection(overrides: Mapping[str, object], options: Options) -> None:
@@ -199,3 +207,4 @@ def resume_command(
     with progress(counted(total, "world"), total) as advance:
         finished = execution.finish(scenario, options, advance, unfinished)
     execution.present(finished, options)
+    execution.end_if_unmet([finished])

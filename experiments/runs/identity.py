@@ -8,10 +8,11 @@ from typing import Any
 from meterstorm.actors.compiled.cache import CACHE_FOLDER
 
 from ..scenario import Scenario
+from ..scenario.versions import ABOUT_VERSIONS
 from .inputs import policies_of, sha256_of, traces_of
 
 NOT_OF_A_WORLD: Any = {
-    **dict.fromkeys(("title", "article", "description", "cases", "arms", "sweep"), True),
+    **dict.fromkeys(("title", "article", "description", *ABOUT_VERSIONS), True),
     "run": {"replications", "first_replication", "shards"},
 }
 

@@ -18,3 +18,4 @@ class Options(NamedTuple):
     out: Path | None = None  # folder for the results; None: results/NAME-DIGEST
     force: bool = False  # replace the run that is in `out`
     as_json: bool = False  # the summary on standard output, in place of tables
+    junit: str | None = None  # absolute path of a file for what is expected and whether it holds; None: none

@@ -118,10 +118,12 @@ def _spread(way: Way, value: object) -> Iterator[Setting]:
 
 def _frozen(way: Way, value: object) -> list[str]:
     path = f"{path_of(way)}: {show(value)} is not allowed"
-    if way[0] not in SECTIONS:
+    if way[0] in ("cases", "arms"):
         return [f"{path}; cases and arms do not nest"]
-    keys = ", ".join(SECTIONS[str(way[0])].model_fields)
-    words = f"all versions share one [{way[0]}] ({keys}), else they would not meet the same random numbers"
+    words = f"{way[0]} is about all of them"
+    if way[0] == "run":
+        keys = ", ".join(SECTIONS["run"].model_fields)
+        words = f"all versions share one [run] ({keys}), else they would not meet the same random numbers"
     return [f"{path}; cases and arms may not change it: {words}"]
 
 
