@@ -21,6 +21,7 @@ from .console import (
     fail,
     print_error,
 )
+from .explain import explain_command
 from .interrupts import handle_interrupts
 from .journal import journal_command
 from .options import RayAddress
@@ -46,6 +47,7 @@ def _show_version(is_asked: bool) -> None:
 app.command("run")(run_command)
 app.command("resume")(resume_command)
 app.command("journal")(journal_command)
+app.command("explain")(explain_command)
 app.command("validate")(validate_command)
 app.command("check-policy")(check_policy_command)
 app.command("list")(list_command)
