@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from .bench import bench_app
+from .check import check_command
 from .check_policy import check_policy_command
 from .console import (
     INTERRUPTED,
@@ -47,6 +48,7 @@ def _show_version(is_asked: bool) -> None:
 app.command("run")(run_command)
 app.command("resume")(resume_command)
 app.command("journal")(journal_command)
+app.command("check")(check_command)
 app.command("explain")(explain_command)
 app.command("validate")(validate_command)
 app.command("check-policy")(check_policy_command)
