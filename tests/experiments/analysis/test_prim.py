@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 from meterstorm.experiments.analysis.boxes import Column, Levels, Span, column, mask
-from meterstorm.experiments.analysis.prim import CHANCE_MAX, Discovery, discover, quasi_p
+from meterstorm.experiments.analysis.prim import CHANCE_MAX, QUASI_P_MAX, Discovery, discover, quasi_p, search
 from scipy import stats
 
 POINTS = 400
@@ -86,6 +86,20 @@ def test_where_a_parameter_does_not_apply_it_does_not_matter_or_it_is_what_matte
     assert restrictions(found) == {1: Levels(frozenset({2}), 3)}
 
 
+def test_words_are_not_dropped_before_their_time():
+    """A level is many points at once: dropped first, it takes good and bad of the box with it."""
+    alike = []
+    for seed in range(12):
+        columns, x, draws = drawn(seed)
+        words = draws.choice(["a", "b", "c", "d"], POINTS).astype(object)
+        planted = (x[:, 0] > 0.5) & (x[:, 1] < 0.6) & np.isin(words, ["a", "b"])
+        bad = np.where(planted, draws.random(POINTS) < 0.8, draws.random(POINTS) < 0.1).astype(float)
+        columns.append(column("w", words))
+        inside = mask(columns, search(columns, bad))
+        alike.append(2 * (inside & planted).sum() / (inside.sum() + planted.sum()))
+    assert np.mean(alike) > 0.86
+
+
 def test_noise_has_no_boxes():
     """Claims are as rare as CHANCE_MAX says, and what is found in vain has the base rate on points held out."""
     sweeps, claims, densities = 30, 0, []
@@ -96,6 +110,7 @@ def test_noise_has_no_boxes():
         if found.vain is not None and found.vain.restrictions:
             densities.append(found.vain.density_held_out - found.base_rate)
             assert found.vain.density > found.base_rate
+            assert all(one.quasi_p <= QUASI_P_MAX for one in found.vain.restrictions)
     assert stats.binomtest(claims, sweeps, CHANCE_MAX, "greater").pvalue > 0.001
     assert len(densities) > 10
     assert abs(np.mean(densities)) < 0.05
