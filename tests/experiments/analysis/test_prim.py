@@ -55,6 +55,8 @@ def test_two_planted_boxes_are_covered_by_two():
     found = discover(columns, (first | second).astype(float))
     assert len(found.boxes) >= 2
     assert sum(box.coverage for box in found.boxes) > 0.95
+    for box in found.boxes:  # two ways to count the bad points that it holds
+        assert box.coverage * found.base_rate == pytest.approx(box.density * box.mass)
     assert all(box.density > 0.9 for box in found.boxes)
 
 
