@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from .bench import bench_app
+from .check import check_command
 from .check_policy import check_policy_command
 from .console import (
     INTERRUPTED,
@@ -21,6 +22,7 @@ from .console import (
     fail,
     print_error,
 )
+from .explain import explain_command
 from .interrupts import handle_interrupts
 from .journal import journal_command
 from .options import RayAddress
@@ -49,6 +51,8 @@ app.command("sweep")(sweep_command)
 app.command("results")(results_command)
 app.command("resume")(resume_command)
 app.command("journal")(journal_command)
+app.command("check")(check_command)
+app.command("explain")(explain_command)
 app.command("validate")(validate_command)
 app.command("check-policy")(check_policy_command)
 app.command("list")(list_command)
