@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-BOUND_S = 240
+BOUND_S = 600
 
 
 @pytest.fixture(autouse=True)
