@@ -9,6 +9,7 @@ Exit status 1 when a chain breaks one; its folder stays.
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -182,6 +183,8 @@ def main() -> int:
             problem = str(error)
             chain.clear()
         broken += bool(problem)
+        if not problem:
+            shutil.rmtree(folder, ignore_errors=True)
         outcome = f"{problem} (in {folder})" if problem else "as undisturbed"
         print(
             f"chain {number}, {time.monotonic() - began_s:.0f} s: {', '.join(chain.told)}: {outcome}", flush=True
