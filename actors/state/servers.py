@@ -117,10 +117,11 @@ SEAT = rows(("abandoned", "i4"))
 
 # What a site knows of a slot's user who was denied and may be called back.
 CALLER = rows(
+    # Number of the site server cycle in which another denial is certain (KB Q226823): up to 2e18.
+    ("barred", "i8"),
     ("queued", "i4"),  # the denied attempt that waits; 0: none
     ("server", "i4"),
     ("program", "i4"),
-    ("barred", "i4"),  # number of the site server cycle in which another denial is certain (KB Q226823)
 )
 
 # A client of another site, found by hash.

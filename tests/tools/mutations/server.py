@@ -70,4 +70,17 @@ MUTATIONS = [
     Mutation("the end of a reservation forgets the lost lease", "actors/agents/server/leases.py",
      "world.leases[n].granted != 0:\n        _unlink", "world.leases[n].granted < 0:\n        _unlink",
      "evidence/invariants/test_drawn_scenarios.py::test_the_books_balance[0]"),
+    Mutation("licenses that come in pass by those who wait", "actors/agents/server/transfers.py",
+     "    for _ in range(given):\n        callbacks.license_freed(world, s, product)\n",
+     "    pool.free += given\n",
+     "evidence/keys/test_workload_keys.py::"
+     "test_licenses_that_come_in_go_to_those_who_wait_to_be_called_back[100.0]"),
+    Mutation("asking again costs the place in the queue", "actors/agents/server/callbacks.py",
+     "        return False\n    if caller.program != event.program:\n",
+     "        pass\n    if caller.program != event.program:\n",
+     "evidence/keys/test_server_keys.py::test_asking_again_keeps_the_place_in_the_queue"),
+    Mutation("a user called back too soon is served all the same", "actors/agents/server/granting.py",
+     "pool.free > 0 and not callbacks.is_barred(world, s, event.source, event.slot, event.program):",
+     "pool.free > 0:",
+     "evidence/keys/test_server_keys.py::test_a_user_called_back_within_a_site_server_cycle_is_denied_again[900.0]"),
 ]  # fmt: skip
