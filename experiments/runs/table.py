@@ -11,13 +11,36 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from meterstorm.actors.state.counters import COUNTERS
 
 from ..metrics.metrics import Value
-from ..metrics.names import METRICS
+from ..metrics.names import MEANINGS, METRICS
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 COUNTS = frozenset([*(counter.column for counter in COUNTERS), "denials", "overissued"])
+KEYS = ("point", "case", "arm", "replication")
 COSTS = ("cpu_s", "memory_bytes")
+
+# What each column means but those of a sweep's axes, and those of the table of costs.
+COLUMNS = {
+    "point": "number of the point; 0 in a run",
+    "case": "name of the case; null where the file has none",
+    "arm": "name of the arm; null where the file has none",
+    "replication": "number of the replication, from 0",
+    "seed": "root of all random numbers",
+    "world": "hash of what the world depends on, but its replication: settings, files, engine",
+    "digest": "of everything that happened",
+    **{name: MEANINGS[name] for name in METRICS},
+    "events": "events that happened",
+    "error": "why the world could not be run to its end",
+}
+COLUMNS_OF_COSTS = {
+    **{name: COLUMNS[name] for name in KEYS},
+    "cpu_s": "CPU time that the world took, s",
+    "memory_bytes": "peak memory of the process that ran it, bytes",
+}
+
+DIGEST = "meterstorm.digest"  # of the run or the sweep, in the metadata of each of its tables
+AXES = "meterstorm.axes"  # in those of a sweep's
 
 
 class Row(NamedTuple):
@@ -80,9 +103,18 @@ def kind_of(values: Iterable[Any]) -> str:
     return "bool" if types == {bool} else "string"
 
 
+def without_costs(table: "pa.Table") -> "pa.Table":
+    """Return the columns of metrics.parquet: those that are the same whoever ran the worlds."""
+    return table.drop_columns([name for name in COSTS if name in table.column_names])
+
+
+def facts(digest: str, title: str, columns: Mapping[str, str]) -> dict[str, str]:
+    """Return what a table says of itself in its metadata: of which run it is, and what its columns mean."""
+    return {DIGEST: digest, "meterstorm.title": title, "meterstorm.columns": json.dumps(columns)}
+
+
 def write_table(table: "pa.Table", path: Path, facts: Mapping[str, str]) -> None:
     """Write a table as Parquet with facts as its metadata; raises OSError."""
     from pyarrow import parquet
 
-    marks = {name.encode(): text.encode() for name, text in facts.items()}
-    parquet.write_table(table.replace_schema_metadata(marks), path)
+    parquet.write_table(table.replace_schema_metadata(dict(facts)), path)
