@@ -12,7 +12,7 @@ from meterstorm.actors.setup.scenario import ns
 from meterstorm.actors.shards.shard import Shard
 from meterstorm.actors.state import clients, servers
 from meterstorm.actors.state.events import JOURNAL
-from meterstorm.actors.state.rows import NEVER, NONE
+from meterstorm.actors.state.rows import NONE
 
 from ..reports.journal import describe
 from ..scenario import Scenario, Version, versions
@@ -132,11 +132,6 @@ class World:
     def now_s(self) -> float:
         """When the latest event happened, s from the end of the warm-up."""
         return self._seconds(self._shard.world.control[0].now)
-
-    @property
-    def next_s(self) -> float | None:
-        """When the next event will, None at the end."""
-        return None if self._shard.next_time == NEVER else self._seconds(self._shard.next_time)
 
     @property
     def digest(self) -> str:
