@@ -56,7 +56,7 @@ def _enter(world, what, letter, time, serial):
     row.attempt = letter.attempt
     row.value = letter.value
     row.flag = letter.flag & ~FOREIGN
-    if control.stepping != 0 and what == HANDLED:
+    if control.stepping != 0:
         control.horizon = 0  # the loop looks at it before the next event
 
 

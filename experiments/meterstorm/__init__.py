@@ -11,13 +11,14 @@ if TYPE_CHECKING:
     from meterstorm.experiments.interface.sweep import Sweep, SweepResults
     from meterstorm.experiments.interface.world import World
     from meterstorm.experiments.runs.run import run
-    from meterstorm.experiments.scenario import load
+    from meterstorm.experiments.scenario import ScenarioError, load
 
     __version__: str
 
-__all__ = ["Sweep", "SweepResults", "World", "__version__", "load", "run"]
+__all__ = ["ScenarioError", "Sweep", "SweepResults", "World", "__version__", "load", "run"]
 
 _MODULES = {
+    "ScenarioError": "meterstorm.experiments.scenario",
     "Sweep": "meterstorm.experiments.interface.sweep",
     "SweepResults": "meterstorm.experiments.interface.sweep",
     "World": "meterstorm.experiments.interface.world",
