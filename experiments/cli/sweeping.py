@@ -18,11 +18,11 @@ from ..runs.folder import UNFINISHED
 from ..runs.inputs import inputs
 from ..runs.unfinished import default_folder
 from ..scenario import Scenario, ScenarioError, counted, each_once, load
-from ..scenario.axes import parse_axis
+from ..scenario.axes import parse_axis, with_axes
 from ..scenario.wording import did_you_mean
 from ..sweeps import results
 from ..sweeps import run as sweeps
-from ..sweeps.options import SweepOptions
+from ..sweeps.options import KIND, SweepOptions
 from ..sweeps.points import Plan, plan
 from ..sweeps.pool import PoolError
 from .console import (
@@ -47,18 +47,13 @@ from .failures import ENVIRONMENT_FAILURES, reason
 if TYPE_CHECKING:
     import pyarrow as pa
 
-KIND = "sweep"
-
 
 def load_with_axes(
     source: str, overrides: Mapping[str, object], arms: tuple[str, ...] | None, vary: Sequence[str]
 ) -> Scenario:
     """Return a scenario, with axes in place of those of its file if any are given, or end the command."""
     try:
-        given = each_once(parse_axis(text) for text in vary)
-        for key in given.keys() & overrides.keys():
-            fail(WRONG_INPUT, f"{key}: set to one value and varied; do one of them")
-        return load(source, {**overrides, "sweep.vary": given} if given else overrides, arms)
+        return load(source, with_axes(overrides, each_once(parse_axis(text) for text in vary)), arms)
     except (ScenarioError, ValueError) as error:
         fail(WRONG_INPUT, str(error))
 
@@ -163,15 +158,10 @@ def _finish(
         title = f"{counted(len(planned.points), 'point')}, {counted(total, 'world')}"
         with progress(title, total) as advance:
             outcome = _run(planned, options, begun, advance)
-        table = results.collect(planned, begun.checkpoints)
-        content = report.summary(planned, table, outcome, str(folder / "scenario.toml"))
         try:
-            report.write_folder(folder, planned, table, content, inputs(planned.base))
+            table, content = report.finish(begun, planned, outcome, inputs(planned.base))
         except OSError as error:
             fail(UNAVAILABLE, f"{unwritten(error, folder)}{_way_on(folder)}")
-        is_over = not outcome.interrupted and content["failed"] == 0
-        if is_over:
-            results.forget(begun.checkpoints)
     if options.as_json:
         print(to_json(content))
     else:

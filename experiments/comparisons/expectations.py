@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 from ..metrics.intervals import Estimate, estimate
 from ..metrics.metrics import Value
+from ..metrics.paired import paired
 from ..runs.results import Results
 from ..scenario import Expect
 from .of_results import Rival, Rows, all_rivals, finished, side_by_side
-from .paired import paired
 
 HOLDS: dict[str, Callable[[float, float], bool]] = {
     "<": operator.lt,

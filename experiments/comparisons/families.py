@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ..metrics.metrics import Value
-from .paired import Paired, paired
+from ..metrics.paired import Paired, paired
 
 
 class Comparison(NamedTuple):

@@ -7,7 +7,7 @@ from rich.console import Console
 
 from ..comparisons.families import Comparison
 from ..comparisons.of_results import Compared, comparisons
-from ..comparisons.paired import Paired
+from ..metrics.paired import Paired
 from ..runs.results import Results
 from .layout import Column, show_columns
 from .numbers import short, shown

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rich.console import Console
 
+from ..runs.begun import Begun
 from ..runs.folder import made_aside
 from ..runs.inputs import Input
 from ..scenario.wording import show
@@ -59,6 +60,21 @@ def command(plan: Plan, row: dict[str, Any], source: str) -> str:
     for key, value in {"run.first_replication": row["replication"], **plan.points[row["point"]].settings}.items():
         words += ["--set", f"{key}={show(value)}"]
     return shlex.join([*words, "--arm", row["arm"]] if row["arm"] is not None else words)
+
+
+def finish(
+    begun: Begun, plan: Plan, outcome: Outcome, inputs: Sequence[Input]
+) -> "tuple[pa.Table, dict[str, Any]]":
+    """Write a sweep's files as far as it came; return its rows and its summary; raises OSError.
+
+    The rows as they came are kept until every world is done.
+    """
+    table = results.collect(plan, begun.checkpoints)
+    content = summary(plan, table, outcome, str(begun.folder / "scenario.toml"))
+    write_folder(begun.folder, plan, table, content, inputs)
+    if not outcome.interrupted and content["failed"] == 0:
+        results.forget(begun.checkpoints)
+    return table, content
 
 
 def write_folder(

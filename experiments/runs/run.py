@@ -14,6 +14,7 @@ from meterstorm.actors.shards.tally import Tally
 
 from ..metrics.metrics import metrics
 from ..scenario import Scenario, replications, versions
+from .identity import world_of
 from .inputs import inputs
 from .options import Options
 from .results import Replication, Results, VersionResult
@@ -68,11 +69,12 @@ def run_as(
     """Do what `run` does, with the options of a command."""
     join(options)
     began_s = unfinished.began_s if unfinished else time.time()
-    results = Results(scenario, options.shards, [VersionResult(version) for version in versions(scenario)])
+    files = inputs(scenario)
+    known = [VersionResult(version, world=world_of(version.scenario)) for version in versions(scenario)]
+    results = Results(scenario, options.shards, known, inputs=files)
     before = unfinished.done if unfinished else {}
     for (version, _), replication in before.items():
         results.add(version, replication)
-    results.inputs = inputs(scenario)
     results.warnings = warnings(result.version.scenario for result in results.versions)
     jobs = [job for job in _jobs(results, options.keep_journal) if (job.version, job.number) not in before]
     if unfinished:

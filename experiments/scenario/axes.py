@@ -7,7 +7,7 @@ evenly spaced or by equal factors; `low:high` and `low:high:log` are a range, fo
 import math
 import re
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from .overrides import parse_override
@@ -50,6 +50,14 @@ def axes(sweep: Sweep) -> list[Axis]:
     if errors:
         raise ScenarioError(errors)
     return found
+
+
+def with_axes(overrides: Mapping[str, object], vary: Mapping[str, object]) -> dict[str, object]:
+    """Return overrides with axes in place of those of the scenario's file, if any are given; or ScenarioError."""
+    both = [f"{key}: set to one value and varied; do one of them" for key in vary if key in overrides]
+    if both:
+        raise ScenarioError(both)
+    return {**overrides, "sweep.vary": dict(vary)} if vary else dict(overrides)
 
 
 def wrong_axes(sweep: Sweep) -> list[str]:

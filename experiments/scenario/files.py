@@ -57,6 +57,15 @@ def validate(raw: Mapping[str, object]) -> Scenario:
     return _build(thaw(raw), [])[0]
 
 
+def changed(scenario: Scenario, overrides: Mapping[str, object], arms: Collection[str] | None = None) -> Scenario:
+    """Return a scenario with overrides applied and some arms kept, as `load` does; paths are from this folder."""
+    raw = dump(scenario)
+    errors = arms_and_cases.override(raw, overrides, arms)
+    _anchor_traces(raw, Path.cwd())
+    _anchor_policies(raw, Path.cwd())
+    return _build(raw, errors)[0]
+
+
 def varied(scenario: Scenario, settings: Mapping[str, object]) -> list[Version]:
     """Return the versions of a scenario with some keys set, as overrides set them; raises ScenarioError."""
     raw = dump(scenario)

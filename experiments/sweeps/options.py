@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import NamedTuple
 
+KIND = "sweep"  # of what a folder has begun
+
 
 class SweepOptions(NamedTuple):
     """What a user chose for a sweep. An unfinished one keeps it, so that another process can go on with it."""

@@ -3,6 +3,7 @@
 Measured: a world in a chunk of a hundred costs the pool 2 us; as Ray tasks 11 us, and Ray takes 5 s to start.
 """
 
+import os
 import subprocess
 import sys
 from collections import Counter, deque
@@ -29,8 +30,10 @@ class _Worker:
 
     def __init__(self, common: Common) -> None:
         self.connection, theirs = Pipe()
-        command = [sys.executable, "-m", f"{__package__}.worker", str(theirs.fileno())]
-        self.process = subprocess.Popen(command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)
+        command = [sys.executable, "-P", "-m", f"{__package__}.worker", str(theirs.fileno())]
+        # Modules come from where they come from here, and from the current folder only if they do so here.
+        places = os.environ | {"PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path)}
+        self.process = subprocess.Popen(command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, env=places)
         theirs.close()
         self.chunks: deque[Chunk] = deque()
         self.connection.send(common)

@@ -6,32 +6,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..metrics.names import MEANINGS, METRICS
 from ..runs.folder import UNFINISHED, unfinished
 from ..runs.results import digest_of
-from ..runs.table import COSTS, write_table
+from ..runs.table import AXES, COLUMNS, COLUMNS_OF_COSTS, KEYS, facts, without_costs, write_table
 from ..scenario import load, versions
 from . import store
+from .options import KIND
 from .points import Plan, plan
 from .run import columns_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-KEYS = ("point", "case", "arm", "replication")
-MEANINGS_OF_KEYS = {
-    "point": "number of the point",
-    "case": "name of the case",
-    "arm": "name of the arm",
-    "replication": "number of the replication",
-    "seed": "root of all random numbers",
-    "world": "hash of what the world depends on, but its replication: settings, files, engine",
-    "digest": "of everything that happened",
-    "events": "events that happened",
-    "error": "why the world could not be run to its end",
-    "cpu_s": "CPU time that the world took, s",
-    "memory_bytes": "peak memory of the process that ran it, bytes",
-}
 
 
 def collect(plan: Plan, folder: Path) -> "pa.Table":
@@ -55,12 +40,13 @@ def read(folder: Path) -> "tuple[Plan, pa.Table]":
     from pyarrow import parquet
 
     base = load(folder / "scenario.toml")
-    if unfinished(folder) == "sweep":
+    if unfinished(folder) == KIND:
         planned = plan(base)
         return planned, collect(planned, folder / UNFINISHED)
-    if not (folder / "metrics.parquet").exists() or not base.sweep.vary:
+    file = folder / "metrics.parquet"
+    if not file.exists() or AXES.encode() not in (parquet.read_schema(file).metadata or {}):
         raise ValueError(f"{folder}: not the folder of a sweep; it has no metrics.parquet of one")
-    return plan(base), parquet.read_table(folder / "metrics.parquet")
+    return plan(base), parquet.read_table(file)
 
 
 def forget(checkpoints: Path) -> None:
@@ -86,15 +72,14 @@ def write(folder: Path, plan: Plan, table: "pa.Table") -> None:
 
     The first is the same, byte for byte, whoever ran the sweep and however often it was interrupted.
     """
-    facts = {
-        "meterstorm.digest": digest(table),
-        "meterstorm.title": plan.base.title,
-        "meterstorm.axes": json.dumps([_described(axis) for axis in plan.axes]),
+    title, mark = plan.base.title, digest(table)
+    design = {
+        AXES: json.dumps([_described(axis) for axis in plan.axes]),
         "meterstorm.design": json.dumps({"kind": plan.base.sweep.design, "n": plan.base.sweep.samples}),
-        "meterstorm.columns": json.dumps(MEANINGS_OF_KEYS | {name: MEANINGS[name] for name in METRICS}),
     }
-    write_table(table.drop_columns(list(COSTS)), folder / "metrics.parquet", facts)
-    write_table(table.select([*KEYS, *COSTS]), folder / "costs.parquet", facts)
+    write_table(without_costs(table), folder / "metrics.parquet", facts(mark, title, COLUMNS) | design)
+    costs = table.select(list(COLUMNS_OF_COSTS))
+    write_table(costs, folder / "costs.parquet", facts(mark, title, COLUMNS_OF_COSTS) | design)
 
 
 def _described(axis: Any) -> dict[str, Any]:

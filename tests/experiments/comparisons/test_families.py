@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from meterstorm.experiments.comparisons.families import bonferroni, compare, holm
-from meterstorm.experiments.comparisons.paired import paired
+from meterstorm.experiments.metrics.paired import paired
 
 from support.lab import is_by_chance
 

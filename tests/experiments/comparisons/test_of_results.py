@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from meterstorm.experiments.comparisons.of_results import AUTO, UNMETERED, all_rivals, comparisons
-from meterstorm.experiments.comparisons.paired import paired
+from meterstorm.experiments.metrics.paired import paired
 from meterstorm.experiments.scenario import validate
 
 from support.made_up import results_of

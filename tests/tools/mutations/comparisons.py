@@ -2,20 +2,20 @@
 
 from tools.mutations.mutation import Mutation
 
-PAIRED = "experiments/comparisons/test_paired.py"
+PAIRED = "experiments/metrics/test_paired.py"
 FAMILIES = "experiments/comparisons/test_families.py"
 RESULTS = "experiments/comparisons/test_of_results.py"
 EXPECT = "experiments/comparisons/test_expectations.py"
 
 MUTATIONS = [
-    Mutation("comparisons take an infinite value for a number", "experiments/comparisons/paired.py",
+    Mutation("comparisons take an infinite value for a number", "experiments/metrics/paired.py",
      "bool(both) and not infinite and not theirs_infinite", "bool(both)",
      f"{PAIRED}::test_infinite_values_by_hand"),
-    Mutation("comparisons count ties of a sign test", "experiments/comparisons/paired.py",
+    Mutation("comparisons count ties of a sign test", "experiments/metrics/paired.py",
      "sum(a > b for a, b in pairs), sum(a < b for a, b in pairs)",
      "sum(a > b for a, b in pairs), sum(a <= b for a, b in pairs)",
      f"{PAIRED}::test_infinite_values_by_hand"),
-    Mutation("comparisons test one side only", "experiments/comparisons/paired.py",
+    Mutation("comparisons test one side only", "experiments/metrics/paired.py",
      "float(2 * special.stdtr", "float(special.stdtr",
      f"{FAMILIES}::test_holm_finds_a_difference_where_there_is_none_as_seldom_as_it_says"),
     Mutation("comparisons share no risk", "experiments/comparisons/families.py",

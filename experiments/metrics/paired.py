@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from statistics import median
 from typing import Literal, NamedTuple
 
-from ..metrics.intervals import Estimate, paired_difference
-from ..metrics.metrics import Value
+from .intervals import Estimate, paired_difference
+from .metrics import Value
 
 
 class Paired(NamedTuple):

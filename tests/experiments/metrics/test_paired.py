@@ -5,8 +5,8 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from meterstorm.experiments.comparisons.paired import paired, sign_test
 from meterstorm.experiments.metrics.intervals import Estimate
+from meterstorm.experiments.metrics.paired import paired, sign_test
 from scipy import stats
 
 INF = math.inf
