@@ -64,20 +64,20 @@ def test_replications_are_paired_by_number_not_by_place():
     assert (row["mean_difference"], row["half_width"]) == (1.0, 0.0)
 
 
-def test_every_pair_is_of_one_sort_and_infinities_touch_no_mean():
+def test_infinite_values_are_counted_and_have_no_mean():
     inf = math.inf
     old = [1.0, 5.0, inf, inf, None, 3.0]
     new = [2.0, inf, 7.0, inf, 4.0]  # the last replication is not there
     (row,) = by_arm(of_arms(old=old, new=new))
     counts = [row[name] for name in COUNTS]
-    assert counts == [1, 1, 1, 1, 2]
-    assert sum(counts) == 6
-    assert (row["mean_difference"], row["half_width"]) == (1.0, None)
+    assert counts == [4, 2, 2, 2]
+    assert (row["mean_difference"], row["half_width"], row["median_difference"]) == (None, None, 1.0)
+    assert (row["test"], row["p"]) == ("sign", 1.0)  # two are larger, one is smaller, one is equal
 
 
 def test_where_no_pair_is_finite_there_is_no_mean():
     (row,) = by_arm(of_arms(old=[math.inf, None], new=[math.inf, 1.0]))
-    assert (row["mean_difference"], row["half_width"], row["n"], row["both_infinite"]) == (None, None, 0, 1)
+    assert (row["mean_difference"], row["half_width"], row["n"], row["infinite"]) == (None, None, 1, 1)
 
 
 def test_an_axis_is_compared_at_the_same_other_settings():
