@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stdout
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -15,15 +16,15 @@ from ..reports import sweep as report
 from ..reports.summary import to_json
 from ..runs.begun import Begun, begin, reopen
 from ..runs.folder import UNFINISHED
-from ..runs.inputs import inputs
+from ..runs.inputs import Input
 from ..runs.unfinished import default_folder
 from ..scenario import Scenario, ScenarioError, counted, each_once, load
-from ..scenario.axes import parse_axis
+from ..scenario.axes import overlap, parse_axis
 from ..scenario.wording import did_you_mean
 from ..sweeps import results
 from ..sweeps import run as sweeps
 from ..sweeps.options import SweepOptions
-from ..sweeps.points import Plan, plan
+from ..sweeps.points import Plan, check, plan
 from ..sweeps.pool import PoolError
 from .console import (
     FAILED_WORLDS,
@@ -43,6 +44,7 @@ from .console import (
     unwritten,
 )
 from .failures import ENVIRONMENT_FAILURES, reason
+from .options import policy
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -55,12 +57,25 @@ def load_with_axes(
 ) -> Scenario:
     """Return a scenario, with axes in place of those of its file if any are given, or end the command."""
     try:
-        given = each_once(parse_axis(text) for text in vary)
-        for key in given.keys() & overrides.keys():
-            fail(WRONG_INPUT, f"{key}: set to one value and varied; do one of them")
-        return load(source, {**overrides, "sweep.vary": given} if given else overrides, arms)
+        given = [parse_axis(text) for text in vary]
+        each_once((key, "") for key, _ in given)
+        axes = {key: _absolute(takes) for key, takes in given}
+        scenario = load(source, {**overrides, "sweep.vary": axes} if axes else overrides, arms)
     except (ScenarioError, ValueError) as error:
         fail(WRONG_INPUT, str(error))
+    for varied, key in product(scenario.sweep.vary, overrides):
+        if overlap(varied, key):
+            fail(WRONG_INPUT, f"{key}: set to one value, and {varied} is varied; do one of them")
+    return scenario
+
+
+def _absolute(takes: Any) -> Any:
+    """Make the paths of policies in an axis absolute: they are meant from the current folder."""
+    return (
+        [policy(value) if isinstance(value, str) else value for value in takes]
+        if isinstance(takes, list)
+        else takes
+    )
 
 
 def known(metrics: Sequence[str] | None) -> tuple[str, ...]:
@@ -72,17 +87,18 @@ def known(metrics: Sequence[str] | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys(metrics or report.DEFAULT_METRICS))
 
 
-def _planned(scenario: Scenario) -> Plan:
+def _planned(scenario: Scenario) -> tuple[Plan, list[Input]]:
+    """Return the plan of a sweep and the files that it names, or end the command before it leaves a folder."""
     try:
-        inputs(scenario)  # a file that is not there leaves no folder behind
-        return plan(scenario)
+        planned = plan(scenario)
+        return planned, check(planned)
     except (ScenarioError, ValueError) as error:
         fail(WRONG_INPUT, str(error))
 
 
 def show_plan(scenario: Scenario, options: SweepOptions) -> None:
     """Print the points, and about how long their worlds take."""
-    planned = _planned(scenario)
+    planned, _ = _planned(scenario)
     report.show_points(output(), planned)
     announce_compilation()
     worlds, one_s = sweeps.count_of(planned), sweeps.one_world_s(planned, options)
@@ -96,18 +112,18 @@ def run(
     scenario: Scenario, options: SweepOptions, metrics: Sequence[str], csv: Path | None, markdown: Path | None
 ) -> None:
     """Run a sweep from its beginning."""
-    planned = _planned(scenario)
+    planned, inputs = _planned(scenario)
     _join(options)
     folder = options.out or default_folder(f"{options.name}-sweep", scenario)
     make_run_folder(folder, options.force or (options.out is None and not _has_unfinished(folder)))
     announce_compilation()
     try:
-        begun = begin(KIND, folder, scenario, options._replace(out=None)._asdict(), options.force)
+        begun = begin(KIND, folder, scenario, inputs, options._replace(out=None)._asdict(), options.force)
     except OSError as error:
         fail_to_write(error, folder)
     except CheckpointError as error:
         fail(UNAVAILABLE if error.__cause__ else WRONG_INPUT, str(error))
-    _finish(begun, planned, options, metrics, csv, markdown)
+    _finish(begun, planned, inputs, options, metrics, csv, markdown)
 
 
 def resume(folder: Path, as_json: bool) -> None:
@@ -119,7 +135,7 @@ def resume(folder: Path, as_json: bool) -> None:
     options = SweepOptions(**begun.options)._replace(as_json=as_json)
     _join(options)
     announce_compilation()
-    _finish(begun, _planned(begun.scenario), options, report.DEFAULT_METRICS, None, None)
+    _finish(begun, *_planned(begun.scenario), options, report.DEFAULT_METRICS, None, None)
 
 
 def show_results(folder: Path, metrics: Sequence[str], csv: Path | None, markdown: Path | None) -> None:
@@ -152,6 +168,7 @@ def _join(options: SweepOptions) -> None:
 def _finish(
     begun: Begun,
     planned: Plan,
+    inputs: Sequence[Input],
     options: SweepOptions,
     metrics: Sequence[str],
     csv: Path | None,
@@ -166,7 +183,7 @@ def _finish(
         table = results.collect(planned, begun.checkpoints)
         content = report.summary(planned, table, outcome, str(folder / "scenario.toml"))
         try:
-            report.write_folder(folder, planned, table, content, inputs(planned.base))
+            report.write_folder(folder, planned, table, content, inputs)
         except OSError as error:
             fail(UNAVAILABLE, f"{unwritten(error, folder)}{_way_on(folder)}")
         is_over = not outcome.interrupted and content["failed"] == 0
@@ -213,8 +230,9 @@ def _fail_for_worlds(content: dict[str, Any], folder: Path) -> NoReturn:
         messages().print(f"  {row['command']}")
     total = counted(content["worlds"], "world")
     words = f"{content['failed']} of {total} failed; metrics.parquet has each with its error"
-    is_defect = any(row["error"].startswith("invariant violated") for row in failed)
-    fail(INVARIANT if is_defect else FAILED_WORLDS, f"{words}; meterstorm resume {folder} tries them again")
+    if left := content["worlds"] - content["done"] - content["failed"]:
+        words += f", and {left:,} were not run"
+    fail(INVARIANT if content["defects"] else FAILED_WORLDS, f"{words}; meterstorm resume {folder} tries them again")
 
 
 def _export(

@@ -23,7 +23,8 @@ def override(raw: dict[str, Any], overrides: Mapping[str, object], arms: Collect
     own = {key: value for key, value in overrides.items() if not NAMED.match(key)}
     errors = apply(raw, own) + _keep(raw, arms)
     errors += _hidden(raw, own, ("cases", "arms"))
-    for key in overrides.keys() - own.keys():
+    # As in `apply`: the general before the particular, and a policy's name before its parameters.
+    for key in sorted(overrides.keys() - own.keys(), key=lambda key: (key.count("."), not key.endswith(".name"))):
         errors += _set_inside(raw, key, overrides[key])
     return errors
 

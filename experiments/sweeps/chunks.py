@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
+VIOLATED = "invariant violated: "  # how the error of a world begins that shows a defect of the engine
+
+
 class World(NamedTuple):
     """One world of a sweep: its point, its version among those of the point, and its replication."""
 
@@ -85,8 +88,7 @@ def _tried(row: Row, version: Version, limit_s: float | None) -> Row:
     try:
         return _done(row._replace(world=world_of(version.scenario)), version, limit_s)
     except (ValueError, InvariantViolation, OutOfTimeError) as error:
-        words = f"invariant violated: {error}" if isinstance(error, InvariantViolation) else str(error)
-        return row._replace(error=words)
+        return row._replace(error=VIOLATED * isinstance(error, InvariantViolation) + str(error))
     except MemoryError:
         return row._replace(error="out of memory")
 

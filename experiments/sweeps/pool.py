@@ -30,7 +30,10 @@ class _Worker:
     def __init__(self, common: Common) -> None:
         self.connection, theirs = Pipe()
         command = [sys.executable, "-m", f"{__package__}.worker", str(theirs.fileno())]
-        self.process = subprocess.Popen(command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)
+        # What policies print goes to standard error: standard output is the command's own.
+        self.process = subprocess.Popen(
+            command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=sys.stderr.fileno()
+        )
         theirs.close()
         self.chunks: deque[Chunk] = deque()
         self.connection.send(common)

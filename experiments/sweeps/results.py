@@ -10,9 +10,10 @@ from ..metrics.names import MEANINGS, METRICS
 from ..runs.folder import UNFINISHED, unfinished
 from ..runs.results import digest_of
 from ..runs.table import COSTS, write_table
-from ..scenario import load, versions
+from ..scenario import Scenario, load, versions
+from ..scenario.axes import axes
 from . import store
-from .points import Plan, plan
+from .points import Plan, Point, plan
 from .run import columns_of
 
 if TYPE_CHECKING:
@@ -57,10 +58,21 @@ def read(folder: Path) -> "tuple[Plan, pa.Table]":
     base = load(folder / "scenario.toml")
     if unfinished(folder) == "sweep":
         planned = plan(base)
+        store.tell_damage(folder / UNFINISHED)
         return planned, collect(planned, folder / UNFINISHED)
     if not (folder / "metrics.parquet").exists() or not base.sweep.vary:
         raise ValueError(f"{folder}: not the folder of a sweep; it has no metrics.parquet of one")
-    return plan(base), parquet.read_table(folder / "metrics.parquet")
+    table = parquet.read_table(folder / "metrics.parquet")
+    return _plan_in(base, table), table
+
+
+def _plan_in(base: Scenario, table: "pa.Table") -> Plan:
+    """Return the plan that a table is of: to make it anew takes the files that the sweep had."""
+    varying = tuple(axes(base.sweep))
+    settings: dict[int, dict[str, Any]] = {}
+    for row in table.select(["point", *(axis.key for axis in varying)]).to_pylist():
+        settings.setdefault(row.pop("point"), {key: value for key, value in row.items() if value is not None})
+    return Plan(base, varying, tuple(Point(*item) for item in settings.items()))
 
 
 def forget(checkpoints: Path) -> None:
