@@ -20,6 +20,7 @@ from ..runs.inputs import Input
 from ..runs.unfinished import default_folder
 from ..scenario import Scenario, ScenarioError, counted, each_once, load
 from ..scenario.axes import overlap, parse_axis
+from ..scenario.overrides import leaves
 from ..scenario.wording import did_you_mean
 from ..sweeps import results
 from ..sweeps import run as sweeps
@@ -63,7 +64,8 @@ def load_with_axes(
         scenario = load(source, {**overrides, "sweep.vary": axes} if axes else overrides, arms)
     except (ScenarioError, ValueError) as error:
         fail(WRONG_INPUT, str(error))
-    for varied, key in product(scenario.sweep.vary, overrides):
+    given_once = [leaf for key, value in overrides.items() for leaf in leaves(key, value)]
+    for varied, key in product(scenario.sweep.vary, given_once):
         if overlap(varied, key):
             fail(WRONG_INPUT, f"{key}: set to one value, and {varied} is varied; do one of them")
     return scenario
@@ -232,7 +234,9 @@ def _fail_for_worlds(content: dict[str, Any], folder: Path) -> NoReturn:
     words = f"{content['failed']} of {total} failed; metrics.parquet has each with its error"
     if left := content["worlds"] - content["done"] - content["failed"]:
         words += f", and {left:,} were not run"
-    fail(INVARIANT if content["defects"] else FAILED_WORLDS, f"{words}; meterstorm resume {folder} tries them again")
+    fail(
+        INVARIANT if content["defects"] else FAILED_WORLDS, f"{words}; meterstorm resume {folder} tries them again"
+    )
 
 
 def _export(

@@ -86,8 +86,9 @@ def row_of(common: Common, world: World, settings: Mapping[str, Any]) -> Row:
 
 def _tried(row: Row, version: Version, limit_s: float | None) -> Row:
     try:
-        return _done(row._replace(world=world_of(version.scenario)), version, limit_s)
-    except (ValueError, InvariantViolation, OutOfTimeError) as error:
+        row = row._replace(world=world_of(version.scenario))
+        return _done(row, version, limit_s)
+    except (ValueError, OSError, InvariantViolation, OutOfTimeError) as error:
         return row._replace(error=VIOLATED * isinstance(error, InvariantViolation) + str(error))
     except MemoryError:
         return row._replace(error="out of memory")

@@ -36,13 +36,16 @@ class _Worker:
         )
         theirs.close()
         self.chunks: deque[Chunk] = deque()
-        self.connection.send(common)
+        self._send(common)
 
     def give(self, chunk: Chunk) -> None:
         """Have a chunk run; it is kept until it is answered, whether the process lives or not."""
         self.chunks.append(chunk)
+        self._send(chunk)
+
+    def _send(self, value: Common | Chunk) -> None:
         with suppress(OSError):  # it has died, which its connection will tell
-            self.connection.send(chunk)
+            self.connection.send(value)
 
     def end(self) -> int:
         """End the process, if it has not ended; return its status, below 0 for a signal."""

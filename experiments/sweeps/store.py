@@ -52,7 +52,7 @@ def mend(folder: Path) -> None:
             whole += 1
         if end < path.stat().st_size:
             os.truncate(path, end)
-            _log.warning("%s: its end was cut off or damaged; kept %d whole batches", path, whole)
+            _log.warning("%s: its end was cut off or damaged; whole batches kept: %d", path, whole)
 
 
 def tell_damage(folder: Path) -> None:
