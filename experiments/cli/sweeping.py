@@ -233,7 +233,7 @@ def _fail_for_worlds(content: dict[str, Any], folder: Path) -> NoReturn:
     total = counted(content["worlds"], "world")
     words = f"{content['failed']} of {total} failed; metrics.parquet has each with its error"
     if left := content["worlds"] - content["done"] - content["failed"]:
-        words += f", and {left:,} were not run"
+        words += f"; not run: {left:,}"
     fail(
         INVARIANT if content["defects"] else FAILED_WORLDS, f"{words}; meterstorm resume {folder} tries them again"
     )

@@ -15,6 +15,7 @@ from .chunks import Chunk, Common, Done, World
 
 AHEAD = 2  # chunks that a worker has, so that it never waits for the next one
 TRIES = 2  # that a world gets whose process died
+STANDARD_ERROR = 2  # where what policies print goes: standard output is the command's own
 EXIT_S = 30.0  # in which a process is gone that has closed its connection
 
 
@@ -30,9 +31,8 @@ class _Worker:
     def __init__(self, common: Common) -> None:
         self.connection, theirs = Pipe()
         command = [sys.executable, "-m", f"{__package__}.worker", str(theirs.fileno())]
-        # What policies print goes to standard error: standard output is the command's own.
         self.process = subprocess.Popen(
-            command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=sys.stderr.fileno()
+            command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=STANDARD_ERROR
         )
         theirs.close()
         self.chunks: deque[Chunk] = deque()

@@ -106,8 +106,8 @@ def workers_below() -> list[int]:
     return [pid for pid in map(int, children) if WORKER in command(pid)]
 
 
-def end_session(process: "subprocess.Popen[str]") -> None:
-    """End whatever is left of a command."""
+def end_session(process: "subprocess.Popen[str]") -> tuple[str, str]:
+    """End whatever is left of a command; return what it has said."""
     for pid in in_session(process.pid):
         os.kill(pid, signal.SIGKILL)
-    process.communicate()
+    return process.communicate()
