@@ -29,6 +29,7 @@ from ..sweeps.points import Plan, check, plan
 from ..sweeps.pool import PoolError
 from .console import (
     FAILED_WORLDS,
+    FULL,
     INTERRUPTED,
     INVARIANT,
     UNAVAILABLE,
@@ -248,4 +249,4 @@ def _export(
         if markdown is not None:
             markdown.write_text(report.to_markdown(planned, table, metrics), encoding="utf-8")
     except OSError as error:
-        fail(UNAVAILABLE, unwritten(error, csv or markdown or Path()))
+        fail(UNAVAILABLE if error.errno in FULL else WRONG_INPUT, unwritten(error, csv or markdown or Path()))

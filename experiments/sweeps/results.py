@@ -84,7 +84,8 @@ def write_csv(table: "pa.Table", path: Path) -> None:
     """Write all rows as CSV; raises OSError."""
     from pyarrow import csv
 
-    csv.write_csv(table, path)
+    with path.open("wb") as file:
+        csv.write_csv(table, file)
 
 
 def digest(table: "pa.Table") -> str:
