@@ -24,7 +24,6 @@ from .options import (
     number,
     overrides_in,
     parse_seconds,
-    policy,
 )
 
 DRAWN = ("sobol", "lhs", "random", "saltelli")
@@ -91,15 +90,13 @@ def sweep_command(
             WRONG_INPUT,
             f"{' and '.join(['--zip'] * zipped + [f'--{name}' for name in drawn])}: one of them, please",
         )
-    design: dict[str, object] = {"sweep.design": "zip"} if zipped else {}
+    design: dict[str, object] = {"sweep.design": "zip", "sweep.samples": 0} if zipped else {}
     for name, text in drawn.items():
         design = {"sweep.design": name, "sweep.samples": number(text)}
     overrides = overrides_in(
         settings, {"run.seed": number(seed), "run.replications": number(replications), **design}
     )
-    scenario = sweeping.load_with_axes(
-        source, overrides, chosen_arms(arms, arm), [_absolute(text) for text in vary or ()]
-    )
+    scenario = sweeping.load_with_axes(source, overrides, chosen_arms(arms, arm), vary or ())
     options = SweepOptions(
         name=Path(source).stem,
         workers=None if workers is None else count("--workers", workers),
@@ -127,14 +124,6 @@ def results_command(
     from . import sweeping
 
     sweeping.show_results(folder, sweeping.known(metrics), csv, markdown)
-
-
-def _absolute(text: str) -> str:
-    """Make the paths of policies in an axis absolute: they are meant from the current folder."""
-    key, equals, values = text.partition("=")
-    return (
-        key + equals + ",".join(policy(value) or "" for value in values.split(",")) if ".py:" in values else text
-    )
 
 
 def _seconds(option: str, text: str | None) -> float | None:

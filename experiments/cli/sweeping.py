@@ -15,18 +15,19 @@ from ..reports import sweep as report
 from ..reports.summary import to_json
 from ..runs.begun import Begun, begin, reopen
 from ..runs.folder import UNFINISHED
-from ..runs.inputs import inputs
+from ..runs.inputs import Input
 from ..runs.unfinished import default_folder
 from ..scenario import Scenario, ScenarioError, counted, each_once, load
-from ..scenario.axes import parse_axis, with_axes
+from ..scenario.axes import parse_axis, refuse_both, with_axes
 from ..scenario.wording import did_you_mean
 from ..sweeps import results
 from ..sweeps import run as sweeps
 from ..sweeps.options import KIND, SweepOptions
-from ..sweeps.points import Plan, plan
+from ..sweeps.points import Plan, check, plan
 from ..sweeps.pool import PoolError
 from .console import (
     FAILED_WORLDS,
+    FULL,
     INTERRUPTED,
     INVARIANT,
     UNAVAILABLE,
@@ -43,6 +44,7 @@ from .console import (
     unwritten,
 )
 from .failures import ENVIRONMENT_FAILURES, reason
+from .options import policy
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -53,9 +55,22 @@ def load_with_axes(
 ) -> Scenario:
     """Return a scenario, with axes in place of those of its file if any are given, or end the command."""
     try:
-        return load(source, with_axes(overrides, each_once(parse_axis(text) for text in vary)), arms)
+        given = [parse_axis(text) for text in vary]
+        each_once((key, "") for key, _ in given)
+        scenario = load(source, with_axes(overrides, {key: _absolute(takes) for key, takes in given}), arms)
+        refuse_both(scenario.sweep, overrides)
+        return scenario
     except (ScenarioError, ValueError) as error:
         fail(WRONG_INPUT, str(error))
+
+
+def _absolute(takes: Any) -> Any:
+    """Make the paths of policies in an axis absolute: they are meant from the current folder."""
+    return (
+        [policy(value) if isinstance(value, str) else value for value in takes]
+        if isinstance(takes, list)
+        else takes
+    )
 
 
 def known(metrics: Sequence[str] | None) -> tuple[str, ...]:
@@ -67,17 +82,18 @@ def known(metrics: Sequence[str] | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys(metrics or report.DEFAULT_METRICS))
 
 
-def _planned(scenario: Scenario) -> Plan:
+def _planned(scenario: Scenario) -> tuple[Plan, list[Input]]:
+    """Return the plan of a sweep and the files that it names, or end the command before it leaves a folder."""
     try:
-        inputs(scenario)  # a file that is not there leaves no folder behind
-        return plan(scenario)
+        planned = plan(scenario)
+        return planned, check(planned)
     except (ScenarioError, ValueError) as error:
         fail(WRONG_INPUT, str(error))
 
 
 def show_plan(scenario: Scenario, options: SweepOptions) -> None:
     """Print the points, and about how long their worlds take."""
-    planned = _planned(scenario)
+    planned, _ = _planned(scenario)
     report.show_points(output(), planned)
     announce_compilation()
     worlds, one_s = sweeps.count_of(planned), sweeps.one_world_s(planned, options)
@@ -91,18 +107,18 @@ def run(
     scenario: Scenario, options: SweepOptions, metrics: Sequence[str], csv: Path | None, markdown: Path | None
 ) -> None:
     """Run a sweep from its beginning."""
-    planned = _planned(scenario)
+    planned, inputs = _planned(scenario)
     _join(options)
     folder = options.out or default_folder(f"{options.name}-sweep", scenario)
     make_run_folder(folder, options.force or (options.out is None and not _has_unfinished(folder)))
     announce_compilation()
     try:
-        begun = begin(KIND, folder, scenario, options._replace(out=None)._asdict(), options.force)
+        begun = begin(KIND, folder, scenario, inputs, options._replace(out=None)._asdict(), options.force)
     except OSError as error:
         fail_to_write(error, folder)
     except CheckpointError as error:
         fail(UNAVAILABLE if error.__cause__ else WRONG_INPUT, str(error))
-    _finish(begun, planned, options, metrics, csv, markdown)
+    _finish(begun, planned, inputs, options, metrics, csv, markdown)
 
 
 def resume(folder: Path, as_json: bool) -> None:
@@ -114,7 +130,7 @@ def resume(folder: Path, as_json: bool) -> None:
     options = SweepOptions(**begun.options)._replace(as_json=as_json)
     _join(options)
     announce_compilation()
-    _finish(begun, _planned(begun.scenario), options, report.DEFAULT_METRICS, None, None)
+    _finish(begun, *_planned(begun.scenario), options, report.DEFAULT_METRICS, None, None)
 
 
 def show_results(folder: Path, metrics: Sequence[str], csv: Path | None, markdown: Path | None) -> None:
@@ -147,6 +163,7 @@ def _join(options: SweepOptions) -> None:
 def _finish(
     begun: Begun,
     planned: Plan,
+    inputs: Sequence[Input],
     options: SweepOptions,
     metrics: Sequence[str],
     csv: Path | None,
@@ -159,7 +176,7 @@ def _finish(
         with progress(title, total) as advance:
             outcome = _run(planned, options, begun, advance)
         try:
-            table, content = report.finish(begun, planned, outcome, inputs(planned.base))
+            table, content = report.finish(begun, planned, outcome, inputs)
         except OSError as error:
             fail(UNAVAILABLE, f"{unwritten(error, folder)}{_way_on(folder)}")
     if options.as_json:
@@ -203,8 +220,11 @@ def _fail_for_worlds(content: dict[str, Any], folder: Path) -> NoReturn:
         messages().print(f"  {row['command']}")
     total = counted(content["worlds"], "world")
     words = f"{content['failed']} of {total} failed; metrics.parquet has each with its error"
-    is_defect = any(row["error"].startswith("invariant violated") for row in failed)
-    fail(INVARIANT if is_defect else FAILED_WORLDS, f"{words}; meterstorm resume {folder} tries them again")
+    if left := content["worlds"] - content["done"] - content["failed"]:
+        words += f"; not run: {left:,}"
+    fail(
+        INVARIANT if content["defects"] else FAILED_WORLDS, f"{words}; meterstorm resume {folder} tries them again"
+    )
 
 
 def _export(
@@ -216,4 +236,4 @@ def _export(
         if markdown is not None:
             markdown.write_text(report.to_markdown(planned, table, metrics), encoding="utf-8")
     except OSError as error:
-        fail(UNAVAILABLE, unwritten(error, csv or markdown or Path()))
+        fail(UNAVAILABLE if error.errno in FULL else WRONG_INPUT, unwritten(error, csv or markdown or Path()))

@@ -19,11 +19,11 @@ from ..runs.inputs import inputs
 from ..runs.table import without_costs
 from ..runs.worlds import Worlds
 from ..scenario import Scenario, each_once, load, to_toml
-from ..scenario.axes import with_axes
+from ..scenario.axes import refuse_both, with_axes
 from ..scenario.files import changed
 from ..sweeps import results
 from ..sweeps.options import KIND, SweepOptions
-from ..sweeps.points import Plan, plan
+from ..sweeps.points import Plan, check, plan
 from ..sweeps.run import run_sweep
 
 if TYPE_CHECKING:
@@ -108,7 +108,9 @@ class Sweep:
             self.scenario, self._name = changed(scenario, wanted, arms), KIND
         else:
             self.scenario, self._name = load(scenario, wanted, arms), Path(scenario).stem
+        refuse_both(self.scenario.sweep, wanted)
         self._plan = plan(self.scenario)
+        check(self._plan)
 
     @property
     def points(self) -> list[dict[str, Any]]:

@@ -28,7 +28,8 @@ def override(raw: dict[str, Any], overrides: Mapping[str, object], arms: Collect
     if gone := [name for name in before if name not in _names(raw, "arms")]:
         _forget(raw, gone, {path_of(way) for way, _ in spread(own)[0]})
     errors += _hidden(raw, own, ("cases", "arms"))
-    for key in overrides.keys() - own.keys():
+    # As in `apply`: the general before the particular, and a policy's name before its parameters.
+    for key in sorted(overrides.keys() - own.keys(), key=lambda key: (key.count("."), not key.endswith(".name"))):
         errors += _set_inside(raw, key, overrides[key])
     return errors
 

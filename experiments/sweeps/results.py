@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 from ..runs.folder import UNFINISHED, unfinished
 from ..runs.results import digest_of
 from ..runs.table import AXES, COLUMNS, COLUMNS_OF_COSTS, KEYS, facts, without_costs, write_table
-from ..scenario import load, versions
+from ..scenario import Scenario, load, versions
+from ..scenario.axes import axes
 from . import store
 from .options import KIND
-from .points import Plan, plan
+from .points import Plan, Point, plan
 from .run import columns_of
 
 if TYPE_CHECKING:
@@ -42,11 +43,22 @@ def read(folder: Path) -> "tuple[Plan, pa.Table]":
     base = load(folder / "scenario.toml")
     if unfinished(folder) == KIND:
         planned = plan(base)
+        store.tell_damage(folder / UNFINISHED)
         return planned, collect(planned, folder / UNFINISHED)
     file = folder / "metrics.parquet"
     if not file.exists() or AXES.encode() not in (parquet.read_schema(file).metadata or {}):
         raise ValueError(f"{folder}: not the folder of a sweep; it has no metrics.parquet of one")
-    return plan(base), parquet.read_table(file)
+    table = parquet.read_table(file)
+    return _plan_in(base, table), table
+
+
+def _plan_in(base: Scenario, table: "pa.Table") -> Plan:
+    """Return the plan that a table is of: to make it anew takes the files that the sweep had."""
+    varying = tuple(axes(base.sweep))
+    settings: dict[int, dict[str, Any]] = {}
+    for row in table.select(["point", *(axis.key for axis in varying)]).to_pylist():
+        settings.setdefault(row.pop("point"), {key: value for key, value in row.items() if value is not None})
+    return Plan(base, varying, tuple(Point(*item) for item in settings.items()))
 
 
 def forget(checkpoints: Path) -> None:
@@ -58,7 +70,8 @@ def write_csv(table: "pa.Table", path: Path) -> None:
     """Write all rows as CSV; raises OSError."""
     from pyarrow import csv
 
-    csv.write_csv(table, path)
+    with path.open("wb") as file:
+        csv.write_csv(table, file)
 
 
 def digest(table: "pa.Table") -> str:

@@ -3,7 +3,8 @@
 import itertools
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing
 from typing import TYPE_CHECKING, NamedTuple
 
 from meterstorm.actors.cluster.workers import spread
@@ -26,10 +27,6 @@ CHUNK_MAX = 1000  # worlds
 HERE_S = 2.0  # of work, before processes are started to share the rest: they take as long to start
 
 Answer = tuple[Chunk, Done | Lost]
-
-
-class WorldFailedError(Exception):
-    """A world has failed in a sweep that was to stop then."""
 
 
 class Outcome(NamedTuple):
@@ -88,24 +85,25 @@ def run_sweep(
 ) -> Outcome:
     """Run the worlds that have no row in a folder yet, or have failed, and append their rows to it.
 
-    An interrupt ends it early. Raises OSError for the folder; WorldFailedError; ClusterError and PoolError for
-    whoever runs the worlds.
+    An interrupt ends it early, and so does a world that fails if the options say so. Raises OSError for the
+    folder; ClusterError and PoolError for whoever runs the worlds.
     """
     began_s, total, common = time.monotonic(), count_of(plan), common_of(plan, options)
     store.mend(folder)
     done = finished(plan, folder)
-    todo = iter([world for world in worlds_of(plan) if world not in done])
+    todo = (world for world in worlds_of(plan) if world not in done)
     count, interrupted = len(done), False
     on_progress(count)
-    with store.Writer(folder, common.columns) as writer:
+    answers = _answers(_Source(plan, todo), common, options, total - count)
+    with store.Writer(folder, common.columns) as writer, closing(answers):
         try:
-            for chunk, answer in _answers(_Source(plan, todo), common, options, total - count):
+            for chunk, answer in answers:
                 rows = _rows(common, chunk, answer)
                 writer.append(rows)
                 count += rows.num_rows
                 on_progress(count)
-                if options.fail_fast:
-                    _stop_at_failure(rows)
+                if options.fail_fast and rows["error"].null_count < rows.num_rows:
+                    break
         except KeyboardInterrupt:
             interrupted = True
     return Outcome(total, count, interrupted, time.monotonic() - began_s)
@@ -141,7 +139,7 @@ class _Source:
         return Chunk(worlds, {world.point: self._plan.points[world.point].settings for world in worlds})
 
 
-def _answers(source: _Source, common: Common, options: SweepOptions, left: int) -> Iterator[Answer]:
+def _answers(source: _Source, common: Common, options: SweepOptions, left: int) -> Generator[Answer]:
     """Run every chunk, in any order, and learn from each how large the next should be."""
     for chunk, answer in _run(source, common, options, left):
         if isinstance(answer, Done):
@@ -189,12 +187,6 @@ def _rows(common: Common, chunk: Chunk, answer: Done | Lost) -> "pa.RecordBatch"
     from pyarrow import ipc
 
     return ipc.read_record_batch(answer.rows, common.columns)
-
-
-def _stop_at_failure(rows: "pa.RecordBatch") -> None:
-    for row in rows.select(["point", "error"]).to_pylist():
-        if row["error"] is not None:
-            raise WorldFailedError(f"point {row['point']}: {row['error']}")
 
 
 def one_world_s(plan: Plan, options: SweepOptions) -> float:
