@@ -178,10 +178,11 @@ def test_the_command_goes_on_with_it_and_it_with_the_command(here: Path):
 def test_another_sweep_does_not_go_on(other: dict[str, Any], here: Path):
     sweep().run(workers=0, out="out", on_progress=stopped_after(5))
     kept = {path: path.read_bytes() for path in (here / "out").rglob("*") if path.is_file()}
-    with pytest.raises(ValueError, match="out: has another sweep, unfinished"):
+    with pytest.raises(ValueError, match="out: has another sweep, unfinished") as caught:
         sweep(**other).run(workers=0, out="out")
     assert {path: path.read_bytes() for path in (here / "out").rglob("*") if path.is_file()} == kept
     assert not sweep().run(workers=0, out="out").interrupted  # nobody holds it
+    assert caught.tb is not None  # though the error, and what it saw, is still there
 
 
 def test_a_folder_of_something_else_is_left_alone(here: Path):
