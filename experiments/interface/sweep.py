@@ -5,7 +5,7 @@ them from wherever they are.
 """
 
 import tempfile
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -15,7 +15,7 @@ import numpy as np
 from ..reports.sweep import finish
 from ..runs.begun import Begun, begin, reopen
 from ..runs.folder import refusal, unfinished
-from ..runs.inputs import inputs
+from ..runs.inputs import Input
 from ..runs.table import without_costs
 from ..runs.worlds import Worlds
 from ..scenario import Scenario, each_once, load, to_toml
@@ -139,25 +139,25 @@ class Sweep:
         """
         options = SweepOptions(self._name, workers, ray_address, world_limit_s)
         told = on_progress or (lambda done: None)
-        files = inputs(self.scenario)  # one that is not there leaves no folder behind
+        files = check(self._plan)  # one that is not there leaves no folder behind
         if out is None:
             with tempfile.TemporaryDirectory(prefix="meterstorm-") as folder:
                 outcome = run_sweep(self._plan, options, Path(folder), told)
                 table = results.collect(self._plan, Path(folder))
             return SweepResults(self._plan, table, outcome.interrupted)
-        begun = self._begun(Path(out), options)
+        begun = self._begun(Path(out), options, files)
         with begun.lock:
             outcome = run_sweep(self._plan, options, begun.checkpoints, told)
             table, _ = finish(begun, self._plan, outcome, files)
         return SweepResults(self._plan, table, outcome.interrupted)
 
-    def _begun(self, folder: Path, options: SweepOptions) -> Begun:
+    def _begun(self, folder: Path, options: SweepOptions, files: Sequence[Input]) -> Begun:
         """Begin in a folder, or go on with what it has of this sweep."""
         if unfinished(folder) != KIND:
             if refusal(folder, force=False):
                 words = "SweepResults.read() reads that of a finished sweep; else name a new or an empty folder"
                 raise ValueError(f"{folder}: not empty, and without an unfinished sweep; {words}")
-            return begin(KIND, folder, self.scenario, options._asdict(), force=False)
+            return begin(KIND, folder, self.scenario, files, options._asdict(), force=False)
         begun = reopen(KIND, folder)
         if to_toml(begun.scenario) != to_toml(self.scenario):
             begun.lock.close()
