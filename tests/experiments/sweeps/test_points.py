@@ -25,9 +25,12 @@ def settings(vary, layer=None, **design):
 
 
 def refused(call, *arguments, **more):
-    with pytest.raises(ScenarioError) as caught:
+    """All that is wrong with what is called."""
+    try:
         call(*arguments, **more)
-    return caught.value.errors
+    except ScenarioError as error:
+        return error.errors
+    return []
 
 
 def test_a_point_sets_every_key():

@@ -12,11 +12,25 @@ from tools.mutations import (
     shards,
     site,
     state,
+    sweeps,
 )
 from tools.mutations.mutation import Mutation
 
 MUTATIONS: list[Mutation] = [
     mutation
-    for room in (client, server, site, messaging, queue, engine, setup, shards, state, policies, comparisons)
+    for room in (
+        client,
+        server,
+        site,
+        messaging,
+        queue,
+        engine,
+        setup,
+        shards,
+        state,
+        policies,
+        comparisons,
+        sweeps,
+    )
     for mutation in room.MUTATIONS
 ]
