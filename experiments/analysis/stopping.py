@@ -46,6 +46,20 @@ def is_enough(values: Sequence[float | None], goal: Goal) -> bool:
     return len(values) >= LEAST and obstacle(values) is None and estimated_need(values, goal) <= len(values)
 
 
+def wanted(values: Sequence[float | None], goal: Goal) -> int:
+    """Return how many replications to have before the next look; what has an obstacle is not waited for."""
+    if len(values) >= LEAST and obstacle(values):
+        return 0
+    return replications_needed(values, goal)
+
+
+def shortfall(values: Sequence[float | None], goal: Goal) -> str | None:
+    """Return in words why the interval is not as narrow as asked; None: it is."""
+    if is_enough(values, goal):
+        return None
+    return obstacle(values) or f"{len(values)} replications are too few"
+
+
 def obstacle(values: Sequence[float | None]) -> str | None:
     """Return in words why there is no interval, however many replications there are; None: there is one."""
     nulls, infinite = sum(value is None for value in values), sum(map(_is_infinite, values))

@@ -15,6 +15,7 @@ from .console import WRONG_INPUT, fail
 
 KB = "kb"  # the collection of all built-in scenarios that reproduce a Knowledge Base article
 UNITS_S = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
+REPLICATIONS_MOST = 1000
 EVERY_S_MIN = 0.1  # writing a checkpoint takes milliseconds
 
 
@@ -72,6 +73,17 @@ Vary = Annotated[
         help="An axis: KEY=a,b,c, KEY=low:high:n or KEY=low:high:log n; where points are drawn, KEY=low:high too. "
         "Repeatable.",
     ),
+]
+Until = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="METRIC:WIDTH",
+        help="Run more replications until the interval of a metric is this narrow: wait_s_mean:0.1, or "
+        "denial_fraction:5% of its mean. Repeatable.",
+    ),
+]
+AtMost = Annotated[
+    str | None, typer.Option("--at-most", metavar="N", help="The most replications with --until; default: 1000.")
 ]
 Metrics = Annotated[
     list[str] | None, typer.Option("--metric", metavar="NAME", help="A metric to show. Repeatable.")
@@ -145,6 +157,27 @@ def placement_in(ray_address: str | None, placement: Enum | None) -> str:
     if ray_address is None:
         fail(WRONG_INPUT, f"--placement {placement.value}: only in a cluster; it needs --ray-address")
     return str(placement.value)
+
+
+def goals(until: list[str] | None) -> tuple[str, ...]:
+    """Return the goals that --until gives, or end the command."""
+    from ..analysis.stopping import parse_goal
+
+    try:
+        for text in until or ():
+            parse_goal(text)
+    except ValueError as error:
+        fail(WRONG_INPUT, str(error))
+    return tuple(until or ())
+
+
+def at_most(text: str | None, until: list[str] | None) -> int:
+    """Return the most replications with --until, or end the command."""
+    if text is None:
+        return REPLICATIONS_MOST
+    if not until:
+        fail(WRONG_INPUT, f"--at-most {text}: only with --until; --replications says how many there are without")
+    return count("--at-most", text)
 
 
 def number(text: str | None) -> object:

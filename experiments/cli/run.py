@@ -16,6 +16,7 @@ from .options import (
     Arm,
     Arms,
     AsJson,
+    AtMost,
     Balancing,
     CheckpointEvery,
     CheckShards,
@@ -33,10 +34,13 @@ from .options import (
     Selection,
     Settings,
     Shards,
+    Until,
     Workers,
+    at_most,
     chosen_arms,
     count,
     every_s,
+    goals,
     number,
     overrides_in,
     placement_in,
@@ -67,6 +71,8 @@ def run_command(
     intersite: Intersite = None,
     seed: Seed = None,
     replications: Replications = None,
+    until: Until = None,
+    most: AtMost = None,
     shards: Shards = None,
     workers: Workers = None,
     check_shards: CheckShards = "0",
@@ -100,11 +106,18 @@ def run_command(
     }  # fmt: skip
     kept, checked_shards = chosen_arms(arms, arm), count("--check-shards", check_shards)
     if source == KB:
-        alone = {"--arms": arms, "--arm": arm and arm[0], "--check-shards": checked_shards, "--journal": journal}
-        refuse_for_collection(alone | policies | {"--checkpoint-every": checkpoint_every, "--junit": junit})
+        alone: dict[str, object] = {"--arms": arms, "--arm": arm and arm[0], "--journal": journal}
+        alone |= {"--check-shards": checked_shards, "--checkpoint-every": checkpoint_every, "--junit": junit}
+        alone |= {"--until": until and until[0]}
+        refuse_for_collection(alone | policies)
+    if until and checkpoint_every:
+        words = "a sweep keeps what is done by itself, with --until, too"
+        fail(WRONG_INPUT, f"--until {until[0]}: not with --checkpoint-every; {words}")
     options = Options(
         name=Path(source).stem,
         workers=None if workers is None else count("--workers", workers),
+        until=goals(until),
+        at_most=at_most(most, until),
         keep_journal=journal,
         ray_address=ray_address,
         placement=placement_in(ray_address, placement),

@@ -40,6 +40,7 @@ from .console import (
     messages,
     output,
     print_error,
+    print_warning,
     progress,
     unwritten,
 )
@@ -48,6 +49,8 @@ from .options import policy
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+UNMET_SHOWN = 10
 
 
 def load_with_axes(
@@ -190,7 +193,12 @@ def _finish(
         )
     _export(planned, table, metrics, csv, markdown)
     if outcome.interrupted:
-        fail(INTERRUPTED, f"interrupted; kept {content['done']} of {counted(total, 'world')}{_way_on(folder)}")
+        kept = f"{content['done']} of {counted(outcome.worlds, 'world')}"
+        fail(INTERRUPTED, f"interrupted; kept {kept}{_way_on(folder)}")
+    for line in outcome.unmet[:UNMET_SHOWN]:
+        print_warning(f"--until: {line}")
+    if len(outcome.unmet) > UNMET_SHOWN:
+        print_warning(f"--until: {len(outcome.unmet) - UNMET_SHOWN} more; summary.json has all, as `unmet`")
     if content["failed"]:
         _fail_for_worlds(content, folder)
 

@@ -47,6 +47,7 @@ def summary(plan: Plan, table: "pa.Table", outcome: Outcome, source: str) -> dic
         "worlds": outcome.worlds,
         "done": table.num_rows - len(failed),
         "failed": len(failed),
+        "unmet": outcome.unmet,
         "defects": sum(row["error"].startswith(VIOLATED) for row in failed),
         "failures": [row | {"command": command(plan, row, source)} for row in failed[:FAILURES_KEPT]],
         "engine": {

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from meterstorm.actors.cluster.workers import spread
 
+from ..analysis.stopping import parse_goal
 from ..runs.table import batch, kind_of, schema
-from ..scenario import replications, versions
+from ..scenario import versions
 from . import store
 from .chunks import Chunk, Common, Done, World, row_of, run_chunk
 from .options import SweepOptions
 from .points import Plan
 from .pool import Lost, Pool
+from .seen import Seen
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,10 +34,11 @@ Answer = tuple[Chunk, Done | Lost]
 class Outcome(NamedTuple):
     """How far a sweep came."""
 
-    worlds: int  # of its plan
+    worlds: int  # that were wanted
     done: int  # of those, those that have a row
     interrupted: bool
     wall_s: float
+    unmet: list[str]  # which intervals are not as narrow as asked, in words
 
 
 class Pace:
@@ -48,15 +51,6 @@ class Pace:
         """Take the last chunk as a measure; grow no more than twofold at a time."""
         fitting = int(CHUNK_S * worlds / wall_s) if wall_s > 0 else CHUNK_MAX
         self.size = max(1, min(fitting, 2 * self.size, CHUNK_MAX))
-
-
-def worlds_of(plan: Plan) -> Iterator[World]:
-    """Yield every world of a sweep: point by point, each version's replications in a row."""
-    count = len(versions(plan.base))
-    for point in plan.points:
-        for version in range(count):
-            for replication in replications(plan.base.run):
-                yield World(point.number, version, replication)
 
 
 def count_of(plan: Plan) -> int:
@@ -88,39 +82,42 @@ def run_sweep(
     An interrupt ends it early, and so does a world that fails if the options say so. Raises OSError for the
     folder; ClusterError and PoolError for whoever runs the worlds.
     """
-    began_s, total, common = time.monotonic(), count_of(plan), common_of(plan, options)
+    began_s, common = time.monotonic(), common_of(plan, options)
     store.mend(folder)
-    done = finished(plan, folder)
-    todo = (world for world in worlds_of(plan) if world not in done)
-    count, interrupted = len(done), False
-    on_progress(count)
-    answers = _answers(_Source(plan, todo), common, options, total - count)
-    with store.Writer(folder, common.columns) as writer, closing(answers):
+    seen = seen_in(folder, plan, options)
+    interrupted = False
+    with store.Writer(folder, common.columns) as writer:
         try:
-            for chunk, answer in answers:
-                rows = _rows(common, chunk, answer)
+            for rows in _new_rows(plan, options, common, seen, on_progress):
                 writer.append(rows)
-                count += rows.num_rows
-                on_progress(count)
+                seen.add(rows)
                 if options.fail_fast and rows["error"].null_count < rows.num_rows:
                     break
         except KeyboardInterrupt:
             interrupted = True
-    return Outcome(total, count, interrupted, time.monotonic() - began_s)
+    return Outcome(seen.worlds, seen.rows, interrupted, time.monotonic() - began_s, seen.unmet())
 
 
-def finished(plan: Plan, folder: "Path") -> set[World]:
-    """Return the worlds that have a row in a folder and have not failed."""
-    numbers = {(version.case, version.arm): number for number, version in enumerate(versions(plan.base))}
-    found: set[World] = set()
+def seen_in(folder: "Path", plan: Plan, options: SweepOptions) -> Seen:
+    """Return what the rows in a folder say."""
+    seen = Seen(plan, [parse_goal(text) for text in options.until], options.at_most)
     for rows in store.read(folder):
-        columns = rows.select(["point", "case", "arm", "replication", "error"]).to_pylist()
-        found |= {
-            World(row["point"], numbers[row["case"], row["arm"]], row["replication"])
-            for row in columns
-            if row["error"] is None
-        }
-    return found
+        seen.add(rows)
+    return seen
+
+
+def _new_rows(
+    plan: Plan, options: SweepOptions, common: Common, seen: Seen, on_progress: Callable[[float], None]
+) -> "Iterator[pa.RecordBatch]":
+    """Run the worlds that are left, and yield their rows."""
+    total, count = count_of(plan), len(seen.done)
+    on_progress(count * total / seen.worlds)
+    for worlds in seen.batches():
+        with closing(_answers(_Source(plan, worlds), common, options, seen.worlds - count)) as answers:
+            for chunk, answer in answers:
+                yield _rows(common, chunk, answer)
+                count += len(chunk.worlds)
+                on_progress(count * total / seen.worlds)
 
 
 class _Source:
@@ -191,7 +188,7 @@ def _rows(common: Common, chunk: Chunk, answer: Done | Lost) -> "pa.RecordBatch"
 
 def one_world_s(plan: Plan, options: SweepOptions) -> float:
     """Return the seconds that the first world takes, once the engine is loaded."""
-    common, first = common_of(plan, options), next(worlds_of(plan))
+    common, first = common_of(plan, options), World(plan.points[0].number, 0, plan.base.run.first_replication)
     chunk = Chunk((first,), {first.point: plan.points[first.point].settings})
     _here(common, chunk)
     return _here(common, chunk).wall_s

@@ -12,7 +12,10 @@ from meterstorm.experiments.runs import run as runs
 from meterstorm.experiments.scenario import validate
 from meterstorm.experiments.sweeps import chunks, pool, results
 from meterstorm.experiments.sweeps import run as sweeps
+from meterstorm.experiments.sweeps.chunks import World
 from meterstorm.experiments.sweeps.options import SweepOptions
+from meterstorm.experiments.sweeps.points import Plan
+from meterstorm.experiments.sweeps.seen import Seen
 
 from support.layers import layered
 from support.sweeps import SCENE, SMALL, bytes_of, plan_of, played, rows_in, run_in, workers_below
@@ -25,6 +28,10 @@ VERSIONS = {
     ],
 }
 VARY = {"clients.count": [10, 40], "arms.never.servers.service_ms": "100:900:2"}
+
+
+def worlds_of(made: Plan) -> list[World]:
+    return list(next(Seen(made, [], 0).batches()))
 
 
 def test_rows_are_what_single_runs_give(tmp_path):
@@ -80,9 +87,9 @@ def test_chunks_do_not_matter(chunk, undisturbed, tmp_path, monkeypatch):
 
 def test_order_does_not_matter(undisturbed, tmp_path, monkeypatch):
     made, expected = undisturbed
-    worlds = list(sweeps.worlds_of(made))
+    worlds = worlds_of(made)
     random.Random(1).shuffle(worlds)
-    monkeypatch.setattr(sweeps, "worlds_of", lambda plan: iter(worlds))
+    monkeypatch.setattr(Seen, "_left", lambda seen, before: iter(worlds))
     run_in(tmp_path, made)
     assert bytes_of(tmp_path, made) == expected
 
@@ -163,7 +170,7 @@ def test_a_world_that_raises_is_a_row_with_its_error_and_is_tried_again(tmp_path
     assert [(row["point"], row["replication"]) for row in results.failures(results.collect(made, tmp_path))] == [
         (1, 0), (1, 1)
     ]  # fmt: skip
-    again = sweeps.finished(made, tmp_path)
+    again = sweeps.seen_in(tmp_path, made, SweepOptions()).done
     assert len(again) == 4 and not any(world.point == 1 for world in again)
 
 
@@ -255,7 +262,7 @@ def test_a_worker_that_cannot_start_is_an_error_and_no_endless_loop(undisturbed,
 @pytest.mark.slow
 def test_whoever_stops_listening_leaves_no_worker(undisturbed, tmp_path):
     made, _ = undisturbed
-    source = sweeps._Source(made, sweeps.worlds_of(made))
+    source = sweeps._Source(made, worlds_of(made))
     options = SweepOptions(workers=2)
     with closing(sweeps._answers(source, sweeps.common_of(made, options), options, 24)) as answers:
         next(answers)
