@@ -3,11 +3,12 @@
 Measured: a world in a chunk of a hundred costs the pool 2 us; as Ray tasks 11 us, and Ray takes 5 s to start.
 """
 
+import signal
 import subprocess
 import sys
 from collections import Counter, deque
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, Pipe, wait
 from typing import NamedTuple, Self
 
@@ -31,9 +32,10 @@ class _Worker:
     def __init__(self, common: Common) -> None:
         self.connection, theirs = Pipe()
         command = [sys.executable, "-m", f"{__package__}.worker", str(theirs.fileno())]
-        self.process = subprocess.Popen(
-            command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=STANDARD_ERROR
-        )
+        with _deaf_to_interrupts():
+            self.process = subprocess.Popen(
+                command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=STANDARD_ERROR
+            )
         theirs.close()
         self.chunks: deque[Chunk] = deque()
         self._send(common)
@@ -52,6 +54,16 @@ class _Worker:
         self.connection.close()
         self.process.kill()
         return self.process.wait()
+
+
+@contextmanager
+def _deaf_to_interrupts() -> Iterator[None]:
+    """Have processes started here not hear a terminal's Ctrl-C, not even while they start: it is the parent's."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class PoolError(Exception):
