@@ -78,7 +78,7 @@ def test_who_fails_over_is_who_used_up_the_retries_before_the_server_came_back()
 
 def test_waiting_spares_denials_where_it_outlasts_the_outage_and_only_waits_where_it_does_not():
     found = swept("outage-retries", {"policies.failover.retries": [0, 1, 10], "faults[0].duration_s": [600, 4800]})
-    assert is_more(found[0, 600], found[10, 600], "abnormal_denial_fraction")
+    assert is_more(found[0, 600], found[10, 600], "denials_misplaced")
     assert fmean(values(found[10, 600], "abnormal_denial_fraction")) < 0.01
     assert not is_more(found[0, 4800], found[1, 4800], "abnormal_denial_fraction")
     assert is_more(found[1, 4800], found[0, 4800], "wait_s_mean")
@@ -126,9 +126,9 @@ def test_a_spread_storm_peaks_by_its_window_and_drains_by_the_slower_of_window_a
 
 
 def engset_of_two(clients: tuple[int, int]) -> tuple[float, float]:
-    """Denials per request at two servers of 5 licenses each: of all, and where the other server is full as well."""
+    """Denials per request at two servers of 5 licenses each: all, and those while the other server is full too."""
     blocked = [engset(n, 5, 1 / 3) for n in clients]
-    full = [engset(n + 1, 5, 1 / 3) for n in clients]  # an arrival finds a system without itself; this is no arrival
+    full = [engset(n + 1, 5, 1 / 3) for n in clients]  # share of time; an arrival finds a system without itself
     launched = [n / (1 + (1 - b) / 3) for n, b in zip(clients, blocked, strict=True)]
     denied = [n * b for n, b in zip(launched, blocked, strict=True)]
     exhausted = denied[0] * full[1] + denied[1] * full[0]
@@ -176,7 +176,13 @@ def blocked(share: float, load: float) -> float:
 
 @pytest.fixture(scope="module")
 def split() -> Results:
-    return swept("split-pool", {"servers.count": [4, 10]}, run__warmup_s=12_000, run__duration_s=60_000, run__replications=16)
+    return swept(
+        "split-pool",
+        {"servers.count": [4, 10]},
+        run__warmup_s=12_000,
+        run__duration_s=60_000,
+        run__replications=16,
+    )
 
 
 def without_a_license(results: list[dict[str, Any]]) -> list[float]:
@@ -185,7 +191,7 @@ def without_a_license(results: list[dict[str, Any]]) -> list[float]:
 
 @pytest.mark.parametrize("servers", [4, 10])
 def test_a_split_pool_denies_by_its_parts(servers: int, split: Results):
-    """Erlang 1917, as of clients in a number; with one server away, its clients too are denied, or the next one's."""
+    """By Erlang (1917), corrected by Engset; with one server away, its clients have none, or load the next one."""
     alone, doubled, away = blocked(1 / servers, 1 / servers), blocked(1 / servers, 2 / servers), 1 / servers
     laws = {
         ("all there", "by itself"): alone,
