@@ -77,10 +77,16 @@ def undisturbed(tmp_path_factory):
     return made, bytes_of(folder, made)
 
 
+def chunks_of(size, monkeypatch):
+    """Have every chunk, the first one too, of so many worlds."""
+    monkeypatch.setattr(sweeps.Pace, "__init__", lambda pace: setattr(pace, "size", size))
+    monkeypatch.setattr(sweeps.Pace, "learn", lambda pace, worlds, wall_s: None)
+
+
 @pytest.mark.parametrize("chunk", [1, 5, 1000])
 def test_chunks_do_not_matter(chunk, undisturbed, tmp_path, monkeypatch):
     made, expected = undisturbed
-    monkeypatch.setattr(sweeps.Pace, "learn", lambda pace, worlds, wall_s: setattr(pace, "size", chunk))
+    chunks_of(chunk, monkeypatch)
     run_in(tmp_path, made)
     assert bytes_of(tmp_path, made) == expected
 
@@ -204,7 +210,7 @@ def test_a_world_has_its_time(tmp_path):
 
 
 def test_fail_fast_ends_at_the_first_failure(tmp_path, monkeypatch):
-    monkeypatch.setattr(sweeps.Pace, "learn", lambda pace, worlds, wall_s: None)
+    chunks_of(1, monkeypatch)
     made = plan_of({SCENE: [0, 1, 2, 3]}, played(tmp_path, raises=1))
     outcome = run_in(tmp_path, made, fail_fast=True)
     assert (outcome.done, outcome.interrupted) == (3, False)
@@ -217,7 +223,7 @@ def test_fail_fast_ends_at_the_first_failure(tmp_path, monkeypatch):
 @pytest.mark.slow
 @pytest.mark.parametrize("chunk", [1, 100])
 def test_a_world_that_kills_its_process_is_blamed_and_no_other(chunk, tmp_path, monkeypatch):
-    monkeypatch.setattr(sweeps.Pace, "learn", lambda pace, worlds, wall_s: setattr(pace, "size", chunk))
+    chunks_of(chunk, monkeypatch)
     scenes = {SCENE: [0, 1, 2, 3]}
     layer = {"run": {"replications": 1}}
     made = plan_of(scenes, played(tmp_path, kills=2), layer)
