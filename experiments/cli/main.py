@@ -21,6 +21,7 @@ from .console import (
     fail,
     print_error,
 )
+from .hunt import hunt_command
 from .interrupts import handle_interrupts
 from .journal import journal_command
 from .options import RayAddress
@@ -28,6 +29,7 @@ from .output import OutputError, guard_streams
 from .run import resume_command, run_command
 from .show import list_command, schema_command, show_command, validate_command
 from .sweep import results_command, sweep_command
+from .tune import tune_command
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -47,6 +49,8 @@ def _show_version(is_asked: bool) -> None:
 app.command("run")(run_command)
 app.command("sweep")(sweep_command)
 app.command("results")(results_command)
+app.command("tune")(tune_command)
+app.command("hunt")(hunt_command)
 app.command("resume")(resume_command)
 app.command("journal")(journal_command)
 app.command("validate")(validate_command)

@@ -164,6 +164,14 @@ def policy(name: str | None) -> str | None:
     return os.path.abspath(os.path.expanduser(name)) if name and ".py:" in name else name
 
 
+def axis(text: str) -> str:
+    """Make the paths of policies in an axis absolute, likewise."""
+    key, equals, values = text.partition("=")
+    return (
+        key + equals + ",".join(policy(value) or "" for value in values.split(",")) if ".py:" in values else text
+    )
+
+
 def refuse_for_collection(given: Mapping[str, object]) -> None:
     """End the command if an option is given that a collection does not take."""
     for option, value in given.items():

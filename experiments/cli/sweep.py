@@ -19,12 +19,12 @@ from .options import (
     Seed,
     Settings,
     Vary,
+    axis,
     chosen_arms,
     count,
     number,
     overrides_in,
     parse_seconds,
-    policy,
 )
 
 DRAWN = ("sobol", "lhs", "random", "saltelli")
@@ -98,7 +98,7 @@ def sweep_command(
         settings, {"run.seed": number(seed), "run.replications": number(replications), **design}
     )
     scenario = sweeping.load_with_axes(
-        source, overrides, chosen_arms(arms, arm), [_absolute(text) for text in vary or ()]
+        source, overrides, chosen_arms(arms, arm), [axis(text) for text in vary or ()]
     )
     options = SweepOptions(
         name=Path(source).stem,
@@ -127,14 +127,6 @@ def results_command(
     from . import sweeping
 
     sweeping.show_results(folder, sweeping.known(metrics), csv, markdown)
-
-
-def _absolute(text: str) -> str:
-    """Make the paths of policies in an axis absolute: they are meant from the current folder."""
-    key, equals, values = text.partition("=")
-    return (
-        key + equals + ",".join(policy(value) or "" for value in values.split(",")) if ".py:" in values else text
-    )
 
 
 def _seconds(option: str, text: str | None) -> float | None:

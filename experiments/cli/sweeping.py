@@ -1,8 +1,8 @@
 """What a sweep goes through: its axes, its folder, its worlds, its tables."""
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import redirect_stdout
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -14,11 +14,11 @@ from ..metrics.names import METRICS
 from ..reports import sweep as report
 from ..reports.summary import to_json
 from ..runs.begun import Begun, begin, reopen
-from ..runs.folder import UNFINISHED
+from ..runs.folder import unfinished
 from ..runs.inputs import inputs
 from ..runs.unfinished import default_folder
 from ..scenario import Scenario, ScenarioError, counted, each_once, load
-from ..scenario.axes import parse_axis
+from ..scenario.axes import Axis, parse_axis
 from ..scenario.wording import did_you_mean
 from ..sweeps import results
 from ..sweeps import run as sweeps
@@ -46,6 +46,8 @@ from .failures import ENVIRONMENT_FAILURES, reason
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from ..search.options import TuneOptions
 
 KIND = "sweep"
 
@@ -98,42 +100,48 @@ def run(
     """Run a sweep from its beginning."""
     planned = _planned(scenario)
     _join(options)
-    folder = options.out or default_folder(f"{options.name}-sweep", scenario)
-    make_run_folder(folder, options.force or (options.out is None and not _has_unfinished(folder)))
+    folder = options.out or default_folder(f"{options.name}-{KIND}", scenario)
+    begun = set_up(KIND, folder, scenario, options)
+    _finish(begun, planned, options, metrics, csv, markdown)
+
+
+def set_up(kind: str, folder: Path, scenario: Scenario, options: "SweepOptions | TuneOptions") -> Begun:
+    """Begin something in a folder, or end the command."""
+    make_run_folder(folder, options.force or (options.out is None and unfinished(folder) != kind))
     announce_compilation()
     try:
-        begun = begin(KIND, folder, scenario, options._replace(out=None)._asdict(), options.force)
+        return begin(kind, folder, scenario, options._replace(out=None)._asdict(), options.force)
     except OSError as error:
         fail_to_write(error, folder)
     except CheckpointError as error:
         fail(UNAVAILABLE if error.__cause__ else WRONG_INPUT, str(error))
-    _finish(begun, planned, options, metrics, csv, markdown)
 
 
 def resume(folder: Path, as_json: bool) -> None:
     """Go on with the sweep in a folder."""
-    try:
-        begun = reopen(KIND, folder)
-    except (CheckpointError, ScenarioError, OSError) as error:
-        fail(WRONG_INPUT, str(error))
+    begun = go_on(KIND, folder)
     options = SweepOptions(**begun.options)._replace(as_json=as_json)
     _join(options)
     announce_compilation()
     _finish(begun, _planned(begun.scenario), options, report.DEFAULT_METRICS, None, None)
 
 
+def go_on(kind: str, folder: Path) -> Begun:
+    """Go on with what was begun in a folder, or end the command."""
+    try:
+        return reopen(kind, folder)
+    except (CheckpointError, ScenarioError, OSError) as error:
+        fail(WRONG_INPUT, str(error))
+
+
 def show_results(folder: Path, metrics: Sequence[str], csv: Path | None, markdown: Path | None) -> None:
     """Print what the folder of a sweep has so far, and write it where it was asked for."""
     try:
-        planned, table = results.read(folder)
+        axes, table = results.read(folder)
     except (ScenarioError, OSError, ValueError) as error:
         fail(WRONG_INPUT, str(error))
-    report.show_table(output(), planned, table, metrics)
-    _export(planned, table, metrics, csv, markdown)
-
-
-def _has_unfinished(folder: Path) -> bool:
-    return (folder / UNFINISHED / KIND).exists()
+    report.show_table(output(), axes, table, metrics)
+    _export(axes, table, metrics, csv, markdown)
 
 
 def _join(options: SweepOptions) -> None:
@@ -159,49 +167,56 @@ def _finish(
 ) -> None:
     """Run what is left, write the folder, print the table; end the command if not all is well."""
     folder, total = begun.folder, sweeps.count_of(planned)
-    with begun.lock, watching_ray(lambda why: end_unavailable(f"{why}{_way_on(folder)}")):
+    with begun.lock, watching_ray(lambda why: end_unavailable(f"{why}{way_on(folder)}")):
         title = f"{counted(len(planned.points), 'point')}, {counted(total, 'world')}"
-        with progress(title, total) as advance:
-            outcome = _run(planned, options, begun, advance)
+        with progress(title, total) as advance, running_in(folder):
+            outcome = sweeps.run_sweep(planned, options, begun.checkpoints, advance)
         table = results.collect(planned, begun.checkpoints)
         content = report.summary(planned, table, outcome, str(folder / "scenario.toml"))
-        try:
-            report.write_folder(folder, planned, table, content, inputs(planned.base))
-        except OSError as error:
-            fail(UNAVAILABLE, f"{unwritten(error, folder)}{_way_on(folder)}")
+        write(folder, planned, table, content)
         is_over = not outcome.interrupted and content["failed"] == 0
         if is_over:
             results.forget(begun.checkpoints)
     if options.as_json:
         print(to_json(content))
     else:
-        report.show_table(output(), planned, table, metrics)
+        report.show_table(output(), planned.axes, table, metrics)
         engine = content["engine"]
         output().print(
             f"{counted(engine['events'], 'event')} in {engine['wall_s']:.1f} s; results in {folder}; "
             f"digest {content['digest']}"
         )
-    _export(planned, table, metrics, csv, markdown)
+    _export(planned.axes, table, metrics, csv, markdown)
     if outcome.interrupted:
-        fail(INTERRUPTED, f"interrupted; kept {content['done']} of {counted(total, 'world')}{_way_on(folder)}")
+        fail(INTERRUPTED, f"interrupted; kept {content['done']} of {counted(total, 'world')}{way_on(folder)}")
     if content["failed"]:
         _fail_for_worlds(content, folder)
 
 
-def _run(planned: Plan, options: SweepOptions, begun: Begun, advance: Callable[[float], None]) -> sweeps.Outcome:
-    folder = begun.folder
+def write(folder: Path, planned: Plan, table: "pa.Table", content: dict[str, Any]) -> None:
+    """Write the files of a sweep, or end the command."""
+    try:
+        report.write_folder(folder, planned, table, content, inputs(planned.base))
+    except OSError as error:
+        fail(UNAVAILABLE, f"{unwritten(error, folder)}{way_on(folder)}")
+
+
+@contextmanager
+def running_in(folder: Path) -> Iterator[None]:
+    """Run worlds whose rows are kept in a folder; what goes wrong ends the command."""
     try:
         with redirect_stdout(sys.stderr):  # Ray prints there about lost processes
-            return sweeps.run_sweep(planned, options, begun.checkpoints, advance)
+            yield
     except OSError as error:
-        fail(UNAVAILABLE, f"{unwritten(error, folder)}{_way_on(folder)}")
+        fail(UNAVAILABLE, f"{unwritten(error, folder)}{way_on(folder)}")
     except PoolError as error:
-        fail(INVARIANT, f"{error}{_way_on(folder)}")
+        fail(INVARIANT, f"{error}{way_on(folder)}")
     except ENVIRONMENT_FAILURES as error:
-        fail(UNAVAILABLE, f"{reason(error)}{_way_on(folder)}")
+        fail(UNAVAILABLE, f"{reason(error)}{way_on(folder)}")
 
 
-def _way_on(folder: Path) -> str:
+def way_on(folder: Path) -> str:
+    """Return in words how what a folder has is gone on with."""
     return f"\nwhat is done is kept: meterstorm resume {folder} goes on"
 
 
@@ -218,12 +233,12 @@ def _fail_for_worlds(content: dict[str, Any], folder: Path) -> NoReturn:
 
 
 def _export(
-    planned: Plan, table: "pa.Table", metrics: Sequence[str], csv: Path | None, markdown: Path | None
+    axes: Sequence[Axis], table: "pa.Table", metrics: Sequence[str], csv: Path | None, markdown: Path | None
 ) -> None:
     try:
         if csv is not None:
             results.write_csv(table, csv)
         if markdown is not None:
-            markdown.write_text(report.to_markdown(planned, table, metrics), encoding="utf-8")
+            markdown.write_text(report.to_markdown(axes, table, metrics), encoding="utf-8")
     except OSError as error:
         fail(UNAVAILABLE, unwritten(error, csv or markdown or Path()))

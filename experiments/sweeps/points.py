@@ -5,7 +5,7 @@ is the same whatever the parameter's axis says, and comes once.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..scenario import Scenario, ScenarioError
@@ -39,24 +39,30 @@ def plan(base: Scenario) -> Plan:
     Each value is tried by itself, beside the first values of the other axes. A combination that breaks a rule
     shows when its worlds are run.
     """
-    varying = tuple(axes(base.sweep))
-    if not varying:
-        raise ScenarioError(["sweep.vary: empty; name what to vary, as --vary clients.count=100,200,400"])
+    varying = axes_of(base)
     design, seed = base.sweep, base.run.seed
-    conditions = _conditions(base, varying)
+    conditions = conditions_of(varying)
     made: dict[str, dict[str, Any]] = {}
     for row in rows(design.design, varying, design.samples, seed):
         settings = _applying(varying, row, conditions)
         made.setdefault(repr(settings) if design.design == "grid" else str(len(made)), settings)
     points = tuple(Point(number, settings) for number, settings in enumerate(made.values()))
-    _check_each_value(base, varying, points)
+    check(base, _first_with_each(varying, points))
     return Plan(base, varying, points)
+
+
+def axes_of(base: Scenario) -> tuple[Axis, ...]:
+    """Return the axes of a scenario; raises ScenarioError where there are none."""
+    varying = tuple(axes(base.sweep))
+    if not varying:
+        raise ScenarioError(["sweep.vary: empty; name what to vary, as --vary clients.count=100,200,400"])
+    return varying
 
 
 Conditions = dict[str, tuple[str, frozenset[Any]]]  # key: the key of a policy's name, and the names it applies to
 
 
-def _conditions(base: Scenario, varying: Sequence[Axis]) -> Conditions:
+def conditions_of(varying: Sequence[Axis]) -> Conditions:
     """Return for each parameter of a policy whose name is varied, too, the names of the policies that have it."""
     names = {axis.key: axis for axis in varying}
     resolve = resolver()
@@ -82,18 +88,19 @@ def _has(resolve: Resolve, kind: str, name: Any, parameter: str) -> bool:
 
 def _applying(varying: Sequence[Axis], row: Sequence[Any], conditions: Conditions) -> dict[str, Any]:
     chosen = dict(zip((axis.key for axis in varying), row, strict=True))
-    free = ("", frozenset([None]))
-    return {
-        key: value
-        for key, value in chosen.items()
-        if chosen.get(conditions.get(key, free)[0]) in conditions.get(key, free)[1]
-    }
+    return {key: value for key, value in chosen.items() if applies(key, chosen, conditions)}
 
 
-def _check_each_value(base: Scenario, varying: Sequence[Axis], points: Sequence[Point]) -> None:
-    """Raise ScenarioError for a value with which the first point that has it cannot be run."""
+def applies(key: str, chosen: Mapping[str, Any], conditions: Conditions) -> bool:
+    """Whether a key has a meaning beside what is chosen for the others."""
+    name_key, having = conditions.get(key, ("", frozenset([None])))
+    return chosen.get(name_key) in having
+
+
+def check(base: Scenario, points: Iterable[Point]) -> None:
+    """Raise ScenarioError with all that keeps points from being run."""
     errors: list[str] = []
-    for point in _first_with_each(varying, points):
+    for point in points:
         try:
             varied(base, point.settings)
         except ScenarioError as error:

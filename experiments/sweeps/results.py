@@ -11,8 +11,9 @@ from ..runs.folder import UNFINISHED, unfinished
 from ..runs.results import digest_of
 from ..runs.table import COSTS, write_table
 from ..scenario import load, versions
+from ..scenario.axes import Axis
 from . import store
-from .points import Plan, plan
+from .points import Plan, axes_of
 from .run import columns_of
 
 if TYPE_CHECKING:
@@ -50,17 +51,18 @@ def collect(plan: Plan, folder: Path) -> "pa.Table":
     return table.take(pa.array(order[is_last]))
 
 
-def read(folder: Path) -> "tuple[Plan, pa.Table]":
-    """Return the plan of the sweep in a folder and its rows so far; raises OSError, ValueError, ScenarioError."""
+def read(folder: Path) -> "tuple[tuple[Axis, ...], pa.Table]":
+    """Return the axes of the sweep in a folder and its rows so far; raises OSError, ValueError, ScenarioError."""
     from pyarrow import parquet
 
     base = load(folder / "scenario.toml")
-    if unfinished(folder) == "sweep":
-        planned = plan(base)
-        return planned, collect(planned, folder / UNFINISHED)
-    if not (folder / "metrics.parquet").exists() or not base.sweep.vary:
+    is_done = unfinished(folder) not in ("sweep", "tuning")
+    if not base.sweep.vary or (is_done and not (folder / "metrics.parquet").exists()):
         raise ValueError(f"{folder}: not the folder of a sweep; it has no metrics.parquet of one")
-    return plan(base), parquet.read_table(folder / "metrics.parquet")
+    axes = axes_of(base)
+    if is_done:
+        return axes, parquet.read_table(folder / "metrics.parquet")
+    return axes, collect(Plan(base, axes, ()), folder / UNFINISHED)
 
 
 def forget(checkpoints: Path) -> None:
@@ -81,8 +83,8 @@ def digest(table: "pa.Table") -> str:
     return digest_of([one or str(error) for one, error in pairs])
 
 
-def write(folder: Path, plan: Plan, table: "pa.Table") -> None:
-    """Write metrics.parquet and costs.parquet; raises OSError.
+def write(folder: Path, plan: Plan, table: "pa.Table", design: str) -> None:
+    """Write metrics.parquet and costs.parquet, which say how the points were chosen; raises OSError.
 
     The first is the same, byte for byte, whoever ran the sweep and however often it was interrupted.
     """
@@ -90,7 +92,7 @@ def write(folder: Path, plan: Plan, table: "pa.Table") -> None:
         "meterstorm.digest": digest(table),
         "meterstorm.title": plan.base.title,
         "meterstorm.axes": json.dumps([_described(axis) for axis in plan.axes]),
-        "meterstorm.design": json.dumps({"kind": plan.base.sweep.design, "n": plan.base.sweep.samples}),
+        "meterstorm.design": json.dumps({"kind": design, "n": plan.base.sweep.samples}),
         "meterstorm.columns": json.dumps(MEANINGS_OF_KEYS | {name: MEANINGS[name] for name in METRICS}),
     }
     write_table(table.drop_columns(list(COSTS)), folder / "metrics.parquet", facts)
