@@ -2,8 +2,8 @@
 
 import shlex
 import sys
-from collections.abc import Mapping
-from contextlib import redirect_stdout
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -64,26 +64,33 @@ def at_least_one(option: str, text: str) -> int:
 def run(source: str, overrides: Mapping[str, object], arms: tuple[str, ...] | None, options: HuntOptions) -> None:
     """Hunt, and write and print what was found."""
     prey = _prey(source, overrides, arms, options)
-    is_new = options.out is not None and not options.out.exists()
-    if options.out is not None:
-        make_run_folder(options.out, options.force)
-    announce_compilation()
-    hunted = _hunt(prey, options)
-    if options.out is not None and is_new and hunted.schedule is None:
-        options.out.rmdir()  # what was not found leaves no folder
-    content = _summary(prey, hunted, options)
-    if hunted.schedule is not None:
-        broken = _broken(prey, hunted)
-        folder = options.out or default_folder(f"{options.name}-hunt", broken)
-        file = _write(folder, broken, content)
-        _replay(file, prey, hunted)
-        content |= {"file": str(file), "command": shlex.join(["meterstorm", "run", str(file)])}
+    with _room_for_results(options.out, options.force):
+        announce_compilation()
+        hunted = _hunt(prey, options)
+        content = _summary(prey, hunted, options)
+        if hunted.schedule is not None:
+            content |= _write(prey, hunted, content, options)
     if options.as_json:
         print(to_json(content))
     else:
         _show(prey, hunted, content)
     if hunted.is_interrupted:
         fail(INTERRUPTED, "interrupted; what was found is kept, but may be smaller still")
+
+
+@contextmanager
+def _room_for_results(out: Path | None, force: bool) -> Iterator[None]:
+    """Make the folder that was asked for, if any; one that is still empty at the end is not left behind."""
+    if out is None:
+        yield
+        return
+    is_new = not out.exists()
+    make_run_folder(out, force)
+    try:
+        yield
+    finally:
+        if is_new and not any(out.iterdir()):
+            out.rmdir()
 
 
 def _prey(
@@ -142,7 +149,7 @@ def _summary(prey: Prey, hunted: hunt.Hunted, options: HuntOptions) -> dict[str,
         "shrunk": hunted.is_shrunk,
         "file": None,
         "command": None,
-    }
+    }  # and of what is found, its file and the command that runs it: `_write`
 
 
 def _broken(prey: Prey, hunted: hunt.Hunted) -> Scenario:
@@ -168,14 +175,19 @@ def _word(value: Value) -> str:
     return "null" if value is None else f"{value:.4g}"
 
 
-def _write(folder: Path, broken: Scenario, content: dict[str, Any]) -> Path:
-    """Write the scenario and the summary, or end the command; return the scenario's file."""
+def _write(prey: Prey, hunted: hunt.Hunted, content: dict[str, Any], options: HuntOptions) -> dict[str, Any]:
+    """Write and replay what was found, or end the command; return its file, and the command that runs it."""
+    broken = _broken(prey, hunted)
+    folder = options.out or default_folder(f"{options.name}-hunt", broken)
+    file = folder / "scenario.toml"
+    found = {"file": str(file), "command": shlex.join(["meterstorm", "run", str(file)])}
     try:
         with made_aside(folder) as aside:
-            write_papers(aside, broken, content, inputs(broken), {})
+            write_papers(aside, broken, content | found, inputs(broken), {})
     except OSError as error:
         fail_to_write(error, folder)
-    return folder / "scenario.toml"
+    _replay(file, prey, hunted)
+    return found
 
 
 def _replay(file: Path, prey: Prey, hunted: hunt.Hunted) -> None:

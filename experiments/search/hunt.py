@@ -14,6 +14,7 @@ from .schedules import Schedule, bounds_of, schedules
 from .space import refuse_several_arms
 
 SHRINKS = 1000  # schedules tried to make the first one that breaks it smaller
+REPEATED = 10  # times as many draws as trials, at most: a schedule may be drawn more than once
 
 Progress = Callable[[float], None]  # told how many schedules were tried
 
@@ -77,9 +78,9 @@ def hunt(base: Scenario, breaks: Comparison, trials: int, faults: int, on_progre
     from hypothesis.errors import NoSuchExample, Unsatisfiable
 
     baseline = baseline_of(base, breaks)
-    quarry = _Quarry(base, breaks, baseline, on_progress)
+    quarry = _Quarry(base, breaks, baseline, trials, on_progress)
     chosen = settings(
-        max_examples=trials,
+        max_examples=REPEATED * trials,
         database=None,
         deadline=None,
         phases=(Phase.generate, Phase.shrink),
@@ -89,19 +90,25 @@ def hunt(base: Scenario, breaks: Comparison, trials: int, faults: int, on_progre
     strategy = schedules(bounds_of(base, faults))
     try:
         found = find(strategy, quarry.breaks, settings=chosen, random=random.Random(base.run.seed))
-    except (NoSuchExample, Unsatisfiable):
+    except (NoSuchExample, Unsatisfiable, _NothingFound):
         return Hunted(None, baseline, baseline, 0, len(quarry.seen), True, False)
     outcome, tried = quarry.seen[_key(found)], len(quarry.seen)
     is_shrunk, is_interrupted = not quarry.is_over, quarry.is_interrupted
     return Hunted(found, outcome, baseline, quarry.found_after, tried, is_shrunk, is_interrupted)
 
 
+class _NothingFound(BaseException):
+    """All trials are made; Hypothesis would take an Exception for what it looks for."""
+
+
 class _Quarry:
     """What is hunted, and what every schedule tried came to."""
 
-    def __init__(self, base: Scenario, breaks: Comparison, baseline: Outcome, on_progress: Progress) -> None:
+    def __init__(
+        self, base: Scenario, breaks: Comparison, baseline: Outcome, trials: int, on_progress: Progress
+    ) -> None:
         self._base, self._comparison, self._baseline = base, breaks, baseline
-        self._on_progress = on_progress
+        self._trials, self._on_progress = trials, on_progress
         self.seen: dict[str, Outcome] = {}
         self.found_after = 0  # 0: not yet
         self.is_over = False  # nothing new is tried any more
@@ -112,10 +119,17 @@ class _Quarry:
         key = _key(schedule)
         if key not in self.seen and not self._try(key, schedule):
             return False
-        return self._comparison.holds(self.seen[key].value, self._baseline.value)
+        return self._is_broken(self.seen[key])
+
+    def _is_broken(self, outcome: Outcome) -> bool:
+        """Whether a world is as it must not be because of its faults: some of what happened is due to them."""
+        is_changed = outcome.digests != self._baseline.digests
+        return is_changed and self._comparison.holds(outcome.value, self._baseline.value)
 
     def _try(self, key: str, schedule: Schedule) -> bool:
         """Run a schedule; return whether that was done."""
+        if not self.found_after and len(self.seen) >= self._trials:
+            raise _NothingFound
         self.is_over = self.is_over or (self.found_after > 0 and len(self.seen) >= self.found_after + SHRINKS)
         if self.is_over:
             return False
@@ -127,7 +141,7 @@ class _Quarry:
             self.is_over = self.is_interrupted = True
             return False
         self._on_progress(len(self.seen))
-        if not self.found_after and self._comparison.holds(self.seen[key].value, self._baseline.value):
+        if not self.found_after and self._is_broken(self.seen[key]):
             self.found_after = len(self.seen)
         return True
 

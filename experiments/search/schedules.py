@@ -1,10 +1,11 @@
 """Schedules of faults, as Hypothesis draws and shrinks them: few of them, mild, of few servers, short, early."""
 
 from collections.abc import Callable, Mapping
+from itertools import combinations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..scenario import Scenario
-from ..scenario.faults import FAULTS, KINDS, Fault
+from ..scenario.faults import FAULTS, KINDS
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
@@ -13,6 +14,7 @@ Schedule = list[dict[str, Any]]  # tables of [[faults]], in order of their start
 
 # Shares of the measured time: there is some of it before the first fault, and after the last one.
 FIRST, LAST, LONGEST = 0.1, 0.5, 0.25
+BLOCKS = 8  # of servers in a row, equally many each: more servers than that are hit in blocks
 FACTOR_MAX = 100  # times as long as service takes
 
 
@@ -35,11 +37,17 @@ def bounds_of(scenario: Scenario, faults: int) -> Bounds:
 
 
 def schedules(bounds: Bounds) -> "SearchStrategy[Schedule]":
-    """Return the strategy for schedules within bounds."""
+    """Return the strategy for schedules within bounds.
+
+    All faults are drawn, with all keys, and then some taken: whatever is left out when a schedule is made smaller,
+    each other choice keeps its place and its meaning. Hypothesis would not take a fault out of a list of them.
+    """
     from hypothesis import strategies as st
 
     faults = st.composite(_fault)(bounds)
-    return st.lists(faults, min_size=1, max_size=bounds.faults).map(_in_order)
+    numbers = [taken for size in range(bounds.faults) for taken in combinations(range(bounds.faults), size + 1)]
+    drawn = st.tuples(st.sampled_from(numbers), st.tuples(*[faults] * bounds.faults))
+    return drawn.map(lambda both: _in_order([both[1][number] for number in both[0]]))
 
 
 def _in_order(faults: Schedule) -> Schedule:
@@ -54,24 +62,29 @@ def _fault(draw: Draw, bounds: Bounds) -> dict[str, Any]:
     from hypothesis import strategies as st
 
     kind = draw(st.sampled_from(tuple(KINDS)))
-    own = {key: OWN[key](draw, bounds) for key in FAULTS[kind].model_fields if key not in Fault.model_fields}
-    first, last = _range(draw, bounds.servers)
+    servers = _servers(draw, bounds.servers)
+    duration_s = float(draw(st.integers(1, bounds.longest_s)))
+    start_s = float(draw(st.integers(bounds.first_s, bounds.last_s)))
+    own = {key: drawn(draw, bounds) for key, drawn in OWN.items()}
     return {
         "kind": kind,
-        "servers": "all" if (first, last) == (0, bounds.servers - 1) else list(range(first, last + 1)),
-        "duration_s": float(draw(st.integers(1, bounds.longest_s))),
-        "start_s": float(draw(st.integers(bounds.first_s, bounds.last_s))),
-        **own,
+        "servers": servers if len(servers) < bounds.servers else "all",
+        "duration_s": duration_s,
+        "start_s": start_s,
+        **{key: value for key, value in own.items() if key in FAULTS[kind].model_fields},
     }
 
 
-def _range(draw: Draw, count: int) -> tuple[int, int]:
-    """Draw the first and the last of some that stand in a row."""
+def _servers(draw: Draw, count: int) -> list[int]:
+    """Draw some of the blocks that servers in a row make; none of them means the first.
+
+    Most are drawn: many servers break more, and few are what shrinking is for.
+    """
     from hypothesis import strategies as st
 
-    length = draw(st.integers(1, count))
-    first = draw(st.integers(0, count - length))
-    return first, first + length - 1
+    blocks, is_hit = min(count, BLOCKS), st.sampled_from((False, True, True, True))
+    taken = {block for block in range(blocks) if draw(is_hit)} or {0}
+    return [server for server in range(count) if server * blocks // count in taken]
 
 
 def _factor(draw: Draw, _: Bounds) -> float:
@@ -87,7 +100,11 @@ def _probability(draw: Draw, _: Bounds) -> float:
 
 
 def _clients(draw: Draw, bounds: Bounds) -> list[int]:
-    return list(_range(draw, bounds.clients))
+    from hypothesis import strategies as st
+
+    length = draw(st.integers(1, bounds.clients))
+    first = draw(st.integers(0, bounds.clients - length))
+    return [first, first + length - 1]
 
 
 # The keys that only some kinds have.
