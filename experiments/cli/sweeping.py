@@ -18,7 +18,7 @@ from ..runs.folder import unfinished
 from ..runs.inputs import inputs
 from ..runs.unfinished import default_folder
 from ..scenario import Scenario, ScenarioError, counted, each_once, load
-from ..scenario.axes import Axis, parse_axis
+from ..scenario.axes import parse_axis
 from ..scenario.wording import did_you_mean
 from ..sweeps import results
 from ..sweeps import run as sweeps
@@ -137,11 +137,11 @@ def go_on(kind: str, folder: Path) -> Begun:
 def show_results(folder: Path, metrics: Sequence[str], csv: Path | None, markdown: Path | None) -> None:
     """Print what the folder of a sweep has so far, and write it where it was asked for."""
     try:
-        axes, table = results.read(folder)
+        planned, table = results.read(folder)
     except (ScenarioError, OSError, ValueError) as error:
         fail(WRONG_INPUT, str(error))
-    report.show_table(output(), axes, table, metrics)
-    _export(axes, table, metrics, csv, markdown)
+    report.show_table(output(), planned, table, metrics)
+    _export(planned, table, metrics, csv, markdown)
 
 
 def _join(options: SweepOptions) -> None:
@@ -180,13 +180,13 @@ def _finish(
     if options.as_json:
         print(to_json(content))
     else:
-        report.show_table(output(), planned.axes, table, metrics)
+        report.show_table(output(), planned, table, metrics)
         engine = content["engine"]
         output().print(
             f"{counted(engine['events'], 'event')} in {engine['wall_s']:.1f} s; results in {folder}; "
             f"digest {content['digest']}"
         )
-    _export(planned.axes, table, metrics, csv, markdown)
+    _export(planned, table, metrics, csv, markdown)
     if outcome.interrupted:
         fail(INTERRUPTED, f"interrupted; kept {content['done']} of {counted(total, 'world')}{way_on(folder)}")
     if content["failed"]:
@@ -233,12 +233,12 @@ def _fail_for_worlds(content: dict[str, Any], folder: Path) -> NoReturn:
 
 
 def _export(
-    axes: Sequence[Axis], table: "pa.Table", metrics: Sequence[str], csv: Path | None, markdown: Path | None
+    planned: Plan, table: "pa.Table", metrics: Sequence[str], csv: Path | None, markdown: Path | None
 ) -> None:
     try:
         if csv is not None:
             results.write_csv(table, csv)
         if markdown is not None:
-            markdown.write_text(report.to_markdown(axes, table, metrics), encoding="utf-8")
+            markdown.write_text(report.to_markdown(planned, table, metrics), encoding="utf-8")
     except OSError as error:
         fail(UNAVAILABLE, unwritten(error, csv or markdown or Path()))

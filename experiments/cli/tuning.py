@@ -124,7 +124,6 @@ def _summary(goal: tune.Goal, found: tune.Found, table: "pa.Table", folder: Path
     fresh = tune.fresh(found.plan)
     of_sweep = report.summary(found.plan, table, found.outcome, source)
     return of_sweep | {
-        "design": KIND,
         "worlds": table.num_rows,
         "objectives": [f"{one.metric}:{one.direction}" for one in goal.objectives],
         "constraints": [one.text for one in goal.constraints],
@@ -146,7 +145,7 @@ def _best(goal: tune.Goal, found: tune.Found, table: "pa.Table", point: int, sou
         "settings": dict(found.plan.points[point].settings),
         "cases": [
             {"case": group.case, "metrics": {name: _estimate(group, name) for name in goal.metrics}}
-            for group in report.groups(found.plan.axes, judged, goal.metrics)
+            for group in report.groups(found.plan, judged, goal.metrics)
         ],
         "violated": [one.text for one, amount in failing if amount > 0],
         "command": report.command(found.plan, again, source, len(fresh)),
@@ -172,7 +171,7 @@ def _estimate(group: report.Group, name: str) -> dict[str, Any] | None:
 def _show(goal: tune.Goal, found: tune.Found, table: "pa.Table", content: dict[str, Any], folder: Path) -> None:
     """Print the best points with intervals, and the command that runs each."""
     console, fresh = output(), tune.fresh(found.plan)
-    report.show_table(console, found.plan.axes, _judged(found, table, found.best), goal.metrics)
+    report.show_table(console, found.plan, _judged(found, table, found.best), goal.metrics)
     sought = ", ".join(content["objectives"])
     if goal.constraints:
         sought += f" where {' and '.join(content['constraints'])}"

@@ -1,7 +1,7 @@
 """A sweep's folder, its summary, and its table on the screen."""
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -9,7 +9,6 @@ from rich.console import Console
 
 from ..runs.folder import made_aside
 from ..runs.inputs import Input
-from ..scenario.axes import Axis
 from ..scenario.wording import show
 from ..sweeps import results
 from ..sweeps.points import Plan
@@ -38,7 +37,7 @@ def summary(plan: Plan, table: "pa.Table", outcome: Outcome, source: str) -> dic
         "title": plan.base.title,
         "digest": results.digest(table),
         "seed": plan.base.run.seed,
-        "design": plan.base.sweep.design,
+        "design": plan.design,
         "axes": [axis.key for axis in plan.axes],
         "points": len(plan.points),
         "worlds": outcome.worlds,
@@ -68,7 +67,7 @@ def write_folder(
     """Write a sweep's files beside the rows that are kept there until it is finished; raises OSError."""
     with made_aside(folder, keeps=True) as aside:
         write_papers(aside, plan.base, content, inputs, {"interrupted": content["done"] < content["worlds"]})
-        results.write(aside, plan, table, content["design"])
+        results.write(aside, plan, table)
 
 
 class Group(NamedTuple):
@@ -77,28 +76,24 @@ class Group(NamedTuple):
     point: int
     case: str | None
     arm: str | None
-    settings: Mapping[str, Any]
-    values: Sequence[Mapping[str, float | None]]  # metrics of each replication
+    values: list[dict[str, float | None]]  # metrics of each replication
 
 
-def groups(axes: Sequence[Axis], table: "pa.Table", metrics: Sequence[str]) -> list[Group]:
+def groups(plan: Plan, table: "pa.Table", metrics: Sequence[str]) -> list[Group]:
     """Return a group for every version at every point, in order."""
     import pyarrow.compute as pc
 
-    keys = [axis.key for axis in axes]
-    good = table.filter(pc.is_null(table["error"])).select(["point", "case", "arm", *keys, *metrics])
+    good = table.filter(pc.is_null(table["error"])).select(["point", "case", "arm", *metrics])
     found: dict[tuple[int, str | None, str | None], list[dict[str, Any]]] = {}
     for row in good.to_pylist():
         found.setdefault((row["point"], row["case"], row["arm"]), []).append(row)
-    return [
-        Group(*key, {k: rows[0][k] for k in keys if rows[0][k] is not None}, rows) for key, rows in found.items()
-    ]
+    return [Group(*key, rows) for key, rows in found.items()]
 
 
-def columns(axes: Sequence[Axis], shown: Sequence[Group], metrics: Sequence[str]) -> list[Column]:
+def columns(plan: Plan, shown: Sequence[Group], metrics: Sequence[str]) -> list[Column]:
     """Return a table of points: their numbers, what they set, and means with intervals of metrics."""
     found = [Column("point", [str(group.point) for group in shown])]
-    found += [Column(_short(axis.key), [_value(group.settings.get(axis.key)) for group in shown]) for axis in axes]
+    found += [Column(_short(axis.key), [_value(plan, group, axis.key) for group in shown]) for axis in plan.axes]
     if any(group.case for group in shown):
         found.append(Column("case", [group.case or "" for group in shown]))
     if any(group.arm for group in shown):
@@ -111,17 +106,17 @@ def columns(axes: Sequence[Axis], shown: Sequence[Group], metrics: Sequence[str]
 
 def show_points(console: Console, plan: Plan) -> None:
     """Print the first ROWS_SHOWN points."""
-    shown = [Group(point.number, None, None, point.settings, []) for point in plan.points[:ROWS_SHOWN]]
-    labels, *others = columns(plan.axes, shown, ())
+    shown = [Group(point.number, None, None, []) for point in plan.points[:ROWS_SHOWN]]
+    labels, *others = columns(plan, shown, ())
     show_columns(console, labels, others[:-1])
     if len(plan.points) > ROWS_SHOWN:
         console.print(f"{len(plan.points) - ROWS_SHOWN} more points")
 
 
-def show_table(console: Console, axes: Sequence[Axis], table: "pa.Table", metrics: Sequence[str]) -> None:
+def show_table(console: Console, plan: Plan, table: "pa.Table", metrics: Sequence[str]) -> None:
     """Print the first ROWS_SHOWN rows of the table of points."""
-    all_groups = groups(axes, table, metrics)
-    labels, *others = columns(axes, all_groups[:ROWS_SHOWN], metrics)
+    all_groups = groups(plan, table, metrics)
+    labels, *others = columns(plan, all_groups[:ROWS_SHOWN], metrics)
     show_columns(console, labels, others)
     if len(all_groups) > ROWS_SHOWN:
         console.print(f"{len(all_groups) - ROWS_SHOWN} more rows: --csv and --md write all")
@@ -132,15 +127,17 @@ def _short(key: str) -> str:
     return ".".join(key.split(".")[-2:])
 
 
-def _value(value: Any) -> str:
-    if value is None:
+def _value(plan: Plan, group: Group, key: str) -> str:
+    settings = plan.points[group.point].settings
+    if key not in settings:
         return "-"
+    value = settings[key]
     return value if isinstance(value, str) else f"{value:.6g}" if isinstance(value, float) else show(value)
 
 
-def to_markdown(axes: Sequence[Axis], table: "pa.Table", metrics: Sequence[str]) -> str:
+def to_markdown(plan: Plan, table: "pa.Table", metrics: Sequence[str]) -> str:
     """Return the table of points in Markdown."""
-    parts = columns(axes, groups(axes, table, metrics), metrics)
+    parts = columns(plan, groups(plan, table, metrics), metrics)
     rows = [
         [column.head for column in parts],
         ["---"] * len(parts),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ..scenario import Scenario, ScenarioError
 from ..scenario.axes import Axis
 from ..scenario.wording import show
-from ..sweeps.points import Conditions, Point, applies, axes_of, check, conditions_of
+from ..sweeps.points import Conditions, Plan, Point, applies, axes_of, check, conditions_of
 
 if TYPE_CHECKING:
     from optuna import Trial
@@ -29,7 +29,7 @@ def space_of(base: Scenario) -> Space:
     refuse_several_arms(base)
     varying = axes_of(base)
     space = Space(base, varying, conditions_of(varying))
-    check(base, _ends(space))
+    check(Plan(base, varying, tuple(_ends(space))))
     return space
 
 

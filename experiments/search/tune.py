@@ -74,7 +74,7 @@ def search(space: Space, goal: Goal, options: SweepOptions, folder: Path, on_pro
     while True:
         batch = [_ask(study, space, points) for _ in range(min(BATCH, goal.trials - len(asked)))]
         asked += batch
-        plan = Plan(space.base, space.axes, tuple(points.values()))
+        plan = Plan(space.base, space.axes, tuple(points.values()), is_tuning=True)
         _check_kept(plan, folder)
         outcome = run_sweep(plan, options, folder, on_progress)
         if outcome.interrupted:

@@ -5,7 +5,7 @@ is the same whatever the parameter's axis says, and comes once.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..scenario import Scenario, ScenarioError
@@ -31,6 +31,12 @@ class Plan(NamedTuple):
     base: Scenario
     axes: tuple[Axis, ...]
     points: tuple[Point, ...]
+    is_tuning: bool = False  # whether its points were asked for one after the other, not laid out beforehand
+
+    @property
+    def design(self) -> str:
+        """How its points were chosen."""
+        return "tuning" if self.is_tuning else self.base.sweep.design
 
 
 def plan(base: Scenario) -> Plan:
@@ -47,8 +53,9 @@ def plan(base: Scenario) -> Plan:
         settings = _applying(varying, row, conditions)
         made.setdefault(repr(settings) if design.design == "grid" else str(len(made)), settings)
     points = tuple(Point(number, settings) for number, settings in enumerate(made.values()))
-    check(base, _first_with_each(varying, points))
-    return Plan(base, varying, points)
+    planned = Plan(base, varying, points)
+    check(planned)
+    return planned
 
 
 def axes_of(base: Scenario) -> tuple[Axis, ...]:
@@ -97,12 +104,12 @@ def applies(key: str, chosen: Mapping[str, Any], conditions: Conditions) -> bool
     return chosen.get(name_key) in having
 
 
-def check(base: Scenario, points: Iterable[Point]) -> None:
-    """Raise ScenarioError with all that keeps points from being run."""
+def check(plan: Plan) -> None:
+    """Raise ScenarioError for a value with which the first point that has it cannot be run."""
     errors: list[str] = []
-    for point in points:
+    for point in _first_with_each(plan.axes, plan.points):
         try:
-            varied(base, point.settings)
+            varied(plan.base, point.settings)
         except ScenarioError as error:
             errors += error.errors
     if errors:

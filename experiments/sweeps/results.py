@@ -10,10 +10,9 @@ from ..metrics.names import MEANINGS, METRICS
 from ..runs.folder import UNFINISHED, unfinished
 from ..runs.results import digest_of
 from ..runs.table import COSTS, write_table
-from ..scenario import load, versions
-from ..scenario.axes import Axis
+from ..scenario import Scenario, load, versions
 from . import store
-from .points import Plan, axes_of
+from .points import Plan, Point, axes_of, plan
 from .run import columns_of
 
 if TYPE_CHECKING:
@@ -51,18 +50,28 @@ def collect(plan: Plan, folder: Path) -> "pa.Table":
     return table.take(pa.array(order[is_last]))
 
 
-def read(folder: Path) -> "tuple[tuple[Axis, ...], pa.Table]":
-    """Return the axes of the sweep in a folder and its rows so far; raises OSError, ValueError, ScenarioError."""
+def read(folder: Path) -> "tuple[Plan, pa.Table]":
+    """Return the plan of the sweep in a folder and its rows so far; raises OSError, ValueError, ScenarioError."""
     from pyarrow import parquet
 
     base = load(folder / "scenario.toml")
-    is_done = unfinished(folder) not in ("sweep", "tuning")
-    if not base.sweep.vary or (is_done and not (folder / "metrics.parquet").exists()):
+    if (kind := unfinished(folder)) in ("sweep", "tuning"):
+        table = collect(Plan(base, axes_of(base), ()), folder / UNFINISHED)
+        return (plan(base) if kind == "sweep" else _plan_in(base, table)), table
+    if not (folder / "metrics.parquet").exists() or not base.sweep.vary:
         raise ValueError(f"{folder}: not the folder of a sweep; it has no metrics.parquet of one")
-    axes = axes_of(base)
-    if is_done:
-        return axes, parquet.read_table(folder / "metrics.parquet")
-    return axes, collect(Plan(base, axes, ()), folder / UNFINISHED)
+    table = parquet.read_table(folder / "metrics.parquet")
+    return _plan_in(base, table), table
+
+
+def _plan_in(base: Scenario, table: "pa.Table") -> Plan:
+    """Return the plan that a table is of, as far as it has points."""
+    varying = axes_of(base)
+    settings: dict[int, dict[str, Any]] = {}
+    for row in table.select(["point", *(axis.key for axis in varying)]).to_pylist():
+        settings.setdefault(row.pop("point"), {key: value for key, value in row.items() if value is not None})
+    last = max(settings, default=-1)
+    return Plan(base, varying, tuple(Point(number, settings.get(number, {})) for number in range(last + 1)))
 
 
 def forget(checkpoints: Path) -> None:
@@ -83,8 +92,8 @@ def digest(table: "pa.Table") -> str:
     return digest_of([one or str(error) for one, error in pairs])
 
 
-def write(folder: Path, plan: Plan, table: "pa.Table", design: str) -> None:
-    """Write metrics.parquet and costs.parquet, which say how the points were chosen; raises OSError.
+def write(folder: Path, plan: Plan, table: "pa.Table") -> None:
+    """Write metrics.parquet and costs.parquet; raises OSError.
 
     The first is the same, byte for byte, whoever ran the sweep and however often it was interrupted.
     """
@@ -92,7 +101,7 @@ def write(folder: Path, plan: Plan, table: "pa.Table", design: str) -> None:
         "meterstorm.digest": digest(table),
         "meterstorm.title": plan.base.title,
         "meterstorm.axes": json.dumps([_described(axis) for axis in plan.axes]),
-        "meterstorm.design": json.dumps({"kind": design, "n": plan.base.sweep.samples}),
+        "meterstorm.design": json.dumps({"kind": plan.design, "n": plan.base.sweep.samples}),
         "meterstorm.columns": json.dumps(MEANINGS_OF_KEYS | {name: MEANINGS[name] for name in METRICS}),
     }
     write_table(table.drop_columns(list(COSTS)), folder / "metrics.parquet", facts)
