@@ -202,7 +202,7 @@ def _show(prey: Prey, hunted: hunt.Hunted, content: dict[str, Any]) -> None:
     console, breaks = output(), prey.breaks.text
     if hunted.schedule is None:
         tried = counted(hunted.tried, "schedule")
-        console.print(f"nothing found in {tried} of faults: none gives {breaks}; that does not say that none does")
+        console.print(f"nothing found in {tried} of faults: none gives {breaks}, which is no proof that none does")
         return
     console.print(f"{breaks}: found after {counted(hunted.found_after, 'schedule')}, {_size(hunted)}")
     for fault in hunted.schedule:

@@ -73,8 +73,8 @@ def options(
 def main() -> None:
     """Run the command line; exit 0 done, 1 runs differ, 2 wrong input, 3 a defect, 130 interrupted.
 
-    4: a process, a node, Ray, memory, the disk or standard output failed. 6: worlds of a sweep failed, or all trials
-    of a tuning.
+    4: a process, a node, Ray, memory, the disk or standard output failed. 6: worlds of a sweep failed, or
+    all trials of a tuning.
     """
     handle_interrupts()
     if os.environ.get("COLUMNS", "").strip("0") == "":

@@ -35,7 +35,7 @@ def tune_command(
         typer.Option(
             "--vary",
             metavar="KEY=VALUES",
-            help="What to tune: KEY=low:high, KEY=low:high:log, KEY=a,b,c; default: as [sweep] says. Repeatable.",
+            help="What to tune: KEY=low:high, KEY=low:high:log, KEY=a,b,c; default: the file's axes. Repeatable.",
         ),
     ] = None,
     objective: Annotated[
@@ -65,7 +65,7 @@ def tune_command(
     --subject-to 'wait_s_p99 <= 30' --replications 5
 
     The best settings are judged by replications that no trial has seen. What is done is kept at once, and
-    `meterstorm resume FOLDER` goes on. Needs Optuna: pip install 'meterstorm[search]'.
+    `meterstorm resume FOLDER` goes on. Needs the extra `search`, with Optuna.
     """
     from ..search.options import TuneOptions
     from . import sweeping, tuning
