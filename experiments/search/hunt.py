@@ -2,7 +2,7 @@
 
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from ..metrics.metrics import Value
@@ -24,6 +24,12 @@ class Outcome(NamedTuple):
 
     value: Value  # of the metric: the mean over the replications
     digests: tuple[str, ...]  # of each
+    metrics: tuple[Mapping[str, Value], ...]  # of each
+
+    def differs(self, other: "Outcome") -> bool:
+        """Whether any metric differs that applies in the other one."""
+        pairs = zip(self.metrics, other.metrics, strict=True)
+        return any(theirs[name] not in (None, mine[name]) for mine, theirs in pairs for name in theirs)
 
 
 class Hunted(NamedTuple):
@@ -47,7 +53,11 @@ def prepared(base: Scenario) -> Scenario:
 def outcome_of(version: Version, metric: str) -> Outcome:
     """Run every replication of a version; raises ValueError and InvariantViolation (actors/engine/)."""
     worlds = [run_world(version.scenario, number) for number in replications(version.scenario.run)]
-    return Outcome(mean(one.metrics[metric] for one in worlds), tuple(f"{one.digest:016x}" for one in worlds))
+    return Outcome(
+        mean(one.metrics[metric] for one in worlds),
+        tuple(f"{one.digest:016x}" for one in worlds),
+        tuple(one.metrics for one in worlds),
+    )
 
 
 def _with_faults(base: Scenario, schedule: Schedule) -> Version:
@@ -122,9 +132,8 @@ class _Quarry:
         return self._is_broken(self.seen[key])
 
     def _is_broken(self, outcome: Outcome) -> bool:
-        """Whether a world is as it must not be because of its faults: some of what happened is due to them."""
-        is_changed = outcome.digests != self._baseline.digests
-        return is_changed and self._comparison.holds(outcome.value, self._baseline.value)
+        """Whether a world is as it must not be, and its faults have changed anything that is measured."""
+        return outcome.differs(self._baseline) and self._comparison.holds(outcome.value, self._baseline.value)
 
     def _try(self, key: str, schedule: Schedule) -> bool:
         """Run a schedule; return whether that was done."""

@@ -122,7 +122,9 @@ def test_a_fault_that_changes_nothing_breaks_nothing(tmp_path: Path):
     trace = tmp_path / "none.csv"
     trace.write_text("time_s,client,run_time_s\n590,0,1\n")
     base = scenario({"workload": {"arrivals": "trace", "trace": str(trace)}, "clients": {"heartbeat_s": 0.0}})
-    assert hunted(base, "time_to_last_client_s == 0", trials=10).schedule is None
+    crash = {"kind": "crash", "servers": "all", "start_s": 100.0, "duration_s": 50.0}
+    assert metric(base, [crash], "time_to_last_client_s") == 0
+    assert hunted(base, "time_to_last_client_s == 0", trials=40).schedule is None
 
 
 def test_arms_are_hunted_one_at_a_time():

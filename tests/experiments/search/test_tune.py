@@ -92,14 +92,16 @@ def test_where_no_constraint_can_be_kept_the_nearest_is_named(tmp_path: Path):
 def test_the_best_are_judged_by_replications_that_no_trial_has_seen(tmp_path: Path):
     storm = Storm(tmp_path, goal(6, "wait_s_max:min"), replications=3)
     found = storm.search()
+    before = tune.scored(collect(found.plan, storm.kept), range(3), storm.goal)
     tune.judge(found, HERE, storm.kept, quiet)
     seen: dict[bool, set[int]] = {True: set(), False: set()}
     for row in storm.rows(found, "point", "replication"):
         seen[row["point"] in found.best].add(row["replication"])
     assert seen[False] == {0, 1, 2}
     assert seen[True] == {0, 1, 2, *tune.fresh(found.plan)}
+    assert not set(tune.fresh(found.plan)) & seen[False]
     assert len(tune.fresh(found.plan)) >= 10
-    assert storm.search().best == found.best  # those that judge do not count
+    assert tune.scored(collect(found.plan, storm.kept), range(3), storm.goal) == before
 
 
 @pytest.mark.parametrize("worlds", [1, 9, 23])
