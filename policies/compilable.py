@@ -5,6 +5,7 @@ Policies import no compiler: marked functions are handed to it with the first po
 """
 
 from collections.abc import Callable
+from types import FunctionType
 from typing import TypeVar
 
 F = TypeVar("F", bound=Callable[..., object])
@@ -14,5 +15,7 @@ MARKED: list[Callable[..., object]] = []
 
 def compilable(function: F) -> F:
     """Mark a function of numbers that compiled policies may call."""
+    if not isinstance(function, FunctionType):
+        raise TypeError(f"@compilable takes a plain function, not {function!r}")
     MARKED.append(function)
     return function

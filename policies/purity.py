@@ -1,7 +1,8 @@
-"""Policies that are not pure are refused where their source shows it.
+"""Policies that are not pure, or could not be ended, are refused where their source shows it.
 
 What a policy may not use gives another answer to the same question: a clock, a random generator of its own, a
-global that changes. Looked at are its class, what it names in files beside its own, and what runs at import.
+global that changes. What numba has compiled can be ended by nobody. Looked at are its class, what it names in
+files beside its own, and what runs at import.
 """
 
 import ast
@@ -20,13 +21,14 @@ CHANGES = {
     "add", "append", "appendleft", "clear", "discard", "extend", "fill", "insert", "pop", "popitem", "popleft",
     "put", "remove", "reverse", "setdefault", "sort", "update", "__next__", "__setitem__",
 }  # fmt: skip
-RULE = "a policy answers from its arguments alone: randomness is u, time is now_s, what it remembers is in memory"
+PURE = "a policy answers from its arguments alone: randomness is u, time is now_s, what it remembers is in memory"
+PLAIN = "compiled by numba, so that nobody could end it; leave the function plain, and mark it @compilable instead"
 
 
 def check(cls: Any) -> None:
-    """Raise PolicyError, with file and line, where a user's policy is seen not to be pure."""
+    """Raise PolicyError, with file and line, where a user's policy is seen to break a rule."""
     for source, line, what in _found(sys.modules[cls.__module__], cls.__name__, set()):
-        raise PolicyError(f"{source}, line {line}: {cls.__qualname__}: {what}; {RULE}")
+        raise PolicyError(f"{source}, line {line}: {cls.__qualname__}: {what}")
 
 
 def _found(module: ModuleType, name: str | None, seen: set[Any]) -> Iterator[tuple[str, int, str]]:
@@ -75,7 +77,10 @@ def _wrong(
         local |= _bound(node)
     line = getattr(node, "lineno", line)
     if what := _impure_value(node, names, local) or _impure_import(node) or _change(node, names, local):
-        yield line, what
+        yield line, f"{what}; {PURE}"
+        return
+    if what := _compiled(node, names, local):
+        yield line, f"{what} is {PLAIN}"
         return
     for child in ast.iter_child_nodes(node):
         yield from _wrong(child, names, line, local)
@@ -91,13 +96,25 @@ def _bound(function: ast.AST) -> frozenset[str]:
 
 
 def _impure_value(node: ast.AST, names: dict[str, Any], local: frozenset[str]) -> str | None:
+    text, value = _named(node, names, local)
+    return f"uses {text}" if text in IMPURE_NAMES or _is_impure(value) else None
+
+
+def _compiled(node: ast.AST, names: dict[str, Any], local: frozenset[str]) -> str | None:
+    text, value = _named(node, names, local)
+    home = getattr(value, "__module__", None)  # of the function that numba has compiled
+    return text if _is_in(type(value).__module__, "numba") and not _is_in(home, "numba") else None
+
+
+def _named(node: ast.AST, names: dict[str, Any], local: frozenset[str]) -> tuple[str, Any]:
+    """Return a name that is not local, as it is written, and what it stands for; else an empty one, and None."""
     if not isinstance(node, ast.Name | ast.Attribute) or _root(node) in {*local, None}:
-        return None
+        return "", None
     text = ast.unparse(node)
     value: Any = vars(sys.modules["builtins"]) | names
     for k, part in enumerate(text.split(".")):
         value = value.get(part) if k == 0 else getattr(value, part, None)
-    return f"uses {text}" if text in IMPURE_NAMES or _is_impure(value) else None
+    return text, value
 
 
 def _is_impure(value: Any) -> bool:

@@ -1,8 +1,10 @@
-"""The README: every command in it works, and what it shows of the demo is what the demo prints."""
+"""The README: every command and program in it works, and what it shows of the demo is what the demo prints."""
 
 import doctest
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from support.command_line import invoke
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 POLICIES = (ROOT / "policies/README.md").read_text()
+EXPERIMENTS = (ROOT / "experiments/README.md").read_text()
 FENCED = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 NAMED = re.compile(r"`([\w.]+)`:\n\n```\w+\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 MAKEFILE = (ROOT / "Makefile").read_text()
@@ -26,8 +29,8 @@ SMALL = {
 ON_RAY = ("--shards", "bench shards", "doctor")
 # A run of its own, with a journal: each command must work whichever other ones ran before it.
 RUN = "results/of-the-commands"
-# One writes into the home folder, the other needs a run that was killed: tests/actors/cluster has that.
-ELSEWHERE = {"meterstorm --install-completion", "meterstorm resume FOLDER"}
+# One writes into the home folder, the others need a folder that only tests of their own have.
+ELSEWHERE = {"meterstorm --install-completion", "meterstorm resume FOLDER", "meterstorm results FOLDER"}
 
 
 def commands() -> list[str]:
@@ -81,6 +84,33 @@ def test_a_command_works(command: str, folder: Path, monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize("command", [c for c in commands() if is_on_ray(c)])
 def test_a_command_on_ray_works(command: str, folder: Path, monkeypatch: pytest.MonkeyPatch):
     run(command, folder, monkeypatch)
+
+
+def programs() -> list[str]:
+    """Every program in Python: the blocks that are no file that a command reads."""
+    files = [text for _, text in NAMED.findall(README)]
+    blocks = FENCED.findall(README) + FENCED.findall(EXPERIMENTS)
+    return [text for language, text in blocks if language == "python" and text not in files]
+
+
+def test_there_are_programs():
+    assert len(programs()) == 3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("program", programs(), ids=lambda text: text.splitlines()[0])
+def test_a_program_works(program: str, folder: Path):
+    """As a script, as it stands."""
+    (folder / "program.py").write_text(program)
+    done = subprocess.run([sys.executable, "program.py"], cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert done.stdout.strip()
+
+
+def test_a_sweep_takes_few_lines():
+    sweep = next(text for text in programs() if "Sweep(" in text)
+    assert len(sweep.splitlines()) <= 12
 
 
 def test_a_policy_is_stepped_through_as_its_page_shows(folder: Path, monkeypatch: pytest.MonkeyPatch):

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -36,6 +37,7 @@ ANSWER_S = 5.0  # how long a cluster may take to say that it is there
 # the first process of one of its own (30), whose program may have to come from a cold disk.
 PATIENCE = "RAY_gcs_server_port_wait_time_s"
 ATTEMPTS_TO_JOIN, START_S = 1, 120
+STEP_MS = 200  # of that wait
 
 # What opens HTTP/2, on which gRPC speaks: the preface and the client's settings (RFC 9113, section 3.4). The other
 # side's settings come back: three bytes of length, then their type.
@@ -82,6 +84,7 @@ def start_ray(cpus: int, address: str | None = None) -> Any:
             except BaseException as error:
                 lost = lost_process()
                 _kill_processes()
+                _dismiss_guard()
                 _connected_to = None
                 if not isinstance(error, Exception):
                     raise
@@ -134,9 +137,14 @@ def _kill_processes() -> None:
 
 
 @contextmanager
-def _node_known(ray: Any) -> Iterator[None]:
-    """Have `_node` name Ray's node from its first process on; Ray itself tells only once all have started."""
-    found = ray._private.node.Node
+def _start_watched(ray: Any) -> Iterator[None]:
+    """Have `_node` name Ray's node from its first process on; Ray itself tells only once all have started.
+
+    And have Ray wait for its head in steps, which end when that is lost: it would not see it for START_S, nor let
+    other threads or handlers of signals see anything.
+    """
+    module = ray._private.node
+    found, wait = module.Node, module.wait_for_persisted_port
 
     class Node(found):  # type: ignore[misc, valid-type]
         def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -144,11 +152,20 @@ def _node_known(ray: Any) -> Iterator[None]:
             _node = self
             super().__init__(*arguments, **options)
 
-    ray._private.node.Node = Node
+    def wait_in_steps(*of: Any, timeout_ms: int) -> Any:
+        end_s = time.monotonic() + timeout_ms / 1000
+        while True:
+            try:
+                return wait(*of, timeout_ms=min(timeout_ms, STEP_MS))
+            except RuntimeError:
+                if lost_process() or time.monotonic() >= end_s:
+                    raise
+
+    module.Node, module.wait_for_persisted_port = Node, wait_in_steps
     try:
         yield
     finally:
-        ray._private.node.Node = found
+        module.Node, module.wait_for_persisted_port = found, wait
 
 
 def sockets_folder() -> str | None:
@@ -160,10 +177,10 @@ def _start(ray: Any, cpus: int) -> None:
     _stay_on_loopback(ray, True)
     _set_auth_mode(ray, AUTH_MODE or "token")  # Ray makes a token if there is none
     options = {"num_cpus": cpus, "include_dashboard": False, "object_store_memory": OBJECT_STORE_BYTES}
-    with _node_known(ray):
-        _init(ray, OWN, os.environ.get(PATIENCE, str(START_S)), **options)
     if hasattr(os, "pidfd_open"):  # on Linux; elsewhere Ray's agents may outlive a killed driver by a minute
-        _post_guard(ray)
+        _post_guard()
+    with _start_watched(ray):
+        _init(ray, OWN, os.environ.get(PATIENCE, str(START_S)), **options)
 
 
 @contextmanager
@@ -195,21 +212,27 @@ def _interrupts_later() -> Iterator[None]:
             handlers[signal.Signals(kept[0])](kept[0], None)  # not raised again: that would be a second one
 
 
-def _post_guard(ray: Any) -> None:
-    """Have Ray's processes end with this one, even if it is killed."""
+def _post_guard() -> None:
+    """Have Ray's processes end with this one, even if it is killed while they start."""
     global _guard, _sockets
-    import psutil
-
-    (raylet,) = ray._private.worker._global_node.all_processes["raylet"]
-    pids = [raylet.process.pid, *(child.pid for child in psutil.Process(raylet.process.pid).children())]
+    _dismiss_guard()  # that of a Ray before
     _sockets = tempfile.mkdtemp(prefix="meterstorm-", dir=place_for_sockets())  # mode 0700
     _guard = subprocess.Popen(
-        [sys.executable, "-I", "-S", Path(__file__).with_name("guard.py"), _sockets, *map(str, pids)],
+        [sys.executable, "-I", "-S", Path(__file__).with_name("guard.py"), _sockets, str(os.getpid())],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         process_group=0,  # Ctrl-C is not for it
     )
+
+
+def _dismiss_guard() -> None:
+    """Let the guard end what is left of its Ray, and end."""
+    global _guard
+    if _guard is not None and _guard.stdin is not None:
+        _guard.stdin.close()
+        _guard.wait()
+    _guard = None
 
 
 def _join(ray: Any, where: str) -> None:

@@ -1,14 +1,14 @@
 """A helper process of `connection.py` that ends what a Ray of one's own leaves when its driver is killed.
 
-Started as a script: standard input is a pipe from the driver, the arguments are the folder of the shards'
-sockets, the id of the raylet and those of its children so far. It imports nothing of this package, so that it
-starts at once.
+Started as a script before Ray is: standard input is a pipe from the driver, the arguments are the folder of the
+shards' sockets and the driver's process id. It imports nothing of this package, so that it starts at once.
 
 Ray's agents see within two seconds that the raylet is gone, but then try for 60 s to tell the head, which is gone,
 too (ray 2.60, ray/_private/process_watcher.py: `report_raylet_error_logs`). A busy worker sees it later still.
 """
 
 import os
+import re
 import select
 import shutil
 import signal
@@ -17,26 +17,44 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-LOOK_MS = 250  # how often it looks for new children of the raylet
+LOOK_MS = 100  # how often it looks for the raylet, and for new children of it; they rename themselves later
 
 
 def main() -> None:
-    """Wait until the driver or the raylet ends, however that happens; then kill the children that are left.
+    """Wait until the driver or the raylet ends, however that happens; then kill the raylet's children.
 
     Processes are held by descriptors, so that no other one is hit that has been given the same id.
     """
-    folder, raylet, *known = sys.argv[1], *map(int, sys.argv[2:])
+    folder, driver = sys.argv[1], int(sys.argv[2])
     poll = select.poll()
     poll.register(sys.stdin, 0)  # that it is closed is told unasked
-    poll.register(os.pidfd_open(raylet))
+    raylet: int | None = None
     children: dict[int, int] = {}
-    _hold(children, known)
-    while not poll.poll(LOOK_MS):
-        _hold(children, _children(raylet))
+    while not (ended := poll.poll(LOOK_MS)):
+        if raylet is None and (raylet := _raylet(driver)):
+            with suppress(ProcessLookupError):
+                poll.register(os.pidfd_open(raylet))
+        if raylet is not None:
+            _hold(children, _children(raylet))
     for descriptor in children.values():
         with suppress(ProcessLookupError):
             signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+    if any(descriptor == sys.stdin.fileno() for descriptor, _ in ended):
+        _kill_newborn(driver)
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _raylet(driver: int) -> int | None:
+    return next((pid for pid in _children(driver) if _content(pid, "comm") == b"raylet\n"), None)
+
+
+def _kill_newborn(driver: int) -> None:
+    """Kill what has started too late to be held: its command line still names Ray, and the driver's session."""
+    session = re.compile(rb"/ray/(core|dashboard|_private)/.*\bsession_[0-9_-]+_%d\b" % driver, re.DOTALL)
+    while found := [pid for pid in _all() if session.search(_content(pid, "cmdline"))]:
+        for pid in found:
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
 
 
 def _hold(held: dict[int, int], pids: Iterable[int]) -> None:
@@ -54,6 +72,24 @@ def _children(pid: int) -> set[int]:
         with suppress(OSError):
             found |= {int(word) for word in path.read_text().split()}
     return found
+
+
+def _all() -> list[int]:
+    """Return the ids of this user's processes, but for this one."""
+    pids = [int(path.name) for path in Path("/proc").glob("[0-9]*")]
+    return [pid for pid in pids if pid != os.getpid() and _is_ours(pid)]
+
+
+def _is_ours(pid: int) -> bool:
+    with suppress(OSError):
+        return Path(f"/proc/{pid}").stat().st_uid == os.getuid()
+    return False
+
+
+def _content(pid: int, file: str) -> bytes:
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/{file}").read_bytes()
+    return b""
 
 
 if __name__ == "__main__":

@@ -25,8 +25,9 @@ from numba.np.unsafe.ndarray import to_fixed_tuple
 
 from . import questions
 from .jit import cache_folder
-from .loops import BoundedLoops
+from .loops import BoundedLoops, Unmarked
 from .raising import exceptions_kept
+from .time_limit import NoAnswer, answer_in_time
 
 VECTOR = types.Array(types.float64, 1, "C")
 
@@ -66,6 +67,8 @@ def compile_policy(kind: str, policy: Any) -> Compiled:
         return Compiled(_function(cls, kind), parameters, policy)
     try:
         return Compiled(_function(cls, kind), parameters, policy)
+    except Unmarked as error:
+        raise errors.uncompilable(cls, METHOD[kind], error, None) from error
     except Exception as error:  # of numba, of llvmlite, or of Python where those find no words
         raise errors.uncompilable(cls, METHOD[kind], error, questions.plain_failure(kind, policy)) from error
 
@@ -177,8 +180,9 @@ def _plain(cls: Any, kind: str) -> Any:
     def ask(parameters: Any, *question: Any) -> Any:
         record(parameters, *question)
         try:
-            return getattr(cls, method)(cls(*parameters[:size]), *question)
-        except (Exception, SystemExit) as error:
+            with answer_in_time():
+                return getattr(cls, method)(cls(*parameters[:size]), *question)
+        except (Exception, SystemExit, NoAnswer) as error:
             raise errors.raised(kind, cls, method, error) from error
 
     return ask

@@ -37,9 +37,10 @@ def violation(world: World, status: int) -> InvariantViolation:
 
 
 def description(world: World, status: int) -> str:
-    """Return a status in words: its meaning, when, which agent, and a number."""
+    """Return a status in words: its meaning, when (from the end of the warm-up), which agent, and a number."""
     control = world.control[0]
-    return f"{MEANING[status]}; at {control.now / 1e9:.9f} s, agent {control.agent}, value {control.value}"
+    when_s = (control.now - world.config[0].measure_from) / 1e9
+    return f"{MEANING[status]}; at {when_s:.9f} s, agent {control.agent}, value {control.value}"
 
 
 def recount(world: World) -> None:

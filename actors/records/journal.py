@@ -56,6 +56,8 @@ def _enter(world, what, letter, time, serial):
     row.attempt = letter.attempt
     row.value = letter.value
     row.flag = letter.flag & ~FOREIGN
+    if control.stepping != 0:
+        control.horizon = 0  # the loop looks at it before the next event
 
 
 def merged(journals: list[Any]) -> Any:

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import numpy as np
+
 from ..queue.calendar import RESERVE
 from ..randomness import distributions
 from ..state import clients as words
@@ -44,8 +46,7 @@ def config_row(scenario: Scenario, chosen: PolicySet, part: Part, queue: dict[st
     }
     assert values.keys() == set(CONFIG.names or ()), "every field of CONFIG is set, and nothing else"
     config = zeros(1, CONFIG)
-    for name, value in values.items():
-        config[name] = value
+    config.view(np.ndarray)[0] = tuple(values[name] for name in CONFIG.names or ())
     return config
 
 

@@ -37,7 +37,7 @@ def server_tables(scenario: Scenario, chosen: PolicySet, homes: Any, config: Any
 def _servers(scenario: Scenario, chosen: PolicySet, homes: Any) -> Any:
     count, sites, products = scenario.servers.count, scenario.servers.sites, len(scenario.products)
     servers = zeros(count, SERVER)
-    for name in ("head", "tail", "serving", "oldest", "newest"):
+    for name in ("head", "tail", "serving", "oldest", "newest", "unsettled"):
         servers[name] = NONE
     servers["second_end"] = np.iinfo(np.int64).min
     servers["clients"] = np.bincount(homes, minlength=count)

@@ -13,6 +13,7 @@ from ..agents import roaming
 from ..compiled.jit import JIT_DISABLED, direct
 from ..compiled.raising import exceptions_kept
 from ..engine import growth, invariants, loop
+from ..records import digest
 from ..setup import partition
 from ..setup.build import build
 from ..setup.policies import compile_policies
@@ -28,10 +29,12 @@ from .tally import Tally, tally
 
 # Where some fields stand in the control row, in words of 8 bytes.
 _OFFSETS: Any = CONTROL.fields
-NEXT, STATUS, REACH, OUTGOING, SENT_WITHIN, SENT_ACROSS, FOREIGN = (
+NEXT, STATUS, REACH, OUTGOING, SENT_WITHIN, SENT_ACROSS, FOREIGN, JOURNALED, STEPPING = (
     _OFFSETS[name][1] // 8
-    for name in ("next", "status", "horizon", "outgoing", "sent_within", "sent_across", "foreign")
-)
+    for name in (
+        "next", "status", "horizon", "outgoing", "sent_within", "sent_across", "foreign", "journaled", "stepping"
+    )
+)  # fmt: skip
 
 
 class Shard:
@@ -90,6 +93,12 @@ class Shard:
             return self.next_time
         return int(self._next_departure(self.world)) if self._sites > 1 else NEVER
 
+    @property
+    def digest(self) -> int:
+        """Digest of everything that has happened here so far."""
+        with np.errstate(over="ignore"):
+            return int(digest.total(self.world))
+
     def run(self, horizon: int) -> None:
         """Handle the events before `horizon` (or less, when a message left for another shard)."""
         if JIT_DISABLED:
@@ -100,6 +109,18 @@ class Shard:
         else:
             with exceptions_kept(self._stop) as kept:
                 self._run(horizon, kept)
+
+    def step(self) -> Any:
+        """Handle the next event; return the journal's rows of it and of what came of it, none at the end.
+
+        For a shard alone that keeps a journal, which has no other rows from then on.
+        """
+        self._control[JOURNALED], self._control[STEPPING] = 0, 1
+        try:
+            self.run(self.end)
+        finally:
+            self._control[STEPPING] = 0
+        return self.world.journal[: self._control[JOURNALED]].copy()
 
     def cut(self) -> None:
         """Have a run that is under way return before its next event; another thread may ask for it.

@@ -12,7 +12,7 @@ def zeros(count: int, dtype: Any) -> Any:
     """Return rows of zeros that begin with a line of the cache, and take memory only when they are used."""
     raw = np.zeros(count * dtype.itemsize + CACHE_LINE, np.uint8)
     start = -raw.ctypes.data % CACHE_LINE
-    return raw[start : start + count * dtype.itemsize].view(dtype).view(np.recarray)
+    return np.ndarray((count,), dtype, raw, start).view(np.recarray)
 
 
 def extended(rows: Any, more: int) -> Any:

@@ -56,7 +56,7 @@ REACHED = 2  # a request for it reached the server that was asked
 KEPT = 4  # a late grant from the server that was asked is kept
 DENIED = 8  # its user waits after a denial that was the first answer
 STOPPED = 16  # its user waits after a denial that stopped a program that ran by right
-REPEATED = 32  # its program was requested again where a request had been sent that may still be on its way
+LATE = 32  # a request of its program may be served after it has been answered, or is no longer waited for
 WAITS = DENIED | STOPPED
 
 # A slot runs one metered program at a time, and has room for a timer (queue/events.py). 64 bytes: one cache line.

@@ -67,6 +67,7 @@ FIELDS = (
     Field("overissued", MAX),
     Field("callbacks", LOCAL),  # users who wait to be called back
     Field("journaled", LOCAL),
+    Field("stepping", LOCAL),  # whether the loop returns after each event, which takes a journal
     Field(
         "at_once", LOCAL
     ),  # messages in servers' queues that take no service time: one event may answer them all

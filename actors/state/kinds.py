@@ -54,3 +54,6 @@ CALLBACK_CYCLE = 54
 BALANCE = 61
 REPORTS_DUE = 62
 BALANCE_SITES = 63
+
+# Timer of an observer.
+SETTLE = 71  # it learns whether grants were taken up that were under way when server `value` lost the leases

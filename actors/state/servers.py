@@ -13,6 +13,7 @@ SERVER = rows(
     ("busy_area", "i8"),  # time in service, us: see records/ledger.py
     ("oldest", "i4"),  # leases in the order in which they were last heard of
     ("newest", "i4"),
+    ("unsettled", "i4"),  # first lease that was lost while its grant was under way
     ("reported", "i4"),  # whether it has answered in the present balancing cycle
     ("clients", "i8"),  # of its site, that it was the last to hear of
     ("second_end", "i8"),  # end of the second in which arrivals are counted now, ns
@@ -92,14 +93,15 @@ RESERVED = 4  # waits for a user who was called back; has `granted` from a lost 
 # A lease belongs to one program of one slot of one client, at one server.
 LEASE = rows(
     ("heard", "i8"),  # when it was last heard of
+    ("known", "i8"),  # when the observer knows whether the grant of `granted` was taken up
     ("client", "i4"),  # agent
     ("program", "i4"),
     ("server", "i4"),
     ("attempt", "i4"),  # the latest that asked for it
     ("next", "i4"),  # its client's next lease at this site, or the next free row
-    ("older", "i4"),  # its neighbors in its server's order
+    ("older", "i4"),  # its neighbors in its server's order, or among the unsettled
     ("newer", "i4"),
-    ("granted", "i4"),  # the attempt whose grant its program runs under; 0: none
+    ("granted", "i4"),  # the attempt whose grant its program runs under; 0: none; less than 0: unsettled
     ("slot", "i2"),
     ("product", "i2"),
     ("state", "i1"),
@@ -117,10 +119,11 @@ SEAT = rows(("abandoned", "i4"))
 
 # What a site knows of a slot's user who was denied and may be called back.
 CALLER = rows(
+    # Number of the site server cycle in which another denial is certain (KB Q226823): up to 2e18.
+    ("barred", "i8"),
     ("queued", "i4"),  # the denied attempt that waits; 0: none
     ("server", "i4"),
     ("program", "i4"),
-    ("barred", "i4"),  # number of the site server cycle in which another denial is certain (KB Q226823)
 )
 
 # A client of another site, found by hash.

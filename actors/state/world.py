@@ -81,19 +81,19 @@ class World:
 
     def __init__(self, **members: Any) -> None:
         self.__dict__.update(members)
-        self.replace()
+        # For each table its address and its size, for each policy its address (0 with the JIT off) and 0.
+        self.directory = np.array([_entry(name, members[name]) for name in MEMBERS], dtype=np.int64)
+        self.address = self.directory.ctypes.data
 
     def replace(self, **tables: Any) -> None:
         """Put larger tables in the place of some."""
         self.__dict__.update(tables)
-        self.directory = _directory(self)
-        self.address = self.directory.ctypes.data
+        for name, table in tables.items():
+            self.directory[MEMBERS.index(name)] = _entry(name, table)
 
 
-def _directory(world: World) -> Any:
-    """Return for each table its address and its size, for each policy its address (0 with the JIT off) and 0."""
-    words = []
-    for name in MEMBERS:
-        member = getattr(world, name)
-        words += [member.ctypes.data, member.size] if name in TABLES else [getattr(member, "address", 0), 0]
-    return np.array(words, dtype=np.int64)
+def _entry(name: str, member: Any) -> tuple[int, int]:
+    """Return what the directory says of a member; a record array is slow to ask, a plain one is not."""
+    if name in POLICIES:
+        return getattr(member, "address", 0), 0
+    return np.ndarray.view(member, np.ndarray).ctypes.data, len(member)

@@ -1,4 +1,4 @@
-"""The command line of the benchmarks: meterstorm bench engine, meterstorm bench shards."""
+"""The command line of the benchmarks: meterstorm bench engine, meterstorm bench shards, meterstorm bench sweep."""
 
 from pathlib import Path
 from typing import Annotated
@@ -125,3 +125,30 @@ def bench_shards_command(
         fail(INVARIANT, str(error))
     except ClusterError as error:
         fail(UNAVAILABLE, str(error))
+
+
+@bench_app.command("sweep")
+def bench_sweep_command(
+    workers: Annotated[
+        list[int] | None, typer.Option(min=1, help="Processes that run worlds. Repeatable. Default: 1 and 2.")
+    ] = None,
+    worlds: Annotated[int, typer.Option(min=10, help="Worlds of a sweep.")] = 2_000,
+    events: Annotated[int, typer.Option(min=1_000, help="Events of a world, approximately.")] = 50_000,
+) -> None:
+    """Run a sweep of small worlds on one worker and on two, from start to end; then time the parts of a world.
+
+    Takes about a minute, and an idle core for each worker. Exit status 3: a digest differs.
+    """
+    from ..bench import sweep
+
+    announce_compilation()
+    numbers = list(dict.fromkeys(workers or (1, 2)))
+    made = sweep.worlds(worlds, events)
+    try:
+        with progress(f"{worlds:,} worlds", worlds * len(numbers)) as advance:
+            found = sweep.paces(made, numbers, advance)
+    except sweep.DigestsDiffer as error:
+        fail(INVARIANT, str(error))
+    memory = sweep.peak_memory_bytes()
+    sweep.show(output(), found, sweep.parts(made))
+    print(f"peak memory of the process that hands them out: {memory / 2**20:.0f} MiB")

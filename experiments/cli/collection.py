@@ -37,6 +37,7 @@ def run(scenarios: Mapping[str, Scenario], options: Options) -> None:
         tables.show_collection(output(), finished, folder)
     if finished[-1].results.interrupted:
         execution.fail_interrupted(before, total, folder)
+    execution.end_if_unmet(finished)
 
 
 def _after(before: int, advance: Callable[[float], None]) -> Callable[[float], None]:

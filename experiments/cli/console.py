@@ -17,7 +17,7 @@ from meterstorm.actors.cluster.connection import end_ray
 if TYPE_CHECKING:
     from rich.console import Console
 
-WRONG_INPUT, INVARIANT, UNAVAILABLE, FAILED_WORLDS, INTERRUPTED = 2, 3, 4, 6, 130
+WRONG_INPUT, INVARIANT, UNAVAILABLE, UNMET, FAILED_WORLDS, INTERRUPTED = 2, 3, 4, 5, 6, 130
 LINE_S = 10.0  # between two lines that tell how much is done, where there is no bar
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EIO)  # the disk failed; otherwise the path is not writable
 
@@ -74,9 +74,9 @@ def end_unavailable(text: str) -> NoReturn:
     exit_now(UNAVAILABLE)
 
 
-def fail_to_write(error: OSError, folder: Path) -> NoReturn:
-    """End the command, since a file in the folder for results cannot be written."""
-    fail(UNAVAILABLE if error.errno in FULL else WRONG_INPUT, f"--out {unwritten(error, folder)}")
+def fail_to_write(error: OSError, path: Path, option: str = "--out") -> NoReturn:
+    """End the command, since the file, or one in the folder, that an option names cannot be written."""
+    fail(UNAVAILABLE if error.errno in FULL else WRONG_INPUT, f"{option} {unwritten(error, path)}")
 
 
 def unwritten(error: OSError, folder: Path) -> str:
@@ -84,12 +84,12 @@ def unwritten(error: OSError, folder: Path) -> str:
     return f"{error.filename or folder}: cannot be written: {error.strerror or error}"
 
 
-def make_folder(folder: Path) -> None:
-    """Make a folder for results, or end the command."""
+def make_folder(folder: Path, option: str = "--out") -> None:
+    """Make the folder that an option needs, or end the command."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        fail_to_write(error, folder)
+        fail_to_write(error, folder, option)
 
 
 def make_run_folder(folder: Path, force: bool) -> None:

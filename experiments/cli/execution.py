@@ -12,7 +12,7 @@ from meterstorm.actors.cluster.failures import ShardLost, watching_ray
 from meterstorm.actors.engine.invariants import InvariantViolation
 from meterstorm.actors.shards.sealed import CheckpointError
 
-from ..reports import summary, tables
+from ..reports import compared, expected, summary, tables
 from ..reports.summary import Finished
 from ..runs import run
 from ..runs.folder import unfinished as unfinished_in
@@ -25,10 +25,12 @@ from .console import (
     INTERRUPTED,
     INVARIANT,
     UNAVAILABLE,
+    UNMET,
     WRONG_INPUT,
     end_unavailable,
     fail,
     fail_to_write,
+    make_folder,
     make_run_folder,
     messages,
     output,
@@ -149,19 +151,50 @@ def _way_on(error: BaseException, unfinished: UnfinishedRun | None) -> str:
     return ""
 
 
+def check_junit(scenario: Scenario, options: Options) -> None:
+    """End the command if there is nothing to write into the file of --junit, or no such file can be written."""
+    if options.junit is None:
+        return
+    if not scenario.expect:
+        fail(WRONG_INPUT, f"--junit {options.junit}: the scenario expects nothing; it has no [[expect]]")
+    if Path(options.junit).is_dir():
+        fail(WRONG_INPUT, f"--junit {options.junit}: a folder, not a file")
+    make_folder(Path(options.junit).parent, "--junit")
+
+
 def present(finished: Finished, options: Options) -> None:
-    """Print the summary or tables of a run; end the command if it was interrupted."""
+    """Print the summary or tables of a run, and write its JUnit XML; end the command if it was interrupted."""
     if options.as_json:
         print(summary.to_json(finished.summary))
     elif finished.summary["arms"]:
         _show(finished)
     if finished.results.interrupted:
         fail_interrupted(finished.worlds, worlds(finished.results.scenario), finished.folder)
+    if options.junit is not None:
+        _write_junit(Path(options.junit), finished.results)
+
+
+def _write_junit(file: Path, results: Results) -> None:
+    try:
+        expected.write_junit(file, results)
+    except OSError as error:
+        fail_to_write(error, file, "--junit")
+
+
+def end_if_unmet(finished: list[Finished]) -> None:
+    """End the command if something that is expected does not hold, and say what."""
+    names = {one.name: f"{one.name}: " if len(finished) > 1 else "" for one in finished}
+    unmet = [f"{names[one.name]}{line}" for one in finished for line in expected.failures(one.results)]
+    if unmet:
+        number = sum(len(one.results.scenario.expect) for one in finished)
+        fail(UNMET, "\n".join([f"{len(unmet)} of {counted(number, 'expectation')} not met:", *unmet]))
 
 
 def _show(finished: Finished) -> None:
     stdout, engine = output(), finished.summary["engine"]
     tables.show(stdout, finished.results)
+    compared.show(stdout, finished.results)
+    expected.show(stdout, finished.results)
     stdout.print(
         f"{counted(engine['events'], 'event')} in {engine['wall_s']:.1f} s; results in {finished.folder}; "
         f"digest {finished.summary['digest']}",

@@ -48,9 +48,9 @@ def hunt_command(
     Examples: meterstorm hunt my.toml --breaks 'time_to_recover_s == inf', or
     meterstorm hunt q226827 --arm fixed --breaks 'denial_fraction > 2x'
 
-    2x: twice what the metric is without faults. The scenario's own faults and cases are left out. What is found
-    is a scenario of its own, with the command that runs it; nothing found is no error. Needs the extra `search`,
-    with Hypothesis.
+    2x: twice what the metric is without faults. The scenario's own faults, cases and expectations are left out.
+    What is found is a scenario of its own, with the command that runs it; nothing found is no error. Needs the
+    extra `search`, with Hypothesis.
     """
     from . import hunting
 

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 from meterstorm.actors.engine.invariants import InvariantViolation
 
 from ..metrics.metrics import Value
-from ..reports.summary import plain, to_json, write_papers
+from ..reports.numbers import plain
+from ..reports.summary import to_json, write_papers
 from ..runs.folder import made_aside
 from ..runs.inputs import inputs
 from ..runs.results import digest_of
@@ -19,6 +20,7 @@ from ..scenario import Scenario, ScenarioError, counted, load, validate, version
 from ..scenario.wording import show
 from ..search import hunt
 from ..search.goals import Comparison, comparison
+from ..sweeps.chunks import VIOLATED
 from .console import (
     INTERRUPTED,
     INVARIANT,
@@ -126,7 +128,7 @@ def _hunt(prey: Prey, options: HuntOptions) -> hunt.Hunted:
     except (ScenarioError, ValueError) as error:
         fail(WRONG_INPUT, str(error))
     except InvariantViolation as error:
-        fail(INVARIANT, f"invariant violated: {error}")
+        fail(INVARIANT, f"{VIOLATED}{error}")
 
 
 def _summary(prey: Prey, hunted: hunt.Hunted, options: HuntOptions) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from .bench import bench_app
+from .check import check_command
 from .check_policy import check_policy_command
 from .console import (
     INTERRUPTED,
@@ -21,6 +22,7 @@ from .console import (
     fail,
     print_error,
 )
+from .explain import explain_command
 from .hunt import hunt_command
 from .interrupts import handle_interrupts
 from .journal import journal_command
@@ -53,6 +55,8 @@ app.command("tune")(tune_command)
 app.command("hunt")(hunt_command)
 app.command("resume")(resume_command)
 app.command("journal")(journal_command)
+app.command("check")(check_command)
+app.command("explain")(explain_command)
 app.command("validate")(validate_command)
 app.command("check-policy")(check_policy_command)
 app.command("list")(list_command)
@@ -73,8 +77,8 @@ def options(
 def main() -> None:
     """Run the command line; exit 0 done, 1 runs differ, 2 wrong input, 3 a defect, 130 interrupted.
 
-    4: a process, a node, Ray, memory, the disk or standard output failed. 6: worlds of a sweep failed, or
-    all trials of a tuning.
+    4: a process, a node, Ray, memory, the disk or standard output failed. 5: an expectation is not met.
+    6: worlds of a sweep failed, or all trials of a tuning.
     """
     handle_interrupts()
     if os.environ.get("COLUMNS", "").strip("0") == "":

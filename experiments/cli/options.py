@@ -15,6 +15,7 @@ from .console import WRONG_INPUT, fail
 
 KB = "kb"  # the collection of all built-in scenarios that reproduce a Knowledge Base article
 UNITS_S = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
+REPLICATIONS_MOST = 1000
 EVERY_S_MIN = 0.1  # writing a checkpoint takes milliseconds
 
 
@@ -73,10 +74,25 @@ Vary = Annotated[
         "Repeatable.",
     ),
 ]
+Until = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="METRIC:WIDTH",
+        help="Run more replications until the interval of a metric is this narrow: wait_s_mean:0.1, or "
+        "denial_fraction:5% of its mean. Repeatable.",
+    ),
+]
+AtMost = Annotated[
+    str | None, typer.Option("--at-most", metavar="N", help="The most replications with --until; default: 1000.")
+]
 Metrics = Annotated[
     list[str] | None, typer.Option("--metric", metavar="NAME", help="A metric to show. Repeatable.")
 ]
 Journal = Annotated[bool, typer.Option("--journal", help="Keep every event, in journal.parquet: for small runs.")]
+Junit = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Write JUnit XML: a test case for each [[expect]] of the scenario."),
+]
 CheckpointEvery = Annotated[
     str | None,
     typer.Option(
@@ -143,6 +159,27 @@ def placement_in(ray_address: str | None, placement: Enum | None) -> str:
     return str(placement.value)
 
 
+def goals(until: list[str] | None) -> tuple[str, ...]:
+    """Return the goals that --until gives, or end the command."""
+    from ..analysis.stopping import parse_goal
+
+    try:
+        for text in until or ():
+            parse_goal(text)
+    except ValueError as error:
+        fail(WRONG_INPUT, str(error))
+    return tuple(until or ())
+
+
+def at_most(text: str | None, until: list[str] | None) -> int:
+    """Return the most replications with --until, or end the command."""
+    if text is None:
+        return REPLICATIONS_MOST
+    if not until:
+        fail(WRONG_INPUT, f"--at-most {text}: only with --until; --replications says how many there are without")
+    return count("--at-most", text)
+
+
 def number(text: str | None) -> object:
     """Return the integer in a text, or the text itself: the scenario's check then says what is allowed."""
     return int(text) if text is not None and re.fullmatch("-?[0-9]{1,30}", text) else text
@@ -162,14 +199,6 @@ def overrides_in(settings: list[str] | None, given: Mapping[str, object]) -> dic
 def policy(name: str | None) -> str | None:
     """Make the path of a policy given on the command line absolute: it is meant from the current folder."""
     return os.path.abspath(os.path.expanduser(name)) if name and ".py:" in name else name
-
-
-def axis(text: str) -> str:
-    """Make the paths of policies in an axis absolute, likewise."""
-    key, equals, values = text.partition("=")
-    return (
-        key + equals + ",".join(policy(value) or "" for value in values.split(",")) if ".py:" in values else text
-    )
 
 
 def refuse_for_collection(given: Mapping[str, object]) -> None:

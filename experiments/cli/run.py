@@ -1,5 +1,6 @@
 """meterstorm run and resume: from what a user typed to a run and its results."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,6 +16,7 @@ from .options import (
     Arm,
     Arms,
     AsJson,
+    AtMost,
     Balancing,
     CheckpointEvery,
     CheckShards,
@@ -24,6 +26,7 @@ from .options import (
     Force,
     Intersite,
     Journal,
+    Junit,
     Placement,
     RayAddress,
     Replications,
@@ -31,10 +34,13 @@ from .options import (
     Selection,
     Settings,
     Shards,
+    Until,
     Workers,
+    at_most,
     chosen_arms,
     count,
     every_s,
+    goals,
     number,
     overrides_in,
     placement_in,
@@ -65,6 +71,8 @@ def run_command(
     intersite: Intersite = None,
     seed: Seed = None,
     replications: Replications = None,
+    until: Until = None,
+    most: AtMost = None,
     shards: Shards = None,
     workers: Workers = None,
     check_shards: CheckShards = "0",
@@ -75,6 +83,7 @@ def run_command(
     force: Force = False,
     journal: Journal = False,
     checkpoint_every: CheckpointEvery = None,
+    junit: Junit = None,
     as_json: AsJson = False,
 ) -> None:
     """Run a scenario: every arm in every case, replicated; print a table and write the results.
@@ -84,6 +93,8 @@ def run_command(
 
     A key that an arm or a case sets itself is not changed in silence: leave the arms out with --arms none,
     keep some with --arm NAME, or set the key in one with --set 'arms.NAME.KEY=VALUE' ('cases.NAME.KEY=VALUE').
+
+    Arms are compared with the first one, or as [compare] says. Where an [[expect]] is not met, exit status 5.
 
     meterstorm run kb runs every built-in scenario of a Knowledge Base article.
     Its table says which symptoms are reproduced: in the first arm, and less in the last.
@@ -95,11 +106,18 @@ def run_command(
     }  # fmt: skip
     kept, checked_shards = chosen_arms(arms, arm), count("--check-shards", check_shards)
     if source == KB:
-        alone = {"--arms": arms, "--arm": arm and arm[0], "--check-shards": checked_shards, "--journal": journal}
-        refuse_for_collection(alone | policies | {"--checkpoint-every": checkpoint_every})
+        alone: dict[str, object] = {"--arms": arms, "--arm": arm and arm[0], "--journal": journal}
+        alone |= {"--check-shards": checked_shards, "--checkpoint-every": checkpoint_every, "--junit": junit}
+        alone |= {"--until": until and until[0]}
+        refuse_for_collection(alone | policies)
+    if until and checkpoint_every:
+        words = "a sweep keeps what is done by itself, with --until, too"
+        fail(WRONG_INPUT, f"--until {until[0]}: not with --checkpoint-every; {words}")
     options = Options(
         name=Path(source).stem,
         workers=None if workers is None else count("--workers", workers),
+        until=goals(until),
+        at_most=at_most(most, until),
         keep_journal=journal,
         ray_address=ray_address,
         placement=placement_in(ray_address, placement),
@@ -108,6 +126,7 @@ def run_command(
         out=out,
         force=force,
         as_json=as_json,
+        junit=None if junit is None else os.path.abspath(junit),
     )
     given = {
         "run.seed": number(seed), "run.replications": number(replications), "run.shards": number(shards),
@@ -138,6 +157,7 @@ def _run_one(source: str, overrides: Mapping[str, object], arms: tuple[str, ...]
         fail(WRONG_INPUT, str(error))
     _check_clock(scenario)
     execution.check_can_be_shared(scenario, options.check_shards)
+    execution.check_junit(scenario, options)
     options = options._replace(shards=execution.chosen_shards(scenario, options.workers))
     execution.join(options)
     if options.out is not None:
@@ -150,6 +170,7 @@ def _run_one(source: str, overrides: Mapping[str, object], arms: tuple[str, ...]
     execution.present(finished, options)
     if options.check_shards:
         execution.check_shards(finished.results, options)
+    execution.end_if_unmet([finished])
 
 
 def _run_collection(overrides: Mapping[str, object], options: Options) -> None:
@@ -200,3 +221,4 @@ def resume_command(
     with progress(counted(total, "world"), total) as advance:
         finished = execution.finish(scenario, options, advance, unfinished)
     execution.present(finished, options)
+    execution.end_if_unmet([finished])

@@ -11,6 +11,7 @@ from .options import (
     Arm,
     Arms,
     AsJson,
+    AtMost,
     Folder,
     Force,
     Metrics,
@@ -18,10 +19,12 @@ from .options import (
     Replications,
     Seed,
     Settings,
+    Until,
     Vary,
-    axis,
+    at_most,
     chosen_arms,
     count,
+    goals,
     number,
     overrides_in,
     parse_seconds,
@@ -54,6 +57,8 @@ def sweep_command(
     arm: Arm = None,
     seed: Seed = None,
     replications: Replications = None,
+    until: Until = None,
+    most: AtMost = None,
     workers: Annotated[
         str | None, typer.Option(metavar="N", help="Processes that run worlds; 0: this one; default: every core.")
     ] = None,
@@ -91,20 +96,20 @@ def sweep_command(
             WRONG_INPUT,
             f"{' and '.join(['--zip'] * zipped + [f'--{name}' for name in drawn])}: one of them, please",
         )
-    design: dict[str, object] = {"sweep.design": "zip"} if zipped else {}
+    design: dict[str, object] = {"sweep.design": "zip", "sweep.samples": 0} if zipped else {}
     for name, text in drawn.items():
         design = {"sweep.design": name, "sweep.samples": number(text)}
     overrides = overrides_in(
         settings, {"run.seed": number(seed), "run.replications": number(replications), **design}
     )
-    scenario = sweeping.load_with_axes(
-        source, overrides, chosen_arms(arms, arm), [axis(text) for text in vary or ()]
-    )
+    scenario = sweeping.load_with_axes(source, overrides, chosen_arms(arms, arm), vary or ())
     options = SweepOptions(
         name=Path(source).stem,
         workers=None if workers is None else count("--workers", workers),
         ray_address=ray_address,
         world_limit_s=_seconds("--world-limit", world_limit),
+        until=goals(until),
+        at_most=at_most(most, until),
         fail_fast=fail_fast,
         out=out,
         force=force,

@@ -15,18 +15,19 @@ from ..reports import sweep as report
 from ..reports.summary import to_json
 from ..runs.begun import Begun, begin, reopen
 from ..runs.folder import unfinished
-from ..runs.inputs import inputs
+from ..runs.inputs import Input
 from ..runs.unfinished import default_folder
 from ..scenario import Scenario, ScenarioError, counted, each_once, load
-from ..scenario.axes import parse_axis
+from ..scenario.axes import parse_axis, refuse_both, with_axes
 from ..scenario.wording import did_you_mean
 from ..sweeps import results
 from ..sweeps import run as sweeps
-from ..sweeps.options import SweepOptions
-from ..sweeps.points import Plan, plan
+from ..sweeps.options import KIND, SweepOptions
+from ..sweeps.points import Plan, check, plan
 from ..sweeps.pool import PoolError
 from .console import (
     FAILED_WORLDS,
+    FULL,
     INTERRUPTED,
     INVARIANT,
     UNAVAILABLE,
@@ -39,17 +40,19 @@ from .console import (
     messages,
     output,
     print_error,
+    print_warning,
     progress,
     unwritten,
 )
 from .failures import ENVIRONMENT_FAILURES, reason
+from .options import policy
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from ..search.options import TuneOptions
 
-KIND = "sweep"
+UNMET_SHOWN = 10
 
 
 def load_with_axes(
@@ -57,12 +60,22 @@ def load_with_axes(
 ) -> Scenario:
     """Return a scenario, with axes in place of those of its file if any are given, or end the command."""
     try:
-        given = each_once(parse_axis(text) for text in vary)
-        for key in given.keys() & overrides.keys():
-            fail(WRONG_INPUT, f"{key}: set to one value and varied; do one of them")
-        return load(source, {**overrides, "sweep.vary": given} if given else overrides, arms)
+        given = [parse_axis(text) for text in vary]
+        each_once((key, "") for key, _ in given)
+        scenario = load(source, with_axes(overrides, {key: _absolute(takes) for key, takes in given}), arms)
+        refuse_both(scenario.sweep, overrides)
+        return scenario
     except (ScenarioError, ValueError) as error:
         fail(WRONG_INPUT, str(error))
+
+
+def _absolute(takes: Any) -> Any:
+    """Make the paths of policies in an axis absolute: they are meant from the current folder."""
+    return (
+        [policy(value) if isinstance(value, str) else value for value in takes]
+        if isinstance(takes, list)
+        else takes
+    )
 
 
 def known(metrics: Sequence[str] | None) -> tuple[str, ...]:
@@ -74,17 +87,18 @@ def known(metrics: Sequence[str] | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys(metrics or report.DEFAULT_METRICS))
 
 
-def _planned(scenario: Scenario) -> Plan:
+def _planned(scenario: Scenario) -> tuple[Plan, list[Input]]:
+    """Return the plan of a sweep and the files that it names, or end the command before it leaves a folder."""
     try:
-        inputs(scenario)  # a file that is not there leaves no folder behind
-        return plan(scenario)
+        planned = plan(scenario)
+        return planned, check(planned)
     except (ScenarioError, ValueError) as error:
         fail(WRONG_INPUT, str(error))
 
 
 def show_plan(scenario: Scenario, options: SweepOptions) -> None:
     """Print the points, and about how long their worlds take."""
-    planned = _planned(scenario)
+    planned, _ = _planned(scenario)
     report.show_points(output(), planned)
     announce_compilation()
     worlds, one_s = sweeps.count_of(planned), sweeps.one_world_s(planned, options)
@@ -98,19 +112,21 @@ def run(
     scenario: Scenario, options: SweepOptions, metrics: Sequence[str], csv: Path | None, markdown: Path | None
 ) -> None:
     """Run a sweep from its beginning."""
-    planned = _planned(scenario)
+    planned, inputs = _planned(scenario)
     _join(options)
     folder = options.out or default_folder(f"{options.name}-{KIND}", scenario)
-    begun = set_up(KIND, folder, scenario, options)
-    _finish(begun, planned, options, metrics, csv, markdown)
+    begun = set_up(KIND, folder, scenario, inputs, options)
+    _finish(begun, planned, inputs, options, metrics, csv, markdown)
 
 
-def set_up(kind: str, folder: Path, scenario: Scenario, options: "SweepOptions | TuneOptions") -> Begun:
+def set_up(
+    kind: str, folder: Path, scenario: Scenario, inputs: Sequence[Input], options: "SweepOptions | TuneOptions"
+) -> Begun:
     """Begin something in a folder, or end the command."""
     make_run_folder(folder, options.force or (options.out is None and unfinished(folder) != kind))
     announce_compilation()
     try:
-        return begin(kind, folder, scenario, options._replace(out=None)._asdict(), options.force)
+        return begin(kind, folder, scenario, inputs, options._replace(out=None)._asdict(), options.force)
     except OSError as error:
         fail_to_write(error, folder)
     except CheckpointError as error:
@@ -123,7 +139,7 @@ def resume(folder: Path, as_json: bool) -> None:
     options = SweepOptions(**begun.options)._replace(as_json=as_json)
     _join(options)
     announce_compilation()
-    _finish(begun, _planned(begun.scenario), options, report.DEFAULT_METRICS, None, None)
+    _finish(begun, *_planned(begun.scenario), options, report.DEFAULT_METRICS, None, None)
 
 
 def go_on(kind: str, folder: Path) -> Begun:
@@ -160,6 +176,7 @@ def _join(options: SweepOptions) -> None:
 def _finish(
     begun: Begun,
     planned: Plan,
+    inputs: Sequence[Input],
     options: SweepOptions,
     metrics: Sequence[str],
     csv: Path | None,
@@ -169,14 +186,10 @@ def _finish(
     folder, total = begun.folder, sweeps.count_of(planned)
     with begun.lock, watching_ray(lambda why: end_unavailable(f"{why}{way_on(folder)}")):
         title = f"{counted(len(planned.points), 'point')}, {counted(total, 'world')}"
-        with progress(title, total) as advance, running_in(folder):
-            outcome = sweeps.run_sweep(planned, options, begun.checkpoints, advance)
-        table = results.collect(planned, begun.checkpoints)
-        content = report.summary(planned, table, outcome, str(folder / "scenario.toml"))
-        write(folder, planned, table, content)
-        is_over = not outcome.interrupted and content["failed"] == 0
-        if is_over:
-            results.forget(begun.checkpoints)
+        with running_in(folder):
+            with progress(title, total) as advance:
+                outcome = sweeps.run_sweep(planned, options, begun.checkpoints, advance)
+            table, content = report.finish(begun, planned, outcome, inputs)
     if options.as_json:
         print(to_json(content))
     else:
@@ -188,22 +201,19 @@ def _finish(
         )
     _export(planned, table, metrics, csv, markdown)
     if outcome.interrupted:
-        fail(INTERRUPTED, f"interrupted; kept {content['done']} of {counted(total, 'world')}{way_on(folder)}")
+        kept = f"{content['done']} of {counted(outcome.worlds, 'world')}"
+        fail(INTERRUPTED, f"interrupted; kept {kept}{way_on(folder)}")
+    for line in outcome.unmet[:UNMET_SHOWN]:
+        print_warning(f"--until: {line}")
+    if len(outcome.unmet) > UNMET_SHOWN:
+        print_warning(f"--until: {len(outcome.unmet) - UNMET_SHOWN} more; summary.json has all, as `unmet`")
     if content["failed"]:
         _fail_for_worlds(content, folder)
 
 
-def write(folder: Path, planned: Plan, table: "pa.Table", content: dict[str, Any]) -> None:
-    """Write the files of a sweep, or end the command."""
-    try:
-        report.write_folder(folder, planned, table, content, inputs(planned.base))
-    except OSError as error:
-        fail(UNAVAILABLE, f"{unwritten(error, folder)}{way_on(folder)}")
-
-
 @contextmanager
 def running_in(folder: Path) -> Iterator[None]:
-    """Run worlds whose rows are kept in a folder; what goes wrong ends the command."""
+    """Run worlds whose rows are kept in a folder, and write its files; what goes wrong ends the command."""
     try:
         with redirect_stdout(sys.stderr):  # Ray prints there about lost processes
             yield
@@ -228,8 +238,11 @@ def _fail_for_worlds(content: dict[str, Any], folder: Path) -> NoReturn:
         messages().print(f"  {row['command']}")
     total = counted(content["worlds"], "world")
     words = f"{content['failed']} of {total} failed; metrics.parquet has each with its error"
-    is_defect = any(row["error"].startswith("invariant violated") for row in failed)
-    fail(INVARIANT if is_defect else FAILED_WORLDS, f"{words}; meterstorm resume {folder} tries them again")
+    if left := content["worlds"] - content["done"] - content["failed"]:
+        words += f"; not run: {left:,}"
+    fail(
+        INVARIANT if content["defects"] else FAILED_WORLDS, f"{words}; meterstorm resume {folder} tries them again"
+    )
 
 
 def _export(
@@ -241,4 +254,4 @@ def _export(
         if markdown is not None:
             markdown.write_text(report.to_markdown(planned, table, metrics), encoding="utf-8")
     except OSError as error:
-        fail(UNAVAILABLE, unwritten(error, csv or markdown or Path()))
+        fail(UNAVAILABLE if error.errno in FULL else WRONG_INPUT, unwritten(error, csv or markdown or Path()))

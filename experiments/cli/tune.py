@@ -15,7 +15,6 @@ from .options import (
     Replications,
     Seed,
     Settings,
-    axis,
     chosen_arms,
     count,
     number,
@@ -82,7 +81,4 @@ def tune_command(
     given = {"run.seed": number(seed), "run.replications": number(replications)}
     design = {"sweep.design": "random", "sweep.samples": tuning.trials_in(trials)}
     overrides = overrides_in(settings, {**given, **design})
-    tuning.run(
-        sweeping.load_with_axes(source, overrides, chosen_arms(arms, arm), [axis(text) for text in vary or ()]),
-        options,
-    )
+    tuning.run(sweeping.load_with_axes(source, overrides, chosen_arms(arms, arm), vary or ()), options)

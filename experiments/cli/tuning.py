@@ -5,15 +5,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..reports import sweep as report
-from ..reports.summary import number, to_json
+from ..reports.numbers import number
+from ..reports.summary import to_json
 from ..runs.begun import Begun
-from ..runs.inputs import inputs
+from ..runs.inputs import Input
 from ..runs.unfinished import default_folder
 from ..scenario import Scenario, ScenarioError, counted, versions
 from ..search import goals, tune
 from ..search.space import Space, space_of
 from ..sweeps import results
-from ..sweeps.options import SweepOptions
+from ..sweeps.chunks import VIOLATED
+from ..sweeps.options import TUNING, SweepOptions
+from ..sweeps.points import check
 from ..sweeps.run import Outcome
 from .console import (
     FAILED_WORLDS,
@@ -27,21 +30,20 @@ from .console import (
     progress,
 )
 from .options import count
-from .sweeping import go_on, running_in, set_up, way_on, write
+from .sweeping import go_on, running_in, set_up, way_on
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from ..search.options import TuneOptions
 
-KIND = "tuning"
-
 
 class Task(NamedTuple):
-    """A space, and what is looked for in it."""
+    """A space, what is looked for in it, and the files that it names."""
 
     space: Space
     goal: tune.Goal
+    inputs: list[Input]
 
 
 def trials_in(text: str) -> int:
@@ -55,15 +57,15 @@ def run(scenario: Scenario, options: "TuneOptions") -> None:
     """Tune a scenario from the beginning."""
     task = _task(scenario, options)
     goal = [*options.objectives, *options.constraints]
-    folder = options.out or default_folder(f"{options.name}-{KIND}", scenario, *goal)
-    _finish(set_up(KIND, folder, scenario, options), task, options)
+    folder = options.out or default_folder(f"{options.name}-{TUNING}", scenario, *goal)
+    _finish(set_up(TUNING, folder, scenario, task.inputs, options), task, options)
 
 
 def resume(folder: Path, as_json: bool) -> None:
     """Go on with the tuning in a folder."""
     from ..search.options import TuneOptions
 
-    begun = go_on(KIND, folder)
+    begun = go_on(TUNING, folder)
     options = TuneOptions(**begun.options)._replace(as_json=as_json)
     task = _task(begun.scenario, options)
     announce_compilation()
@@ -74,8 +76,8 @@ def _task(scenario: Scenario, options: "TuneOptions") -> Task:
     try:
         found = goals.objectives(options.objectives), goals.constraints(options.constraints)
         tune.available()
-        inputs(scenario)  # a file that is not there leaves no folder behind
-        return Task(space_of(scenario), tune.Goal(*found, scenario.sweep.samples))
+        space = space_of(scenario)
+        return Task(space, tune.Goal(*found, scenario.sweep.samples), check(space.ends))
     except (ScenarioError, ValueError) as error:
         fail(WRONG_INPUT, str(error))
 
@@ -83,13 +85,13 @@ def _task(scenario: Scenario, options: "TuneOptions") -> Task:
 def _finish(begun: Begun, task: Task, options: "TuneOptions") -> None:
     """Make the trials that are left, judge the best points, write the folder, and print these."""
     folder, running, began_s = begun.folder, SweepOptions(workers=options.workers), time.monotonic()
-    with begun.lock:
+    with begun.lock, running_in(folder):
         found = _search(begun, task, running)
         outcome = _judge(begun, found, running) if found.best else found.outcome
         table = results.collect(found.plan, begun.checkpoints)
         outcome = outcome._replace(wall_s=time.monotonic() - began_s)
         content = _summary(task.goal, found._replace(outcome=outcome), table, folder)
-        write(folder, found.plan, table, content)
+        report.write_folder(folder, found.plan, table, content, task.inputs)
         if not outcome.interrupted:
             results.forget(begun.checkpoints)
     if options.as_json:
@@ -98,14 +100,14 @@ def _finish(begun: Begun, task: Task, options: "TuneOptions") -> None:
         _show(task.goal, found, table, content, folder)
     if outcome.interrupted:
         fail(INTERRUPTED, f"interrupted; kept {counted(table.num_rows, 'world')}{way_on(folder)}")
-    _tell_failures(content)
+    _tell_failures(content, [row["error"] for row in results.failures(table)])
 
 
 def _search(begun: Begun, task: Task, running: SweepOptions) -> tune.Found:
     base, trials = task.space.base, task.goal.trials
     total = trials * len(versions(base)) * base.run.replications
     try:
-        with progress(counted(trials, "trial"), total) as advance, running_in(begun.folder):
+        with progress(counted(trials, "trial"), total) as advance:
             return tune.search(task.space, task.goal, running, begun.checkpoints, advance)
     except tune.ReplayError as error:
         fail(WRONG_INPUT, f"{begun.folder}: {error}; begin it anew")
@@ -114,7 +116,7 @@ def _search(begun: Begun, task: Task, running: SweepOptions) -> tune.Found:
 def _judge(begun: Begun, found: tune.Found, running: SweepOptions) -> Outcome:
     total = len(found.best) * len(versions(found.plan.base)) * len(tune.fresh(found.plan))
     title = f"{counted(len(found.best), 'best point')} once more"
-    with progress(title, total) as advance, running_in(begun.folder):
+    with progress(title, total) as advance:
         return tune.judge(found, running, begun.checkpoints, advance)
 
 
@@ -191,10 +193,10 @@ def _show(goal: tune.Goal, found: tune.Found, table: "pa.Table", content: dict[s
     )
 
 
-def _tell_failures(content: dict[str, Any]) -> None:
+def _tell_failures(content: dict[str, Any], errors: list[str]) -> None:
     """Say why trials have failed; end the command if all have, or if it is a defect of ours."""
-    trials, errors = content["trials"], [row["error"] for row in content["failures"]]
-    defect = next((error for error in errors if error.startswith("invariant violated")), None)
+    trials = content["trials"]
+    defect = next((error for error in errors if error.startswith(VIOLATED)), None)
     if defect:
         fail(INVARIANT, defect)
     why = errors[0] if errors else "an objective does not apply: it is null"

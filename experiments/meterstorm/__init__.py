@@ -1,20 +1,30 @@
 """License clients and metering servers, and what they do to each other when servers fail.
 
-`load` reads a scenario and `run` runs it. Both are imported on first use: `import meterstorm` loads nothing else.
+`load` reads a scenario and `run` runs it; a `Sweep` runs it at many points; a `World` is one replication, event by
+event. All are imported on first use: `import meterstorm` loads nothing else.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from meterstorm.experiments.interface.sweep import Sweep, SweepResults
+    from meterstorm.experiments.interface.world import World
     from meterstorm.experiments.runs.run import run
-    from meterstorm.experiments.scenario import load
+    from meterstorm.experiments.scenario import ScenarioError, load
 
     __version__: str
 
-__all__ = ["__version__", "load", "run"]
+__all__ = ["ScenarioError", "Sweep", "SweepResults", "World", "__version__", "load", "run"]
 
-_MODULES = {"load": "meterstorm.experiments.scenario", "run": "meterstorm.experiments.runs.run"}
+_MODULES = {
+    "ScenarioError": "meterstorm.experiments.scenario",
+    "Sweep": "meterstorm.experiments.interface.sweep",
+    "SweepResults": "meterstorm.experiments.interface.sweep",
+    "World": "meterstorm.experiments.interface.world",
+    "load": "meterstorm.experiments.scenario",
+    "run": "meterstorm.experiments.runs.run",
+}
 
 
 def __getattr__(name: str) -> Any:
@@ -23,3 +33,7 @@ def __getattr__(name: str) -> Any:
     if name in _MODULES:
         return getattr(import_module(_MODULES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -2,12 +2,10 @@
 
 from meterstorm.actors.state.counters import COUNTERS
 
-# Every table begins with these.
-KEYS = {
-    "case": "name of the case; null where the file has none",
-    "arm": "name of the arm; null where the file has none",
-    "replication": "number of the replication, from 0",
-}
+from ..runs.table import COLUMNS
+
+# Every table has these.
+KEYS = {name: COLUMNS[name] for name in ("case", "arm", "replication")}
 
 SAMPLE = {
     "start_s": "start of the sample, s, from the end of the warm-up; the first row is the warm-up",
@@ -47,6 +45,7 @@ JOURNAL = {
 }
 
 TABLES = {
+    "metrics.parquet": COLUMNS,
     "timeseries.parquet": KEYS | SAMPLE | SERIES | QUEUEING,
     "servers.parquet": KEYS | SERVER | SERVERS,
     "journal.parquet": KEYS | JOURNAL,

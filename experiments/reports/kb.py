@@ -6,7 +6,8 @@ from typing import Any
 
 from ..runs.results import digest_of
 from ..scenario import Scenario, ScenarioError, built_in, load, source_text
-from .summary import Finished, number, plain
+from .numbers import number, plain
+from .summary import Finished
 from .verdicts import Reproduction, Verdict, reproductions
 
 SCHEMA = 1

@@ -4,7 +4,6 @@ Arrow takes a column's memory as it is: `pyarrow.array` would import pandas wher
 of a small run.
 """
 
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from meterstorm.actors.records import sums
 from pyarrow import parquet
 
 from ..runs.results import Replication, Results, VersionResult
+from ..runs.table import DIGEST, facts, write_table
 from ..scenario import Scenario
 from . import journal
 from .columns import SERIES, SERVERS, TABLES
@@ -23,24 +23,19 @@ from .columns import SERIES, SERVERS, TABLES
 Columns = dict[str, Any]
 
 
-DIGEST = b"meterstorm.digest"  # the run's, in the metadata of each table
-
-
 def write_parquet(folder: Path, results: Results, digest: str) -> None:
-    """Write timeseries.parquet, servers.parquet and, when the run kept one, journal.parquet."""
-    tables = {"timeseries": _time_series, "servers": _servers}
+    """Write metrics.parquet, timeseries.parquet, servers.parquet and, when the run kept one, journal.parquet."""
+    tables = {"metrics": Results.to_arrow, "timeseries": _time_series, "servers": _servers}
     if any(row.journal is not None for _, row in _rows(results)):
         tables["journal"] = _journal
     for name, table in tables.items():
-        meanings = json.dumps(TABLES[f"{name}.parquet"])
-        facts = {b"meterstorm.title": results.scenario.title, b"meterstorm.columns": meanings}
-        marked = table(results).replace_schema_metadata({DIGEST: digest, **facts})
-        parquet.write_table(marked, folder / f"{name}.parquet")
+        file = f"{name}.parquet"
+        write_table(table(results), folder / file, facts(digest, results.scenario.title, TABLES[file]))
 
 
 def digest_in(file: Path) -> str | None:
     """Return the digest of the run that a table is of; None: it says nothing."""
-    mark = (parquet.read_schema(file).metadata or {}).get(DIGEST)
+    mark = (parquet.read_schema(file).metadata or {}).get(DIGEST.encode())
     return mark.decode() if mark else None
 
 

@@ -1,7 +1,6 @@
 """summary.json and the other files of a run's folder."""
 
 import json
-import math
 import platform
 from collections.abc import Sequence
 from importlib.metadata import version as package_version
@@ -10,13 +9,15 @@ from typing import Any, NamedTuple
 
 from meterstorm.actors.shards.timing import ShardTiming, sum_of
 
-from ..metrics.intervals import Estimate, estimate
+from ..metrics.intervals import estimate
 from ..metrics.metrics import Value
 from ..metrics.names import METRICS
 from ..runs.folder import SUMMARY, made_aside
 from ..runs.inputs import Input
 from ..runs.results import Results, VersionResult, digest_of, with_digest
 from ..scenario import Scenario, to_toml
+from . import compared, expected
+from .numbers import number, plain
 from .parquet import write_parquet
 from .verdicts import Verdict, verdicts
 
@@ -62,6 +63,8 @@ def summary(results: Results) -> dict[str, Any]:
         },
         "arms": arms,
         "symptoms": _symptoms(results),
+        "comparisons": compared.content(results),
+        "expectations": expected.content(results),
     }
 
 
@@ -84,11 +87,6 @@ def _verdict(verdict: Verdict) -> dict[str, Any]:
         "excess": number(verdict.excess),
         "shown": verdict.shown,
     }
-
-
-def number(value: Estimate) -> dict[str, Any]:
-    """Return a mean and the half-width of its 95 % interval."""
-    return {"mean": plain(value.mean), "ci95": plain(value.half_width)}
 
 
 def _timing(shards: int, timings: list[ShardTiming]) -> dict[str, Any]:
@@ -114,11 +112,6 @@ def _metric(values: list[Value]) -> dict[str, Any]:
     known = [value for value in values if value is not None]
     mean, half_width = estimate(known) if known else (None, None)
     return {"mean": plain(mean), "ci95": plain(half_width), "values": [plain(value) for value in values]}
-
-
-def plain(value: Value) -> Any:
-    """Return a number as JSON has it: an infinite one is "inf"."""
-    return "inf" if value is not None and math.isinf(value) else value
 
 
 def to_json(content: dict[str, Any]) -> str:

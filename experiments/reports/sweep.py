@@ -1,16 +1,20 @@
 """A sweep's folder, its summary, and its table on the screen."""
 
+import re
 import shlex
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rich.console import Console
 
+from ..runs.begun import Begun
 from ..runs.folder import made_aside
 from ..runs.inputs import Input
-from ..scenario.wording import show
+from ..scenario.wording import in_toml, show
 from ..sweeps import results
+from ..sweeps.chunks import VIOLATED
 from ..sweeps.points import Plan
 from ..sweeps.run import Outcome
 from .layout import Column, show_columns
@@ -43,6 +47,8 @@ def summary(plan: Plan, table: "pa.Table", outcome: Outcome, source: str) -> dic
         "worlds": outcome.worlds,
         "done": table.num_rows - len(failed),
         "failed": len(failed),
+        "unmet": outcome.unmet,
+        "defects": sum(row["error"].startswith(VIOLATED) for row in failed),
         "failures": [row | {"command": command(plan, row, source)} for row in failed[:FAILURES_KEPT]],
         "engine": {
             "events": pc.sum(table["events"]).as_py() or 0,
@@ -57,8 +63,23 @@ def command(plan: Plan, row: dict[str, Any], source: str, replications: int = 1)
     """Return the command that runs one world of a sweep again, and the next ones; `source` is its scenario."""
     words = ["meterstorm", "run", source, "--replications", str(replications)]
     for key, value in {"run.first_replication": row["replication"], **plan.points[row["point"]].settings}.items():
-        words += ["--set", f"{key}={show(value)}"]
+        words += ["--set", f"{key}={in_toml(value)}"]
     return shlex.join([*words, "--arm", row["arm"]] if row["arm"] is not None else words)
+
+
+def finish(
+    begun: Begun, plan: Plan, outcome: Outcome, inputs: Sequence[Input]
+) -> "tuple[pa.Table, dict[str, Any]]":
+    """Write a sweep's files as far as it came; return its rows and its summary; raises OSError.
+
+    The rows as they came are kept until every world is done.
+    """
+    table = results.collect(plan, begun.checkpoints)
+    content = summary(plan, table, outcome, str(begun.folder / "scenario.toml"))
+    write_folder(begun.folder, plan, table, content, inputs)
+    if not outcome.interrupted and content["failed"] == 0:
+        results.forget(begun.checkpoints)
+    return table, content
 
 
 def write_folder(
@@ -93,7 +114,8 @@ def groups(plan: Plan, table: "pa.Table", metrics: Sequence[str]) -> list[Group]
 def columns(plan: Plan, shown: Sequence[Group], metrics: Sequence[str]) -> list[Column]:
     """Return a table of points: their numbers, what they set, and means with intervals of metrics."""
     found = [Column("point", [str(group.point) for group in shown])]
-    found += [Column(_short(axis.key), [_value(plan, group, axis.key) for group in shown]) for axis in plan.axes]
+    heads = _heads([axis.key for axis in plan.axes])
+    found += [Column(heads[axis.key], [_value(plan, group, axis.key) for group in shown]) for axis in plan.axes]
     if any(group.case for group in shown):
         found.append(Column("case", [group.case or "" for group in shown]))
     if any(group.arm for group in shown):
@@ -122,9 +144,11 @@ def show_table(console: Console, plan: Plan, table: "pa.Table", metrics: Sequenc
         console.print(f"{len(all_groups) - ROWS_SHOWN} more rows: --csv and --md write all")
 
 
-def _short(key: str) -> str:
-    """Return the end of a key: clients.count, failover.base_s."""
-    return ".".join(key.split(".")[-2:])
+def _heads(keys: Sequence[str]) -> dict[str, str]:
+    """Return the end of each key, clients.count or failover.base_s, or all of it where two end alike."""
+    ends = {key: ".".join(key.split(".")[-2:]) for key in keys}
+    times = Counter(ends.values())
+    return {key: end if times[end] == 1 else key for key, end in ends.items()}
 
 
 def _value(plan: Plan, group: Group, key: str) -> str:
@@ -143,4 +167,9 @@ def to_markdown(plan: Plan, table: "pa.Table", metrics: Sequence[str]) -> str:
         ["---"] * len(parts),
         *zip(*(part.cells for part in parts), strict=True),
     ]
-    return "".join("| " + " | ".join(str(cell).replace("|", "\\|") for cell in row) + " |\n" for row in rows)
+    return "".join("| " + " | ".join(_in_markdown(str(cell)) for cell in row) + " |\n" for row in rows)
+
+
+def _in_markdown(text: str) -> str:
+    """Return text as a cell that shows it as it is; a line break would end the row."""
+    return re.sub(r"([\\`*_\[\]<>|])", r"\\\1", " ".join(text.splitlines()))

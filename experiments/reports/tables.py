@@ -3,7 +3,6 @@
 For a collection: one line a symptom, and whether it is reproduced.
 """
 
-import math
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -11,11 +10,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ..metrics.intervals import Estimate, estimate
+from ..metrics.intervals import estimate
 from ..runs.results import Results, VersionResult
 from ..scenario import counted
 from .kb import digest
 from .layout import Column, add_whole_column, show_columns, show_whole
+from .numbers import shown
 from .summary import Finished
 from .verdicts import Reproduction, Verdict, reproductions, verdicts
 
@@ -63,7 +63,7 @@ def _what(replications: int) -> str:
 
 def _cell(verdict: Verdict) -> Text:
     style = {True: "bold red", False: "green", None: ""}[verdict.shown]
-    here, baseline = in_words(verdict.here), in_words(verdict.baseline)
+    here, baseline = shown(verdict.here), shown(verdict.baseline)
     return Text(f"\n{here}\n({baseline})", style=style)
 
 
@@ -83,7 +83,7 @@ def _verdict_line(found: list[Verdict]) -> Text:
         style = {True: "red", False: "green", None: ""}[verdict.shown]
         line.append(f"\n  {verdict.arm or 'the scenario'}: ", style="not bold")
         line.append(word, style=style)
-        line.append(f" ({in_words(verdict.excess, sign=True)})", style="not bold")
+        line.append(f" ({shown(verdict.excess, sign=True)})", style="not bold")
     return line
 
 
@@ -136,25 +136,11 @@ def _reproduced(row: Reproduction) -> Text:
 
 
 def _numbers(row: Reproduction) -> str:
-    arms = [f"{verdict.arm}: {in_words(verdict.here)}" for verdict in (row.defect, row.cure)]
+    arms = [f"{verdict.arm}: {shown(verdict.here)}" for verdict in (row.defect, row.cure)]
     return "\n".join([f"{row.defect.case.metric}", *arms])
 
 
 def metric_in_words(values: Iterable[float | None]) -> str:
     """Return the mean of the values that there are, with its interval."""
     known = [value for value in values if value is not None]
-    return in_words(estimate(known)) if known else "-"
-
-
-def in_words(value: Estimate, sign: bool = False) -> str:
-    """Return a mean and the half-width of its interval, with a few digits."""
-    if math.isinf(value.mean):
-        return "inf"
-    mean = _number(value.mean, 4, "+" if sign else "")
-    return mean if value.half_width is None else f"{mean} ± {_number(value.half_width, 2)}"
-
-
-def _number(value: float, digits: int, sign: str = "") -> str:
-    """Format a number with the given significant digits; large numbers get no exponent."""
-    large = math.isfinite(value) and abs(value) >= 10**digits
-    return f"{value:{sign}.0f}" if large else f"{value:{sign}.{digits}g}"
+    return shown(estimate(known)) if known else "-"

@@ -5,6 +5,7 @@
 
 import fcntl
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -13,7 +14,7 @@ from meterstorm.actors.shards.sealed import CheckpointError, read, write
 from ..scenario import Scenario, load, to_toml
 from .folder import UNFINISHED, clear, unfinished
 from .identity import engine
-from .inputs import inputs, sha256_of
+from .inputs import Input, sha256_of
 from .results import without_digest
 
 
@@ -31,8 +32,10 @@ class Begun(NamedTuple):
         return self.folder.resolve() / UNFINISHED
 
 
-def begin(kind: str, folder: Path, scenario: Scenario, options: dict[str, Any], force: bool) -> Begun:
-    """Set up a folder in place of what it has; raises OSError.
+def begin(
+    kind: str, folder: Path, scenario: Scenario, inputs: Iterable[Input], options: dict[str, Any], force: bool
+) -> Begun:
+    """Set up a folder in place of what it has; `inputs` are the files that must not change. Raises OSError.
 
     Something unfinished is a CheckpointError, unless `force` replaces it and no other process is at it.
     """
@@ -46,7 +49,7 @@ def begin(kind: str, folder: Path, scenario: Scenario, options: dict[str, Any], 
     clear(checkpoints, {"lock"})
     text = to_toml(scenario)
     (folder / "scenario.toml").write_text(text, encoding="utf-8")
-    named = {file.path: file.sha256 for file in inputs(scenario)}
+    named = {file.path: file.sha256 for file in inputs}
     facts = {**engine(), "scenario": _sha256(text.encode()), "inputs": named}
     write(checkpoints / kind, {**facts, "options": options}, {})
     return Begun(folder, scenario, options, lock)

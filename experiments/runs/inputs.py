@@ -1,6 +1,7 @@
 """The files that a scenario names: users' own policies, and traces."""
 
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,7 +18,12 @@ class Input(NamedTuple):
 
 def inputs(scenario: Scenario) -> list[Input]:
     """Return the files that the versions of a scenario name, sorted; raises ValueError if one cannot be read."""
-    made = [version.scenario for version in versions(scenario)]
+    return inputs_of(version.scenario for version in versions(scenario))
+
+
+def inputs_of(versions: Iterable[Scenario]) -> list[Input]:
+    """Return the files that these versions name, sorted; raises ValueError if one cannot be read."""
+    made = list(versions)
     policies = {path for version in made for path in policies_of(version)}
     traces = {path for version in made for path in traces_of(version)}
     return [*map(_policy, sorted(policies)), *map(_trace, sorted(traces))]

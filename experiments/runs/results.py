@@ -1,14 +1,20 @@
 """What a run gave, in memory."""
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from meterstorm.actors.shards.timing import ShardTiming
 
 from ..metrics.metrics import Value
 from ..scenario import Scenario, Version
 from .inputs import Input
+from .table import Row, batch, schema, without_costs
+from .worlds import Worlds
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 @dataclass(frozen=True)
@@ -34,10 +40,11 @@ class VersionResult:
 
     version: Version
     replications: list[Replication] = field(default_factory=list)
+    world: str | None = None  # what its worlds are known by (identity.py), as it was when the run began
 
 
 @dataclass
-class Results:
+class Results(Worlds):
     """What a run gave: all versions in order; fewer replications than asked for when it was interrupted."""
 
     scenario: Scenario
@@ -53,6 +60,20 @@ class Results:
         rows = self.versions[version].replications
         rows.append(replication)
         rows.sort(key=lambda row: row.number)
+
+    def to_arrow(self) -> "pa.Table":
+        """Return a row for each world, with the columns of metrics.parquet."""
+        import pyarrow as pa
+
+        return without_costs(pa.Table.from_batches([batch(list(self._rows()), schema({}))]))
+
+    def _rows(self) -> Iterator[Row]:
+        seed = self.scenario.run.seed
+        for result in self.versions:
+            case, arm = result.version.case, result.version.arm
+            for row in result.replications:
+                digest = f"{row.digest:016x}"
+                yield Row(0, {}, case, arm, row.number, seed, result.world, digest, row.metrics, row.events)
 
 
 DIGEST_LINE = "# digest "  # how a run's scenario.toml begins

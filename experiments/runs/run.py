@@ -14,6 +14,8 @@ from meterstorm.actors.shards.tally import Tally
 
 from ..metrics.metrics import metrics
 from ..scenario import Scenario, replications, versions
+from . import until
+from .identity import world_of
 from .inputs import inputs
 from .options import Options
 from .results import Replication, Results, VersionResult
@@ -68,26 +70,44 @@ def run_as(
     """Do what `run` does, with the options of a command."""
     join(options)
     began_s = unfinished.began_s if unfinished else time.time()
-    results = Results(scenario, options.shards, [VersionResult(version) for version in versions(scenario)])
-    before = unfinished.done if unfinished else {}
-    for (version, _), replication in before.items():
+    files = inputs(scenario)
+    known = [VersionResult(version, world=world_of(version.scenario)) for version in versions(scenario)]
+    results = Results(scenario, options.shards, known, inputs=files)
+    for (version, _), replication in (unfinished.done if unfinished else {}).items():
         results.add(version, replication)
-    results.inputs = inputs(scenario)
     results.warnings = warnings(result.version.scenario for result in results.versions)
-    jobs = [job for job in _jobs(results, options.keep_journal) if (job.version, job.number) not in before]
-    if unfinished:
-        jobs = [job._replace(checkpoints=unfinished.world(job.version, job.number)) for job in jobs]
     try:
-        steps = _steps(jobs, options, _added_to(len(before), on_progress))
-        for done, (job, replication) in enumerate(steps, len(before) + 1):
-            if unfinished:
-                unfinished.keep(job.version, replication)
-            results.add(job.version, replication)
-            on_progress(done)
+        _run_left(results, options, on_progress, unfinished)
+        for longer in until.extensions(results, options):
+            results.scenario = longer
+            _run_left(results, options, _of_longer(longer, scenario, on_progress), None)
+        results.warnings += until.shortfalls(results, options)
     except KeyboardInterrupt:
         results.interrupted = True
     results.wall_s = time.time() - began_s
     return results
+
+
+def _run_left(
+    results: Results, options: Options, on_progress: Progress, unfinished: "UnfinishedRun | None"
+) -> None:
+    """Run the replications that are wanted and not there."""
+    have = {(v, row.number) for v, result in enumerate(results.versions) for row in result.replications}
+    jobs = [job for job in _jobs(results, options.keep_journal) if (job.version, job.number) not in have]
+    if unfinished:
+        jobs = [job._replace(checkpoints=unfinished.world(job.version, job.number)) for job in jobs]
+    steps = _steps(jobs, options, _added_to(len(have), on_progress))
+    for done, (job, replication) in enumerate(steps, len(have) + 1):
+        if unfinished:
+            unfinished.keep(job.version, replication)
+        results.add(job.version, replication)
+        on_progress(done)
+
+
+def _of_longer(longer: Scenario, first: Scenario, on_progress: Progress) -> Progress:
+    """Return what takes progress of a longer run and tells it as that of the first one."""
+    share = first.run.replications / longer.run.replications
+    return lambda done: on_progress(done * share)
 
 
 def join(options: Options) -> None:

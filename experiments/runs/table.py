@@ -11,13 +11,36 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from meterstorm.actors.state.counters import COUNTERS
 
 from ..metrics.metrics import Value
-from ..metrics.names import METRICS
+from ..metrics.names import MEANINGS, METRICS
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 COUNTS = frozenset([*(counter.column for counter in COUNTERS), "denials", "overissued"])
+KEYS = ("point", "case", "arm", "replication")
 COSTS = ("cpu_s", "memory_bytes")
+
+# What each column means but those of a sweep's axes, and those of the table of costs.
+COLUMNS = {
+    "point": "number of the point; 0 in a run",
+    "case": "name of the case; null where the file has none",
+    "arm": "name of the arm; null where the file has none",
+    "replication": "number of the replication, from 0",
+    "seed": "root of all random numbers",
+    "world": "hash of what the world depends on, but its replication: settings, files, engine",
+    "digest": "of everything that happened",
+    **{name: MEANINGS[name] for name in METRICS},
+    "events": "events that happened",
+    "error": "why the world could not be run to its end",
+}
+COLUMNS_OF_COSTS = {
+    **{name: COLUMNS[name] for name in KEYS},
+    "cpu_s": "CPU time that the world took, s",
+    "memory_bytes": "peak memory of the process that ran it, bytes",
+}
+
+DIGEST = "meterstorm.digest"  # of the run or the sweep, in the metadata of each of its tables
+AXES = "meterstorm.axes"  # in those of a sweep's
 
 
 class Row(NamedTuple):
@@ -56,8 +79,37 @@ def batch(rows: Sequence[Row], columns: "pa.Schema") -> "pa.RecordBatch":
     import pyarrow as pa
 
     cells = [_cells(row) for row in rows]
-    arrays = [pa.array([cell.get(field.name) for cell in cells], field.type) for field in columns]
-    return pa.record_batch(arrays, schema=columns)
+    arrays = [_array([cell.get(field.name) for cell in cells], field.type) for field in columns]
+    return pa.RecordBatch.from_arrays(arrays, schema=columns)
+
+
+def _array(values: Sequence[Any], kind: "pa.DataType") -> "pa.Array":
+    """Return a column; `pyarrow.array` would import pandas where there is one, which takes half a second."""
+    import numpy as np
+    import pyarrow as pa
+
+    valid = _bits(value is not None for value in values)
+    if pa.types.is_boolean(kind):
+        return pa.Array.from_buffers(kind, len(values), [valid, _bits(map(bool, values))])
+    if pa.types.is_string(kind):
+        texts = [b"" if value is None else _text(value).encode() for value in values]
+        ends = np.cumsum([0, *map(len, texts)], dtype=np.int32)
+        return pa.Array.from_buffers(kind, len(values), [valid, pa.py_buffer(ends), pa.py_buffer(b"".join(texts))])
+    numbers = np.array([0, *(0 if value is None else value for value in values)])
+    exact = numbers.astype(kind.to_pandas_dtype(), casting="same_kind")  # no fraction is cut off
+    return pa.Array.from_buffers(kind, len(values), [valid, pa.py_buffer(exact[1:])])
+
+
+def _bits(marks: Iterable[bool]) -> "pa.Buffer":
+    import numpy as np
+    import pyarrow as pa
+
+    return pa.py_buffer(np.packbits(np.fromiter(marks, bool), bitorder="little"))
+
+
+def _text(value: Any) -> str:
+    """Return the value of a key whose column has text: words as they are, others as JSON."""
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _cells(row: Row) -> dict[str, Any]:
@@ -80,9 +132,18 @@ def kind_of(values: Iterable[Any]) -> str:
     return "bool" if types == {bool} else "string"
 
 
+def without_costs(table: "pa.Table") -> "pa.Table":
+    """Return the columns of metrics.parquet: those that are the same whoever ran the worlds."""
+    return table.drop_columns([name for name in COSTS if name in table.column_names])
+
+
+def facts(digest: str, title: str, columns: Mapping[str, str]) -> dict[str, str]:
+    """Return what a table says of itself in its metadata: of which run it is, and what its columns mean."""
+    return {DIGEST: digest, "meterstorm.title": title, "meterstorm.columns": json.dumps(columns)}
+
+
 def write_table(table: "pa.Table", path: Path, facts: Mapping[str, str]) -> None:
     """Write a table as Parquet with facts as its metadata; raises OSError."""
     from pyarrow import parquet
 
-    marks = {name.encode(): text.encode() for name, text in facts.items()}
-    parquet.write_table(table.replace_schema_metadata(marks), path)
+    parquet.write_table(table.replace_schema_metadata(dict(facts)), path)

@@ -21,6 +21,7 @@ from meterstorm.actors.state.sums import SUM
 from ..scenario import Scenario, replications, to_toml, versions
 from .begun import Begun, begin, reopen
 from .identity import engine
+from .inputs import inputs
 from .options import Options
 from .results import Replication
 
@@ -61,7 +62,7 @@ class UnfinishedRun:
         """
         # The folder may be moved, so `out` is left out.
         kept = options._replace(out=None)._asdict()
-        return cls(begin(KIND, folder, scenario, kept, options.force))
+        return cls(begin(KIND, folder, scenario, inputs(scenario), kept, options.force))
 
     @classmethod
     def reopen(cls, folder: Path) -> Self:

@@ -18,12 +18,18 @@ NAMED = re.compile(r"(arms|cases)\.(?!\d+(?:[.[]|$))(.*)", re.DOTALL)  # arms.0 
 def override(raw: dict[str, Any], overrides: Mapping[str, object], arms: Collection[str] | None) -> list[str]:
     """Set every override in the raw data of a file, and keep only some arms; return what is wrong.
 
-    An override that some version would not see, since its case or arm sets the key itself, is an error.
+    An override that some version would not see, since its case or arm sets the key itself, is an error. What is
+    expected of an arm that is not kept goes with it.
     """
     own = {key: value for key, value in overrides.items() if not NAMED.match(key)}
-    errors = apply(raw, own) + _keep(raw, arms)
+    errors = apply(raw, own)
+    before = _names(raw, "arms")
+    errors += _keep(raw, arms)
+    if gone := [name for name in before if name not in _names(raw, "arms")]:
+        _forget(raw, gone, {path_of(way) for way, _ in spread(own)[0]})
     errors += _hidden(raw, own, ("cases", "arms"))
-    for key in overrides.keys() - own.keys():
+    # As in `apply`: the general before the particular, and a policy's name before its parameters.
+    for key in sorted(overrides.keys() - own.keys(), key=lambda key: (key.count("."), not key.endswith(".name"))):
         errors += _set_inside(raw, key, overrides[key])
     return errors
 
@@ -37,6 +43,22 @@ def _keep(raw: dict[str, Any], arms: Collection[str] | None) -> list[str]:
         return []
     raw["arms"] = [arm for arm in raw.get("arms", []) if isinstance(arm, dict) and arm.get("name") in arms]
     return [_unknown("arms", name, names) for name in arms if name not in names]
+
+
+def _forget(raw: dict[str, Any], gone: list[str], given: Collection[str]) -> None:
+    """Leave out what is about arms that are gone; where no two are left, what is about their differences, too."""
+    are_compared = len(_names(raw, "arms")) > 1
+    if isinstance(raw.get("expect"), list):
+        raw["expect"] = [item for item in raw["expect"] if not _is_about(item, gone, are_compared)]
+    if isinstance(raw.get("compare"), dict) and not are_compared and "compare.baseline" not in given:
+        raw["compare"].pop("baseline", None)
+
+
+def _is_about(expect: object, gone: list[str], are_compared: bool) -> bool:
+    """Whether an expectation is about an arm that is gone, or about a difference between arms that is."""
+    if not isinstance(expect, dict):
+        return False
+    return expect.get("arm") in gone or (expect.get("on") == "difference" and not are_compared)
 
 
 def _names(raw: Mapping[str, object], table: str) -> list[str]:

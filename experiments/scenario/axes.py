@@ -7,10 +7,12 @@ evenly spaced or by equal factors; `low:high` and `low:high:log` are a range, fo
 import math
 import re
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from itertools import combinations, product
 from typing import Any, NamedTuple
 
-from .overrides import parse_override
+from .arms import NAMED
+from .overrides import KEY_AND_VALUE, leaves, parse_override, plain
 from .reference import all_keys
 from .schema import Sweep
 from .wording import ScenarioError, one_of, refuse, show
@@ -20,6 +22,15 @@ DESIGNS = ("grid", "zip", *DRAWN)
 
 NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 RANGE = re.compile(rf"({NUMBER}):({NUMBER})(?::(log)?\s*(\d{{1,7}})?)?")
+# Keys that are the same at all points, and those above and below them, and why.
+FIXED = {
+    **dict.fromkeys(("run.replications", "run.first_replication"), "all points share their replications"),
+    "run.shards": "each world of a sweep runs in one process",
+    "run.clock": "all points share the clock",
+    **dict.fromkeys(("title", "article", "description"), "it changes nothing in a world"),
+    **dict.fromkeys(("arms", "cases"), "all points have the same ones; vary what one sets: arms.NAME.KEY"),
+    "sweep": "a sweep does not vary itself",
+}
 GRAMMAR = 'a list of values, "low:high:n", "low:high:log n", or, if points are drawn, "low:high" or "low:high:log"'
 
 
@@ -37,11 +48,20 @@ class Axis(NamedTuple):
         """Return what stands at the share `u` of the axis, 0 <= u < 1."""
         if self.values:
             return self.values[min(int(u * len(self.values)), len(self.values) - 1)]
-        return self._number(u)
+        if not self.is_whole:
+            return self._number(u)
+        # Half a step more at either end, so that the first and the last integer have as much of it as the others.
+        wide = self._replace(low=self.low - 0.5, high=self.high + 0.5)
+        return min(max(round(wide._number(u)), int(self.low)), int(self.high))
 
-    def _number(self, u: float) -> float | int:
+    def spaced(self, n: int) -> tuple[Any, ...]:
+        """Return n numbers from low to high, or as many as there are integers."""
+        numbers = (self._number(k / (n - 1)) for k in range(n))
+        return tuple(dict.fromkeys(map(round, numbers) if self.is_whole else numbers))
+
+    def _number(self, u: float) -> float:
         inside = self.low * (self.high / self.low) ** u if self.is_log else self.low + u * (self.high - self.low)
-        return round(inside) if self.is_whole else min(max(inside, self.low), self.high)
+        return min(max(inside, self.low), self.high) if u < 1 else self.high
 
 
 def axes(sweep: Sweep) -> list[Axis]:
@@ -52,6 +72,21 @@ def axes(sweep: Sweep) -> list[Axis]:
     return found
 
 
+def with_axes(overrides: Mapping[str, object], vary: Mapping[str, object]) -> dict[str, object]:
+    """Return overrides with axes in place of those of the scenario's file, if any are given."""
+    return {**overrides, "sweep.vary": dict(vary)} if vary else dict(overrides)
+
+
+def refuse_both(sweep: Sweep, overrides: Mapping[str, object]) -> None:
+    """Raise ScenarioError for a key that is set by an override and varied."""
+    given = [leaf for key, value in overrides.items() for leaf in leaves(key, value)]
+    both = [(varied, key) for varied, key in product(sweep.vary, given) if overlap(varied, key)]
+    if both:
+        raise ScenarioError(
+            f"{key}: set to one value, and {varied} is varied; do one of them" for varied, key in both
+        )
+
+
 def wrong_axes(sweep: Sweep) -> list[str]:
     """Return all that is wrong with a sweep's table, as far as that shows without the rest of the scenario."""
     return _axes(sweep)[1]
@@ -59,7 +94,7 @@ def wrong_axes(sweep: Sweep) -> list[str]:
 
 def _axes(sweep: Sweep) -> tuple[list[Axis], list[str]]:
     found: list[Axis] = []
-    errors = list(_wrong_samples(sweep))
+    errors = [*_wrong_samples(sweep), *_wrong_keys(sweep.vary)]
     for key, takes in sweep.vary.items():
         try:
             found.append(_axis(key, takes, sweep.design))
@@ -79,18 +114,39 @@ def _wrong_samples(sweep: Sweep) -> Iterator[str]:
         yield refuse("sweep.samples", sweep.samples, words)
 
 
+def _wrong_keys(keys: Collection[str]) -> Iterator[str]:
+    for key in keys:
+        for fixed, why in FIXED.items():
+            if overlap(key, fixed) and not NAMED.fullmatch(key):
+                yield f"sweep.vary.{key}: may not be varied; {why}"
+                break
+    for key, other in combinations(keys, 2):
+        if overlap(key, other):
+            yield f"sweep.vary.{other}: varied by {key}, too; a key may be varied once"
+
+
+def overlap(key: str, other: str) -> bool:
+    """Whether two keys are the same, or one is of a table that the other stands for."""
+    shorter, longer = sorted((f"{plain(key)}.", f"{plain(other)}."), key=len)
+    return longer.startswith(shorter)
+
+
 def parse_axis(text: str) -> tuple[str, Any]:
     """Return the key and what it takes of `KEY=a,b,c` or `KEY=low:high:n`; raises ScenarioError."""
-    key, equals, takes = text.partition("=")
-    if not equals or not key.strip() or not takes.strip():
+    match = KEY_AND_VALUE.fullmatch(text)
+    key, takes = (part.strip() for part in match.groups()) if match else ("", "")
+    if not key or not takes:
         words = "write KEY=a,b,c or KEY=low:high:n, like clients.count=100,200"
         raise ScenarioError([f"{text}: not an axis; {words}"])
-    if RANGE.fullmatch(takes.strip()):
-        return key.strip(), takes.strip()
+    if RANGE.fullmatch(takes):
+        return key, takes
     try:
-        return key.strip(), tomllib.loads(f"values = [{takes}]")["values"]
-    except tomllib.TOMLDecodeError:
-        return key.strip(), [parse_override(f"value={part}")[1] for part in takes.split(",")]
+        parsed = tomllib.loads(f"values = [{takes}]")
+    except (tomllib.TOMLDecodeError, RecursionError):
+        parsed = {}
+    if len(parsed) == 1:
+        return key, parsed["values"]
+    return key, [parse_override(f"{key}={part}")[1] for part in takes.split(",")]
 
 
 def _axis(key: str, takes: Any, design: str) -> Axis:
@@ -101,11 +157,13 @@ def _axis(key: str, takes: Any, design: str) -> Axis:
     if not match:
         raise ScenarioError([refuse(path, takes, GRAMMAR)])
     low, high, is_log = float(match[1]), float(match[2]), match[3] is not None
-    if not low < high or (is_log and low <= 0):
+    if not low < high < math.inf or (is_log and low <= 0):
         words = "low < high" + (", and low > 0 where steps are equal factors" if is_log else "")
         raise ScenarioError([refuse(path, takes, words)])
-    whole = takes_integers(key)
-    ranged = Axis(key, (), low, high, is_log, whole)
+    is_whole = takes_integers(key)
+    if is_whole and not (low.is_integer() and high.is_integer()):
+        raise ScenarioError([refuse(path, takes, "from an integer to an integer, as the key takes no others")])
+    ranged = Axis(key, (), low, high, is_log, is_whole)
     if match[4] is None:
         if design not in DRAWN:
             words = f"low:high:n where design = {show(design)}; {one_of(DRAWN)} draw points"
@@ -114,7 +172,7 @@ def _axis(key: str, takes: Any, design: str) -> Axis:
     n = int(match[4])
     if n < 2:
         raise ScenarioError([refuse(path, takes, "n >= 2, the number of values")])
-    return Axis(key, tuple(dict.fromkeys(ranged._number(k / (n - 1)) for k in range(n))))
+    return Axis(key, ranged.spaced(n))
 
 
 def _each_once(path: str, values: Iterable[Any]) -> tuple[Any, ...]:
@@ -128,6 +186,10 @@ def _each_once(path: str, values: Iterable[Any]) -> tuple[Any, ...]:
 
 def takes_integers(key: str) -> bool:
     """Whether a key of a scenario takes integers only."""
-    plain = re.sub(r"^(arms|cases)\.(\"[^\"]*\"|[^.]+)\.", "", re.sub(r"\[(\d+)\]", r".\1", key))
-    path = re.sub(r"\.\d+\.", "[].", plain)
-    return any(known.path == path and known.allowed.startswith("an integer") for known in all_keys())
+    path = re.sub(r"\.\d+\.", "[].", plain(key))
+    inside = bool(NAMED.fullmatch(key))  # one arm or case, whose name may have dots
+    return any(
+        known.allowed.startswith("an integer")
+        and (path == known.path or (inside and path.endswith(f".{known.path}")))
+        for known in all_keys()
+    )

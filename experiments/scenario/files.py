@@ -44,6 +44,7 @@ def load(
         raw = tomllib.loads(text)
         errors = arms_and_cases.override(raw, overrides, arms)
         _anchor_traces(raw, folder)
+        _anchor_axes(raw.get("sweep"), folder)
         _anchor_policies(raw, folder)
         return _build(raw, errors)[0]
     except tomllib.TOMLDecodeError as error:
@@ -55,6 +56,15 @@ def load(
 def validate(raw: Mapping[str, object]) -> Scenario:
     """Return the scenario of raw data, as of a parsed file; ScenarioError tells all that is wrong with it."""
     return _build(thaw(raw), [])[0]
+
+
+def changed(scenario: Scenario, overrides: Mapping[str, object], arms: Collection[str] | None = None) -> Scenario:
+    """Return a scenario with overrides applied and some arms kept, as `load` does; paths are from this folder."""
+    raw = dump(scenario)
+    errors = arms_and_cases.override(raw, overrides, arms)
+    _anchor_traces(raw, Path.cwd())
+    _anchor_policies(raw, Path.cwd())
+    return _build(raw, errors)[0]
 
 
 def varied(scenario: Scenario, settings: Mapping[str, object]) -> list[Version]:
@@ -112,6 +122,17 @@ def _anchor_traces(raw: dict[str, Any], folder: Path) -> None:
         if isinstance(table, dict):
             _anchor(table, "workload.trace", folder)
             _anchor(table.get("workload"), "trace", folder)
+
+
+def _anchor_axes(sweep: object, folder: Path) -> None:
+    """Make the paths of traces that a sweep varies absolute, likewise."""
+    vary = sweep.get("vary") if isinstance(sweep, dict) else None
+    for key, values in vary.items() if isinstance(vary, dict) else ():
+        for index, value in enumerate(values if isinstance(values, list) else ()):
+            table = {"trace": value} if key.endswith("workload.trace") else value
+            if key.endswith(("workload", "workload.trace")):
+                _anchor(table, "trace", folder)
+            values[index] = table["trace"] if table is not value else value
 
 
 def _anchor(table: object, key: str, folder: Path) -> None:

@@ -20,7 +20,15 @@ def json_schema() -> dict[str, Any]:
     for kind, policy in tables["Policies"]["properties"].items():
         policy["properties"] = {"name": _policy_name(kind)}
     tables["Case"]["properties"]["metric"]["enum"] = list(METRICS)
+    tables["Expect"]["properties"]["metric"]["enum"] = list(METRICS)
+    _list_of(tables["Compare"]["properties"]["metrics"])["items"]["enum"] = list(METRICS)
     return {"$schema": DIALECT, **schema, "title": "Meterstorm scenario"}
+
+
+def _list_of(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return of a schema with several forms that of a list."""
+    found: dict[str, Any] = next(form for form in schema["anyOf"] if form.get("type") == "array")
+    return found
 
 
 def _policy_name(kind: str) -> dict[str, Any]:

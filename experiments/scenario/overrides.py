@@ -33,22 +33,23 @@ def parse_override(text: str) -> tuple[str, object]:
 def each_once(given: Iterable[tuple[str, object]]) -> dict[str, object]:
     """Return overrides by key; raises ScenarioError for a key given twice, be it within a table."""
     pairs = list(given)
-    times = Counter(leaf for key, value in pairs for leaf in _leaves(_plain(key), value))
+    times = Counter(leaf for key, value in pairs for leaf in leaves(key, value))
     twice = [leaf for leaf, count in times.items() if count > 1]
     if twice:
         raise ScenarioError(f"{leaf}: given {times[leaf]} times; a key may be set once" for leaf in twice)
     return dict(pairs)
 
 
-def _plain(key: str) -> str:
+def plain(key: str) -> str:
     """Return a key with one spelling: products.0.name for products[0].name."""
     return re.sub(r"\[(\d+)\]", r".\1", key).replace('"', "")
 
 
-def _leaves(key: str, value: object) -> Iterator[str]:
+def leaves(key: str, value: object) -> Iterator[str]:
+    """Yield the single keys that a value sets, in one spelling: those of a table, each by itself."""
     items = enumerate(value) if isinstance(value, list) else value.items() if isinstance(value, Mapping) else ()
-    inside = [leaf for name, item in items for leaf in _leaves(f"{key}.{_plain(str(name))}", item)]
-    yield from inside or [key]
+    inside = [leaf for name, item in items for leaf in leaves(f"{key}.{name}", item)]
+    yield from inside or [plain(key)]
 
 
 def thaw(value: Any) -> Any:
@@ -118,10 +119,12 @@ def _spread(way: Way, value: object) -> Iterator[Setting]:
 
 def _frozen(way: Way, value: object) -> list[str]:
     path = f"{path_of(way)}: {show(value)} is not allowed"
-    if way[0] not in SECTIONS:
+    if way[0] in ("cases", "arms"):
         return [f"{path}; cases and arms do not nest"]
-    keys = ", ".join(SECTIONS[str(way[0])].model_fields)
-    words = f"all versions share one [{way[0]}] ({keys}), else they would not meet the same random numbers"
+    words = f"{way[0]} is about all of them"
+    if way[0] == "run":
+        keys = ", ".join(SECTIONS["run"].model_fields)
+        words = f"all versions share one [run] ({keys}), else they would not meet the same random numbers"
     return [f"{path}; cases and arms may not change it: {words}"]
 
 

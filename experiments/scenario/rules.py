@@ -1,11 +1,12 @@
 """What must hold between the values of a scenario."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from ..metrics.names import MEANINGS, METRICS, WALL_METRICS
 from .choices import Resolve, Resolved
+from .rivals import rivals
 from .wording import did_you_mean, refuse, show
 
 SAMPLES_MAX = 1_000_000
@@ -153,7 +154,7 @@ def _intersite_has_reports(facts: Facts) -> Iterator[str]:
 
 
 def _names_differ(facts: Facts) -> Iterator[str]:
-    for table in ("products", "cases", "arms"):
+    for table in ("products", "cases", "arms", "expect"):
         seen: Counter[str] = Counter()
         for index, item in enumerate(facts.get(table, ())):
             name = item.get("name")
@@ -204,16 +205,18 @@ def _case_shows_all_or_nothing(path: str, case: Facts, _: Facts) -> Iterator[str
         yield f"{path}: {missing} missing; symptom, metric and baseline are given together or not at all"
 
 
-def _case_metric_exists(path: str, case: Facts, facts: Facts) -> Iterator[str]:
-    metric = case["metric"]
-    if metric is None:
-        return
+def _metric_exists(path: str, item: Facts, facts: Facts) -> Iterator[str]:
+    if item["metric"] is not None:
+        yield from _is_metric(f"{path}.metric", item["metric"], facts)
+
+
+def _is_metric(path: str, metric: str, facts: Facts) -> Iterator[str]:
     if metric in WALL_METRICS and facts.get("run.clock") == "virtual":
         words = 'a metric of the virtual clock, since run.clock = "virtual"; this one is of the wall clock only'
-        yield refuse(f"{path}.metric", metric, words)
+        yield refuse(path, metric, words)
     elif metric not in MEANINGS:
         hint = did_you_mean(metric, METRICS) or ": " + ", ".join(METRICS)
-        yield refuse(f"{path}.metric", metric, "a metric of the summary" + hint)
+        yield refuse(path, metric, "a metric of the summary" + hint)
 
 
 def _case_baseline_exists(path: str, case: Facts, facts: Facts) -> Iterator[str]:
@@ -222,6 +225,53 @@ def _case_baseline_exists(path: str, case: Facts, facts: Facts) -> Iterator[str]
     if baseline is not None and baseline not in others:
         words = "the name of another case: " + (", ".join(map(show, others)) or "there is none")
         yield refuse(f"{path}.baseline", baseline, words + did_you_mean(baseline, others))
+
+
+def _compared_metrics_exist(facts: Facts) -> Iterator[str]:
+    metrics = facts["compare.metrics"]
+    for index, metric in enumerate(metrics if isinstance(metrics, tuple) else ()):
+        path = f"compare.metrics[{index}]"
+        yield from _is_metric(path, metric, facts)
+        if metric in metrics[:index]:
+            yield refuse(path, metric, "a metric that is not in the list yet")
+
+
+def _compared_baseline_exists(facts: Facts) -> Iterator[str]:
+    baseline, (word, names, _) = facts["compare.baseline"], rivals(facts)
+    if baseline is not None and baseline not in names:
+        what = "an arm" if word == "arm" else "a case without a symptom, as there are no arms"
+        yield refuse("compare.baseline", baseline, _name_of(what, baseline, names))
+
+
+def _name_of(what: str, name: str, names: Sequence[str]) -> str:
+    known = ", ".join(map(show, names)) or "there is none"
+    return f"the name of {what}: {known}{did_you_mean(name, names)}"
+
+
+def _expected_versions_exist(path: str, expect: Facts, facts: Facts) -> Iterator[str]:
+    for key, what in (("arm", "an arm"), ("case", "a case")):
+        name, names = expect[key], [item["name"] for item in facts[f"{key}s"]]
+        if name is not None and name not in names:
+            yield refuse(f"{path}.{key}", name, _name_of(what, name, names))
+
+
+def _expected_difference_exists(path: str, expect: Facts, facts: Facts) -> Iterator[str]:
+    word, names, baseline = rivals(facts)
+    others = [name for name in names if name != baseline]
+    if expect["on"] != "difference":
+        return
+    if not others:
+        words = '"mean" or "interval", as there are neither two arms to compare nor, without arms, two cases'
+        yield refuse(f"{path}.on", "difference", words)
+    elif expect[word] in {item["name"] for item in facts[f"{word}s"]} - {*others}:
+        words = f"the name of one that is compared with {show(baseline)}: {', '.join(map(show, others))}"
+        yield refuse(f"{path}.{word}", expect[word], words)
+
+
+def _expected_interval_is_no_point(path: str, expect: Facts, _: Facts) -> Iterator[str]:
+    if expect["op"] == "==" and expect["on"] != "mean":
+        words = f'"<", "<=", ">", ">=" or "!=" with on = {show(expect["on"])}: an interval is no single number'
+        yield refuse(f"{path}.op", "==", words)
 
 
 RULES: tuple[Callable[[Facts], Iterator[str]], ...] = (
@@ -238,6 +288,8 @@ RULES: tuple[Callable[[Facts], Iterator[str]], ...] = (
     _policies_resolve,
     _intersite_has_reports,
     _names_differ,
+    _compared_metrics_exist,
+    _compared_baseline_exists,
 )
 
 ITEM_RULES: dict[str, tuple[Callable[[str, Facts, Facts], Iterator[str]], ...]] = {
@@ -247,5 +299,11 @@ ITEM_RULES: dict[str, tuple[Callable[[str, Facts, Facts], Iterator[str]], ...]] 
         _fault_ends_before_it_repeats,
         _fault_repeats_are_bounded,
     ),
-    "cases": (_case_shows_all_or_nothing, _case_metric_exists, _case_baseline_exists),
+    "cases": (_case_shows_all_or_nothing, _metric_exists, _case_baseline_exists),
+    "expect": (
+        _metric_exists,
+        _expected_versions_exist,
+        _expected_difference_exists,
+        _expected_interval_is_no_point,
+    ),
 }

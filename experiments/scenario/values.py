@@ -58,6 +58,12 @@ Milliseconds = Annotated[float, _finite, Allowed("a number >= 0", unit="ms", sma
 Probability = Annotated[float, Field(strict=True, ge=0, le=1), Allowed("a number from 0 to 1")]
 Share = Annotated[float, Field(strict=True, gt=0, le=1), Allowed("a number > 0 and <= 1")]
 Loss = Annotated[float, Field(strict=True, ge=0, lt=1), Allowed("a number >= 0 and < 1")]
+Confidence = Annotated[float, Field(strict=True, gt=0, lt=1), Allowed("a number > 0 and < 1")]
+Signed = Annotated[
+    float,
+    Field(strict=True, ge=-VALUE_MAX, le=VALUE_MAX, allow_inf_nan=False),
+    Allowed("a number from -1e9 to 1e9"),
+]
 Count = Annotated[int, Field(strict=True, ge=1), Allowed("an integer >= 1")]
 Whole = Annotated[int, Field(strict=True, ge=0), Allowed("an integer >= 0")]
 Seed = Annotated[int, Field(strict=True, ge=0, lt=2**63), Allowed("an integer >= 0 and < 2**63", largest=2.0**63)]

@@ -11,7 +11,8 @@ from .schema import Scenario
 from .wording import ScenarioError, show
 
 # Common random numbers: versions are comparable because they share the seed, the times and the replications.
-SAME_IN_ALL_VERSIONS = ("run", "cases", "arms", "sweep")
+ABOUT_VERSIONS = ("cases", "arms", "compare", "expect", "sweep")  # a version by itself has none of these
+SAME_IN_ALL_VERSIONS = ("run", *ABOUT_VERSIONS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +87,10 @@ def expand(raw: Mapping[str, object], checked: Checked, resolve: Resolve) -> tup
 
 
 def _base(raw: Mapping[str, object], checked: Checked) -> _Changed:
-    """Return the data without its cases and arms."""
-    rest = {key: value for key, value in raw.items() if key not in ("cases", "arms")}
-    alone = checked.scenario and checked.scenario.model_copy(update={"cases": (), "arms": ()})
+    """Return the data without its cases and arms, and what is said of them."""
+    rest = {key: value for key, value in raw.items() if key not in ABOUT_VERSIONS}
+    none = {key: Scenario.model_fields[key].default for key in ABOUT_VERSIONS}
+    alone = checked.scenario and checked.scenario.model_copy(update=none)
     return _Changed(rest, alone, frozenset(checked.errors))
 
 

@@ -18,19 +18,20 @@ class ScenarioError(Exception):
 
 def show(value: object) -> str:
     """Return a value as its user wrote it in TOML, cut off when it is long."""
-    text = _toml(value)
+    text = in_toml(value)
     return text if len(text) <= 100 else text[:80] + " ..."
 
 
-def _toml(value: object) -> str:
+def in_toml(value: object) -> str:
+    """Return a value in TOML, whole."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False)
     if isinstance(value, list | tuple):
-        return "[" + ", ".join(map(_toml, value)) + "]"
+        return "[" + ", ".join(map(in_toml, value)) + "]"
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{key} = {_toml(item)}" for key, item in value.items()) + "}"
+        return "{" + ", ".join(f"{key} = {in_toml(item)}" for key, item in value.items()) + "}"
     if isinstance(value, int) and abs(value) >= 10**20:
         return f"{'-' * (value < 0)}an integer of more than 20 digits"  # str() refuses very long ones
     return str(value)

@@ -9,6 +9,7 @@ from ..metrics.metrics import Value
 from ..runs.run import run_world
 from ..scenario import Scenario, ScenarioError, Version, replications
 from ..scenario.files import varied
+from ..scenario.schema import Compare
 from .goals import Comparison, mean
 from .schedules import Schedule, bounds_of, schedules
 from .space import refuse_several_arms
@@ -45,9 +46,13 @@ class Hunted(NamedTuple):
 
 
 def prepared(base: Scenario) -> Scenario:
-    """Return a scenario without its faults and cases, which a hunt makes itself; raises ScenarioError."""
+    """Return a scenario without its faults and cases, which a hunt makes itself, and what is said of these.
+
+    Raises ScenarioError.
+    """
     refuse_several_arms(base)
-    return base.model_copy(update={"faults": (), "cases": (), "article": ""})
+    without = {"faults": (), "cases": (), "compare": Compare(), "expect": (), "article": ""}
+    return base.model_copy(update=without)
 
 
 def outcome_of(version: Version, metric: str) -> Outcome:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ..scenario import Scenario, ScenarioError
 from ..scenario.axes import Axis
 from ..scenario.wording import show
-from ..sweeps.points import Conditions, Plan, Point, applies, axes_of, check, conditions_of
+from ..sweeps.points import Conditions, Plan, Point, applies, axes_of, conditions_of
 
 if TYPE_CHECKING:
     from optuna import Trial
@@ -19,18 +19,21 @@ class Space(NamedTuple):
     axes: tuple[Axis, ...]
     conditions: Conditions
 
+    @property
+    def ends(self) -> Plan:
+        """A point for each value of an axis or each end of its range, the other axes at their first values."""
+        return Plan(self.base, self.axes, tuple(_ends(self)))
+
     def applying(self, chosen: Mapping[str, Any]) -> dict[str, Any]:
         """Return what is chosen, less what does not apply."""
         return {key: value for key, value in chosen.items() if applies(key, chosen, self.conditions)}
 
 
 def space_of(base: Scenario) -> Space:
-    """Return the space of a scenario's axes; raises ScenarioError for a value that cannot be run."""
+    """Return the space of a scenario's axes; raises ScenarioError for axes that make none."""
     refuse_several_arms(base)
     varying = axes_of(base)
-    space = Space(base, varying, conditions_of(varying))
-    check(Plan(base, varying, tuple(_ends(space))))
-    return space
+    return Space(base, varying, conditions_of(varying))
 
 
 def refuse_several_arms(base: Scenario) -> None:
@@ -42,7 +45,6 @@ def refuse_several_arms(base: Scenario) -> None:
 
 
 def _ends(space: Space) -> Iterator[Point]:
-    """Yield a point for each value of an axis, or the ends of its range, the other axes at their first values."""
     firsts = {axis.key: axis.at(0.0) for axis in space.axes}
     for axis in space.axes:
         for value in axis.values or (axis.at(0.0), axis.at(1.0)):

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
+VIOLATED = "invariant violated: "  # how the error of a world begins that shows a defect of the engine
+
+
 class World(NamedTuple):
     """One world of a sweep: its point, its version among those of the point, and its replication."""
 
@@ -83,10 +86,10 @@ def row_of(common: Common, world: World, settings: Mapping[str, Any]) -> Row:
 
 def _tried(row: Row, version: Version, limit_s: float | None) -> Row:
     try:
-        return _done(row._replace(world=world_of(version.scenario)), version, limit_s)
-    except (ValueError, InvariantViolation, OutOfTimeError) as error:
-        words = f"invariant violated: {error}" if isinstance(error, InvariantViolation) else str(error)
-        return row._replace(error=words)
+        row = row._replace(world=world_of(version.scenario))
+        return _done(row, version, limit_s)
+    except (ValueError, OSError, InvariantViolation, OutOfTimeError) as error:
+        return row._replace(error=VIOLATED * isinstance(error, InvariantViolation) + str(error))
     except MemoryError:
         return row._replace(error="out of memory")
 

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import NamedTuple
 
+KIND, TUNING = "sweep", "tuning"  # of what a folder has begun
+
 
 class SweepOptions(NamedTuple):
     """What a user chose for a sweep. An unfinished one keeps it, so that another process can go on with it."""
@@ -11,6 +13,8 @@ class SweepOptions(NamedTuple):
     workers: int | None = None  # processes that run worlds; 0: this one; None: one for each core, if that pays
     ray_address: str | None = None  # of a Ray cluster that runs them instead
     world_limit_s: float | None = None  # wall time for a world; None: no limit
+    until: tuple[str, ...] = ()  # goals, as denial_fraction:5%; (): as many replications as the scenario says
+    at_most: int = 1000  # replications of each world, where there are goals
     fail_fast: bool = False  # stop at the first world that fails
     out: Path | None = None  # folder for the results
     force: bool = False  # replace what is in `out`

@@ -4,17 +4,21 @@ A parameter of a policy applies where the policy that the point chooses has it: 
 is the same whatever the parameter's axis says, and comes once.
 """
 
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ..scenario import Scenario, ScenarioError
-from ..scenario.axes import Axis, axes
-from ..scenario.choices import Resolve, resolver
+from ..runs.inputs import Input, inputs_of
+from ..scenario import Scenario, ScenarioError, Version
+from ..scenario.axes import DRAWN, Axis, axes
+from ..scenario.choices import Resolve, Resolved, resolver
 from ..scenario.files import varied
 from ..scenario.wording import show
 from .designs import rows
+from .options import TUNING
 
+POINTS_MAX = 1_000_000  # the process that hands them out has all in memory
 PARAMETER = re.compile(r"(?P<policy>(?:.*\.)?policies\.(?P<kind>\w+))\.(?P<name>\w+)", re.DOTALL)
 
 
@@ -36,26 +40,20 @@ class Plan(NamedTuple):
     @property
     def design(self) -> str:
         """How its points were chosen."""
-        return "tuning" if self.is_tuning else self.base.sweep.design
+        return TUNING if self.is_tuning else self.base.sweep.design
 
 
 def plan(base: Scenario) -> Plan:
-    """Return the plan of a scenario's sweep; raises ScenarioError for values that no version can have.
-
-    Each value is tried by itself, beside the first values of the other axes. A combination that breaks a rule
-    shows when its worlds are run.
-    """
+    """Return the plan of a scenario's sweep; raises ScenarioError for axes that make none."""
     varying = axes_of(base)
     design, seed = base.sweep, base.run.seed
+    _check_size(design.design, varying, design.samples)
     conditions = conditions_of(varying)
     made: dict[str, dict[str, Any]] = {}
     for row in rows(design.design, varying, design.samples, seed):
         settings = _applying(varying, row, conditions)
         made.setdefault(repr(settings) if design.design == "grid" else str(len(made)), settings)
-    points = tuple(Point(number, settings) for number, settings in enumerate(made.values()))
-    planned = Plan(base, varying, points)
-    check(planned)
-    return planned
+    return Plan(base, varying, tuple(Point(number, settings) for number, settings in enumerate(made.values())))
 
 
 def axes_of(base: Scenario) -> tuple[Axis, ...]:
@@ -64,6 +62,14 @@ def axes_of(base: Scenario) -> tuple[Axis, ...]:
     if not varying:
         raise ScenarioError(["sweep.vary: empty; name what to vary, as --vary clients.count=100,200,400"])
     return varying
+
+
+def _check_size(design: str, varying: Sequence[Axis], samples: int) -> None:
+    counts = [len(axis.values) for axis in varying]
+    blocks = len(varying) + 2 if design == "saltelli" else 1
+    size = samples * blocks if design in DRAWN else math.prod(counts) if design == "grid" else counts[0]
+    if size > POINTS_MAX:
+        raise ScenarioError([f"sweep: {size:,} points are too many; at most {POINTS_MAX:,} are allowed"])
 
 
 Conditions = dict[str, tuple[str, frozenset[Any]]]  # key: the key of a policy's name, and the names it applies to
@@ -77,8 +83,8 @@ def conditions_of(varying: Sequence[Axis]) -> Conditions:
     for axis in varying:
         match = PARAMETER.fullmatch(axis.key)
         name_key = f"{match['policy']}.name" if match else ""
-        if match and match["name"] != "name" and name_key in names:
-            policies = names[name_key].values
+        policies = names[name_key].values if name_key in names else ()
+        if match and match["name"] != "name" and policies:
             having = frozenset(name for name in policies if _has(resolve, match["kind"], name, match["name"]))
             if not having:
                 words = f"no policy of {name_key} has it: {', '.join(map(show, policies))}"
@@ -89,7 +95,7 @@ def conditions_of(varying: Sequence[Axis]) -> Conditions:
 
 def _has(resolve: Resolve, kind: str, name: Any, parameter: str) -> bool:
     """Whether a policy has a parameter; one that cannot be resolved is left to the check of its value."""
-    resolved = resolve(kind, name, {})
+    resolved = resolve(kind, name, {}) if isinstance(name, str) else Resolved(error="not a name")
     return bool(resolved.error) or parameter in type(resolved.policy)._fields
 
 
@@ -104,16 +110,22 @@ def applies(key: str, chosen: Mapping[str, Any], conditions: Conditions) -> bool
     return chosen.get(name_key) in having
 
 
-def check(plan: Plan) -> None:
-    """Raise ScenarioError for a value with which the first point that has it cannot be run."""
+def check(plan: Plan) -> list[Input]:
+    """Return the files that a sweep names; raises ScenarioError for a value that no version can have.
+
+    Each value is tried by itself, at the first point that has it: beside the first values of the other axes. A
+    combination that breaks a rule shows when its worlds are run. Raises ValueError for a file that is not there.
+    """
+    made: list[Version] = []
     errors: list[str] = []
     for point in _first_with_each(plan.axes, plan.points):
         try:
-            varied(plan.base, point.settings)
+            made += varied(plan.base, point.settings)
         except ScenarioError as error:
             errors += error.errors
     if errors:
         raise ScenarioError(errors)
+    return inputs_of(version.scenario for version in made)
 
 
 def _first_with_each(varying: Sequence[Axis], points: Sequence[Point]) -> Iterator[Point]:

@@ -3,6 +3,7 @@
 Measured: a world in a chunk of a hundred costs the pool 2 us; as Ray tasks 11 us, and Ray takes 5 s to start.
 """
 
+import os
 import subprocess
 import sys
 from collections import Counter, deque
@@ -15,6 +16,7 @@ from .chunks import Chunk, Common, Done, World
 
 AHEAD = 2  # chunks that a worker has, so that it never waits for the next one
 TRIES = 2  # that a world gets whose process died
+STANDARD_ERROR = 2  # where what policies print goes: standard output is the command's own
 EXIT_S = 30.0  # in which a process is gone that has closed its connection
 
 
@@ -29,17 +31,28 @@ class _Worker:
 
     def __init__(self, common: Common) -> None:
         self.connection, theirs = Pipe()
-        command = [sys.executable, "-m", f"{__package__}.worker", str(theirs.fileno())]
-        self.process = subprocess.Popen(command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)
+        command = [sys.executable, "-P", "-m", f"{__package__}.worker", str(theirs.fileno())]
+        # Modules come from where they come from here, and from the current folder only if they do so here.
+        places = os.environ | {"PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path)}
+        self.process = subprocess.Popen(
+            command,
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+            stdout=STANDARD_ERROR,
+            env=places,
+        )
         theirs.close()
         self.chunks: deque[Chunk] = deque()
-        self.connection.send(common)
+        self._send(common)
 
     def give(self, chunk: Chunk) -> None:
         """Have a chunk run; it is kept until it is answered, whether the process lives or not."""
         self.chunks.append(chunk)
+        self._send(chunk)
+
+    def _send(self, value: Common | Chunk) -> None:
         with suppress(OSError):  # it has died, which its connection will tell
-            self.connection.send(chunk)
+            self.connection.send(value)
 
     def end(self) -> int:
         """End the process, if it has not ended; return its status, below 0 for a signal."""

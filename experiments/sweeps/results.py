@@ -6,32 +6,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..metrics.names import MEANINGS, METRICS
 from ..runs.folder import UNFINISHED, unfinished
 from ..runs.results import digest_of
-from ..runs.table import COSTS, write_table
+from ..runs.table import AXES, COLUMNS, COLUMNS_OF_COSTS, KEYS, facts, without_costs, write_table
 from ..scenario import Scenario, load, versions
 from . import store
+from .options import KIND, TUNING
 from .points import Plan, Point, axes_of, plan
 from .run import columns_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-KEYS = ("point", "case", "arm", "replication")
-MEANINGS_OF_KEYS = {
-    "point": "number of the point",
-    "case": "name of the case",
-    "arm": "name of the arm",
-    "replication": "number of the replication",
-    "seed": "root of all random numbers",
-    "world": "hash of what the world depends on, but its replication: settings, files, engine",
-    "digest": "of everything that happened",
-    "events": "events that happened",
-    "error": "why the world could not be run to its end",
-    "cpu_s": "CPU time that the world took, s",
-    "memory_bytes": "peak memory of the process that ran it, bytes",
-}
 
 
 def collect(plan: Plan, folder: Path) -> "pa.Table":
@@ -55,17 +40,19 @@ def read(folder: Path) -> "tuple[Plan, pa.Table]":
     from pyarrow import parquet
 
     base = load(folder / "scenario.toml")
-    if (kind := unfinished(folder)) in ("sweep", "tuning"):
+    if (kind := unfinished(folder)) in (KIND, TUNING):
+        store.tell_damage(folder / UNFINISHED)
         table = collect(Plan(base, axes_of(base), ()), folder / UNFINISHED)
-        return (plan(base) if kind == "sweep" else _plan_in(base, table)), table
-    if not (folder / "metrics.parquet").exists() or not base.sweep.vary:
+        return (plan(base) if kind == KIND else _plan_in(base, table)), table
+    file = folder / "metrics.parquet"
+    if not file.exists() or AXES.encode() not in (parquet.read_schema(file).metadata or {}):
         raise ValueError(f"{folder}: not the folder of a sweep; it has no metrics.parquet of one")
-    table = parquet.read_table(folder / "metrics.parquet")
+    table = parquet.read_table(file)
     return _plan_in(base, table), table
 
 
 def _plan_in(base: Scenario, table: "pa.Table") -> Plan:
-    """Return the plan that a table is of, as far as it has points."""
+    """Return the plan of a table, as far as it has points: to make it anew takes the files that the sweep had."""
     varying = axes_of(base)
     settings: dict[int, dict[str, Any]] = {}
     for row in table.select(["point", *(axis.key for axis in varying)]).to_pylist():
@@ -83,7 +70,8 @@ def write_csv(table: "pa.Table", path: Path) -> None:
     """Write all rows as CSV; raises OSError."""
     from pyarrow import csv
 
-    csv.write_csv(table, path)
+    with path.open("wb") as file:
+        csv.write_csv(table, file)
 
 
 def digest(table: "pa.Table") -> str:
@@ -97,15 +85,14 @@ def write(folder: Path, plan: Plan, table: "pa.Table") -> None:
 
     The first is the same, byte for byte, whoever ran the sweep and however often it was interrupted.
     """
-    facts = {
-        "meterstorm.digest": digest(table),
-        "meterstorm.title": plan.base.title,
-        "meterstorm.axes": json.dumps([_described(axis) for axis in plan.axes]),
+    title, mark = plan.base.title, digest(table)
+    design = {
+        AXES: json.dumps([_described(axis) for axis in plan.axes]),
         "meterstorm.design": json.dumps({"kind": plan.design, "n": plan.base.sweep.samples}),
-        "meterstorm.columns": json.dumps(MEANINGS_OF_KEYS | {name: MEANINGS[name] for name in METRICS}),
     }
-    write_table(table.drop_columns(list(COSTS)), folder / "metrics.parquet", facts)
-    write_table(table.select([*KEYS, *COSTS]), folder / "costs.parquet", facts)
+    write_table(without_costs(table), folder / "metrics.parquet", facts(mark, title, COLUMNS) | design)
+    costs = table.select(list(COLUMNS_OF_COSTS))
+    write_table(costs, folder / "costs.parquet", facts(mark, title, COLUMNS_OF_COSTS) | design)
 
 
 def _described(axis: Any) -> dict[str, Any]:

@@ -3,18 +3,21 @@
 import itertools
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing
 from typing import TYPE_CHECKING, NamedTuple
 
 from meterstorm.actors.cluster.workers import spread
 
+from ..analysis.stopping import parse_goal
 from ..runs.table import batch, kind_of, schema
-from ..scenario import replications, versions
+from ..scenario import versions
 from . import store
 from .chunks import Chunk, Common, Done, World, row_of, run_chunk
 from .options import SweepOptions
 from .points import Plan
 from .pool import Lost, Pool
+from .seen import Seen
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,17 +31,14 @@ HERE_S = 2.0  # of work, before processes are started to share the rest: they ta
 Answer = tuple[Chunk, Done | Lost]
 
 
-class WorldFailedError(Exception):
-    """A world has failed in a sweep that was to stop then."""
-
-
 class Outcome(NamedTuple):
     """How far a sweep came."""
 
-    worlds: int  # of its plan
+    worlds: int  # that were wanted
     done: int  # of those, those that have a row
     interrupted: bool
     wall_s: float
+    unmet: list[str]  # which intervals are not as narrow as asked, in words
 
 
 class Pace:
@@ -51,15 +51,6 @@ class Pace:
         """Take the last chunk as a measure; grow no more than twofold at a time."""
         fitting = int(CHUNK_S * worlds / wall_s) if wall_s > 0 else CHUNK_MAX
         self.size = max(1, min(fitting, 2 * self.size, CHUNK_MAX))
-
-
-def worlds_of(plan: Plan) -> Iterator[World]:
-    """Yield every world of a sweep: point by point, each version's replications in a row."""
-    count = len(versions(plan.base))
-    for point in plan.points:
-        for version in range(count):
-            for replication in replications(plan.base.run):
-                yield World(point.number, version, replication)
 
 
 def count_of(plan: Plan) -> int:
@@ -83,41 +74,45 @@ def run_sweep(
 ) -> Outcome:
     """Run the worlds that have no row in a folder yet, or have failed, and append their rows to it.
 
-    An interrupt ends it early. Raises OSError for the folder; WorldFailedError; ClusterError and PoolError for
-    whoever runs the worlds.
+    An interrupt ends it early, and so does a world that fails if the options say so. Raises OSError for the
+    folder; ClusterError and PoolError for whoever runs the worlds.
     """
-    began_s, total, common = time.monotonic(), count_of(plan), common_of(plan, options)
+    began_s, common = time.monotonic(), common_of(plan, options)
     store.mend(folder)
-    done = finished(plan, folder)
-    todo = iter([world for world in worlds_of(plan) if world not in done])
-    count, interrupted = len(done), False
-    on_progress(count)
+    seen = seen_in(folder, plan, options)
+    interrupted = False
     with store.Writer(folder, common.columns) as writer:
         try:
-            for chunk, answer in _answers(_Source(plan, todo), common, options, total - count):
-                rows = _rows(common, chunk, answer)
+            for rows in _new_rows(plan, options, common, seen, on_progress):
                 writer.append(rows)
-                count += rows.num_rows
-                on_progress(count)
-                if options.fail_fast:
-                    _stop_at_failure(rows)
+                seen.add(rows)
+                if options.fail_fast and rows["error"].null_count < rows.num_rows:
+                    break
         except KeyboardInterrupt:
             interrupted = True
-    return Outcome(total, count, interrupted, time.monotonic() - began_s)
+    return Outcome(seen.worlds, seen.rows, interrupted, time.monotonic() - began_s, seen.unmet())
 
 
-def finished(plan: Plan, folder: "Path") -> set[World]:
-    """Return the worlds that have a row in a folder and have not failed."""
-    numbers = {(version.case, version.arm): number for number, version in enumerate(versions(plan.base))}
-    found: set[World] = set()
+def seen_in(folder: "Path", plan: Plan, options: SweepOptions) -> Seen:
+    """Return what the rows in a folder say."""
+    seen = Seen(plan, [parse_goal(text) for text in options.until], options.at_most)
     for rows in store.read(folder):
-        columns = rows.select(["point", "case", "arm", "replication", "error"]).to_pylist()
-        found |= {
-            World(row["point"], numbers[row["case"], row["arm"]], row["replication"])
-            for row in columns
-            if row["error"] is None
-        }
-    return found
+        seen.add(rows)
+    return seen
+
+
+def _new_rows(
+    plan: Plan, options: SweepOptions, common: Common, seen: Seen, on_progress: Callable[[float], None]
+) -> "Iterator[pa.RecordBatch]":
+    """Run the worlds that are left, and yield their rows."""
+    total, count = count_of(plan), len(seen.done)
+    on_progress(count * total / seen.worlds)
+    for worlds in seen.batches():
+        with closing(_answers(_Source(plan, worlds), common, options, seen.worlds - count)) as answers:
+            for chunk, answer in answers:
+                yield _rows(common, chunk, answer)
+                count += len(chunk.worlds)
+                on_progress(count * total / seen.worlds)
 
 
 class _Source:
@@ -137,7 +132,7 @@ class _Source:
         return Chunk(worlds, {world.point: self._settings[world.point] for world in worlds})
 
 
-def _answers(source: _Source, common: Common, options: SweepOptions, left: int) -> Iterator[Answer]:
+def _answers(source: _Source, common: Common, options: SweepOptions, left: int) -> Generator[Answer]:
     """Run every chunk, in any order, and learn from each how large the next should be."""
     for chunk, answer in _run(source, common, options, left):
         if isinstance(answer, Done):
@@ -187,15 +182,9 @@ def _rows(common: Common, chunk: Chunk, answer: Done | Lost) -> "pa.RecordBatch"
     return ipc.read_record_batch(answer.rows, common.columns)
 
 
-def _stop_at_failure(rows: "pa.RecordBatch") -> None:
-    for row in rows.select(["point", "error"]).to_pylist():
-        if row["error"] is not None:
-            raise WorldFailedError(f"point {row['point']}: {row['error']}")
-
-
 def one_world_s(plan: Plan, options: SweepOptions) -> float:
     """Return the seconds that the first world takes, once the engine is loaded."""
-    common, first = common_of(plan, options), next(worlds_of(plan))
+    common, first = common_of(plan, options), World(plan.points[0].number, 0, plan.base.run.first_replication)
     chunk = Chunk((first,), {first.point: plan.points[first.point].settings})
     _here(common, chunk)
     return _here(common, chunk).wall_s

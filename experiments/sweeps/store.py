@@ -44,28 +44,33 @@ class Writer:
 
 
 def mend(folder: Path) -> None:
-    """Cut streams off behind their last whole batch, where they do not end with one; say so. Raises OSError."""
+    """Say what is damaged, and cut streams off behind their last whole batch. Raises OSError."""
+    tell_damage(folder)
     for path in _streams(folder):
         whole, end = 0, 0
         for _, end in _batches(path):  # noqa: B007
             whole += 1
         if end < path.stat().st_size:
             os.truncate(path, end)
-            _log.warning("%s: its end was cut off or damaged; kept %d whole batches", path, whole)
+            _log.warning("%s: its end was cut off or damaged; whole batches kept: %d", path, whole)
 
 
-def read(folder: Path) -> "Iterator[pa.RecordBatch]":
-    """Yield every whole batch that was written into a folder; skip damaged ones, and say so."""
+def tell_damage(folder: Path) -> None:
+    """Say which batches are damaged. The end of a stream may be missing: somebody may be about to write it."""
     for path in _streams(folder):
         for number, (rows, _) in enumerate(_batches(path)):
             if rows is None:
                 _log.warning("%s: batch %d is damaged; its worlds are not counted as done", path, number)
-            else:
-                yield rows
+
+
+def read(folder: Path) -> "Iterator[pa.RecordBatch]":
+    """Yield every whole batch that was written into a folder, but no damaged one."""
+    for path in _streams(folder):
+        yield from (rows for rows, _ in _batches(path) if rows is not None)
 
 
 def _streams(folder: Path) -> list[Path]:
-    return sorted(folder.glob("[0-9]*.arrows"))
+    return sorted(folder.glob("[0-9]*.arrows"), key=lambda path: int(path.stem))
 
 
 def _batches(path: Path) -> "Iterator[tuple[pa.RecordBatch | None, int]]":
@@ -80,7 +85,7 @@ def _batches(path: Path) -> "Iterator[tuple[pa.RecordBatch | None, int]]":
                 rows, facts = stream.read_next_batch_with_custom_metadata()
                 is_good = facts is not None and facts.get(CHECKSUM) == _checksum(rows)
                 yield rows if is_good else None, file.tell()
-        except (StopIteration, pa.ArrowException, OSError, UnicodeDecodeError):
+        except (StopIteration, pa.ArrowException, OSError, UnicodeDecodeError, MemoryError):
             return
 
 

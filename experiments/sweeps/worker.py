@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import time
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from queue import SimpleQueue
 from threading import Thread
@@ -25,7 +26,8 @@ def main(descriptor: int) -> None:
         chunk = chunks.get()
         began_s = time.perf_counter()
         rows = run_chunk(common, chunk)
-        connection.send(Done(rows, time.perf_counter() - began_s))
+        with suppress(OSError):  # nobody hears it any more, which the thread is about to notice
+            connection.send(Done(rows, time.perf_counter() - began_s))
 
 
 def _receive(connection: Connection, chunks: "SimpleQueue[Chunk]") -> None:

@@ -1,5 +1,6 @@
 """A user's policy that is seen not to be pure is refused, with file and line; a pure one is not."""
 
+import numba
 import pytest
 from meterstorm.policies.registry import resolve
 
@@ -13,6 +14,7 @@ from datetime import datetime
 from random import random as draw
 from typing import NamedTuple
 
+import numba
 import numpy as np
 
 SEEN = []
@@ -89,6 +91,15 @@ def test_it_is_found_in_a_file_beside(tmp_path, monkeypatch):
         resolved(tmp_path, text)
 
 
+@pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="nothing is compiled")
+@pytest.mark.parametrize("decorator", ["numba.njit", "numba.jit(nogil=True)", "numba.vectorize"])
+def test_what_numba_has_compiled_is_refused(decorator, tmp_path):
+    """It might never end, and nobody could end it."""
+    helper = f"\n\n@{decorator}\ndef helper(x):\n    return x\n"
+    with pytest.raises(ValueError, match=r"own\.py, line \d+: Mine: helper is compiled by numba.* @compilable"):
+        resolved(tmp_path, HEAD + helper + CLASS % "helper(1)")
+
+
 @pytest.mark.parametrize("text", [RNG, "DELAY_S = random.random()  # here\n", "START_S = time.time()  # here\n"])
 def test_what_runs_at_import_counts(text, tmp_path):
     refused(tmp_path, HEAD + text + CLASS % "pass")
@@ -99,6 +110,7 @@ def test_a_default_that_is_kept(tmp_path):
 
 
 PURE = [
+    "x = numba.int64(1)",
     "x = LIMITS[1] + TABLE.sum()",
     "time = 3; x = time + 1",
     "seen = []; seen.append(1); seen[0] = 2",

@@ -154,9 +154,10 @@ def _run(draw: st.DrawFn, duration_s: float) -> dict[str, Any]:
 
 
 def _network(draw: st.DrawFn, hasty: bool, latencies_ms: st.SearchStrategy[float]) -> dict[str, Any]:
+    latency_ms = draw(st.floats(100.0, 300.0) if hasty else latencies_ms)
     return {
-        "latency_ms": draw(st.floats(100.0, 300.0) if hasty else latencies_ms),
-        "jitter_ms": draw(st.sampled_from([0.0, 0.0, 5.0, 500.0])),
+        "latency_ms": latency_ms,
+        "jitter_ms": draw(st.sampled_from([0.0, 0.0, 5.0, 500.0, 100.0 * latency_ms])),
         "loss": draw(st.sampled_from([0.0, 0.0, 0.05, 0.3])),
     }
 

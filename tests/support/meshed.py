@@ -10,23 +10,23 @@ from meterstorm.actors.shards.tally import Tally, conserved, merge
 from meterstorm.actors.shards.transport.mesh import Mesh
 from meterstorm.actors.shards.windows import Windows
 
-TIMEOUT_S = 60.0
+from support.processes import PATIENCE_S
 
 
 def simulate_on_shards(scenario: Any, shards: int) -> Tally:
     """What the shards have counted together; raises what the first of them raises."""
     with ExitStack() as stack, ThreadPoolExecutor(shards) as pool:
-        meshes = [stack.enter_context(Mesh(k, shards, b"key", TIMEOUT_S)) for k in range(shards)]
+        meshes = [stack.enter_context(Mesh(k, shards, b"key", PATIENCE_S)) for k in range(shards)]
         addresses = [mesh.listen() for mesh in meshes]
 
         def run(mesh: Mesh) -> Tally:
             mesh.connect(addresses)
             windows = Windows(Shard(scenario, 0, mesh.shard, shards), mesh, 0)
             while not windows.done:
-                windows.run(TIMEOUT_S)
+                windows.run(PATIENCE_S)
             tally = windows.shard.tally()
             tally.timing = windows.timing
             return tally
 
         futures = [pool.submit(partial(run, mesh)) for mesh in meshes]
-        return conserved(scenario, merge([future.result(2 * TIMEOUT_S) for future in futures]))
+        return conserved(scenario, merge([future.result(2 * PATIENCE_S) for future in futures]))

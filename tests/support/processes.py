@@ -6,8 +6,11 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+PATIENCE_S = 300.0  # nothing takes so long, however busy the machine: it only keeps what is broken from hanging
+ENDING_S = 40.0  # for what a run has started to end; Ray's own agents take a minute when Ray is killed
 
-def eventually(condition: Callable[[], object], seconds: float = 15.0, every_s: float = 0.05) -> bool:
+
+def eventually(condition: Callable[[], object], seconds: float = PATIENCE_S, every_s: float = 0.05) -> bool:
     """Whether a condition holds within so long."""
     deadline = time.monotonic() + seconds
     while not condition() and time.monotonic() < deadline:

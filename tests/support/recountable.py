@@ -34,9 +34,10 @@ def _run(random: Random) -> Raw:
 
 def _network(random: Random) -> Raw:
     some = random.choice
+    latency_ms = some([1.0, 50.0, 200.0])
     return {
-        "latency_ms": some([1.0, 50.0, 200.0]),
-        "jitter_ms": some([0.0, 0.0, 10.0, 600.0]),
+        "latency_ms": latency_ms,
+        "jitter_ms": some([0.0, 0.0, 10.0, 600.0, 100.0 * latency_ms]),
         "loss": some([0.0, 0.0, 0.05, 0.3]),
     }
 

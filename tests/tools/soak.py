@@ -9,22 +9,26 @@ Exit status 1 when a chain breaks one; its folder stays.
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from support.processes import command, descendants, eventually, in_session, shards
+from support.processes import ENDING_S, PATIENCE_S, command, descendants, eventually, in_session, shards
 
-STEPS_MAX, PATIENCE_S, ENDING_S = 5, 240.0, 20.0
+STEPS_MAX = 5
+PACES = 0.05, 0.005  # the chance, each time that one looks, that a moment has come: while Ray starts, or later
 SCENARIO = """
 title = "a world to be killed"
 [run]
-duration_s = 30000
+duration_s = 10000
 warmup_s = 300
 [network]
 latency_ms = 200
@@ -45,7 +49,7 @@ run_time_s = 60
 kind = "unreachable"
 servers = [0]
 start_s = 300
-duration_s = 15000
+duration_s = 5000
 """
 
 
@@ -78,6 +82,7 @@ class Chain:
         self.folder = folder
         self.numbers = numbers
         self.told: list[str] = []
+        self.left = 0  # the session of the last run, whose processes may be left
         (folder / "soak.toml").write_text(SCENARIO)
 
     def start(self) -> subprocess.Popen[str]:
@@ -91,6 +96,12 @@ class Chain:
             cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
         )  # fmt: skip
 
+    def clear(self) -> None:
+        """Kill what a broken run has left."""
+        for pid in in_session(self.left):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
     def run(self) -> str:
         """Disturb and resume until the run has ended by itself; return its digest."""
         for _ in range(self.numbers.randint(1, STEPS_MAX)):
@@ -100,30 +111,38 @@ class Chain:
         return self._ended(process, Disturbance("nothing", None, "")) or ""
 
     def _disturbed(self, how: Disturbance) -> str | None:
-        process = self.start()
-        eventually(lambda: process.poll() is not None or self._is_ripe(process.pid), PATIENCE_S, every_s=0.01)
-        hit = process.poll() is None and self._disturb(process.pid, how.name)
+        process, pace, hit = self.start(), self.numbers.choice(PACES), False
+
+        def is_over() -> bool:
+            nonlocal hit
+            hit = hit or (process.poll() is None and self._disturb(process.pid, how.name, pace))
+            return hit or process.poll() is not None
+
+        eventually(is_over, every_s=0.01)
         self.told.append(how.name if hit else f"({how.name})")
         return self._ended(process, how if hit else Disturbance("nothing", None, ""))
 
-    def _is_ripe(self, driver: int) -> bool:
-        """Whether a drawn moment has come: while Ray or the shards start, or later, at their work."""
-        return bool(shards(driver) or descendants(driver)) and self.numbers.random() < 0.02
-
-    def _disturb(self, driver: int, name: str) -> bool:
-        """Do it; return whether there was anything to be hit."""
-        targets = {"driver": [driver], "SIGTERM": [driver], "shards": shards(driver), "shard": shards(driver)[:1]}
-        named = [pid for pid in descendants(driver) if Path(command(pid).split()[0]).name == name]
-        for pid in targets.get(name, named):
-            try:
+    def _disturb(self, driver: int, name: str, pace: float) -> bool:
+        """Do it if there is anything to be hit, and the drawn moment has come; return whether it was hit."""
+        below = descendants(driver)
+        targets = {"shards": shards(driver), "shard": shards(driver)[:1]}
+        targets |= dict.fromkeys(("driver", "SIGTERM"), [driver] if below else [])
+        named = [pid for pid in below if Path((command(pid).split() or [""])[0]).name == name]
+        hit = targets.get(name, named)
+        if not hit or self.numbers.random() >= pace:
+            return False
+        for pid in hit:
+            with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGTERM if name == "SIGTERM" else signal.SIGKILL)
-            except ProcessLookupError:
-                return False
-        return bool(targets.get(name, named))
+        return True
 
     def _ended(self, process: subprocess.Popen[str], how: Disturbance) -> str | None:
         """Check how a process ends and what it leaves; return the digest if the run is done."""
-        stdout, stderr = process.communicate(timeout=PATIENCE_S)
+        self.left = process.pid
+        try:
+            stdout, stderr = process.communicate(timeout=PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            raise Broken(f"no end within {PATIENCE_S:g} s after {how.name}") from None
         status = process.returncode
         if status not in {0, how.status} or (status == how.status and how.words not in stderr):
             raise Broken(f"status {status} after {how.name}, with these words:\n{stderr}")
@@ -149,21 +168,27 @@ def expected(folder: Path) -> str:
 
 def main() -> int:
     """Run the chains; return the exit status."""
-    chains, seed = (int(text) for text in (*sys.argv[1:], "10", "1")[:2])
+    given = [int(text) for text in sys.argv[1:]]
+    chains, seed = (*given, *(10, 1)[len(given) :])
     broken = 0
     with tempfile.TemporaryDirectory(prefix="soak-", dir="/tmp") as folder:
         digest = expected(Path(folder))
     for number in range(seed, seed + chains):
         folder = tempfile.mkdtemp(prefix="soak-", dir="/tmp")  # short: Ray puts sockets below it
-        chain = Chain(Path(folder), random.Random(number))
+        chain, began_s = Chain(Path(folder), random.Random(number)), time.monotonic()
         try:
             found = chain.run()
             problem = "" if found == digest else f"digest {found}, undisturbed {digest}"
-        except (Broken, subprocess.TimeoutExpired) as error:
+        except Broken as error:
             problem = str(error)
+            chain.clear()
         broken += bool(problem)
+        if not problem:
+            shutil.rmtree(folder, ignore_errors=True)
         outcome = f"{problem} (in {folder})" if problem else "as undisturbed"
-        print(f"chain {number}: {', '.join(chain.told)}: {outcome}", flush=True)
+        print(
+            f"chain {number}, {time.monotonic() - began_s:.0f} s: {', '.join(chain.told)}: {outcome}", flush=True
+        )
     return int(broken > 0)
 
 

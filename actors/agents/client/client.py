@@ -134,7 +134,7 @@ def _launch(world, i, j, number, product):
     slot.program = number
     slot.product = product
     slot.launched = world.control[0].now
-    slot.marks &= ~clients.REPEATED
+    slot.marks &= ~clients.LATE
     ledger.count(world, counters.LAUNCHES)
     _want(world, i, j)
 

@@ -27,17 +27,20 @@ def give_back(world, i, j):
         return
     server = slot.lease
     slot.lease = NONE
-    release(world, i, j, slot.program, server)
+    release(world, i, j, slot.program, server, _last_late(world, i, j))
 
 
 @inlined
-def release(world, i, j, program, server):
-    """Send a release of what was asked for until now; when it is lost, only the observer learns of it."""
+def release(world, i, j, program, server, abandoned=0):
+    """Send a release of what was asked for until now; when it is lost, only the observer learns of it.
+
+    It then learns, too, that attempts up to `abandoned` are no longer waited for.
+    """
     config = world.config[0]
     agent, attempt = config.first + i, world.clients[i].attempt
     message = letter(kinds.RELEASE, agent, config.clients + server, slot=j, program=program, attempt=attempt)
     if not send(world, message, server):
-        notify(world, kinds.NOTICE, agent, server, j, program)
+        notify(world, kinds.NOTICE, agent, server, j, program, abandoned)
     elif config.looks_ahead:
         prefetching.fetch_lease(world, agent)
 
@@ -49,7 +52,7 @@ def leave_behind(world, i, j):
     slot = world.slots[i * config.programs + j]
     server = slot.lease
     slot.lease = NONE
-    notify(world, kinds.NOTICE, config.first + i, server, j, slot.program)
+    notify(world, kinds.NOTICE, config.first + i, server, j, slot.program, _last_late(world, i, j))
     remember_release(world, i, server)
 
 
@@ -64,8 +67,10 @@ def abandon(world, i, j):
     if slot.asked != NONE:
         server = slot.asked
         slot.asked = NONE
-        if server == slot.lease:
-            return  # it was asked for again, and is still held
+        if server == slot.lease:  # it was asked for again, and is still held
+            if slot.marks & clients.REACHED:
+                slot.marks |= clients.LATE
+            return
         if slot.marks & clients.REACHED:
             notify(world, kinds.NOTICE, config.first + i, server, j, slot.program, world.clients[i].attempt)
         if slot.marks & clients.KEPT:
@@ -77,17 +82,26 @@ def abandon(world, i, j):
 
 @inlined
 def disown(world, i, j):
-    """Tell the observer that the slot's program, which ends, no longer waits for answers that may still come.
+    """Tell observers that the slot's program, which ends, no longer waits for answers that may still come.
 
-    Only jitter lets a message overtake another one: without it, whoever has the answer to a request that was
-    repeated has no earlier one on its way. There is no lease to name: `give_back` and `abandon` see to those.
+    They may come from where it has its lease, and from where it was denied one. There is no lease to name:
+    `give_back` and `abandon` see to those. Without jitter a release comes after all that was asked before it.
     """
     config = world.config[0]
+    client = world.clients[i]
     slot = world.slots[i * config.programs + j]
-    if slot.marks & clients.REPEATED and config.jitter > 0.0:
-        slot.marks &= ~clients.REPEATED
-        server = slot.lease if slot.lease != NONE else world.clients[i].server
-        notify(world, kinds.NOTICE, config.first + i, server, j, 0, world.clients[i].attempt)
+    if slot.marks & clients.LATE and config.jitter > 0.0:
+        agent = config.first + i
+        notify(world, kinds.NOTICE, agent, client.server, j, 0, client.attempt)
+        if slot.lease != NONE and world.servers[slot.lease].site != world.servers[client.server].site:
+            notify(world, kinds.NOTICE, agent, slot.lease, j, 0, client.attempt)
+
+
+@inlined
+def _last_late(world, i, j):
+    """Return up to which attempt requests of the slot's program may be served late; 0 if none may."""
+    slot = world.slots[i * world.config[0].programs + j]
+    return world.clients[i].attempt if slot.marks & clients.LATE else np.int32(0)
 
 
 @jit

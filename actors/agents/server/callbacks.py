@@ -28,10 +28,13 @@ def _caller(world, s, client, slot):
 def enqueue(world, n, s):
     """Have a user who was denied wait to be called back; return whether the request's event was kept for that.
 
-    A user who asks again while waiting keeps their position in the queue.
+    A user who asks again while waiting keeps their position in the queue. One who has asked for a later program
+    since no longer waits: the request was overtaken.
     """
     event = world.events[n]
     caller = _caller(world, s, event.source, event.slot)
+    if event.program < caller.program:
+        return False
     if caller.queued != 0 and caller.server == s and caller.program == event.program:
         return False
     if caller.program != event.program:

@@ -58,7 +58,7 @@ def decide(world, n, s):
     leases.activate(world, lease)
     pool.leased += 1
     ledger.leased(world, s, event.product, 1)
-    if _is_abandoned(world, event, s):
+    if world.leases[lease].granted == 0 and _is_abandoned(world, event, s):
         leases.mark_ghost(world, lease)
     _grant(world, n, s, lease)
     return False
@@ -69,7 +69,7 @@ def _grant(world, n, s, lease):
     """Answer with a lease, and note whether its client will know that it has it."""
     callbacks.stop_waiting(world, s, world.events[n].source, world.events[n].slot)
     if answer(world, n, s, kinds.GRANT):
-        world.leases[lease].granted = world.events[n].attempt
+        leases.grant(world, lease, world.events[n].attempt)
 
 
 @inlined
@@ -175,7 +175,9 @@ def reclaim(world, lease):
 
 @jit
 def end_grace(world, s, client, slot, program):
-    """Free the license of a user who was called back and has not come."""
+    """Free the license of a user who was called back and has not come; not one reserved anew since."""
     lease = leases.find(world, s, client, slot, program)
-    if lease != NONE and world.leases[lease].state == RESERVED:
+    if lease == NONE or world.leases[lease].state != RESERVED:
+        return
+    if world.leases[lease].heard + world.config[0].callback_grace == world.control[0].now:
         reclaim(world, lease)

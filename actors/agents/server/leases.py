@@ -7,8 +7,13 @@ look-up; leases of a server form a list in the order they were last heard of, fo
 import numpy as np
 
 from ...compiled.jit import inlined, jit
+from ...messaging import network
+from ...messaging.addresses import observer
+from ...messaging.messages import post
+from ...queue.letters import letter
 from ...records import ledger
-from ...state.rows import NONE
+from ...state import kinds
+from ...state.rows import NEVER, NONE
 from ...state.servers import GHOST, LIVE, LOST, RESERVED
 from .accounts import account_of
 
@@ -32,9 +37,9 @@ def enter(world, lost, s, request):
     It takes the place of a lost one (or NONE) under whose grant the program still runs.
     """
     control = world.control[0]
-    known = np.int64(0)
+    known, due = np.int64(0), np.int64(0)
     if lost != NONE:
-        known = np.int64(world.leases[lost].granted)
+        known, due = np.int64(world.leases[lost].granted), np.int64(world.leases[lost].known)
         remove(world, lost)
     account = world.accounts[account_of(world, s, request.source)]
     n = control.free_lease
@@ -48,6 +53,7 @@ def enter(world, lost, s, request):
     lease.product = request.product
     lease.state = RESERVED
     lease.granted = known
+    lease.known = due
     lease.next = account.leases
     account.leases = n
     lease.heard = control.now
@@ -63,6 +69,8 @@ def remove(world, n):
     lease = world.leases[n]
     if lease.state != LOST:
         _unlink(world, n)
+    elif lease.granted < 0:
+        _unlink_unsettled(world, n)
     account = world.accounts[account_of(world, lease.server, lease.client)]
     if account.leases == n:
         account.leases = lease.next
@@ -87,12 +95,56 @@ def refresh(world, n, attempt):
     _append(world, n)
 
 
+@inlined
+def grant(world, n, attempt):
+    """Note that the grant of `attempt`, the latest message of the lease's server, will arrive.
+
+    A repeated request is answered, too, but the program runs on under the grant that it has taken up, or will
+    take up the grant of its latest attempt.
+    """
+    lease = world.leases[n]
+    now = world.control[0].now
+    if lease.state == LIVE and lease.granted < attempt and (lease.granted == 0 or lease.known > now):
+        server = world.config[0].clients + lease.server
+        both_ways = 2 * network.latency(world, lease.server, lease.client)
+        lease.known = now + both_ways + network.jitter(world, server, world.servers[lease.server].serial)
+        lease.granted = attempt
+
+
 @jit
 def lose(world, n):
-    """Take the license of a live lease away while its program runs on."""
+    """Take the license of a live lease away while its program runs on.
+
+    The program may have yet to take up its grant: the lease is unsettled until that is known.
+    """
     _unlink(world, n)
-    world.leases[n].state = LOST
-    ledger.unmetered(world, 1)
+    lease = world.leases[n]
+    lease.state = LOST
+    if lease.known > world.control[0].now:
+        lease.granted = -lease.granted
+        _link_unsettled(world, n)
+    else:
+        ledger.unmetered(world, 1)
+
+
+@jit
+def settle(world, s):
+    """Count the programs of a server's unsettled leases that have taken up their grants; wait for the others."""
+    now, due = world.control[0].now, NEVER
+    n = world.servers[s].unsettled
+    while n != NONE:
+        lease = world.leases[n]
+        following = lease.newer
+        if lease.known > now:
+            due = min(due, lease.known)
+        else:
+            _unlink_unsettled(world, n)
+            lease.granted = -lease.granted
+            ledger.unmetered(world, 1)
+        n = following
+    if due != NEVER:
+        agent = observer(world, world.servers[s].site)
+        post(world, letter(kinds.SETTLE, agent, agent, value=s), due, s)
 
 
 @inlined
@@ -100,14 +152,21 @@ def activate(world, n):
     """Make a reserved lease live: its user has asked for it."""
     lease = world.leases[n]
     lease.state = LIVE
-    if lease.granted != 0:
+    _no_longer_unmetered(world, lease)
+    lease.granted = abs(lease.granted)
+
+
+@inlined
+def _no_longer_unmetered(world, lease):
+    """A program that was counted as running without its lease does so no longer, or no longer runs."""
+    if lease.granted > 0:
         ledger.unmetered(world, -1)
 
 
 @jit
 def cancel(world, n):
     """End a reservation, which becomes the lost lease again that it may have been."""
-    if world.leases[n].granted != 0:
+    if world.leases[n].granted > 0:
         _unlink(world, n)
         world.leases[n].state = LOST
     else:
@@ -120,12 +179,13 @@ def mark_ghost(world, n):
     lease = world.leases[n]
     if lease.state == LIVE:
         lease.state = GHOST
+        lease.granted = 0
         ledger.ghost(world, lease.server, lease.product, 1)
     elif lease.state == LOST:
-        ledger.unmetered(world, -1)
+        _no_longer_unmetered(world, lease)
         remove(world, n)
-    elif lease.state == RESERVED and lease.granted != 0:
-        ledger.unmetered(world, -1)
+    elif lease.state == RESERVED:
+        _no_longer_unmetered(world, lease)
         lease.granted = 0
 
 
@@ -133,7 +193,7 @@ def mark_ghost(world, n):
 def decline(world, n, attempt):
     """Note that a program did not take up the grant of `attempt`; it runs without a lease until the next."""
     lease = world.leases[n]
-    if lease.granted <= attempt:
+    if abs(lease.granted) <= attempt:
         if lease.state == LOST or lease.state == RESERVED:
             mark_ghost(world, n)
         else:
@@ -173,4 +233,26 @@ def _unlink(world, n):
     if lease.newer == NONE:
         server.newest = lease.older
     else:
+        world.leases[lease.newer].older = lease.older
+
+
+@inlined
+def _link_unsettled(world, n):
+    lease = world.leases[n]
+    server = world.servers[lease.server]
+    lease.older = NONE
+    lease.newer = server.unsettled
+    if lease.newer != NONE:
+        world.leases[lease.newer].older = n
+    server.unsettled = n
+
+
+@inlined
+def _unlink_unsettled(world, n):
+    lease = world.leases[n]
+    if lease.older == NONE:
+        world.servers[lease.server].unsettled = lease.newer
+    else:
+        world.leases[lease.older].newer = lease.newer
+    if lease.newer != NONE:
         world.leases[lease.newer].older = lease.older

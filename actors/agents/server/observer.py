@@ -11,7 +11,10 @@ from . import granting, leases
 
 @jit
 def handle(world, notice):
-    """Handle a notice that a program no longer needs a lease, or an answer, at a server."""
+    """Handle a notice that a program no longer needs a lease or an answer at a server, or a timer."""
+    if notice.kind == kinds.SETTLE:
+        leases.settle(world, notice.value)
+        return
     client, s, slot, program = notice.source, notice.value, notice.slot, notice.program
     lease = leases.find(world, s, client, slot, program)
     if notice.kind == kinds.NOT_TAKEN:

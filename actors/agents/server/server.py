@@ -12,7 +12,7 @@ from ...records import ledger
 from ...state import kinds
 from ...state.events import VOID
 from ...state.rows import NONE
-from . import callbacks, granting, service, transfers
+from . import callbacks, granting, leases, service, transfers
 
 
 @jit
@@ -62,6 +62,7 @@ def _scan(world, s):
         return
     while server.oldest != NONE and world.leases[server.oldest].heard + config.reclaim_after <= now:
         granting.reclaim(world, server.oldest)
+    leases.settle(world, s)
 
 
 @jit
@@ -86,3 +87,4 @@ def _crash(world, s):
     while server.oldest != NONE and n != last:
         n = server.oldest
         granting.reclaim(world, n)
+    leases.settle(world, s)

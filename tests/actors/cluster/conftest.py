@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-BOUND_S = 600  # a few times what the slowest takes on a machine that is busy otherwise
+BOUND_S = 600
 
 
 @pytest.fixture(autouse=True)

@@ -41,7 +41,7 @@ from meterstorm.experiments.runs.unfinished import UnfinishedRun
 from meterstorm.experiments.scenario import load, to_toml, validate
 from typer.testing import CliRunner
 
-from support.processes import eventually, shards
+from support.processes import PATIENCE_S, eventually, shards
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.xdist_group("ray")]
 ROOT = Path(__file__).parents[3]
@@ -96,7 +96,7 @@ def families(shard_set: ShardSet) -> list[set[int]]:
         host.__ray_call__.remote(lambda self: {int(peer.sock.family) for peer in self.mesh._peers})
         for host in shard_set.hosts
     ]
-    return shard_set.ray.get(look, timeout=30)
+    return shard_set.ray.get(look, timeout=PATIENCE_S)
 
 
 def all_free() -> bool:
@@ -129,10 +129,8 @@ def test_workers_take_all_cpus_of_the_cluster(nodes, tmp_path):
         import ray
 
         (Path(folder) / str(k)).touch()
-        deadline = time.monotonic() + 60
-        while len(list(Path(folder).iterdir())) < CPUS and time.monotonic() < deadline:
+        while len(list(Path(folder).iterdir())) < CPUS:
             time.sleep(0.05)
-        assert len(list(Path(folder).iterdir())) == CPUS
         return ray.get_runtime_context().get_node_id()
 
     folder = str(tmp_path)
@@ -195,7 +193,7 @@ def test_a_node_with_another_version_is_named(nodes, tmp_path):
             dict(spread(lambda: 0, [()], None, nodes.address))
     finally:
         nodes.remove_node(other)
-    assert eventually(all_free, 30)
+    assert eventually(all_free)
 
 
 def test_without_an_address_no_cluster_is_joined(nodes, monkeypatch):
@@ -238,14 +236,14 @@ def test_resume_goes_on_in_the_cluster_of_the_run(nodes, tmp_path, monkeypatch):
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
     try:
-        written = eventually(lambda: list(out.glob("checkpoints/world-*/[0-9]*")) or driver.poll() is not None, 60)
+        written = eventually(lambda: list(out.glob("checkpoints/world-*/[0-9]*")) or driver.poll() is not None)
         assert written and driver.poll() is None
     finally:
         driver.kill()
-        output, _ = driver.communicate(timeout=30)
+        output, _ = driver.communicate(timeout=PATIENCE_S)
     assert not (out / "summary.json").exists(), output
     start_ray(1, nodes.address)
-    assert eventually(all_free, 30)
+    assert eventually(all_free)
 
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     monkeypatch.setattr(ShardSet, "simulate", noted)
@@ -289,13 +287,13 @@ def test_a_killed_node_costs_no_more_than_what_came_after_the_last_checkpoint(no
                 unfinished=unfinished,
             )  # fmt: skip
         ray = start_ray(1, nodes.address)
-        assert eventually(lambda: len(nodes_with_cpus(ray)) == 2, 30)  # Ray takes its time to notice
+        assert eventually(lambda: len(nodes_with_cpus(ray)) == 2)  # Ray takes its time to notice
     finally:
         nodes.add_node(**NODE)
     assert killed and killed[0] < 1
     assert restored[0] is False and restored[-1] is True
     assert summary(results)["digest"] == summary(run.run(LONGER, workers=0))["digest"]
-    assert eventually(all_free, 30)
+    assert eventually(all_free)
 
 
 def test_a_lost_node_is_said_at_once(nodes):

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import pytest
 from meterstorm.experiments.cli import console
 
-from support.processes import eventually, in_session, listening
+from support.processes import ENDING_S, PATIENCE_S, eventually, in_session, listening
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.xdist_group("ray")]
 
@@ -51,8 +51,6 @@ CODE = (
     "from meterstorm.experiments.cli.main import main; main()"
 )
 ENDLESS, SHORT = 1e8, 2000.0
-PATIENCE_S = 60.0
-ENDING_S = 15.0  # for what a run has started; Ray's own agents would take a minute when it is killed
 
 
 def lives(name: str) -> Callable[[int, Path], object]:
@@ -74,6 +72,13 @@ STARTING: dict[str, Callable[[int, Path], object]] = {
 }
 
 
+STATUS = {
+    signal.SIGINT: console.INTERRUPTED,
+    signal.SIGTERM: console.INTERRUPTED,
+    signal.SIGKILL: -signal.SIGKILL,
+}
+
+
 class Ending(NamedTuple):
     """How a run ends: options or a signal, and when; and the exit status."""
 
@@ -86,12 +91,10 @@ class Ending(NamedTuple):
 ENDINGS = {
     "done": Ending([], None, 0),
     "error": Ending(["--set", "policies.balancing.fails=1"], None, console.WRONG_INPUT),
-    "SIGINT": Ending([], signal.SIGINT, console.INTERRUPTED),
-    "SIGTERM": Ending([], signal.SIGTERM, console.INTERRUPTED),
-    "SIGKILL": Ending([], signal.SIGKILL, -signal.SIGKILL),
+    **{number.name: Ending([], number, status) for number, status in STATUS.items()},
     **{
-        f"{number.name} at {name}": Ending([], number, console.INTERRUPTED, moment)
-        for number in (signal.SIGINT, signal.SIGTERM)
+        f"{number.name} at {name}": Ending([], number, status, moment)
+        for number, status in STATUS.items()
         for name, moment in STARTING.items()
     },
 }

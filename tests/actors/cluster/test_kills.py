@@ -29,13 +29,12 @@ from meterstorm.experiments.scenario import Scenario, to_toml, validate
 from pyarrow import parquet
 from typer.testing import CliRunner
 
-from support.processes import alive, command, descendants, eventually, shards
+from support.processes import ENDING_S, PATIENCE_S, alive, command, descendants, eventually, shards
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.xdist_group("kills")]
 
 EVERY_S = 0.1
 END = 1.5  # worlds of two: no kill comes later, as progress is told in steps
-PATIENCE_S = 120.0
 
 
 def scenario(duration_s: float) -> Scenario:
@@ -113,7 +112,7 @@ class Killer(threading.Thread):
 
     def __exit__(self, *exception: object) -> None:
         self._over.set()
-        self.join(timeout=30)
+        self.join(PATIENCE_S)
         assert not self.is_alive()
 
 
@@ -220,7 +219,7 @@ def kill_on_the_way(driver: subprocess.Popen[str], folder: Path, numbers: random
     processes = descendants(driver.pid)
     driver.kill()
     driver.communicate(timeout=PATIENCE_S)
-    assert eventually(lambda: not alive(processes))
+    assert eventually(lambda: not alive(processes), ENDING_S)
 
 
 @pytest.mark.parametrize(("shards_count", "kills"), [(1, 4), (2, 1)])
@@ -265,7 +264,7 @@ def test_a_run_whose_ray_is_killed_says_so_and_is_resumed(tmp_path, monkeypatch,
     assert driver.returncode == 4, stderr
     assert f"meterstorm: this run's Ray is lost: its process {name} has ended\n" in stderr
     assert f"meterstorm resume {out} goes on" in stderr
-    assert eventually(lambda: not alive(processes))
+    assert eventually(lambda: not alive(processes), ENDING_S)
     last = start("resume", out, "--json")
     stdout, stderr = last.communicate(timeout=PATIENCE_S)
     assert last.returncode == 0, stderr

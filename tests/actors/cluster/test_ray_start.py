@@ -1,10 +1,14 @@
-"""Interrupts while Ray starts."""
+"""Interrupts, and the loss of the head, while Ray starts."""
 
+import os
 import signal
 import subprocess
 import sys
 
 import pytest
+from meterstorm.actors.cluster import connection
+
+from support.processes import PATIENCE_S
 
 CODE = """
 import signal
@@ -34,5 +38,41 @@ THEN = {
 def test_a_signal_is_held_and_never_lost(name: str, number: int):
     then, printed = THEN[name]
     code = CODE.format(number=int(number), then=then.format(number=int(number)))
-    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    ended = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE_S, check=False
+    )
     assert (ended.returncode, ended.stdout.split()) == (0, printed), ended.stderr
+
+
+LOST = """
+import os, signal
+from ray._private import services
+from meterstorm.actors.cluster import connection
+
+start = services.start_gcs_server
+
+
+def start_and_kill(*given, **named):
+    started = start(*given, **named)
+    os.kill(started.process.pid, signal.SIGKILL)
+    return started
+
+
+services.start_gcs_server = start_and_kill
+try:
+    connection.start_ray(1)
+except connection.ClusterError as error:
+    print(error)
+"""
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+@pytest.mark.xdist_group("ray")
+def test_a_head_lost_in_its_first_instant_is_seen(temporary: str):
+    """However long Ray would wait for it."""
+    command, patient = [sys.executable, "-c", LOST], {connection.PATIENCE: "1000000"}
+    ended = subprocess.run(
+        command, env=os.environ | patient, capture_output=True, text=True, timeout=PATIENCE_S, check=False
+    )
+    assert ended.stdout == "this run's Ray is lost: its process gcs_server has ended\n", ended.stderr

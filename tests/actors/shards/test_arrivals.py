@@ -19,7 +19,8 @@ from meterstorm.actors.state.events import EVENT, FOREIGN, IN_SERVICE, VOID, WAN
 from meterstorm.experiments.scenario import validate
 
 from support.drawn import scenarios
-from support.meshed import TIMEOUT_S, simulate_on_shards
+from support.meshed import simulate_on_shards
+from support.processes import PATIENCE_S
 
 CLIENTS, SERVERS = 40, 3
 SITE, OBSERVER = CLIENTS + SERVERS, CLIENTS + SERVERS + 1
@@ -222,15 +223,15 @@ def test_any_bytes_are_refused_or_harm_nothing(data):
 @contextmanager
 def windows_with_impostor() -> Iterator[tuple[Windows, Mesh]]:
     """Shard 0 of two, and the mesh of one that says it is shard 1."""
-    with Mesh(0, 2, b"key", TIMEOUT_S) as mine, Mesh(1, 2, b"key", TIMEOUT_S) as other:
+    with Mesh(0, 2, b"key", PATIENCE_S) as mine, Mesh(1, 2, b"key", PATIENCE_S) as other:
         addresses = [mine.listen(), other.listen()]
         with ThreadPoolExecutor(1) as pool:
             connected = pool.submit(other.connect, addresses)
             mine.connect(addresses)
-            connected.result(TIMEOUT_S)
+            connected.result(PATIENCE_S)
             first = pool.submit(other.exchange, 0, 0, 0, [b"", b""])
             windows = Windows(Shard(SCENARIO, 0, 0, 2), mine, 0)
-            first.result(TIMEOUT_S)
+            first.result(PATIENCE_S)
         yield windows, other
 
 
@@ -240,7 +241,7 @@ def exchange(windows: Windows, impostor: Mesh, *frame: Any) -> None:
         try:
             windows.run(0.0)
         finally:
-            sent.result(TIMEOUT_S)
+            sent.result(PATIENCE_S)
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ from meterstorm.experiments.metrics.metrics import metrics
 from meterstorm.experiments.scenario import Scenario, validate
 
 from support import drawn
+from support.processes import PATIENCE_S
 
 DRAWS = drawn.scenarios(
     latencies_ms=st.floats(50.0, 300.0), clients_min=3, clients_max=60, duration_s=1500.0
@@ -106,7 +107,7 @@ def test_one_shard_goes_on_from_anywhere(tmp_path):
 def all_of(hosts: list[ShardHost], method: Callable[..., Any], *arguments: Any) -> list[Any]:
     with ThreadPoolExecutor(len(hosts)) as threads:
         calls = [threads.submit(method, host, *arguments) for host in hosts]
-        return [call.result(timeout=60) for call in calls]
+        return [call.result(timeout=PATIENCE_S) for call in calls]
 
 
 def advance(host: ShardHost, exchanges: int) -> bool:

@@ -6,6 +6,7 @@ import pytest
 from meterstorm.experiments.scenario import Scenario
 from meterstorm.experiments.scenario.faults import FAULTS
 from meterstorm.experiments.scenario.schema import LISTS, SECTIONS
+from meterstorm.experiments.scenario.versions import ABOUT_VERSIONS
 from meterstorm.policies.registry import BUILT_IN
 
 from oracles.properties.balance import COUNTED, balances, quiet
@@ -42,8 +43,8 @@ def test_all_that_a_file_may_say_is_drawn():
 
     drawn.explore(drawn.scenarios(), look, 250, 0)
     known = {f"{name}.{key}" for name, table in (SECTIONS | LISTS).items() for key in table.model_fields}
-    not_of_one_run = {"run.replications", "run.shards", "run.clock"}
-    left_out = {key for key in known - keys - not_of_one_run if key.split(".")[0] not in ("cases", "arms")}
+    not_of_one_run = {"run.replications", "run.first_replication", "run.shards", "run.clock"}
+    left_out = {key for key in known - keys - not_of_one_run if key.split(".")[0] not in ABOUT_VERSIONS}
     assert not left_out
     assert named == {(kind, name) for kind, policies in BUILT_IN.items() for name in policies}
     assert kinds == set(FAULTS)

@@ -133,6 +133,18 @@ def test_replications_are_independent_and_each_is_a_run_of_its_own(replications)
     assert digests[-1] == digest_of(DRAWN, replication=replications - 1)
 
 
+@covers("run.first_replication")
+@pytest.mark.parametrize("options", [{}, {"shards": 2}])
+def test_a_replication_alone_is_the_one_of_its_number_among_many(options, monkeypatch):
+    monkeypatch.setattr(runs, "ShardSet", Shards)
+    (ten,) = results_of(DRAWN, {"run": {"replications": 10}}).versions
+    two = scenario.validate(on_bare(DRAWN, {"run": {"first_replication": 7, "replications": 2}}))
+    (alone,) = runs.run(two, workers=0, **options).versions
+    assert [row.number for row in alone.replications] == [7, 8]
+    assert [row.digest for row in alone.replications] == [row.digest for row in ten.replications[7:9]]
+    assert [row.metrics for row in alone.replications] == [row.metrics for row in ten.replications[7:9]]
+
+
 @covers("run.sample_s")
 @pytest.mark.parametrize(("sample_s", "attempts"), [(10.0, 3), (100.0, 4), (500.0, 6), (1000.0, 7)])
 def test_burdens_are_those_of_the_worst_sample(sample_s, attempts, tmp_path):

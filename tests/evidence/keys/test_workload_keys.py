@@ -296,6 +296,22 @@ def test_the_balancing_policy_moves_licenses_to_the_demand(interval_s):
 
 
 @covers("policies.balancing.name")
+@pytest.mark.parametrize("interval_s", [100.0, 300.0])
+def test_licenses_that_come_in_go_to_those_who_wait_to_be_called_back(interval_s):
+    """Two of four have no license here, until the two that nobody asks for arrive from the other server."""
+    layer = {
+        "servers": {"count": 2},
+        "products": [{"name": "editor", "licenses": 4}],
+        "clients": {"assignment": [1.0, 0.0], "on_denial": "callback"},
+        "policies": {"balancing": {"name": "periodic-demand", "interval_s": interval_s}},
+    }
+    result = run(at_once(4, run_time=LAST), layer)
+    assert (result["grants"], result["denials"]) == (4, 2)
+    given = interval_s + 5 * LATENCY  # asked, reported, taken, told, given
+    assert result["wait_s_max"] == exactly(given + LATENCY + ANSWER + SERVICE - 10.0)
+
+
+@covers("policies.balancing.name")
 def test_a_shared_pool_needs_no_balancing():
     layer = {"servers": {"count": 2}, "products": [{"name": "editor", "licenses": 4}]}
     clients = {"clients": {"assignment": [1.0, 0.0]}, "policies": {"balancing": {"name": "shared-pool"}}}

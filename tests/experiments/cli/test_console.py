@@ -9,7 +9,7 @@ from unittest.mock import Mock
 import pytest
 from meterstorm.experiments.cli import console
 
-from support.processes import eventually
+from support.processes import PATIENCE_S, eventually
 
 CODE = """
 import os, signal, sys
@@ -39,13 +39,13 @@ def test_what_was_printed_is_there(name: str):
     end, status = ENDS[name]
     buffered = {key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"}
     command = [sys.executable, "-c", CODE.format(end=end)]
-    ended = subprocess.run(command, env=buffered, capture_output=True, text=True, timeout=60, check=False)
+    ended = subprocess.run(command, env=buffered, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     assert (ended.returncode, ended.stdout, ended.stderr) == (status, "what is done\n", "")
 
 
 def test_nobody_need_listen():
     command = ["sh", "-c", f"exec '{sys.executable}' -c \"$0\" >&-", CODE.format(end="pass")]
-    ended = subprocess.run(command, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+    ended = subprocess.run(command, stderr=subprocess.PIPE, text=True, timeout=PATIENCE_S, check=False)
     assert (ended.returncode, ended.stderr) == (130, "")
 
 

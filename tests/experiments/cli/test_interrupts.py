@@ -12,7 +12,7 @@ from meterstorm.experiments.reports import summary
 from meterstorm.experiments.runs import run
 from meterstorm.experiments.scenario import validate
 
-from support.processes import eventually
+from support.processes import PATIENCE_S, eventually
 
 
 def test_an_interrupt_keeps_what_is_finished():
@@ -72,10 +72,10 @@ def test_ctrl_c(here):
         return process.poll() is not None or (signs.exists() and signs.stat().st_size >= 3)
 
     try:
-        assert eventually(has_come_far, 120)
+        assert eventually(has_come_far)
         assert process.poll() is None, "it has ended before it was interrupted"
         os.kill(process.pid, signal.SIGINT)
-        stdout, stderr = process.communicate(timeout=60)
+        stdout, stderr = process.communicate(timeout=PATIENCE_S)
     finally:
         process.kill()
         process.wait()
@@ -108,9 +108,9 @@ def ended_by(here, number, *options):
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     try:
-        assert eventually(lambda: process.poll() is not None or (here / "worlds").exists(), 120)
+        assert eventually(lambda: process.poll() is not None or (here / "worlds").exists())
         os.kill(process.pid, number)
-        _, stderr = process.communicate(timeout=60)
+        _, stderr = process.communicate(timeout=PATIENCE_S)
     finally:
         process.kill()
         process.wait()
@@ -157,6 +157,8 @@ except KeyboardInterrupt:
 @pytest.mark.slow
 def test_a_second_interrupt_ends_at_once():
     """Even while no Python runs in the main thread; both may come from a terminal and its wrapper at a time."""
-    done = subprocess.run([sys.executable, "-c", DEAF], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", DEAF], capture_output=True, text=True, timeout=PATIENCE_S, check=False
+    )
     assert (done.returncode, done.stderr) == (console.INTERRUPTED, "")
     assert done.stdout == "at work cleaning up "

@@ -25,6 +25,8 @@ def check_schema(content: Any, arms: list[tuple[str | None, str | None]], replic
         "engine",
         "arms",
         "symptoms",
+        "comparisons",
+        "expectations",
     ]
     assert content["schema"] == 1
     for key, kind in {"title": str, "digest": str, "seed": int, "shards": int, "clock": str}.items():
@@ -59,6 +61,7 @@ def check_schema(content: Any, arms: list[tuple[str | None, str | None]], replic
 def test_json_of_a_scenario_without_cases_and_arms():
     content = run_json("short.toml")
     check_schema(content, [(None, None)], 1)
+    assert content["symptoms"] == content["comparisons"] == content["expectations"] == []
     metrics = content["arms"][0]["metrics"]
     assert type(metrics["launches"]["values"][0]) is int
     for name in ("storm_peak_ratio", "time_to_recover_s"):

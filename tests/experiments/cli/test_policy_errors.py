@@ -25,8 +25,7 @@ def root(x):
 
 @compilable
 def grown(x):
-    while x >= 0.0:
-        x += 1.0  # grown
+    while x >= 0.0: x += 1.0  # grown
     return x
 
 
@@ -72,7 +71,7 @@ RAISES = {
     ),
     "never ends": (
         FAILOVER,
-        "x = 1.0\nwhile x > 0.0:\n    x += link.now_s  # here\nreturn retry(x)",
+        "x = 1.0\nwhile x > 0.0: x += link.now_s  # here\nreturn retry(x)",
         "EndlessLoop: a loop goes round more than 10,000,000 times",
     ),
     "never ends in what it calls": (
@@ -80,7 +79,13 @@ RAISES = {
         "return refuse(grown(arrival.now_s))",
         "EndlessLoop: a loop goes round more than 10,000,000 times",
     ),
-    "never answers": (BALANCING, "while True: pass  # here", "NoAnswer: no answer in 0.3 s"),
+    "never ends within itself": (
+        SELECTION,
+        "def grown(x):\n    while x > 0:\n        x += 1 - choice.home * 0  # here\n    return x\n"
+        "return grown(1 + choice.home)",
+        "EndlessLoop: a loop goes round more than 10,000,000 times",
+    ),
+    "never answers": (BALANCING, "while True: pass  # here", "NoAnswer: no answer in 0.3 s of CPU time"),
     "always": (FAILOVER, "raise RuntimeError('not written yet')  # here", "RuntimeError: not written yet"),
     "balances": (BALANCING, "return report.licenses  # here", "AttributeError: "),
     "exits": (BALANCING, "raise SystemExit(7)  # here", "SystemExit: 7"),
@@ -109,16 +114,18 @@ def test_what_a_policy_raises(name, here, monkeypatch):
     assert "ignored" not in result.stderr
 
 
-@pytest.mark.parametrize("name", ["raises", "balances"])
+@pytest.mark.parametrize("name", ["raises", "balances", "never ends", "never ends in what it calls"])
 def test_the_same_without_the_jit(name, here):
     option, line = written(here, name)
-    code = "from meterstorm.experiments.cli.main import main; main()"
+    impatient = "from meterstorm.actors.compiled import time_limit; time_limit.ANSWER_S = 0.3\n"
+    code = f"{impatient}from meterstorm.experiments.cli.main import main; main()"
     command = [sys.executable, "-c", code, "run", "dark.toml", "--json", "--workers", "0", option, "own.py:Mine"]
     done = subprocess.run(
         command, env=os.environ | {"NUMBA_DISABLE_JIT": "1"}, capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stdout) == (console.WRONG_INPUT, "")
-    assert f"own.py, line {line}: " in done.stderr and RAISES[name][2] in done.stderr
+    words = RAISES[name][2] if "never" not in name else "NoAnswer: no answer in 0.3 s of CPU time"
+    assert f"own.py, line {line}: " in done.stderr and words in done.stderr
     assert "Traceback" not in done.stderr
 
 

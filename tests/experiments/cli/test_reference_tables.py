@@ -17,7 +17,14 @@ from pyarrow import parquet
 
 ROOM = Path(__file__).parents[3] / "experiments"
 TEXT = (ROOM / "README.md").read_text()
-SMALL = {"title": "x", "run": {"duration_s": 60, "warmup_s": 0}, "clients": {"count": 4}}
+SMALL = {
+    "title": "x",
+    "run": {"duration_s": 60, "warmup_s": 0},
+    "clients": {"count": 4},
+    "arms": [{"name": "a"}, {"name": "b"}],
+    "compare": {"metrics": ["denials"]},
+    "expect": [{"metric": "denials", "op": "==", "value": 0}],
+}
 
 
 @pytest.fixture(scope="module")
@@ -61,9 +68,19 @@ def test_every_key_of_the_summary_is_explained(folder):
         assert re.search(rf"`(arms\[\]\.|\.)?{key}`", TEXT), key
 
 
+@pytest.mark.parametrize("name", ["comparisons", "expectations"])
+def test_every_key_of_its_longer_lists_is_explained_with_them(name, folder):
+    entry = json.loads((folder / "summary.json").read_text())[name][0]
+    section = TEXT.partition(f"#### {name.capitalize()}\n")[2].partition("\n## ")[0].partition("\n#### ")[0]
+    explained = set(
+        re.findall(r"`(?:observed\[\])?\.?([a-z_]+)`", "".join(re.findall(r"^\| (.*?) \|", section, re.M)))
+    )
+    assert explained == {key for key in entry if key != "observed"} | {*entry.get("observed", [{}])[0]}
+
+
 def test_every_exit_status_is_explained():
     table = TEXT.partition("## How a command ends")[2].partition("##")[0]
-    failed = {console.INVARIANT, console.UNAVAILABLE, console.FAILED_WORLDS, console.INTERRUPTED}
+    failed = {console.INVARIANT, console.UNAVAILABLE, console.UNMET, console.FAILED_WORLDS, console.INTERRUPTED}
     statuses = {0, 1, console.WRONG_INPUT, *failed}
     assert {int(status) for status in re.findall(r"^\| (\d+) \|", table, re.MULTILINE)} == statuses
 

@@ -40,7 +40,14 @@ def test_a_run_that_cannot_write_does_not_begin(here):
             refused(result, console.WRONG_INPUT, ["--out mine.py", "cannot be written"])
 
 
-FILES = ["provenance.json", "scenario.toml", "servers.parquet", "summary.json", "timeseries.parquet"]
+FILES = [
+    "metrics.parquet",
+    "provenance.json",
+    "scenario.toml",
+    "servers.parquet",
+    "summary.json",
+    "timeseries.parquet",
+]
 STALE = ["journal.parquet", "notes.txt"]
 
 

@@ -161,7 +161,7 @@ WRONG = {
     "an axis": (("--vary", "clients.count", "--objective", "denials:min"), ["clients.count: not an axis"]),
     "set and varied": (
         ("--vary", "clients.count=1:9", "--set", "clients.count=3", "--objective", "denials:min"),
-        ["clients.count: set to one value and varied"],
+        ["clients.count: set to one value, and clients.count is varied"],
     ),
     "a value": (("--vary", "clients.count=0:9", "--objective", "denials:min"), ["clients.count: 0"]),
     "trials": (("--vary", VARY, "--objective", "denials:min", "--trials", 0), ["--trials 0: must be 1 or more"]),

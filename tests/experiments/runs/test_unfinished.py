@@ -13,7 +13,7 @@ from meterstorm.actors.state.events import JOURNAL
 from meterstorm.experiments.cli import console
 from meterstorm.experiments.cli import main as cli
 from meterstorm.experiments.cli.options import parse_seconds
-from meterstorm.experiments.runs import run
+from meterstorm.experiments.runs import identity, run
 from meterstorm.experiments.runs import unfinished as checkpoints
 from meterstorm.experiments.runs.unfinished import UnfinishedRun
 from pyarrow import parquet
@@ -179,7 +179,7 @@ def test_a_changed_scenario_is_an_error(interrupted):
 
 
 def test_another_version_is_an_error(interrupted, monkeypatch):
-    monkeypatch.setattr(checkpoints, "CACHE_FOLDER", Path("other"))
+    monkeypatch.setattr(identity, "CACHE_FOLDER", Path("other"))
     refused("out/checkpoints/run: begun by another version: sources ")
 
 

@@ -41,6 +41,15 @@ overrides = st.dictionaries(
     st.sampled_from(["network.jitter_ms", "clients.retry_denied_s", "policies.failover.delay_s"]), times
 )
 
+expectations = st.fixed_dictionaries(
+    {
+        "metric": st.sampled_from(["denials", "time_to_recover_s"]),
+        "op": st.sampled_from(["<", "<=", ">", ">=", "!="]),
+        "value": st.floats(-1e9, 1e9),
+    },
+    optional={"name": names, "on": st.sampled_from(["mean", "interval"])},
+)
+
 scenarios = st.fixed_dictionaries(
     {"title": names},
     optional={
@@ -65,6 +74,14 @@ scenarios = st.fixed_dictionaries(
             max_size=2,
             unique_by=lambda arm: arm["name"],
         ),
+        "compare": st.fixed_dictionaries(
+            {},
+            optional={
+                "metrics": st.just("auto") | st.lists(st.sampled_from(["denials", "grants"]), unique=True),
+                "confidence": st.floats(0.01, 0.999),
+            },
+        ),
+        "expect": st.lists(expectations, max_size=3, unique_by=lambda expect: expect.get("name", id(expect))),
     },
 )
 
@@ -95,13 +112,15 @@ def tables(model: type[Any]) -> st.SearchStrategy[dict[str, Any]]:
     return st.dictionaries(st.sampled_from([*model.model_fields, "clients", "factor"]), values, max_size=4)
 
 
+NONSENSE = ("run", "servers", "workload", "compare")
 nonsense = st.fixed_dictionaries(
     {},
     optional={
         "title": values,
-        **{name: values | tables(getattr(schema, name.capitalize())) for name in ("run", "servers", "workload")},
+        **{name: values | tables(getattr(schema, name.capitalize())) for name in NONSENSE},
         **{name: values | st.lists(tables(schema.Fault), max_size=2) for name in ("faults", "products")},
         **{name: values | st.lists(tables(schema.Case), max_size=2) for name in ("cases", "arms")},
+        "expect": values | st.lists(tables(schema.Expect), max_size=2),
     },
 )
 

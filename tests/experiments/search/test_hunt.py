@@ -137,9 +137,11 @@ def test_faults_of_an_arm_would_hide_those_of_a_hunt():
         hunted(scenario({"arms": [{"name": "a", "set": {"faults": []}}]}), "amplification > 3")
 
 
-def test_the_faults_and_cases_of_the_scenario_are_left_out():
+def test_the_faults_and_cases_of_the_scenario_are_left_out_and_what_is_said_of_them():
     fault = {"kind": "refusing", "servers": "all", "start_s": 100.0, "duration_s": 500.0}
-    base = scenario({"faults": [fault], "cases": [{"name": "x", "set": {"faults": [fault]}}]})
+    cases = [{"name": "x", "set": {"faults": [fault]}}, {"name": "y"}]
+    expect = [{"metric": "denials", "case": "x", "op": "<", "value": 1.0}]
+    base = scenario({"faults": [fault], "cases": cases, "compare": {"baseline": "y"}, "expect": expect})
     assert hunt.baseline_of(base, said("amplification > 3")) == hunt.baseline_of(
         scenario(), said("amplification > 3")
     )

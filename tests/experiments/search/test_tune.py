@@ -9,6 +9,7 @@ from meterstorm.experiments.scenario import ScenarioError, load
 from meterstorm.experiments.search import goals, space, tune
 from meterstorm.experiments.sweeps import store
 from meterstorm.experiments.sweeps.options import SweepOptions
+from meterstorm.experiments.sweeps.points import check
 from meterstorm.experiments.sweeps.results import collect
 
 from support.command_line import SHORT
@@ -93,7 +94,7 @@ def test_the_best_are_judged_by_replications_that_no_trial_has_seen(tmp_path: Pa
     storm = Storm(tmp_path, goal(6, "wait_s_max:min"), replications=3)
     found = storm.search()
     before = tune.scored(collect(found.plan, storm.kept), range(3), storm.goal)
-    tune.judge(found, HERE, storm.kept, quiet)
+    judged = tune.judge(found, HERE, storm.kept, quiet)
     seen: dict[bool, set[int]] = {True: set(), False: set()}
     for row in storm.rows(found, "point", "replication"):
         seen[row["point"] in found.best].add(row["replication"])
@@ -101,6 +102,7 @@ def test_the_best_are_judged_by_replications_that_no_trial_has_seen(tmp_path: Pa
     assert seen[True] == {0, 1, 2, *tune.fresh(found.plan)}
     assert not set(tune.fresh(found.plan)) & seen[False]
     assert len(tune.fresh(found.plan)) >= 10
+    assert judged.done == judged.worlds == len(found.best) * len(tune.fresh(found.plan))
     assert tune.scored(collect(found.plan, storm.kept), range(3), storm.goal) == before
 
 
@@ -143,6 +145,7 @@ def tuned(tmp_path: Path, vary: dict[str, Any], sought: tune.Goal, more: str = "
     (tmp_path / "short.toml").write_text(SHORT + more)
     overrides = {"sweep.vary": vary, "sweep.design": "random", "sweep.samples": sought.trials}
     made = space.space_of(load(tmp_path / "short.toml", overrides))
+    check(made.ends)
     return tune.search(made, sought, HERE, tmp_path / "kept", quiet)
 
 

@@ -68,7 +68,6 @@ def _check_counts(tables: Tables) -> None:
     """Programs without a lease are counted, and users who wait after a denial."""
     marks = tables.slots["marks"]
     unleased = (marks & clients.RUNNING != 0) & (tables.slots["lease"] == NONE)
-    states, knows = tables.leases["state"], tables.leases["granted"] != 0
-    lost = (states == LOST) | ((states == RESERVED) & knows)
+    lost = np.isin(tables.leases["state"], (LOST, RESERVED)) & (tables.leases["granted"] > 0)
     assert tables.control.unmetered == unleased.sum() + lost.sum()
     assert tables.control.waiting == (marks & clients.WAITS != 0).sum()

@@ -15,6 +15,8 @@ Readings, where the contract leaves room:
   is seen to be given back when the RELEASE arrives.
 - Each launch has at most one waiting time, from launch to the first grant, or to the denial that ends it. A
   program that runs unmetered meanwhile has none.
+- Who was called back in vain is denied again in that cycle, but for a program that was followed by a later one:
+  its user no longer waits.
 - Queueing delays are those of requests, and areas are kept between whole microseconds, like the engine's.
 """
 

@@ -17,15 +17,19 @@ class Callbacks:
         self.clock, self.pools, self.first_server = clock, pools, scenario.clients.count
         self.cycle_ns = ns(scenario.servers.callback_cycle_s)
         self.grace_ns = ns(scenario.servers.callback_grace_s)
-        self.reserved: dict[Key, tuple[int, int]] = {}  # product, and when the grace ends
+        self.reserved: dict[Key, tuple[int, int, int]] = {}  # product, when the grace ends, for which attempt
         self.denied_at: dict[tuple[Key, int], int] = {}  # by request
-        self.barred: dict[tuple[int, int, int], int] = {}  # client, slot, program: in which site server cycle
+        self.barred: dict[tuple[int, int], tuple[int, int]] = {}  # a slot's program: in which site server cycle
+        self.denied: dict[tuple[int, int], int] = {}  # a slot's latest program
 
     def deny(self, key: Key, attempt: int) -> None:
         self.denied_at[key, attempt] = self.clock.now
+        if key.program > self.denied.get(key[:2], 0):
+            self.denied[key[:2]] = key.program
+            self.barred.pop(key[:2], None)
 
     def is_barred(self, key: Key) -> bool:
-        return self.barred.get(key[:3]) == self._cycle()
+        return self.barred.get(key[:2]) == (key.program, self._cycle())
 
     def _cycle(self) -> int:
         """The number of the site server cycle, from 1; -1 where callbacks do not depend on it."""
@@ -39,10 +43,10 @@ class Callbacks:
     def _call(self, row: Row) -> None:
         key = Key(row.target, row.slot, row.program, row.source - self.first_server)
         if self.cycle_ns and self.denied_at[key, row.attempt] // self.cycle_ns == self.clock.now // self.cycle_ns:
-            self.barred[key[:3]] = self._cycle()
+            self.barred[key[:2]] = key.program, self._cycle()
             return
         self.pools[key.server][row.product].free -= 1
-        self.reserved[key] = row.product, self.clock.now + self.grace_ns
+        self.reserved[key] = row.product, self.clock.now + self.grace_ns, row.attempt
 
     def end_grace(self, key: Key) -> None:
         if key in self.reserved and self.reserved[key][1] == self.clock.now:
@@ -54,5 +58,5 @@ class Callbacks:
             self._unreserve(key)
 
     def _unreserve(self, key: Key) -> None:
-        product, _ = self.reserved.pop(key)
+        product, _, _ = self.reserved.pop(key)
         self.pools[key.server][product].free += 1

@@ -16,6 +16,7 @@ class Slot:
         self.holds: int | None = None  # the server of its lease
         self.awaits: tuple[int, int] | None = None  # the server and number of its last request, unless answered
         self.asked = 0  # the number of its last request
+        self.reached = False  # whether the server that it awaits has, or will have, one of its requests
 
 
 class Client:

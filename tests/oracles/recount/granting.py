@@ -49,11 +49,13 @@ class Granting:
     def _grant(self, key: Key, row: Row, outcome: Outcome) -> None:
         expect(outcome, row, kinds.GRANT)
         lease = self.leases.by_key.get(key)
-        is_wanted = self.observer.wants(row.source, row.slot, row.attempt)
+        is_wanted = self.observer.wants(key, row.attempt)
         if lease is None:
-            if self.callbacks.reserved.pop(key, None) is None:
+            _, _, called = self.callbacks.reserved.pop(key, (0, 0, 0))
+            if not called:
                 self.leases.pools[key.server][row.product].free -= 1
             lease = self.leases.open(key, row)
+            lease.attempt = called  # a request that was denied, and is now answered by an earlier one
             self.leases.mark(lease, is_ghost=not is_wanted)
         elif is_wanted:
             self.leases.mark(lease, is_ghost=False)

@@ -20,7 +20,7 @@ class Key(NamedTuple):
 
 @dataclass
 class Lease:
-    """A license in use. `taken`: its program runs, or as far as is known still runs, under it."""
+    """A license in use. `taken`: its program runs under it, as far as is known."""
 
     key: Key
     product: int
@@ -38,6 +38,7 @@ class Leases:
         self.owned = [product.licenses for product in scenario.products]
         self.by_key: dict[Key, Lease] = {}
         self.bereft: dict[Key, int] = {}  # programs that run on, as far as is known; their lease was taken away
+        self.released: dict[Key, int] = {}  # up to which attempt
         self.leased, self.ghosts = [0] * len(self.owned), [0] * len(self.owned)
         self.overissued = 0
 
@@ -80,21 +81,23 @@ class Leases:
         self.ledger.unmetered.add(1)
 
     def take(self, key: Key, attempt: int) -> None:
-        """A grant has arrived, and the program runs under it; the lease may be gone already."""
+        """A program runs under a grant; the lease may be gone already, and the program may have given it back."""
         if key in self.by_key:
             self.by_key[key].taken = True
-        else:
+        elif self.released.get(key, 0) < attempt:
             self.bereave(key, attempt)
 
     def forsake(self, key: Key) -> None:
         """The program no longer runs under a lease there."""
         if key in self.by_key:
+            self.by_key[key].taken = False
             self.mark(self.by_key[key], is_ghost=True)
         if self.bereft.pop(key, None) is not None:
             self.ledger.unmetered.add(-1)
 
     def see_release(self, key: Key, attempt: int) -> None:
         """The observer sees a RELEASE arrive."""
+        self.released[key] = attempt
         lease = self.by_key.get(key)
         last = lease.attempt if lease else self.bereft.get(key, 0)
         if last <= attempt:

@@ -66,7 +66,9 @@ class Links:
     def _asked(self, client: Client, row: Row) -> None:
         slot, server = client.slots[row.slot], row.target - self.first_server
         self.ledger.count_attempt()
-        if slot.awaits and slot.awaits[0] == server:
+        is_again = slot.awaits is not None and slot.awaits[0] == server
+        slot.reached = row.what == journal.SENT or (is_again and slot.reached)
+        if is_again:
             self.ledger.count("retries")
         slot.program, slot.awaits, slot.asked = row.program, (server, row.attempt), row.attempt
         client.flight, client.server = row.attempt, server
@@ -115,10 +117,10 @@ class Links:
         if not slot.is_decided:
             self.ledger.waited(slot.launched)
         if slot.holds is not None:
-            self.observer.tell(client, slot, slot.holds)
+            self.observer.tell(client, slot, slot.holds, slot.asked)
         slot.state, slot.running, slot.waits, slot.is_decided = METERED, True, False, True
         slot.holds = key.server
-        self.leases.take(key, attempt)
+        self.observer.tell_taken(key, attempt)
 
     def _denied(self, client: Client, slot: Slot, outcome: Outcome) -> None:
         if slot.holds is not None:

@@ -10,7 +10,10 @@ from oracles.recount.leases import Key, Leases
 
 
 class Fact(NamedTuple):
-    """What the observer learns at `due`: no answer up to `attempt` is wanted, nor a lease at `server` (if any)."""
+    """What the observer learns at `due`: no answer up to `attempt` is wanted at `server` (if any, else anywhere).
+
+    Nor is a lease there; but if `taken`, the program runs under the grant of `attempt`.
+    """
 
     due: int
     client: int
@@ -18,6 +21,7 @@ class Fact(NamedTuple):
     program: int | None
     server: int | None
     attempt: int
+    taken: bool = False
 
 
 class Observer:
@@ -27,12 +31,16 @@ class Observer:
         self.clock, self.faults, self.leases = clock, faults, leases
         self.latency = ns(scenario.network.latency_ms / 1000)
         self.facts: deque[Fact] = deque()
-        self.unwanted: Counter[tuple[int, int]] = Counter()  # by client and slot: the last unwanted answer
+        self.unwanted: Counter[tuple[int, int, int | None]] = Counter()  # by client, slot and server: the last one
 
     def tell(self, client: Client, slot: Slot, server: int | None, attempt: int = 0) -> None:
         """A client's fact, on its way to the observer."""
         due = self.clock.now + self.latency
         self.facts.append(Fact(due, client.number, slot.number, slot.program, server, attempt))
+
+    def tell_taken(self, key: Key, attempt: int) -> None:
+        """A grant has arrived, and the program runs under it."""
+        self.facts.append(Fact(self.clock.now + self.latency, *key, attempt, taken=True))
 
     def tell_lost_release(self, client: int, slot: int, program: int, server: int) -> None:
         self.facts.append(Fact(self.clock.now + self.latency, client, slot, program, server, 0))
@@ -44,13 +52,16 @@ class Observer:
     def _learn(self, fact: Fact) -> None:
         self.clock.now = fact.due
         seat = (fact.client, fact.slot)
-        self.unwanted[seat] = max(self.unwanted[seat], fact.attempt)
+        if fact.taken and fact.server is not None and fact.program is not None:
+            self.leases.take(Key(*seat, fact.program, fact.server), fact.attempt)
+            return
+        self.unwanted[*seat, fact.server] = max(self.unwanted[*seat, fact.server], fact.attempt)
         if fact.server is not None and fact.program is not None:
             self.leases.forsake(Key(*seat, fact.program, fact.server))
 
-    def wants(self, client: int, slot: int, attempt: int) -> bool:
+    def wants(self, key: Key, attempt: int) -> bool:
         """Whether an answer is wanted, as far as is known."""
-        return attempt > self.unwanted[client, slot]
+        return attempt > max(self.unwanted[key.client, key.slot, server] for server in (key.server, None))
 
     def cause(self, product: int, client: int) -> str:
         """Why a request of the client is denied, at this instant."""

@@ -61,12 +61,13 @@ class Users:
     def stop(self, client: Client, slot: Slot, outcome: Outcome) -> None:
         """A program neither runs nor waits for an answer any more; its lease is given back, or left behind."""
         slot.running = False
-        self.abandon(client, slot)
         if slot.asked:
             self.observer.tell(client, slot, None, slot.asked)
+        asks_again = slot.awaits is not None and slot.awaits[0] == slot.holds and slot.reached
+        self.abandon(client, slot)
         if slot.holds is not None:
             server, slot.holds = slot.holds, None
-            if not any(self._releases(row, slot, server) for row in outcome):
+            if asks_again or not any(self._releases(row, slot, server) for row in outcome):
                 self.observer.tell(client, slot, server)
 
     def _releases(self, row: Row, slot: Slot, server: int) -> bool:

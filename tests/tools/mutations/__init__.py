@@ -1,10 +1,36 @@
 """Ways to break the model, by the room of the code that each one changes."""
 
-from tools.mutations import client, engine, messaging, policies, queue, server, setup, shards, site, state
+from tools.mutations import (
+    client,
+    comparisons,
+    engine,
+    messaging,
+    policies,
+    queue,
+    server,
+    setup,
+    shards,
+    site,
+    state,
+    sweeps,
+)
 from tools.mutations.mutation import Mutation
 
 MUTATIONS: list[Mutation] = [
     mutation
-    for room in (client, server, site, messaging, queue, engine, setup, shards, state, policies)
+    for room in (
+        client,
+        server,
+        site,
+        messaging,
+        queue,
+        engine,
+        setup,
+        shards,
+        state,
+        policies,
+        comparisons,
+        sweeps,
+    )
     for mutation in room.MUTATIONS
 ]

@@ -9,4 +9,7 @@ MUTATIONS = [
     Mutation("sums: what a low word cannot hold is lost", "actors/records/sums.py",
      "row.high += total >> LOW_BITS", "row.high += 0",
      "actors/records/test_sums.py::test_a_sum_is_exact"),
+    Mutation("sums: the warm-up is measured too", "actors/records/ledger.py",
+     "max(world.control[0].now, world.config[0].measure_from) // 1000", "world.control[0].now // 1000",
+     "evidence/keys/test_run_keys.py::test_the_warm_up_is_not_measured_but_its_programs_run_on[100.0]"),
 ]  # fmt: skip

@@ -44,6 +44,7 @@ def greeting(shard: int) -> Callable[[socket.socket], None]:
     )
 
 
+SHORT_S = 5.0  # enough for those who are there to find each other
 STRANGERS = {
     "silent": (silent, "has not proven itself"),
     "garbage": (garbage, "is no shard"),
@@ -116,7 +117,7 @@ def test_after_the_mesh_is_formed_nobody_can_connect() -> None:
 
 
 def test_a_peer_with_another_key_is_refused_by_both_sides() -> None:
-    with Mesh(0, 2, KEY, timeout_s=1.0) as one, Mesh(1, 2, b"another key", TIMEOUT_S) as two:
+    with Mesh(0, 2, KEY, timeout_s=SHORT_S) as one, Mesh(1, 2, b"another key", TIMEOUT_S) as two:
         addresses = [one.listen(), two.listen()]
         with ThreadPoolExecutor(2) as pool:
             futures = [pool.submit(mesh.connect, addresses) for mesh in (one, two)]
@@ -145,7 +146,7 @@ def test_a_second_connection_from_the_same_shard_is_refused() -> None:
 
 def test_missing_peers_are_named() -> None:
     """Shard 1 listens, but never connects: shard 0 waits for it to dial, shard 2 for it to answer."""
-    meshes = [Mesh(j, 3, KEY, timeout_s=1.0) for j in range(3)]
+    meshes = [Mesh(j, 3, KEY, timeout_s=SHORT_S) for j in range(3)]
     addresses = [mesh.listen() for mesh in meshes]
     with ThreadPoolExecutor(2) as pool:
         for future in [pool.submit(meshes[j].connect, addresses) for j in (0, 2)]:

@@ -1,0 +1,49 @@
+"""Runs whose replications are as many as narrow intervals take: `--until`."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from ..analysis.stopping import Goal, parse_goal, shortfall, wanted
+from ..metrics.metrics import Value
+from ..scenario import Scenario
+from .options import Options
+from .results import Results
+
+
+class Known(NamedTuple):
+    """What a goal's metric is in the replications of a version."""
+
+    name: str  # of case and arm, for people
+    goal: Goal
+    values: list[Value]
+
+
+def extensions(results: Results, options: Options) -> Iterator[Scenario]:
+    """Yield the scenario with more replications, as long as those that the results have by then are too few.
+
+    All versions get equally many, so that they can be compared: the run is then that of so many from the start.
+    """
+    while (count := _needed(results, options)) > results.scenario.run.replications:
+        run = results.scenario.run.model_copy(update={"replications": count})
+        yield results.scenario.model_copy(update={"run": run})
+
+
+def shortfalls(results: Results, options: Options) -> list[str]:
+    """Return in words which intervals are not as narrow as asked, and why."""
+    return [
+        f"--until: {known.name}{known.goal.metric}: {why}"
+        for known in _known(results, options)
+        if (why := shortfall(known.values, known.goal))
+    ]
+
+
+def _needed(results: Results, options: Options) -> int:
+    needs = (wanted(known.values, known.goal) for known in _known(results, options))
+    return min(max(needs, default=0), options.at_most)
+
+
+def _known(results: Results, options: Options) -> Iterator[Known]:
+    for goal in map(parse_goal, options.until):
+        for result in results.versions:
+            name = "".join(f"{part}, " for part in (result.version.case, result.version.arm) if part)
+            yield Known(name, goal, [row.metrics[goal.metric] for row in result.replications])
