@@ -59,4 +59,12 @@ class Bounded(NamedTuple):
         return admit()
 
 
-POLICIES = {"fifo": Fifo, "bounded": Bounded}
+class WhileFree(NamedTuple):
+    """Refuse where no license is free: no denial but a link failure, so that the client may ask elsewhere."""
+
+    def on_request(self, arrival: Arrival, u: float) -> Verdict:
+        """Admit while a license is free."""
+        return admit() if arrival.free > 0 else refuse()
+
+
+POLICIES = {"fifo": Fifo, "bounded": Bounded, "while-free": WhileFree}

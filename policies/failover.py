@@ -113,6 +113,17 @@ class RetryThenGiveUp(NamedTuple):
         return give_up()
 
 
+class EachServerOnce(NamedTuple):
+    """Ask each server once, then give up: RLM and LM-X ask all their servers before they say no.
+
+    With `ring` as selection. Where admission is `while-free`, a client denied here asks the next server.
+    """
+
+    def on_failure(self, link: Link, memory: "Memory", u: float) -> Decision:
+        """Fail over at once until this request has failed as often as there are servers."""
+        return fail_over(0.0) if link.failures < link.servers else give_up()
+
+
 class Sms2Documented(NamedTuple):
     """SMS 2.0 as documented: retry, then monitor software use offline (console help, dmcligen.htm).
 
@@ -216,6 +227,7 @@ POLICIES = {
     "never": Never,
     "retry-then-failover": RetryThenFailover,
     "retry-then-give-up": RetryThenGiveUp,
+    "each-server-once": EachServerOnce,
     "sms2-documented": Sms2Documented,
     "capped-exponential": CappedExponential,
     "equal-jitter": EqualJitter,

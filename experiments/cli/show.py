@@ -3,7 +3,7 @@
 import inspect
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
 import typer
@@ -16,8 +16,15 @@ TOPICS = ("keys", "metrics", "faults", "policies")
 
 
 def list_command() -> None:
-    """List the built-in scenarios."""
-    titles = scenarios.built_in() | {KB: "all of the above that reproduce a Knowledge Base article"}
+    """List the built-in scenarios, and those with a sweep."""
+    titles, sweeps = scenarios.built_in(), scenarios.sweeps()
+    plain = {name: title for name, title in titles.items() if name not in sweeps}
+    _print_names(plain | {KB: "all of the above that reproduce a Knowledge Base article"})
+    print("\nSweeps (meterstorm sweep NAME):")
+    _print_names({name: titles[name] for name in sweeps})
+
+
+def _print_names(titles: Mapping[str, str]) -> None:
     for name, title in titles.items():
         print(f"{name:20} {title}")
 

@@ -4,11 +4,12 @@ Measured: a world in a chunk of a hundred costs the pool 2 us; as Ray tasks 11 u
 """
 
 import os
+import signal
 import subprocess
 import sys
 from collections import Counter, deque
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, Pipe, wait
 from typing import NamedTuple, Self
 
@@ -34,13 +35,14 @@ class _Worker:
         command = [sys.executable, "-P", "-m", f"{__package__}.worker", str(theirs.fileno())]
         # Modules come from where they come from here, and from the current folder only if they do so here.
         places = os.environ | {"PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path)}
-        self.process = subprocess.Popen(
-            command,
-            pass_fds=[theirs.fileno()],
-            stdin=subprocess.DEVNULL,
-            stdout=STANDARD_ERROR,
-            env=places,
-        )
+        with _deaf_to_interrupts():
+            self.process = subprocess.Popen(
+                command,
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=STANDARD_ERROR,
+                env=places,
+            )
         theirs.close()
         self.chunks: deque[Chunk] = deque()
         self._send(common)
@@ -59,6 +61,16 @@ class _Worker:
         self.connection.close()
         self.process.kill()
         return self.process.wait()
+
+
+@contextmanager
+def _deaf_to_interrupts() -> Iterator[None]:
+    """Have processes started here not hear a terminal's Ctrl-C, not even while they start: it is the parent's."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class PoolError(Exception):

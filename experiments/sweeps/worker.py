@@ -4,7 +4,6 @@ Started by itself, not forked, so that a script, a notebook or a Ray job can sta
 """
 
 import os
-import signal
 import sys
 import time
 from contextlib import suppress
@@ -17,9 +16,11 @@ from .chunks import Chunk, Common, Done, run_chunk
 
 def main(descriptor: int) -> None:
     """Answer chunks that come over a connection; end with whoever has its other end."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is the parent's to hear
     connection = Connection(descriptor)
-    common: Common = connection.recv()
+    try:
+        common: Common = connection.recv()
+    except (EOFError, OSError):
+        return
     chunks: SimpleQueue[Chunk] = SimpleQueue()
     Thread(target=_receive, args=(connection, chunks), daemon=True).start()
     while True:

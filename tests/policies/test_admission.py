@@ -2,11 +2,11 @@
 
 import pytest
 from meterstorm.policies import Arrival, admit, refuse
-from meterstorm.policies.admission import Bounded, Fifo
+from meterstorm.policies.admission import Bounded, Fifo, WhileFree
 
 
-def arrival(waiting, busy=1):
-    return Arrival(now_s=5.0, waiting=waiting, busy=busy, free=0)
+def arrival(waiting, busy=1, free=0):
+    return Arrival(now_s=5.0, waiting=waiting, busy=busy, free=free)
 
 
 def test_fifo_admits_everyone():
@@ -25,3 +25,8 @@ def test_a_limit_of_0_lets_nobody_wait():
     policy = Bounded(limit=0)
     assert policy.on_request(arrival(0, busy=0), 0.5) == admit()
     assert policy.on_request(arrival(0, busy=1), 0.5) == refuse(0.0)
+
+
+@pytest.mark.parametrize(("free", "expected"), [(0, refuse(0.0)), (1, admit()), (7, admit())])
+def test_while_free_refuses_where_no_license_is(free, expected):
+    assert WhileFree().on_request(arrival(0, free=free), 0.5) == expected

@@ -12,6 +12,7 @@ from meterstorm.policies.failover import (
     RETRY,
     CappedExponential,
     DecorrelatedJitter,
+    EachServerOnce,
     EqualJitter,
     FullJitter,
     Immediate,
@@ -59,6 +60,10 @@ def test_retry_then_give_up_counts_the_failures_of_the_request(retries):
     policy = RetryThenGiveUp(retries, 2.0)
     assert answers(policy, FAILURES) == [retry(2.0)] * retries + [give_up()] * (5 - retries)
     assert answers(policy, [link(tries_here=9, failures=1)]) == [retry(2.0) if retries else give_up()]
+
+
+def test_each_server_is_asked_once_for_each_request():
+    assert answers(EachServerOnce(), FAILURES) == [fail_over(0.0)] * 3 + [give_up()] * 2
 
 
 def test_sms2_documented_retries_once_after_15_minutes_then_is_offline_for_four_hours():

@@ -57,9 +57,14 @@ def check(laws: dict[str, float], *layers: dict[str, Any], within: float = 0.05)
 
 def hold(name: str, values: list[float], law: float, within: float = 0.05) -> None:
     """The mean of independent values is `law`; their interval's half-width is less than `within` of it."""
-    width = student.ppf(0.9995, len(values) - 1) * stdev(values) / math.sqrt(len(values))
+    width = margin(values)
     assert abs(fmean(values) - law) <= width, f"{name}: {fmean(values)} +- {width}, not {law}"
     assert width < within * law, f"{name}: {fmean(values)} +- {width} says little about {law}"
+
+
+def margin(values: list[float]) -> float:
+    """The half-width of the 99.9 % interval of the mean of independent values."""
+    return float(student.ppf(0.9995, len(values) - 1) * stdev(values) / math.sqrt(len(values)))
 
 
 def _value(name: str, result: dict[str, Any]) -> float:

@@ -193,11 +193,15 @@ def test_a_crash_loses_the_leases_unless_they_are_durable(durable):
 @covers("servers.durable")
 @pytest.mark.parametrize("durable", [True, False])
 def test_a_crash_loses_the_queue_of_callbacks_unless_it_is_durable(durable):
-    """Client 1 waits for client 0's license when the server crashes; client 0 ends after it."""
+    """Client 1 waits for client 0's license when the server crashes; client 2 asks for it after that.
+
+    With the leases the license of client 0 is free again, and kept for nobody who waited: client 2 has it at once.
+    """
     crash = {"faults": [{"kind": "crash", "servers": [0], "start_s": 20.0, "duration_s": 10.0}]}
     layer = {"products": [{"name": "editor", "licenses": 1}], "clients": {"on_denial": "callback"}}
-    result = run([(10.0, 0, 50.0), (15.0, 1, 1.0)], layer, {"servers": {"durable": durable}}, crash)
-    assert result["grants"] == (2 if durable else 1)
+    launches = [(10.0, 0, 50.0), (15.0, 1, 1.0), (35.0, 2, 5.0)]
+    result = run(launches, layer, {"servers": {"durable": durable}}, crash)
+    assert (result["grants"], result["denials"]) == ((3, 2) if durable else (2, 1))
 
 
 @covers("servers.reclaim_after_s", "servers.scan_s")

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from meterstorm.actors.compiled.cache import CACHE_FOLDER
+from meterstorm.experiments import scenarios
 from meterstorm.experiments.cli import console
 from meterstorm.experiments.cli import main as cli
 from meterstorm.experiments.scenario import built_in, load, source_text
@@ -35,7 +36,9 @@ def test_list_and_show(here):
     listed = invoke("list")
     assert listed.exit_code == 0
     names = built_in()
-    assert [line.split()[0] for line in listed.stdout.splitlines()] == [*names, "kb"]
+    plain, sweeps = listed.stdout.split("\n\nSweeps (meterstorm sweep NAME):\n")
+    found = [line.split()[0] for line in (*plain.splitlines(), *sweeps.splitlines())]
+    assert found == [*sorted(names.keys() - scenarios.sweeps()), "kb", *scenarios.sweeps()]
     for name, title in names.items():
         assert title in listed.stdout
         shown = invoke("show", name)

@@ -98,14 +98,17 @@ def test_an_end_in_the_middle_of_a_world(name, here):
     assert len((here / "rows.csv").read_text().splitlines()) == 1 + 2
 
 
-def test_an_end_before_the_workers_are_there(here):
+@pytest.mark.parametrize("name", [name for name in ENDINGS if "without" not in name])
+def test_an_end_before_the_workers_are_there(name, here):
     """They are still importing what they need."""
+    number, send, status, workers = ENDINGS[name]
     write(here, BUSY)
-    process = begin(here, *AXES, "--workers", "2")
-    reach(process, lambda: len(workers_of(process.pid)) == 2)
-    os.kill(process.pid, signal.SIGTERM)
-    _, stderr = finish(process, console.INTERRUPTED)
-    assert "interrupted; kept" in stderr and "meterstorm resume out goes on" in stderr
+    process = begin(here, *AXES, "--workers", workers)
+    reach(process, lambda: len(workers_of(process.pid)) == workers)
+    send(process.pid, number)
+    _, stderr = finish(process, status)
+    told = "interrupted; kept" in stderr and "meterstorm resume out goes on" in stderr
+    assert told == (status == console.INTERRUPTED)
 
 
 @pytest.mark.parametrize("seed", [1, 2])

@@ -5,7 +5,7 @@ import math
 from collections import Counter
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from meterstorm.experiments.scenario import ScenarioError, load, validate
 from meterstorm.experiments.scenario.axes import DESIGNS, DRAWN, GRAMMAR, Axis, axes, parse_axis, takes_integers
@@ -75,13 +75,15 @@ def test_what_is_no_axis(text):
 # Values
 
 
-@given(low=st.floats(0.001, 1e6), factor=st.floats(1.001, 1e3), n=st.integers(2, 40), is_log=st.booleans())
-def test_n_numbers_are_evenly_spaced_or_by_equal_factors_from_end_to_end(low, factor, n, is_log):
-    high = low * factor
+@given(cents=st.integers(1, 10**6), more=st.integers(1, 10**6), n=st.integers(2, 40), is_log=st.booleans())
+@example(cents=160, more=528, n=2, is_log=False)  # 1.6 + (6.88 - 1.6) is not 6.88
+@example(cents=579, more=596, n=2, is_log=True)
+def test_n_numbers_are_evenly_spaced_or_by_equal_factors_from_end_to_end(cents, more, n, is_log):
+    low, high = cents / 100, (cents + more) / 100
     values = axis_of("servers.service_ms", f"{low!r}:{high!r}:{'log ' * is_log}{n}").values
     assert (values[0], values[-1], len(values)) == (low, high, n)  # the ends are what was written, to the bit
     steps = [math.log(b / a) if is_log else b - a for a, b in itertools.pairwise(values)]
-    assert steps == pytest.approx([(math.log(factor) if is_log else high - low) / (n - 1)] * (n - 1), rel=1e-6)
+    assert steps == pytest.approx([(math.log(high / low) if is_log else high - low) / (n - 1)] * (n - 1), rel=1e-6)
 
 
 @given(low=st.integers(1, 1000), width=st.integers(1, 1000), n=st.integers(2, 50), is_log=st.booleans())

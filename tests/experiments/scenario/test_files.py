@@ -52,9 +52,11 @@ def test_a_byte_order_mark_does_no_harm(write):
 
 def test_built_in_scenarios_have_names(tmp_path, monkeypatch):
     (tmp_path / "outage.toml").write_text('title = "An outage"\n')
-    (tmp_path / "storm.toml").write_text('title = "A storm"\n[run]\nseed = 7\n')
+    (tmp_path / "sweeps").mkdir()
+    (tmp_path / "sweeps/storm.toml").write_text('title = "A storm"\n[run]\nseed = 7\n')
     monkeypatch.setattr(built_in_files.resources, "files", lambda package: tmp_path)
     assert built_in() == {"outage": "An outage", "storm": "A storm"}
+    assert built_in_files.sweeps() == ["storm"]
     assert source_text("outage") == 'title = "An outage"\n'
     assert load("storm").run.seed == 7
     line = 'strom: neither a built-in scenario (outage, storm) nor a file (did you mean "storm"?)'

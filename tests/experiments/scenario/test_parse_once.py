@@ -5,7 +5,16 @@ from typing import Any
 
 import pytest
 from meterstorm.experiments.metrics.names import METRICS, WALL_METRICS
-from meterstorm.experiments.scenario import ScenarioError, built_in, check, load, to_toml, validate, versions
+from meterstorm.experiments.scenario import (
+    ScenarioError,
+    Sweep,
+    built_in,
+    check,
+    load,
+    to_toml,
+    validate,
+    versions,
+)
 from meterstorm.policies import registry
 
 
@@ -38,7 +47,7 @@ def distinct_choices(scenarios: list[Any]) -> set[tuple[Any, ...]]:
 def test_a_load_checks_each_version_and_each_policy_once(name: str, monkeypatch):
     """And each case without its arms, since an error may be the case's alone."""
     scenario = load(name)
-    alone = scenario.model_copy(update={"cases": (), "arms": ()})
+    alone = scenario.model_copy(update={"cases": (), "arms": (), "sweep": Sweep()})
     cases = [version.scenario for version in versions(scenario.model_copy(update={"arms": ()}))]
     all_versions = [version.scenario for version in versions(scenario)]
     calls = Calls(monkeypatch)
