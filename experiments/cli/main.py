@@ -23,6 +23,7 @@ from .console import (
     print_error,
 )
 from .explain import explain_command
+from .hunt import hunt_command
 from .interrupts import handle_interrupts
 from .journal import journal_command
 from .options import RayAddress
@@ -30,6 +31,7 @@ from .output import OutputError, guard_streams
 from .run import resume_command, run_command
 from .show import list_command, schema_command, show_command, validate_command
 from .sweep import results_command, sweep_command
+from .tune import tune_command
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -49,6 +51,8 @@ def _show_version(is_asked: bool) -> None:
 app.command("run")(run_command)
 app.command("sweep")(sweep_command)
 app.command("results")(results_command)
+app.command("tune")(tune_command)
+app.command("hunt")(hunt_command)
 app.command("resume")(resume_command)
 app.command("journal")(journal_command)
 app.command("check")(check_command)
@@ -74,7 +78,7 @@ def main() -> None:
     """Run the command line; exit 0 done, 1 runs differ, 2 wrong input, 3 a defect, 130 interrupted.
 
     4: a process, a node, Ray, memory, the disk or standard output failed. 5: an expectation is not met.
-    6: worlds of a sweep failed.
+    6: worlds of a sweep failed, or all trials of a tuning.
     """
     handle_interrupts()
     if os.environ.get("COLUMNS", "").strip("0") == "":

@@ -189,20 +189,21 @@ def _run_collection(overrides: Mapping[str, object], options: Options) -> None:
 
 def resume_command(
     folder: Annotated[
-        Path, typer.Argument(metavar="DIR", help="The folder of a sweep, or of a run with --checkpoint-every.")
+        Path,
+        typer.Argument(metavar="DIR", help="The folder of a sweep, a tuning, or a run with --checkpoint-every."),
     ],
     as_json: AsJson = False,
 ) -> None:
-    """Finish a sweep, or a run that was begun with --checkpoint-every, whose process died or was interrupted.
+    """Finish a sweep, a tuning, or a run begun with --checkpoint-every, whose process died or was interrupted.
 
     The results are those of one that was never interrupted. It keeps on keeping what is done.
     """
     from ..runs.folder import unfinished as unfinished_in
 
-    if unfinished_in(folder) == "sweep":
-        from . import sweeping
+    if (kind := unfinished_in(folder)) in ("sweep", "tuning"):
+        from . import sweeping, tuning
 
-        sweeping.resume(folder, as_json)
+        (sweeping if kind == "sweep" else tuning).resume(folder, as_json)
         return
     from meterstorm.actors.shards.sealed import CheckpointError
 

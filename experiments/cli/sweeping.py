@@ -1,8 +1,8 @@
 """What a sweep goes through: its axes, its folder, its worlds, its tables."""
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import redirect_stdout
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -14,7 +14,7 @@ from ..metrics.names import METRICS
 from ..reports import sweep as report
 from ..reports.summary import to_json
 from ..runs.begun import Begun, begin, reopen
-from ..runs.folder import UNFINISHED
+from ..runs.folder import unfinished
 from ..runs.inputs import Input
 from ..runs.unfinished import default_folder
 from ..scenario import Scenario, ScenarioError, counted, each_once, load
@@ -49,6 +49,8 @@ from .options import policy
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from ..search.options import TuneOptions
 
 UNMET_SHOWN = 10
 
@@ -112,28 +114,40 @@ def run(
     """Run a sweep from its beginning."""
     planned, inputs = _planned(scenario)
     _join(options)
-    folder = options.out or default_folder(f"{options.name}-sweep", scenario)
-    make_run_folder(folder, options.force or (options.out is None and not _has_unfinished(folder)))
+    folder = options.out or default_folder(f"{options.name}-{KIND}", scenario)
+    begun = set_up(KIND, folder, scenario, inputs, options)
+    _finish(begun, planned, inputs, options, metrics, csv, markdown)
+
+
+def set_up(
+    kind: str, folder: Path, scenario: Scenario, inputs: Sequence[Input], options: "SweepOptions | TuneOptions"
+) -> Begun:
+    """Begin something in a folder, or end the command."""
+    make_run_folder(folder, options.force or (options.out is None and unfinished(folder) != kind))
     announce_compilation()
     try:
-        begun = begin(KIND, folder, scenario, inputs, options._replace(out=None)._asdict(), options.force)
+        return begin(kind, folder, scenario, inputs, options._replace(out=None)._asdict(), options.force)
     except OSError as error:
         fail_to_write(error, folder)
     except CheckpointError as error:
         fail(UNAVAILABLE if error.__cause__ else WRONG_INPUT, str(error))
-    _finish(begun, planned, inputs, options, metrics, csv, markdown)
 
 
 def resume(folder: Path, as_json: bool) -> None:
     """Go on with the sweep in a folder."""
-    try:
-        begun = reopen(KIND, folder)
-    except (CheckpointError, ScenarioError, OSError) as error:
-        fail(WRONG_INPUT, str(error))
+    begun = go_on(KIND, folder)
     options = SweepOptions(**begun.options)._replace(as_json=as_json)
     _join(options)
     announce_compilation()
     _finish(begun, *_planned(begun.scenario), options, report.DEFAULT_METRICS, None, None)
+
+
+def go_on(kind: str, folder: Path) -> Begun:
+    """Go on with what was begun in a folder, or end the command."""
+    try:
+        return reopen(kind, folder)
+    except (CheckpointError, ScenarioError, OSError) as error:
+        fail(WRONG_INPUT, str(error))
 
 
 def show_results(folder: Path, metrics: Sequence[str], csv: Path | None, markdown: Path | None) -> None:
@@ -144,10 +158,6 @@ def show_results(folder: Path, metrics: Sequence[str], csv: Path | None, markdow
         fail(WRONG_INPUT, str(error))
     report.show_table(output(), planned, table, metrics)
     _export(planned, table, metrics, csv, markdown)
-
-
-def _has_unfinished(folder: Path) -> bool:
-    return (folder / UNFINISHED / KIND).exists()
 
 
 def _join(options: SweepOptions) -> None:
@@ -174,14 +184,12 @@ def _finish(
 ) -> None:
     """Run what is left, write the folder, print the table; end the command if not all is well."""
     folder, total = begun.folder, sweeps.count_of(planned)
-    with begun.lock, watching_ray(lambda why: end_unavailable(f"{why}{_way_on(folder)}")):
+    with begun.lock, watching_ray(lambda why: end_unavailable(f"{why}{way_on(folder)}")):
         title = f"{counted(len(planned.points), 'point')}, {counted(total, 'world')}"
-        with progress(title, total) as advance:
-            outcome = _run(planned, options, begun, advance)
-        try:
+        with running_in(folder):
+            with progress(title, total) as advance:
+                outcome = sweeps.run_sweep(planned, options, begun.checkpoints, advance)
             table, content = report.finish(begun, planned, outcome, inputs)
-        except OSError as error:
-            fail(UNAVAILABLE, f"{unwritten(error, folder)}{_way_on(folder)}")
     if options.as_json:
         print(to_json(content))
     else:
@@ -194,7 +202,7 @@ def _finish(
     _export(planned, table, metrics, csv, markdown)
     if outcome.interrupted:
         kept = f"{content['done']} of {counted(outcome.worlds, 'world')}"
-        fail(INTERRUPTED, f"interrupted; kept {kept}{_way_on(folder)}")
+        fail(INTERRUPTED, f"interrupted; kept {kept}{way_on(folder)}")
     for line in outcome.unmet[:UNMET_SHOWN]:
         print_warning(f"--until: {line}")
     if len(outcome.unmet) > UNMET_SHOWN:
@@ -203,20 +211,22 @@ def _finish(
         _fail_for_worlds(content, folder)
 
 
-def _run(planned: Plan, options: SweepOptions, begun: Begun, advance: Callable[[float], None]) -> sweeps.Outcome:
-    folder = begun.folder
+@contextmanager
+def running_in(folder: Path) -> Iterator[None]:
+    """Run worlds whose rows are kept in a folder, and write its files; what goes wrong ends the command."""
     try:
         with redirect_stdout(sys.stderr):  # Ray prints there about lost processes
-            return sweeps.run_sweep(planned, options, begun.checkpoints, advance)
+            yield
     except OSError as error:
-        fail(UNAVAILABLE, f"{unwritten(error, folder)}{_way_on(folder)}")
+        fail(UNAVAILABLE, f"{unwritten(error, folder)}{way_on(folder)}")
     except PoolError as error:
-        fail(INVARIANT, f"{error}{_way_on(folder)}")
+        fail(INVARIANT, f"{error}{way_on(folder)}")
     except ENVIRONMENT_FAILURES as error:
-        fail(UNAVAILABLE, f"{reason(error)}{_way_on(folder)}")
+        fail(UNAVAILABLE, f"{reason(error)}{way_on(folder)}")
 
 
-def _way_on(folder: Path) -> str:
+def way_on(folder: Path) -> str:
+    """Return in words how what a folder has is gone on with."""
     return f"\nwhat is done is kept: meterstorm resume {folder} goes on"
 
 

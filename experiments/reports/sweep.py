@@ -41,7 +41,7 @@ def summary(plan: Plan, table: "pa.Table", outcome: Outcome, source: str) -> dic
         "title": plan.base.title,
         "digest": results.digest(table),
         "seed": plan.base.run.seed,
-        "design": plan.base.sweep.design,
+        "design": plan.design,
         "axes": [axis.key for axis in plan.axes],
         "points": len(plan.points),
         "worlds": outcome.worlds,
@@ -59,9 +59,9 @@ def summary(plan: Plan, table: "pa.Table", outcome: Outcome, source: str) -> dic
     }
 
 
-def command(plan: Plan, row: dict[str, Any], source: str) -> str:
-    """Return the command that runs one world of a sweep again; `source` is the sweep's scenario."""
-    words = ["meterstorm", "run", source, "--replications", "1"]
+def command(plan: Plan, row: dict[str, Any], source: str, replications: int = 1) -> str:
+    """Return the command that runs one world of a sweep again, and the next ones; `source` is its scenario."""
+    words = ["meterstorm", "run", source, "--replications", str(replications)]
     for key, value in {"run.first_replication": row["replication"], **plan.points[row["point"]].settings}.items():
         words += ["--set", f"{key}={in_toml(value)}"]
     return shlex.join([*words, "--arm", row["arm"]] if row["arm"] is not None else words)

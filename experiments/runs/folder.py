@@ -9,12 +9,13 @@ from pathlib import Path
 
 SUMMARY = "summary.json"  # the last to be moved: a folder without it is not that of a finished run
 UNFINISHED = "checkpoints"  # has a file named after what is unfinished
+KINDS = ("run", "sweep", "tuning")
 MARKS = (SUMMARY, "scenario.toml", UNFINISHED)  # a run's folder has one of them
 
 
 def unfinished(folder: Path) -> str | None:
-    """Return what of a folder is unfinished, "run" or "sweep"; None: nothing."""
-    return next((kind for kind in ("run", "sweep") if (folder / UNFINISHED / kind).exists()), None)
+    """Return what of a folder is unfinished, one of KINDS; None: nothing."""
+    return next((kind for kind in KINDS if (folder / UNFINISHED / kind).exists()), None)
 
 
 def refusal(folder: Path, force: bool) -> str | None:

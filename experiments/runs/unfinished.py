@@ -34,9 +34,9 @@ KIND = "run"
 _log = logging.getLogger("meterstorm")
 
 
-def default_folder(name: str, scenario: Scenario) -> Path:
-    """Return where a run goes whose digest is not known yet."""
-    return Path("results") / f"{name}-{_sha256(to_toml(scenario).encode())[:8]}"
+def default_folder(name: str, scenario: Scenario, *more: str) -> Path:
+    """Return where a run goes whose digest is not known yet; `more` is what it depends on besides."""
+    return Path("results") / f"{name}-{_sha256(chr(0).join([to_toml(scenario), *more]).encode())[:8]}"
 
 
 class UnfinishedRun:

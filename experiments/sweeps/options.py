@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import NamedTuple
 
-KIND = "sweep"  # of what a folder has begun
+KIND, TUNING = "sweep", "tuning"  # of what a folder has begun
 
 
 class SweepOptions(NamedTuple):

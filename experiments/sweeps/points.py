@@ -16,6 +16,7 @@ from ..scenario.choices import Resolve, Resolved, resolver
 from ..scenario.files import varied
 from ..scenario.wording import show
 from .designs import rows
+from .options import TUNING
 
 POINTS_MAX = 1_000_000  # the process that hands them out has all in memory
 PARAMETER = re.compile(r"(?P<policy>(?:.*\.)?policies\.(?P<kind>\w+))\.(?P<name>\w+)", re.DOTALL)
@@ -34,21 +35,33 @@ class Plan(NamedTuple):
     base: Scenario
     axes: tuple[Axis, ...]
     points: tuple[Point, ...]
+    is_tuning: bool = False  # whether its points were asked for one after the other, not laid out beforehand
+
+    @property
+    def design(self) -> str:
+        """How its points were chosen."""
+        return TUNING if self.is_tuning else self.base.sweep.design
 
 
 def plan(base: Scenario) -> Plan:
     """Return the plan of a scenario's sweep; raises ScenarioError for axes that make none."""
-    varying = tuple(axes(base.sweep))
-    if not varying:
-        raise ScenarioError(["sweep.vary: empty; name what to vary, as --vary clients.count=100,200,400"])
+    varying = axes_of(base)
     design, seed = base.sweep, base.run.seed
     _check_size(design.design, varying, design.samples)
-    conditions = _conditions(base, varying)
+    conditions = conditions_of(varying)
     made: dict[str, dict[str, Any]] = {}
     for row in rows(design.design, varying, design.samples, seed):
         settings = _applying(varying, row, conditions)
         made.setdefault(repr(settings) if design.design == "grid" else str(len(made)), settings)
     return Plan(base, varying, tuple(Point(number, settings) for number, settings in enumerate(made.values())))
+
+
+def axes_of(base: Scenario) -> tuple[Axis, ...]:
+    """Return the axes of a scenario; raises ScenarioError where there are none."""
+    varying = tuple(axes(base.sweep))
+    if not varying:
+        raise ScenarioError(["sweep.vary: empty; name what to vary, as --vary clients.count=100,200,400"])
+    return varying
 
 
 def _check_size(design: str, varying: Sequence[Axis], samples: int) -> None:
@@ -62,7 +75,7 @@ def _check_size(design: str, varying: Sequence[Axis], samples: int) -> None:
 Conditions = dict[str, tuple[str, frozenset[Any]]]  # key: the key of a policy's name, and the names it applies to
 
 
-def _conditions(base: Scenario, varying: Sequence[Axis]) -> Conditions:
+def conditions_of(varying: Sequence[Axis]) -> Conditions:
     """Return for each parameter of a policy whose name is varied, too, the names of the policies that have it."""
     names = {axis.key: axis for axis in varying}
     resolve = resolver()
@@ -88,12 +101,13 @@ def _has(resolve: Resolve, kind: str, name: Any, parameter: str) -> bool:
 
 def _applying(varying: Sequence[Axis], row: Sequence[Any], conditions: Conditions) -> dict[str, Any]:
     chosen = dict(zip((axis.key for axis in varying), row, strict=True))
-    free = ("", frozenset([None]))
-    return {
-        key: value
-        for key, value in chosen.items()
-        if chosen.get(conditions.get(key, free)[0]) in conditions.get(key, free)[1]
-    }
+    return {key: value for key, value in chosen.items() if applies(key, chosen, conditions)}
+
+
+def applies(key: str, chosen: Mapping[str, Any], conditions: Conditions) -> bool:
+    """Whether a key has a meaning beside what is chosen for the others."""
+    name_key, having = conditions.get(key, ("", frozenset([None])))
+    return chosen.get(name_key) in having
 
 
 def check(plan: Plan) -> list[Input]:

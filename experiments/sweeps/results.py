@@ -10,10 +10,9 @@ from ..runs.folder import UNFINISHED, unfinished
 from ..runs.results import digest_of
 from ..runs.table import AXES, COLUMNS, COLUMNS_OF_COSTS, KEYS, facts, without_costs, write_table
 from ..scenario import Scenario, load, versions
-from ..scenario.axes import axes
 from . import store
-from .options import KIND
-from .points import Plan, Point, plan
+from .options import KIND, TUNING
+from .points import Plan, Point, axes_of, plan
 from .run import columns_of
 
 if TYPE_CHECKING:
@@ -41,10 +40,10 @@ def read(folder: Path) -> "tuple[Plan, pa.Table]":
     from pyarrow import parquet
 
     base = load(folder / "scenario.toml")
-    if unfinished(folder) == KIND:
-        planned = plan(base)
+    if (kind := unfinished(folder)) in (KIND, TUNING):
         store.tell_damage(folder / UNFINISHED)
-        return planned, collect(planned, folder / UNFINISHED)
+        table = collect(Plan(base, axes_of(base), ()), folder / UNFINISHED)
+        return (plan(base) if kind == KIND else _plan_in(base, table)), table
     file = folder / "metrics.parquet"
     if not file.exists() or AXES.encode() not in (parquet.read_schema(file).metadata or {}):
         raise ValueError(f"{folder}: not the folder of a sweep; it has no metrics.parquet of one")
@@ -53,12 +52,13 @@ def read(folder: Path) -> "tuple[Plan, pa.Table]":
 
 
 def _plan_in(base: Scenario, table: "pa.Table") -> Plan:
-    """Return the plan that a table is of: to make it anew takes the files that the sweep had."""
-    varying = tuple(axes(base.sweep))
+    """Return the plan of a table, as far as it has points: to make it anew takes the files that the sweep had."""
+    varying = axes_of(base)
     settings: dict[int, dict[str, Any]] = {}
     for row in table.select(["point", *(axis.key for axis in varying)]).to_pylist():
         settings.setdefault(row.pop("point"), {key: value for key, value in row.items() if value is not None})
-    return Plan(base, varying, tuple(Point(*item) for item in settings.items()))
+    last = max(settings, default=-1)
+    return Plan(base, varying, tuple(Point(number, settings.get(number, {})) for number in range(last + 1)))
 
 
 def forget(checkpoints: Path) -> None:
@@ -88,7 +88,7 @@ def write(folder: Path, plan: Plan, table: "pa.Table") -> None:
     title, mark = plan.base.title, digest(table)
     design = {
         AXES: json.dumps([_described(axis) for axis in plan.axes]),
-        "meterstorm.design": json.dumps({"kind": plan.base.sweep.design, "n": plan.base.sweep.samples}),
+        "meterstorm.design": json.dumps({"kind": plan.design, "n": plan.base.sweep.samples}),
     }
     write_table(without_costs(table), folder / "metrics.parquet", facts(mark, title, COLUMNS) | design)
     costs = table.select(list(COLUMNS_OF_COSTS))

@@ -66,12 +66,7 @@ def common_of(plan: Plan, options: SweepOptions) -> Common:
 
 def columns_of(plan: Plan) -> "pa.Schema":
     """Return the columns of a sweep's rows."""
-    return schema(
-        {
-            axis.key: kind_of(point.settings[axis.key] for point in plan.points if axis.key in point.settings)
-            for axis in plan.axes
-        }
-    )
+    return schema({axis.key: kind_of(axis.values or [axis.at(0.0)]) for axis in plan.axes})
 
 
 def run_sweep(
@@ -124,7 +119,8 @@ class _Source:
     """The worlds that are left, as chunks whose size follows the pace."""
 
     def __init__(self, plan: Plan, worlds: Iterable[World]) -> None:
-        self._plan, self._worlds, self.pace = plan, iter(worlds), Pace()
+        self._settings = {point.number: point.settings for point in plan.points}
+        self._worlds, self.pace = iter(worlds), Pace()
 
     def __iter__(self) -> Iterator[Chunk]:
         return self
@@ -133,7 +129,7 @@ class _Source:
         worlds = tuple(itertools.islice(self._worlds, self.pace.size))
         if not worlds:
             raise StopIteration
-        return Chunk(worlds, {world.point: self._plan.points[world.point].settings for world in worlds})
+        return Chunk(worlds, {world.point: self._settings[world.point] for world in worlds})
 
 
 def _answers(source: _Source, common: Common, options: SweepOptions, left: int) -> Generator[Answer]:

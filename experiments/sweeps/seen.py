@@ -27,7 +27,10 @@ class Seen:
         self.failed: set[World] = set()  # some of them may be done by now
         self._plan, self._goals, self._at_most = plan, goals, at_most
         self._names = [(version.case, version.arm) for version in versions(plan.base)]
-        self._counts = dict.fromkeys((point.number for point in plan.points), plan.base.run.replications)
+        run = plan.base.run
+        most = max(run.replications, at_most) if goals else run.replications
+        self._numbers = range(run.first_replication, run.first_replication + most)
+        self._counts = dict.fromkeys((point.number for point in plan.points), run.replications)
         self._values: dict[Cell, dict[int, list[Value]]] = {}  # by replication
 
     @property
@@ -41,11 +44,11 @@ class Seen:
         return sum(self._counts.values()) * len(self._names)
 
     def add(self, rows: "pa.RecordBatch") -> None:
-        """Take in a batch."""
+        """Take in a batch; rows of worlds that the plan will never want are ignored."""
         metrics = [goal.metric for goal in self._goals]
         columns = dict.fromkeys(["point", "case", "arm", "replication", "error", *metrics])
         for row in rows.select(list(columns)).to_pylist():
-            if row["point"] in self._counts:
+            if row["point"] in self._counts and row["replication"] in self._numbers:
                 world = World(row["point"], self._names.index((row["case"], row["arm"])), row["replication"])
                 (self.done if row["error"] is None else self.failed).add(world)
                 if metrics and row["error"] is None:
