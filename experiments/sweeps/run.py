@@ -145,10 +145,11 @@ def _run(source: _Source, common: Common, options: SweepOptions, left: int) -> I
         yield from _on_cluster(source, common, options)
         return
     spent_s = 0.0
-    for chunk in source if not options.workers else ():
+    for number, chunk in enumerate(source) if not options.workers else ():
         answer = _here(common, chunk)
         yield chunk, answer
-        spent_s, left = spent_s + answer.wall_s, left - len(chunk.worlds)
+        spent_s += answer.wall_s if number > 0 else 0.0  # the first loads the engine
+        left -= len(chunk.worlds)
         if options.workers is None and spent_s > HERE_S:
             break
     with Pool(min(options.workers or os.cpu_count() or 1, max(left, 1)), common) as pool:

@@ -104,7 +104,7 @@ def test_order_does_not_matter(undisturbed, tmp_path, monkeypatch):
 @pytest.mark.parametrize("workers", [1, 3, None])
 def test_workers_do_not_matter(workers, undisturbed, tmp_path, monkeypatch):
     made, expected = undisturbed
-    monkeypatch.setattr(sweeps, "HERE_S", 0.0)  # None: the first chunk here, the others on workers
+    monkeypatch.setattr(sweeps, "HERE_S", 0.0)  # None: the first chunks here, the others on workers
     run_in(tmp_path, made, workers=workers)
     assert bytes_of(tmp_path, made) == expected
     assert workers_below() == []
