@@ -10,8 +10,6 @@ class Options(NamedTuple):
     name: str = ""  # of the scenario
     shards: int = 1  # Ray actors that share each world; 1: this process, without Ray
     workers: int | None = None  # Ray workers that run whole worlds; 0: none; None: when that is faster
-    until: tuple[str, ...] = ()  # goals, as denial_fraction:5%; (): as many replications as the scenario says
-    at_most: int = 1000  # replications, where there are goals
     keep_journal: bool = False  # every event of every world
     checkpoint_every_s: float | None = None  # wall time; None: no checkpoints
     ray_address: str | None = None  # of a Ray cluster; None: a Ray of this process's own
@@ -21,3 +19,5 @@ class Options(NamedTuple):
     force: bool = False  # replace the run that is in `out`
     as_json: bool = False  # the summary on standard output, in place of tables
     junit: str | None = None  # absolute path of a file for what is expected and whether it holds; None: none
+    until: tuple[str, ...] = ()  # goals, as denial_fraction:5%; (): as many replications as the scenario says
+    at_most: int = 1000  # replications, where there are goals
