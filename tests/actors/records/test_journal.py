@@ -46,7 +46,9 @@ def test_the_first_difference_is_found():
 def test_rows_are_told_in_words():
     scenario = BUSY[0]
     rows = simulate(scenario, keep_journal=True).journal
-    words = [journal.describe(row, scenario.clients.count, scenario.servers.count) for row in rows]
+    agents = scenario.clients.count, scenario.servers.count, scenario.servers.sites
+    words = [journal.describe(row, *agents) for row in rows]
     request = int(np.argmax((rows["kind"] == kinds.REQUEST) & (rows["what"] == journal.SENT)))
     assert "sent request to server" in words[request]
-    assert any("the observer handled notice of client" in line for line in words)
+    observer = "the observer" if scenario.servers.sites == 1 else "observer 0"
+    assert any(f"{observer} handled notice of client" in line for line in words)
