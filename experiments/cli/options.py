@@ -171,7 +171,7 @@ def goals(until: list[str] | None) -> tuple[str, ...]:
     return tuple(until or ())
 
 
-def at_most(text: str | None, until: list[str] | None) -> int:
+def most_replications(text: str | None, until: list[str] | None) -> int:
     """Return the most replications with --until, or end the command."""
     if text is None:
         return REPLICATIONS_MOST

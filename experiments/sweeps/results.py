@@ -18,6 +18,8 @@ from .run import columns_of
 if TYPE_CHECKING:
     import pyarrow as pa
 
+NO_SWEEP = "not the folder of a sweep; it has no metrics.parquet of one"
+
 
 def collect(plan: Plan, folder: Path) -> "pa.Table":
     """Return the rows that a folder has, one for each world: the last that was written, in the plan's order."""
@@ -37,6 +39,7 @@ def collect(plan: Plan, folder: Path) -> "pa.Table":
 
 def read(folder: Path) -> "tuple[Plan, pa.Table]":
     """Return the plan of the sweep in a folder and its rows so far; raises OSError, ValueError, ScenarioError."""
+    import pyarrow as pa
     from pyarrow import parquet
 
     base = load(folder / "scenario.toml")
@@ -45,9 +48,14 @@ def read(folder: Path) -> "tuple[Plan, pa.Table]":
         table = collect(Plan(base, axes_of(base), ()), folder / UNFINISHED)
         return (plan(base) if kind == KIND else _plan_in(base, table)), table
     file = folder / "metrics.parquet"
-    if not file.exists() or AXES.encode() not in (parquet.read_schema(file).metadata or {}):
-        raise ValueError(f"{folder}: not the folder of a sweep; it has no metrics.parquet of one")
-    table = parquet.read_table(file)
+    if not file.exists():
+        raise ValueError(f"{folder}: {NO_SWEEP}")
+    try:
+        table = parquet.read_table(file)
+    except pa.ArrowException as error:
+        raise ValueError(f"{file}: cannot be read: {str(error).splitlines()[0]}") from None
+    if AXES.encode() not in (table.schema.metadata or {}):
+        raise ValueError(f"{folder}: {NO_SWEEP}")
     return _plan_in(base, table), table
 
 

@@ -45,8 +45,8 @@ def test_parameters_become_floats():
 
 REFUSED = [
     ("failover", "imediate", {}, "no failover policy 'imediate'; allowed: immediate, never, retry-then-failover, "
-     "retry-then-give-up, sms2-documented, capped-exponential, equal-jitter, full-jitter, decorrelated-jitter, "
-     "sms2-one-server, sms2-poll-first, sms2-pipe-busy, "
+     "retry-then-give-up, each-server-once, sms2-documented, capped-exponential, equal-jitter, full-jitter, "
+     "decorrelated-jitter, sms2-one-server, sms2-poll-first, sms2-pipe-busy, "
      "or your own as FILE.py:CLASS (did you mean 'immediate'?)"),
     ("selection", "zzz", {},
      "no selection policy 'zzz'; allowed: ring, sticky-random, or your own as FILE.py:CLASS"),

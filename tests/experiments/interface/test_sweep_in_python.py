@@ -234,7 +234,7 @@ def test_a_file_that_is_not_there_leaves_no_folder(here: Path):
         ({"vary": {}}, "sweep.vary: empty"),
         ({"vary": {COUNT: 5}}, "sweep.vary.clients.count"),
         ({"vary": {COUNT: [5, "x"]}}, 'clients.count: "x" is not allowed'),
-        ({"vary": VARY, "overrides": {COUNT: 5}}, "clients.count: set to one value and varied"),
+        ({"vary": VARY, "overrides": {COUNT: 5}}, "clients.count: set to one value, and clients.count is varied"),
         ({"vary": VARY, "overrides": {"run.seed": 5}, "seed": 6}, "run.seed: given 2 times"),
         ({"vary": VARY, "arms": ["nevre"]}, "did you mean"),
         ({"vary": VARY, "samples": 5}, "sweep.samples: 5"),
