@@ -59,7 +59,8 @@ def reopen(kind: str, folder: Path) -> Begun:
     """Go on with what is in a folder; raises CheckpointError when that is not possible, and says why."""
     path, file = folder / UNFINISHED / kind, folder / "scenario.toml"
     if not path.exists():
-        raise CheckpointError(f"{folder}: nothing to resume; it has no unfinished run with --checkpoint-every")
+        words = "nothing to resume; it has no unfinished sweep, and no unfinished run with --checkpoint-every"
+        raise CheckpointError(f"{folder}: {words}")
     lock = _lock(folder)
     facts, _ = read(path, {})
     for key, mine in engine().items():
