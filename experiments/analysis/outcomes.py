@@ -31,8 +31,8 @@ class Axis(NamedTuple):
 class Design(NamedTuple):
     """How a sweep's points were chosen."""
 
-    kind: str  # grid, zip, sobol, lhs, random or saltelli
-    n: int  # points; saltelli: base rows
+    kind: str  # grid, zip, sobol, lhs, random or saltelli; or tuning, whose points a sampler asked for
+    n: int  # points drawn; saltelli: base rows; tuning: trials
 
 
 class Sweep(NamedTuple):

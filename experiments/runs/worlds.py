@@ -45,10 +45,12 @@ class Worlds(ABC):
         `by` is what is compared: "arm", "case" or a key that was varied. `baseline` is its value that all others
         are held against; None: the first. `metrics` are names; None: all.
 
-        A row for each other value, at each combination of the other settings, and for each metric:
-        `mean_difference` (value - baseline) and `half_width` of its Student-t interval (null of one pair), over
-        the `n` pairs that are finite; and how many pairs are not: `infinite` (the value), `baseline_infinite`,
-        `both_infinite`, and `missing` (a metric that does not apply, a world that failed or was not run).
+        A row for each other value, at each combination of the other settings, and for each metric, as `paired`
+        (metrics/paired.py) compares the `n` pairs to which it applies: `mean_difference` (value - baseline) and
+        `half_width` of its Student-t interval (null of one pair), both null where a value is infinite; then
+        `median_difference` of the finite pairs, and how many values are `infinite` and `baseline_infinite`;
+        `test` ("t" or "sign") and its two-sided `p`. `missing` counts pairs without the metric: it does not apply,
+        or a world failed or was not run.
 
         Raises ValueError for what there is not.
         """
