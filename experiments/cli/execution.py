@@ -191,15 +191,12 @@ def end_if_unmet(finished: list[Finished]) -> None:
 
 
 def _show(finished: Finished) -> None:
-    stdout, engine = output(), finished.summary["engine"]
+    stdout = output()
     tables.show(stdout, finished.results)
     compared.show(stdout, finished.results)
     expected.show(stdout, finished.results)
-    stdout.print(
-        f"{counted(engine['events'], 'event')} in {engine['wall_s']:.1f} s; results in {finished.folder}; "
-        f"digest {finished.summary['digest']}",
-    )
-    if timing := engine.get("pace"):
+    stdout.print(tables.closing(finished.summary, finished.folder))
+    if timing := finished.summary["engine"].get("pace"):
         stdout.print(f"{finished.results.shards} shards: {spent(timing)}")
 
 

@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 
-from .. import scenarios
 from .options import (
     Arm,
     Arms,
@@ -15,6 +14,8 @@ from .options import (
     Replications,
     Seed,
     Settings,
+    Source,
+    at_least_one,
     chosen_arms,
     number,
     overrides_in,
@@ -22,12 +23,7 @@ from .options import (
 
 
 def hunt_command(
-    source: Annotated[
-        str,
-        typer.Argument(
-            metavar="NAME|FILE", help="A built-in scenario, or a TOML file.", autocompletion=scenarios.names
-        ),
-    ],
+    source: Source,
     breaks: Annotated[
         str | None,
         typer.Option(metavar="COMPARISON", help="What must not be, as 'amplification > 5' or 'denials > 2x'."),
@@ -57,8 +53,8 @@ def hunt_command(
     options = hunting.HuntOptions(
         name=Path(source).stem,
         breaks=breaks or "",
-        trials=hunting.at_least_one("--trials", trials),
-        max_faults=hunting.at_least_one("--max-faults", max_faults),
+        trials=at_least_one("--trials", trials),
+        max_faults=at_least_one("--max-faults", max_faults),
         out=out,
         force=force,
         as_json=as_json,

@@ -32,7 +32,6 @@ from .console import (
     output,
     progress,
 )
-from .options import count
 
 SCHEMA = 1
 
@@ -54,13 +53,6 @@ class Prey(NamedTuple):
 
     base: Scenario
     breaks: Comparison
-
-
-def at_least_one(option: str, text: str) -> int:
-    """Return the number that an option gives, or end the command."""
-    if not (number := count(option, text)):
-        fail(WRONG_INPUT, f"{option} 0: must be 1 or more")
-    return number
 
 
 def run(source: str, overrides: Mapping[str, object], arms: tuple[str, ...] | None, options: HuntOptions) -> None:

@@ -11,6 +11,7 @@ import typer
 from meterstorm.actors.cluster.connection import host_and_port
 from meterstorm.actors.cluster.placement import PLACEMENTS
 
+from .. import scenarios
 from .console import WRONG_INPUT, fail
 
 KB = "kb"  # the collection of all built-in scenarios that reproduce a Knowledge Base article
@@ -37,6 +38,20 @@ RayAddress = Annotated[
 PlacementName = Enum("PlacementName", {name: name for name in PLACEMENTS})  # type: ignore[misc]
 Placement = Annotated[
     PlacementName | None, typer.Option(help="Nodes for the shards in a cluster: few, many, or one each.")
+]
+Source = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME|FILE",
+        help="A built-in scenario, or a TOML file.",
+        autocompletion=scenarios.names,
+    ),
+]
+Processes = Annotated[
+    str | None,
+    typer.Option(
+        "--workers", metavar="N", help="Processes that run worlds; 0: this one; default: every core, if that pays."
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print summary.json, and nothing else, to stdout.")]
 Settings = Annotated[
@@ -122,21 +137,34 @@ def count(option: str, text: str) -> int:
     return int(text)
 
 
-def every_s(text: str | None) -> float | None:
-    """Return the seconds that --checkpoint-every gives, or end the command."""
+def at_least_one(option: str, text: str) -> int:
+    """Return the number that an option gives, or end the command."""
+    found = count(option, text)
+    if found == 0:
+        fail(WRONG_INPUT, f"{option} 0: must be 1 or more")
+    return found
+
+
+def workers_in(text: str | None) -> int | None:
+    """Return the number that --workers gives, None: as it pays; or end the command."""
+    return None if text is None else count("--workers", text)
+
+
+def seconds(option: str, text: str | None) -> float | None:
+    """Return the seconds that an option gives, None without it; or end the command."""
     try:
         return None if text is None else parse_seconds(text)
     except ValueError as error:
-        fail(WRONG_INPUT, f"--checkpoint-every: {error}")
+        fail(WRONG_INPUT, f"{option}: {error}")
 
 
 def parse_seconds(text: str) -> float:
     """Return the seconds that "30s", "5m", "1h" or a plain number mean; raises ValueError."""
     match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)([smh]?)", text.strip())
-    seconds = float(match[1]) * UNITS_S[match[2]] if match else 0.0
-    if not EVERY_S_MIN <= seconds < float("inf"):
+    found = float(match[1]) * UNITS_S[match[2]] if match else 0.0
+    if not EVERY_S_MIN <= found < float("inf"):
         raise ValueError(f"{text!r} is not allowed; it must be at least {EVERY_S_MIN:g}s: as 30s, 5m, 1h, 30 (s)")
-    return seconds
+    return found
 
 
 def chosen_arms(arms: str | None, arm: list[str] | None) -> tuple[str, ...] | None:

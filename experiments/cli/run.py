@@ -38,7 +38,6 @@ from .options import (
     Workers,
     chosen_arms,
     count,
-    every_s,
     goals,
     most_replications,
     number,
@@ -46,6 +45,8 @@ from .options import (
     placement_in,
     policy,
     refuse_for_collection,
+    seconds,
+    workers_in,
 )
 
 if TYPE_CHECKING:
@@ -106,22 +107,23 @@ def run_command(
     }  # fmt: skip
     kept, checked_shards = chosen_arms(arms, arm), count("--check-shards", check_shards)
     if source == KB:
-        alone: dict[str, object] = {"--arms": arms, "--arm": arm and arm[0], "--journal": journal}
-        alone |= {"--check-shards": checked_shards, "--checkpoint-every": checkpoint_every, "--junit": junit}
-        alone |= {"--until": until and until[0]}
+        alone: dict[str, object] = {
+            "--arms": arms, "--arm": arm and arm[0], "--check-shards": checked_shards, "--journal": journal,
+            "--checkpoint-every": checkpoint_every, "--junit": junit, "--until": until and until[0],
+        }  # fmt: skip
         refuse_for_collection(alone | policies)
     if until and checkpoint_every:
         words = "a sweep keeps what is done by itself, with --until, too"
         fail(WRONG_INPUT, f"--until {until[0]}: not with --checkpoint-every; {words}")
     options = Options(
         name=Path(source).stem,
-        workers=None if workers is None else count("--workers", workers),
+        workers=workers_in(workers),
         until=goals(until),
         at_most=most_replications(at_most, until),
         keep_journal=journal,
         ray_address=ray_address,
         placement=placement_in(ray_address, placement),
-        checkpoint_every_s=every_s(checkpoint_every),
+        checkpoint_every_s=seconds("--checkpoint-every", checkpoint_every),
         check_shards=checked_shards,
         out=out,
         force=force,

@@ -1,11 +1,11 @@
 """meterstorm sweep and results: from what a user typed to a sweep, its folder, and its tables."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from .. import scenarios
 from .console import WRONG_INPUT, fail
 from .options import (
     Arm,
@@ -15,35 +15,29 @@ from .options import (
     Folder,
     Force,
     Metrics,
+    Processes,
     RayAddress,
     Replications,
     Seed,
     Settings,
+    Source,
     Until,
     Vary,
     chosen_arms,
-    count,
     goals,
     most_replications,
     number,
     overrides_in,
-    parse_seconds,
+    seconds,
+    workers_in,
 )
 
-DRAWN = ("sobol", "lhs", "random", "saltelli")
 Csv = Annotated[Path | None, typer.Option("--csv", metavar="FILE", help="Write every row to a CSV file, too.")]
 Markdown = Annotated[Path | None, typer.Option("--md", metavar="FILE", help="Write the table in Markdown, too.")]
 
 
 def sweep_command(
-    source: Annotated[
-        str,
-        typer.Argument(
-            metavar="NAME|FILE",
-            help="A built-in scenario, or a TOML file; it may have a [sweep].",
-            autocompletion=scenarios.names,
-        ),
-    ],
+    source: Source,
     vary: Vary = None,
     zipped: Annotated[bool, typer.Option("--zip", help="Take the values of all axes together.")] = False,
     sobol: Annotated[str | None, typer.Option(metavar="N", help="Draw N points of a Sobol sequence.")] = None,
@@ -59,9 +53,7 @@ def sweep_command(
     replications: Replications = None,
     until: Until = None,
     at_most: AtMost = None,
-    workers: Annotated[
-        str | None, typer.Option(metavar="N", help="Processes that run worlds; 0: this one; default: every core.")
-    ] = None,
+    workers: Processes = None,
     ray_address: RayAddress = None,
     world_limit: Annotated[
         str | None, typer.Option(metavar="TIME", help="Wall time after which a world has failed (30s, 5m, 1h).")
@@ -88,26 +80,15 @@ def sweep_command(
     from ..sweeps.options import SweepOptions
     from . import sweeping
 
-    drawn = {
-        name: text for name, text in zip(DRAWN, (sobol, lhs, random, saltelli), strict=True) if text is not None
-    }
-    if len(drawn) + zipped > 1:
-        fail(
-            WRONG_INPUT,
-            f"{' and '.join(['--zip'] * zipped + [f'--{name}' for name in drawn])}: one of them, please",
-        )
-    design: dict[str, object] = {"sweep.design": "zip", "sweep.samples": 0} if zipped else {}
-    for name, text in drawn.items():
-        design = {"sweep.design": name, "sweep.samples": number(text)}
-    overrides = overrides_in(
-        settings, {"run.seed": number(seed), "run.replications": number(replications), **design}
-    )
+    samples = {"zip": "0" if zipped else None, "sobol": sobol, "lhs": lhs, "random": random, "saltelli": saltelli}
+    given = {"run.seed": number(seed), "run.replications": number(replications), **_design(samples)}
+    overrides = overrides_in(settings, given)
     scenario = sweeping.load_with_axes(source, overrides, chosen_arms(arms, arm), vary or ())
     options = SweepOptions(
         name=Path(source).stem,
-        workers=None if workers is None else count("--workers", workers),
+        workers=workers_in(workers),
         ray_address=ray_address,
-        world_limit_s=_seconds("--world-limit", world_limit),
+        world_limit_s=seconds("--world-limit", world_limit),
         until=goals(until),
         at_most=most_replications(at_most, until),
         fail_fast=fail_fast,
@@ -122,6 +103,17 @@ def sweep_command(
         sweeping.run(scenario, options, shown, csv, markdown)
 
 
+def _design(samples: Mapping[str, str | None]) -> dict[str, object]:
+    """Return the design that is asked for, of those with their numbers of samples; or end the command."""
+    asked = {name: text for name, text in samples.items() if text is not None}
+    if len(asked) > 1:
+        fail(WRONG_INPUT, f"{' and '.join(f'--{name}' for name in asked)}: one of them, please")
+    if not asked:
+        return {}
+    ((name, text),) = asked.items()
+    return {"sweep.design": name, "sweep.samples": number(text)}
+
+
 def results_command(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a sweep, finished or not.")],
     metrics: Metrics = None,
@@ -132,10 +124,3 @@ def results_command(
     from . import sweeping
 
     sweeping.show_results(folder, sweeping.known(metrics), csv, markdown)
-
-
-def _seconds(option: str, text: str | None) -> float | None:
-    try:
-        return None if text is None else parse_seconds(text)
-    except ValueError as error:
-        fail(WRONG_INPUT, f"{option}: {error}")

@@ -12,6 +12,7 @@ from meterstorm.actors.shards.sealed import CheckpointError
 
 from ..metrics.names import METRICS
 from ..reports import sweep as report
+from ..reports import tables
 from ..reports.summary import to_json
 from ..runs.begun import Begun, begin, reopen
 from ..runs.folder import unfinished
@@ -194,11 +195,7 @@ def _finish(
         print(to_json(content))
     else:
         report.show_table(output(), planned, table, metrics)
-        engine = content["engine"]
-        output().print(
-            f"{counted(engine['events'], 'event')} in {engine['wall_s']:.1f} s; results in {folder}; "
-            f"digest {content['digest']}"
-        )
+        output().print(tables.closing(content, folder))
     _export(planned, table, metrics, csv, markdown)
     if outcome.interrupted:
         kept = f"{content['done']} of {counted(outcome.worlds, 'world')}"

@@ -5,30 +5,27 @@ from typing import Annotated
 
 import typer
 
-from .. import scenarios
 from .options import (
     Arm,
     Arms,
     AsJson,
     Folder,
     Force,
+    Processes,
     Replications,
     Seed,
     Settings,
+    Source,
+    at_least_one,
     chosen_arms,
-    count,
     number,
     overrides_in,
+    workers_in,
 )
 
 
 def tune_command(
-    source: Annotated[
-        str,
-        typer.Argument(
-            metavar="NAME|FILE", help="A built-in scenario, or a TOML file.", autocompletion=scenarios.names
-        ),
-    ],
+    source: Source,
     vary: Annotated[
         list[str] | None,
         typer.Option(
@@ -51,9 +48,7 @@ def tune_command(
     arm: Arm = None,
     seed: Seed = None,
     replications: Replications = None,
-    workers: Annotated[
-        str | None, typer.Option(metavar="N", help="Processes that run worlds; 0: this one; default: every core.")
-    ] = None,
+    workers: Processes = None,
     out: Folder = None,
     force: Force = False,
     as_json: AsJson = False,
@@ -73,12 +68,12 @@ def tune_command(
         name=Path(source).stem,
         objectives=tuple(objective or ()),
         constraints=tuple(subject_to or ()),
-        workers=None if workers is None else count("--workers", workers),
+        workers=workers_in(workers),
         out=out,
         force=force,
         as_json=as_json,
     )
     given = {"run.seed": number(seed), "run.replications": number(replications)}
-    design = {"sweep.design": "random", "sweep.samples": tuning.trials_in(trials)}
+    design = {"sweep.design": "random", "sweep.samples": at_least_one("--trials", trials)}
     overrides = overrides_in(settings, {**given, **design})
     tuning.run(sweeping.load_with_axes(source, overrides, chosen_arms(arms, arm), vary or ()), options)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..reports import sweep as report
+from ..reports import tables
 from ..reports.numbers import number
 from ..reports.summary import to_json
 from ..runs.begun import Begun
@@ -29,7 +30,6 @@ from .console import (
     print_warning,
     progress,
 )
-from .options import count
 from .sweeping import go_on, running_in, set_up, way_on
 
 if TYPE_CHECKING:
@@ -44,13 +44,6 @@ class Task(NamedTuple):
     space: Space
     goal: tune.Goal
     inputs: list[Input]
-
-
-def trials_in(text: str) -> int:
-    """Return the number of trials, or end the command."""
-    if not (trials := count("--trials", text)):
-        fail(WRONG_INPUT, "--trials 0: must be 1 or more")
-    return trials
 
 
 def run(scenario: Scenario, options: "TuneOptions") -> None:
@@ -186,11 +179,7 @@ def _show(goal: tune.Goal, found: tune.Found, table: "pa.Table", content: dict[s
         if found.is_feasible and best["violated"]:
             console.print(f"point {best['point']}: in these, {' and '.join(best['violated'])} does not hold")
         console.print(f"point {best['point']}: {best['command']}")
-    engine = content["engine"]
-    console.print(
-        f"{counted(engine['events'], 'event')} in {engine['wall_s']:.1f} s; results in {folder}; "
-        f"digest {content['digest']}"
-    )
+    console.print(tables.closing(content, folder))
 
 
 def _tell_failures(content: dict[str, Any], errors: list[str]) -> None:

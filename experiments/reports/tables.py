@@ -3,8 +3,9 @@
 For a collection: one line a symptom, and whether it is reproduced.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -138,6 +139,15 @@ def _reproduced(row: Reproduction) -> Text:
 def _numbers(row: Reproduction) -> str:
     arms = [f"{verdict.arm}: {shown(verdict.here)}" for verdict in (row.defect, row.cure)]
     return "\n".join([f"{row.defect.case.metric}", *arms])
+
+
+def closing(summary: Mapping[str, Any], folder: Path) -> str:
+    """Return the line under the tables of a run or a sweep."""
+    engine = summary["engine"]
+    return (
+        f"{counted(engine['events'], 'event')} in {engine['wall_s']:.1f} s; results in {folder}; "
+        f"digest {summary['digest']}"
+    )
 
 
 def metric_in_words(values: Iterable[float | None]) -> str:
