@@ -5,7 +5,6 @@ A point is one setting of all varied parameters. It has a world for each replica
 
 import json
 import math
-import operator
 import re
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,11 +12,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..metrics.names import METRICS
+from ..metrics.operators import OPERATORS
 from ..scenario.wording import did_you_mean, refuse
 
 FILE = "metrics.parquet"
-AXES, DESIGN = b"meterstorm.axes", b"meterstorm.design"
-COMPARISONS = {">": operator.gt, ">=": operator.ge, "<": operator.lt, "<=": operator.le}
+AXES, DESIGN = "meterstorm.axes", "meterstorm.design"  # in the metadata of the tables of a sweep
 
 
 class Axis(NamedTuple):
@@ -54,7 +53,7 @@ class Bad(NamedTuple):
 
     def of(self, values: Any) -> Any:
         """Return for each value whether it is bad."""
-        return COMPARISONS[self.comparison](values, self.limit)
+        return OPERATORS[self.comparison](values, self.limit)
 
 
 class Outcomes(NamedTuple):
@@ -102,7 +101,7 @@ def read(path: Path) -> Sweep:
 
 def of_table(table: Any, name: str) -> Sweep:
     """Return the sweep that a table with its metadata is of; raises ValueError."""
-    facts = table.schema.metadata or {}
+    facts = {name.decode(): text for name, text in (table.schema.metadata or {}).items()}
     try:
         axes = [_axis(axis) for axis in json.loads(facts[AXES])]
         missing = {"point", "case", "arm", *(axis.key for axis in axes)} - set(table.column_names)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from ..metrics.intervals import estimate
 from ..metrics.names import METRICS
-from ..scenario.wording import did_you_mean, refuse
+from ..scenario.wording import refuse, unknown_metric
 
 LEAST = 20  # replications, before which no interval is trusted
 STEP, STEP_SHARE = 10, 0.2  # the fewest more, as a number and as a share of what there is
@@ -37,7 +37,7 @@ def parse_goal(text: str) -> Goal:
         allowed = "METRIC:HALF-WIDTH with a half-width above 0, as denial_fraction:5% or wait_s_mean:0.1"
         raise ValueError(refuse("--until", text, allowed))
     if metric not in METRICS:
-        raise ValueError(f"--until: there is no metric {metric!r}{did_you_mean(metric, METRICS)}")
+        raise ValueError(f"--until {text}: {unknown_metric(metric)}")
     return Goal(metric, float(match[1]) / (100 if match[2] else 1), bool(match[2]))
 
 

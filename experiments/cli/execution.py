@@ -19,6 +19,7 @@ from ..runs.folder import unfinished as unfinished_in
 from ..runs.options import Options
 from ..runs.results import Results
 from ..runs.sharding import choose_shards
+from ..runs.table import VIOLATED
 from ..runs.unfinished import UnfinishedRun, default_folder
 from ..scenario import Scenario, counted, versions
 from .console import (
@@ -121,7 +122,7 @@ def _run(
         with redirect_stdout(sys.stderr):  # Ray prints there about lost processes
             return run.run_as(options, scenario, advance, unfinished)
     except InvariantViolation as error:
-        fail(INVARIANT, f"invariant violated: {error}")
+        fail(INVARIANT, f"{VIOLATED}{error}")
     except ValueError as error:
         fail(WRONG_INPUT, str(error))
     except ENVIRONMENT_FAILURES as error:

@@ -44,7 +44,7 @@ def explain_command(
         fail(WRONG_INPUT, str(error))
     if out is not None:
         try:
-            explanation.write_table(out, found)
+            explanation.write_boxes(out, found)
         except OSError as error:
             fail_to_write(error, out)
     if as_json:

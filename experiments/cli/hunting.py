@@ -15,12 +15,13 @@ from ..reports.summary import to_json, write_papers
 from ..runs.folder import made_aside
 from ..runs.inputs import inputs
 from ..runs.results import digest_of
+from ..runs.table import VIOLATED
 from ..runs.unfinished import default_folder
 from ..scenario import Scenario, ScenarioError, counted, load, validate, versions
 from ..scenario.wording import show
 from ..search import hunt
+from ..search.extra import require
 from ..search.goals import Comparison, comparison
-from ..sweeps.chunks import VIOLATED
 from .console import (
     INTERRUPTED,
     INVARIANT,
@@ -94,7 +95,7 @@ def _prey(
         fail(WRONG_INPUT, "--breaks: missing; say what must not be, as --breaks 'amplification > 5'")
     try:
         breaks = comparison("--breaks", options.breaks)
-        hunt.available()
+        require("Hypothesis", "hunt")
         base = hunt.prepared(load(source, overrides, arms))
         inputs(base)
         return Prey(base, breaks)

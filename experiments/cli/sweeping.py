@@ -17,10 +17,11 @@ from ..reports.summary import to_json
 from ..runs.begun import Begun, begin, reopen
 from ..runs.folder import unfinished
 from ..runs.inputs import Input
+from ..runs.table import write_csv
 from ..runs.unfinished import default_folder
 from ..scenario import Scenario, ScenarioError, counted, each_once, load
 from ..scenario.axes import parse_axis, refuse_both, with_axes
-from ..scenario.wording import did_you_mean
+from ..scenario.wording import unknown_metric
 from ..sweeps import results
 from ..sweeps import run as sweeps
 from ..sweeps.options import KIND, SweepOptions
@@ -83,8 +84,7 @@ def known(metrics: Sequence[str] | None) -> tuple[str, ...]:
     """Return the metrics to show, or end the command for one that there is not."""
     for name in metrics or ():
         if name not in METRICS:
-            hint = did_you_mean(name, METRICS)
-            fail(WRONG_INPUT, f"--metric {name}: not a metric{hint}; meterstorm show metrics lists them")
+            fail(WRONG_INPUT, f"--metric: {unknown_metric(name)}")
     return tuple(dict.fromkeys(metrics or report.DEFAULT_METRICS))
 
 
@@ -247,7 +247,7 @@ def _export(
 ) -> None:
     try:
         if csv is not None:
-            results.write_csv(table, csv)
+            write_csv(table, csv)
         if markdown is not None:
             markdown.write_text(report.to_markdown(planned, table, metrics), encoding="utf-8")
     except OSError as error:

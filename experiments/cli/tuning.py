@@ -10,12 +10,13 @@ from ..reports.numbers import number
 from ..reports.summary import to_json
 from ..runs.begun import Begun
 from ..runs.inputs import Input
+from ..runs.table import VIOLATED
 from ..runs.unfinished import default_folder
 from ..scenario import Scenario, ScenarioError, counted, versions
 from ..search import goals, tune
+from ..search.extra import require
 from ..search.space import Space, space_of
 from ..sweeps import results
-from ..sweeps.chunks import VIOLATED
 from ..sweeps.options import TUNING, SweepOptions
 from ..sweeps.points import check
 from ..sweeps.run import Outcome
@@ -68,7 +69,7 @@ def resume(folder: Path, as_json: bool) -> None:
 def _task(scenario: Scenario, options: "TuneOptions") -> Task:
     try:
         found = goals.objectives(options.objectives), goals.constraints(options.constraints)
-        tune.available()
+        require("Optuna", "tune")
         space = space_of(scenario)
         return Task(space, tune.Goal(*found, scenario.sweep.samples), check(space.ends))
     except (ScenarioError, ValueError) as error:

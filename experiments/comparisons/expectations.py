@@ -1,25 +1,16 @@
 """What a scenario expects of its results, judged: its [[expect]] tables."""
 
 import math
-import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from ..metrics.intervals import Estimate, estimate
 from ..metrics.metrics import Value
+from ..metrics.operators import OPERATORS
 from ..metrics.paired import paired
 from ..runs.results import Results
 from ..scenario import Expect
 from .of_results import Rival, Rows, all_rivals, finished, side_by_side
-
-HOLDS: dict[str, Callable[[float, float], bool]] = {
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-    "==": operator.eq,
-    "!=": operator.ne,
-}
 
 
 class Figure(NamedTuple):
@@ -115,9 +106,9 @@ def _no_interval(n: int, infinite: int) -> str:
 def holds(found: Estimate, op: str, value: float, whole: bool) -> bool:
     """Whether a mean, or its whole interval, is as the operator says; != is an interval that lacks the value."""
     if not whole:
-        return HOLDS[op](found.mean, value)
+        return OPERATORS[op](found.mean, value)
     assert found.half_width is not None
     low, high = found.mean - found.half_width, found.mean + found.half_width
     if op == "!=":
         return not low <= value <= high
-    return HOLDS[op](low, value) and HOLDS[op](high, value)
+    return OPERATORS[op](low, value) and OPERATORS[op](high, value)

@@ -9,6 +9,7 @@ from ..analysis.boxes import Column, Span, column
 from ..analysis.outcomes import Axis, Bad, Outcomes, Sweep, outcomes
 from ..analysis.prim import Discovery, Found, Restriction, discover
 from ..analysis.sensitivity import Sensitivity, sensitivity
+from ..runs.table import write_csv, write_table
 from ..scenario import counted
 
 TABLE = {  # columns of the table of boxes, and their Arrow types
@@ -185,17 +186,16 @@ def _numbers(box: Found) -> dict[str, float]:
     return {name: getattr(box, name) for name in ("density", "density_held_out", "coverage", "mass")}
 
 
-def write_table(path: Path, explanations: list[Explanation]) -> None:
+def write_boxes(path: Path, explanations: list[Explanation]) -> None:
     """Write the boxes as Parquet or, if the file's name ends in .csv, as CSV; raises OSError."""
     import pyarrow as pa
-    from pyarrow import csv, parquet
 
-    schema = pa.schema([(name, getattr(pa, kind.replace("bool", "bool_"))()) for name, kind in TABLE.items()])
+    schema = pa.schema([(name, pa.type_for_alias(kind)) for name, kind in TABLE.items()])
     table = pa.Table.from_pylist(rows(explanations), schema)
     if path.suffix == ".csv":
-        csv.write_csv(table, path)
+        write_csv(table, path)
     else:
-        parquet.write_table(table, path)
+        write_table(table, path, {})
 
 
 def content(explanations: list[Explanation], metric: str, bad: Bad | None) -> dict[str, Any]:

@@ -12,9 +12,9 @@ from rich.console import Console
 from ..runs.begun import Begun
 from ..runs.folder import made_aside
 from ..runs.inputs import Input
+from ..runs.table import VIOLATED
 from ..scenario.wording import in_toml, show
 from ..sweeps import results
-from ..sweeps.chunks import VIOLATED
 from ..sweeps.points import Plan
 from ..sweeps.run import Outcome
 from .layout import Column, show_columns

@@ -11,7 +11,7 @@ from ..metrics.metrics import Value
 from ..metrics.names import METRICS
 from ..metrics.paired import paired
 from ..scenario import one_of
-from ..scenario.wording import did_you_mean
+from ..scenario.wording import did_you_mean, unknown_metric
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -78,7 +78,7 @@ def _known(metrics: Sequence[str] | None) -> tuple[str, ...]:
         raise ValueError(f"metrics={metrics!r}: is not allowed; it must be a list of names")
     for name in metrics or ():
         if name not in METRICS:
-            raise ValueError(f"metrics: {name!r} is not a metric{did_you_mean(name, METRICS)}")
+            raise ValueError(f"metrics: {unknown_metric(name)}")
     return METRICS if metrics is None else tuple(dict.fromkeys(metrics))
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 COUNTS = frozenset([*(counter.column for counter in COUNTERS), "denials", "overissued"])
+VIOLATED = "invariant violated: "  # how the error of a world begins that shows a defect of the engine
 KEYS = ("point", "case", "arm", "replication")
 COSTS = ("cpu_s", "memory_bytes")
 
@@ -40,7 +41,6 @@ COLUMNS_OF_COSTS = {
 }
 
 DIGEST = "meterstorm.digest"  # of the run or the sweep, in the metadata of each of its tables
-AXES = "meterstorm.axes"  # in those of a sweep's
 
 
 class Row(NamedTuple):
@@ -140,6 +140,14 @@ def without_costs(table: "pa.Table") -> "pa.Table":
 def facts(digest: str, title: str, columns: Mapping[str, str]) -> dict[str, str]:
     """Return what a table says of itself in its metadata: of which run it is, and what its columns mean."""
     return {DIGEST: digest, "meterstorm.title": title, "meterstorm.columns": json.dumps(columns)}
+
+
+def write_csv(table: "pa.Table", path: Path) -> None:
+    """Write a table as CSV; raises OSError."""
+    from pyarrow import csv
+
+    with path.open("wb") as file:  # Arrow itself would put an error in words of its own
+        csv.write_csv(table, file)
 
 
 def write_table(table: "pa.Table", path: Path, facts: Mapping[str, str]) -> None:

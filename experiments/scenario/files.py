@@ -127,12 +127,20 @@ def _anchor_traces(raw: dict[str, Any], folder: Path) -> None:
 def _anchor_axes(sweep: object, folder: Path) -> None:
     """Make the paths of traces that a sweep varies absolute, likewise."""
     vary = sweep.get("vary") if isinstance(sweep, dict) else None
-    for key, values in vary.items() if isinstance(vary, dict) else ():
-        for index, value in enumerate(values if isinstance(values, list) else ()):
-            table = {"trace": value} if key.endswith("workload.trace") else value
-            if key.endswith(("workload", "workload.trace")):
-                _anchor(table, "trace", folder)
-            values[index] = table["trace"] if table is not value else value
+    if not isinstance(vary, dict):
+        return
+    for key, values in vary.items():
+        if isinstance(values, list) and key.endswith("workload.trace"):
+            tables = [{"trace": value} for value in values]
+            _anchor_all(tables, folder)
+            vary[key] = [table["trace"] for table in tables]
+        elif isinstance(values, list) and key.endswith("workload"):
+            _anchor_all(values, folder)
+
+
+def _anchor_all(tables: list[Any], folder: Path) -> None:
+    for table in tables:
+        _anchor(table, "trace", folder)
 
 
 def _anchor(table: object, key: str, folder: Path) -> None:

@@ -4,6 +4,8 @@ import difflib
 import json
 from collections.abc import Iterable, Mapping
 
+from ..metrics.names import METRICS
+
 
 class ScenarioError(Exception):
     """A scenario that cannot be used; `errors` holds everything that is wrong with it, one line each."""
@@ -51,6 +53,11 @@ def one_of(values: Iterable[object]) -> str:
 def counted(number: int, word: str) -> str:
     """Return `1 world`, `2 worlds`, `1,000 worlds`."""
     return f"{number:,} {word}{'s' * (number != 1)}"
+
+
+def unknown_metric(name: str) -> str:
+    """Return in words that a name is not a metric's."""
+    return f"{name} is not a metric{did_you_mean(name, METRICS)}; meterstorm show metrics lists them"
 
 
 def did_you_mean(word: str, allowed: Iterable[str]) -> str:

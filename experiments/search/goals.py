@@ -1,24 +1,18 @@
 """What is searched for: `METRIC:min`, and comparisons of a metric with a number."""
 
 import math
-import operator
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
 from ..metrics.metrics import Value
 from ..metrics.names import METRICS
+from ..metrics.operators import OPERATORS
 from ..scenario.axes import NUMBER
-from ..scenario.wording import ScenarioError, did_you_mean
+from ..scenario.wording import ScenarioError, unknown_metric
 
-COMPARE: dict[str, Callable[[float, float], bool]] = {
-    "<=": operator.le,
-    ">=": operator.ge,
-    "==": operator.eq,
-    "<": operator.lt,
-    ">": operator.gt,
-}
-COMPARISON = re.compile(rf"(\w+)\s*({'|'.join(COMPARE)})\s*({NUMBER}|inf)(x?)")
+SIGNS = [sign for sign in OPERATORS if sign != "!="]
+COMPARISON = re.compile(rf"(\w+)\s*({'|'.join(SIGNS)})\s*({NUMBER}|inf)(x?)")
 DIRECTIONS: dict[str, Literal["minimize", "maximize"]] = {"min": "minimize", "max": "maximize"}
 
 
@@ -34,13 +28,13 @@ class Comparison(NamedTuple):
 
     text: str
     metric: str
-    operator: str  # of COMPARE
+    operator: str  # of SIGNS
     number: float
     is_factor: bool
 
     def holds(self, value: Value, baseline: Value = None) -> bool:
         """Whether a value compares like this; one that does not apply never does."""
-        return value is not None and COMPARE[self.operator](value, self.bound(baseline))
+        return value is not None and OPERATORS[self.operator](value, self.bound(baseline))
 
     def bound(self, baseline: Value = None) -> float:
         """Return the number to compare with; `baseline` is the metric without faults."""
@@ -99,8 +93,7 @@ def _objective(text: str) -> Objective:
 
 def _check_metric(option: str, text: str, name: str) -> None:
     if name not in METRICS:
-        hint = did_you_mean(name, METRICS)
-        raise ScenarioError([f"{option} {text}: {name} is not a metric{hint}; meterstorm show metrics lists them"])
+        raise ScenarioError([f"{option} {text}: {unknown_metric(name)}"])
 
 
 def _refuse_repeated(option: str, names: Sequence[str]) -> None:

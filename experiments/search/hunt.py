@@ -162,12 +162,3 @@ class _Quarry:
 
 def _key(schedule: Schedule) -> str:
     return json.dumps(schedule, sort_keys=True)
-
-
-def available() -> None:
-    """Raise ScenarioError if Hypothesis cannot be imported."""
-    try:
-        import hypothesis  # noqa: F401
-    except ImportError as error:
-        words = f"not installed ({error}); pip install 'meterstorm[search]' installs it"
-        raise ScenarioError([f"Hypothesis, which hunt needs: {words}"]) from None

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..metrics.metrics import Value
-from ..scenario import ScenarioError, replications
+from ..scenario import replications
 from ..sweeps.options import SweepOptions
 from ..sweeps.points import Plan, Point
 from ..sweeps.results import collect
@@ -194,12 +194,3 @@ def _check_kept(plan: Plan, folder: Path) -> None:
             mine = {key: cell(value) for key, value in plan.points[number].settings.items()}
             if {key: value for key, value in row.items() if value is not None} != mine:
                 raise ReplayError(f"point {number} is another one now; another version of Optuna may be why")
-
-
-def available() -> None:
-    """Raise ScenarioError if Optuna cannot be imported."""
-    try:
-        import optuna  # noqa: F401
-    except ImportError as error:
-        words = f"not installed ({error}); pip install 'meterstorm[search]' installs it"
-        raise ScenarioError([f"Optuna, which tune needs: {words}"]) from None

@@ -4,22 +4,19 @@ A world that fails is a row with an error; the others go on.
 """
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from meterstorm.actors.engine.invariants import InvariantViolation
 
 from ..runs.identity import world_of
 from ..runs.run import run_world
-from ..runs.table import Row, batch
+from ..runs.table import VIOLATED, Row, batch
 from ..scenario import Scenario, ScenarioError, Version
 from ..scenario.files import varied
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-
-VIOLATED = "invariant violated: "  # how the error of a world begins that shows a defect of the engine
 
 
 class World(NamedTuple):
@@ -57,25 +54,20 @@ class OutOfTimeError(Exception):
     """A world has taken longer than it may."""
 
 
-def run_chunk(common: Common, chunk: Chunk) -> bytes:
-    """Run a chunk's worlds; return their rows, as a serialized batch."""
+def run_chunk(common: Common, chunk: Chunk) -> Done:
+    """Run a chunk's worlds."""
+    began_s = time.perf_counter()
     rows = [row for point, settings in chunk.settings.items() for row in _rows(common, chunk, point, settings)]
-    return bytes(batch(rows, common.columns).serialize())
+    return Done(bytes(batch(rows, common.columns).serialize()), time.perf_counter() - began_s)
 
 
-def _rows(common: Common, chunk: Chunk, point: int, settings: Mapping[str, Any]) -> Iterator[Row]:
-    worlds = [world for world in chunk.worlds if world.point == point]
+def _rows(common: Common, chunk: Chunk, point: int, settings: Mapping[str, Any]) -> list[Row]:
+    worlds = [(row_of(common, world, settings), world.version) for world in chunk.worlds if world.point == point]
     try:
-        versions: list[Version] | None = varied(common.base, settings)
-        error = ""
-    except ScenarioError as wrong:
-        versions, error = None, str(wrong)
-    for world in worlds:
-        row = row_of(common, world, settings)
-        if versions is None:
-            yield row._replace(error=error)
-        else:
-            yield _tried(row, versions[world.version], common.limit_s)
+        versions = varied(common.base, settings)
+    except ScenarioError as error:
+        return [row._replace(error=str(error)) for row, _ in worlds]
+    return [_tried(row, versions[version], common.limit_s) for row, version in worlds]
 
 
 def row_of(common: Common, world: World, settings: Mapping[str, Any]) -> Row:

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..analysis.outcomes import AXES, DESIGN
 from ..runs.folder import UNFINISHED, unfinished
 from ..runs.results import digest_of
-from ..runs.table import AXES, COLUMNS, COLUMNS_OF_COSTS, KEYS, facts, without_costs, write_table
+from ..runs.table import COLUMNS, COLUMNS_OF_COSTS, KEYS, facts, without_costs, write_table
 from ..scenario import Scenario, load, versions
 from . import store
 from .options import KIND, TUNING
@@ -74,14 +75,6 @@ def forget(checkpoints: Path) -> None:
     shutil.rmtree(checkpoints)
 
 
-def write_csv(table: "pa.Table", path: Path) -> None:
-    """Write all rows as CSV; raises OSError."""
-    from pyarrow import csv
-
-    with path.open("wb") as file:
-        csv.write_csv(table, file)
-
-
 def digest(table: "pa.Table") -> str:
     """Return one digest for all worlds, in order."""
     pairs = zip(table["digest"].to_pylist(), table["error"].to_pylist(), strict=True)
@@ -96,7 +89,7 @@ def write(folder: Path, plan: Plan, table: "pa.Table") -> None:
     title, mark = plan.base.title, digest(table)
     design = {
         AXES: json.dumps([_described(axis) for axis in plan.axes]),
-        "meterstorm.design": json.dumps({"kind": plan.design, "n": plan.base.sweep.samples}),
+        DESIGN: json.dumps({"kind": plan.design, "n": plan.base.sweep.samples}),
     }
     write_table(without_costs(table), folder / "metrics.parquet", facts(mark, title, COLUMNS) | design)
     costs = table.select(list(COLUMNS_OF_COSTS))

@@ -146,7 +146,7 @@ def _run(source: _Source, common: Common, options: SweepOptions, left: int) -> I
         return
     spent_s = 0.0
     for number, chunk in enumerate(source) if not options.workers else ():
-        answer = _here(common, chunk)
+        answer = run_chunk(common, chunk)
         yield chunk, answer
         spent_s += answer.wall_s if number > 0 else 0.0  # the first loads the engine
         left -= len(chunk.worlds)
@@ -154,12 +154,6 @@ def _run(source: _Source, common: Common, options: SweepOptions, left: int) -> I
             break
     with Pool(min(options.workers or os.cpu_count() or 1, max(left, 1)), common) as pool:
         yield from pool.run(source)
-
-
-def _here(common: Common, chunk: Chunk) -> Done:
-    began_s = time.perf_counter()
-    rows = run_chunk(common, chunk)
-    return Done(rows, time.perf_counter() - began_s)
 
 
 def _on_cluster(source: _Source, common: Common, options: SweepOptions) -> Iterator[Answer]:
@@ -170,7 +164,7 @@ def _on_cluster(source: _Source, common: Common, options: SweepOptions) -> Itera
             given.append(chunk)
             yield common, chunk
 
-    for number, answer in spread(_here, jobs(), options.workers, options.ray_address):
+    for number, answer in spread(run_chunk, jobs(), options.workers, options.ray_address):
         yield given[number], answer
 
 
@@ -187,5 +181,5 @@ def one_world_s(plan: Plan, options: SweepOptions) -> float:
     """Return the seconds that the first world takes, once the engine is loaded."""
     common, first = common_of(plan, options), World(plan.points[0].number, 0, plan.base.run.first_replication)
     chunk = Chunk((first,), {first.point: plan.points[first.point].settings})
-    _here(common, chunk)
-    return _here(common, chunk).wall_s
+    run_chunk(common, chunk)
+    return run_chunk(common, chunk).wall_s

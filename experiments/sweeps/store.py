@@ -45,11 +45,8 @@ class Writer:
 
 def mend(folder: Path) -> None:
     """Say what is damaged, and cut streams off behind their last whole batch. Raises OSError."""
-    tell_damage(folder)
     for path in _streams(folder):
-        whole, end = 0, 0
-        for _, end in _batches(path):  # noqa: B007
-            whole += 1
+        whole, end = _inspected(path)
         if end < path.stat().st_size:
             os.truncate(path, end)
             _log.warning("%s: its end was cut off or damaged; whole batches kept: %d", path, whole)
@@ -58,9 +55,17 @@ def mend(folder: Path) -> None:
 def tell_damage(folder: Path) -> None:
     """Say which batches are damaged. The end of a stream may be missing: somebody may be about to write it."""
     for path in _streams(folder):
-        for number, (rows, _) in enumerate(_batches(path)):
-            if rows is None:
-                _log.warning("%s: batch %d is damaged; its worlds are not counted as done", path, number)
+        _inspected(path)
+
+
+def _inspected(path: Path) -> tuple[int, int]:
+    """Say which batches of a stream are damaged; return how many can be read, and where the last one ends."""
+    ends = [0]
+    for rows, end in _batches(path):
+        if rows is None:
+            _log.warning("%s: batch %d is damaged; its worlds are not counted as done", path, len(ends) - 1)
+        ends.append(end)
+    return len(ends) - 1, ends[-1]
 
 
 def read(folder: Path) -> "Iterator[pa.RecordBatch]":

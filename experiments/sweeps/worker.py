@@ -5,13 +5,12 @@ Started by itself, not forked, so that a script, a notebook or a Ray job can sta
 
 import os
 import sys
-import time
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from queue import SimpleQueue
 from threading import Thread
 
-from .chunks import Chunk, Common, Done, run_chunk
+from .chunks import Chunk, Common, run_chunk
 
 
 def main(descriptor: int) -> None:
@@ -24,11 +23,9 @@ def main(descriptor: int) -> None:
     chunks: SimpleQueue[Chunk] = SimpleQueue()
     Thread(target=_receive, args=(connection, chunks), daemon=True).start()
     while True:
-        chunk = chunks.get()
-        began_s = time.perf_counter()
-        rows = run_chunk(common, chunk)
+        done = run_chunk(common, chunks.get())
         with suppress(OSError):  # nobody hears it any more, which the thread is about to notice
-            connection.send(Done(rows, time.perf_counter() - began_s))
+            connection.send(done)
 
 
 def _receive(connection: Connection, chunks: "SimpleQueue[Chunk]") -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from meterstorm.experiments.comparisons.expectations import (
-    HOLDS,
+    OPERATORS,
     Figure,
     holds,
     judge,
@@ -22,7 +22,7 @@ from support.made_up import results_of
 INF = math.inf
 
 
-@given(st.integers(-5, 5), st.integers(0, 3), st.integers(-9, 9), st.sampled_from(list(HOLDS)))
+@given(st.integers(-5, 5), st.integers(0, 3), st.integers(-9, 9), st.sampled_from(list(OPERATORS)))
 def test_an_interval_holds_where_every_point_of_it_does(mean, half_width, value, op):
     points = [mean + half_width * step / 2 for step in range(-2, 3)]
     compared = {"<": "lt", "<=": "le", ">": "gt", ">=": "ge", "==": "eq", "!=": "ne"}[op]
@@ -104,7 +104,7 @@ NOTHING = "no replication is finished"
     ],
 )
 def test_what_cannot_be_judged_is_not_met_and_says_why(values, whole, why):
-    for op in HOLDS:
+    for op in OPERATORS:
         found = judge_mean(values, op, 1.0, 0.95, whole)
         assert (found.passed, found.why) == (False, why)
         if whole:

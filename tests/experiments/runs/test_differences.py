@@ -141,7 +141,7 @@ def test_all_metrics_unless_some_are_named():
         ({"by": "amr"}, "by='amr': is not allowed; it must be .*arm"),
         ({"by": "case"}, "by='case': there is nothing to compare; of its values the results have none"),
         ({"baseline": "z"}, "baseline='z': is not allowed; it must be one of 'a', 'b'"),
-        ({"metrics": ["denails"]}, "metrics: 'denails' is not a metric.*denials"),
+        ({"metrics": ["denails"]}, "metrics: denails is not a metric.*denials"),
         ({"metrics": "denials"}, "metrics='denials': is not allowed; it must be a list"),
         ({"confidence": 95}, "confidence=95: is not allowed"),
     ],

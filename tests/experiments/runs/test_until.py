@@ -70,7 +70,10 @@ def test_progress_stays_within_the_worlds_that_were_announced():
     ("arguments", "words"),
     [
         (["--until", "wait_s_mean"], ["wait_s_mean", "METRIC:HALF-WIDTH"]),
-        (["--until", "wait_mean:5%"], ["'wait_mean'", 'did you mean "wait_s_mean"']),
+        (
+            ["--until", "wait_mean:5%"],
+            ["--until wait_mean:5%: wait_mean is not a metric", 'did you mean "wait_s_mean"'],
+        ),
         (["--at-most", "30"], ["--at-most 30", "only with --until"]),
         (["--until", "wait_s_mean:5%", "--at-most", "x"], ["--at-most x", "whole number"]),
         (
