@@ -200,12 +200,12 @@ def resume_command(
 
     The results are those of one that was never interrupted. It keeps on keeping what is done.
     """
-    from ..runs.folder import unfinished as unfinished_in
+    from ..runs import folder as folders
 
-    if (kind := unfinished_in(folder)) in ("sweep", "tuning"):
+    if (kind := folders.unfinished(folder)) in (folders.SWEEP, folders.TUNING):
         from . import sweeping, tuning
 
-        (sweeping if kind == "sweep" else tuning).resume(folder, as_json)
+        (sweeping if kind == folders.SWEEP else tuning).resume(folder, as_json)
         return
     from meterstorm.actors.shards.sealed import CheckpointError
 

@@ -15,7 +15,7 @@ from ..reports import sweep as report
 from ..reports import tables
 from ..reports.summary import to_json
 from ..runs.begun import Begun, begin, reopen
-from ..runs.folder import unfinished
+from ..runs.folder import SWEEP, unfinished
 from ..runs.inputs import Input
 from ..runs.table import write_csv
 from ..runs.unfinished import default_folder
@@ -24,7 +24,7 @@ from ..scenario.axes import parse_axis, refuse_both, with_axes
 from ..scenario.wording import unknown_metric
 from ..sweeps import results
 from ..sweeps import run as sweeps
-from ..sweeps.options import KIND, SweepOptions
+from ..sweeps.options import SweepOptions
 from ..sweeps.points import Plan, check, plan
 from ..sweeps.pool import PoolError
 from .console import (
@@ -115,8 +115,8 @@ def run(
     """Run a sweep from its beginning."""
     planned, inputs = _planned(scenario)
     _join(options)
-    folder = options.out or default_folder(f"{options.name}-{KIND}", scenario)
-    begun = set_up(KIND, folder, scenario, inputs, options)
+    folder = options.out or default_folder(f"{options.name}-{SWEEP}", scenario)
+    begun = set_up(SWEEP, folder, scenario, inputs, options)
     _finish(begun, planned, inputs, options, metrics, csv, markdown)
 
 
@@ -136,7 +136,7 @@ def set_up(
 
 def resume(folder: Path, as_json: bool) -> None:
     """Go on with the sweep in a folder."""
-    begun = go_on(KIND, folder)
+    begun = go_on(SWEEP, folder)
     options = SweepOptions(**begun.options)._replace(as_json=as_json)
     _join(options)
     announce_compilation()

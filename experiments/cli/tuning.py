@@ -9,6 +9,7 @@ from ..reports import tables
 from ..reports.numbers import number
 from ..reports.summary import to_json
 from ..runs.begun import Begun
+from ..runs.folder import TUNING
 from ..runs.inputs import Input
 from ..runs.table import VIOLATED
 from ..runs.unfinished import default_folder
@@ -17,7 +18,7 @@ from ..search import goals, tune
 from ..search.extra import require
 from ..search.space import Space, space_of
 from ..sweeps import results
-from ..sweeps.options import TUNING, SweepOptions
+from ..sweeps.options import SweepOptions
 from ..sweeps.points import check
 from ..sweeps.run import Outcome
 from .console import (

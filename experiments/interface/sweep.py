@@ -8,28 +8,28 @@ import tempfile
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from ..reports.sweep import finish
 from ..runs.begun import Begun, begin, reopen
-from ..runs.folder import refusal, unfinished
+from ..runs.folder import SWEEP, refusal, unfinished
 from ..runs.inputs import Input
 from ..runs.table import without_costs
 from ..runs.worlds import Worlds
 from ..scenario import Scenario, each_once, load, to_toml
 from ..scenario.axes import refuse_both, with_axes
 from ..scenario.files import changed
+from ..scenario.values import DesignName
 from ..sweeps import results
-from ..sweeps.options import KIND, SweepOptions
+from ..sweeps.options import SweepOptions
 from ..sweeps.points import Plan, check, plan
 from ..sweeps.run import run_sweep
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-Design = Literal["grid", "zip", "sobol", "lhs", "random", "saltelli"]
 Progress = Callable[[float], None]  # told the number of worlds that are done
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -82,7 +82,7 @@ class Sweep:
         *,
         overrides: Mapping[str, Any] = NOTHING,
         arms: Collection[str] | None = None,
-        design: Design | None = None,
+        design: DesignName | None = None,
         samples: int | None = None,
         replications: int | None = None,
         seed: int | None = None,
@@ -105,7 +105,7 @@ class Sweep:
         settings = [*overrides.items(), *((key, value) for key, value in given.items() if value is not None)]
         wanted = with_axes(each_once(settings), {key: _values(takes) for key, takes in vary.items()})
         if isinstance(scenario, Scenario):
-            self.scenario, self._name = changed(scenario, wanted, arms), KIND
+            self.scenario, self._name = changed(scenario, wanted, arms), SWEEP
         else:
             self.scenario, self._name = load(scenario, wanted, arms), Path(scenario).stem
         refuse_both(self.scenario.sweep, wanted)
@@ -153,12 +153,12 @@ class Sweep:
 
     def _begun(self, folder: Path, options: SweepOptions, files: Sequence[Input]) -> Begun:
         """Begin in a folder, or go on with what it has of this sweep."""
-        if unfinished(folder) != KIND:
+        if unfinished(folder) != SWEEP:
             if refusal(folder, force=False):
                 words = "SweepResults.read() reads that of a finished sweep; else name a new or an empty folder"
                 raise ValueError(f"{folder}: not empty, and without an unfinished sweep; {words}")
-            return begin(KIND, folder, self.scenario, files, options._asdict(), force=False)
-        begun = reopen(KIND, folder)
+            return begin(SWEEP, folder, self.scenario, files, options._asdict(), force=False)
+        begun = reopen(SWEEP, folder)
         if to_toml(begun.scenario) != to_toml(self.scenario):
             begun.lock.close()
             raise ValueError(f"{folder}: has another sweep, unfinished; name a new or an empty folder")

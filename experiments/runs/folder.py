@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 SUMMARY = "summary.json"  # the last to be moved: a folder without it is not that of a finished run
-UNFINISHED = "checkpoints"  # has a file named after what is unfinished
-KINDS = ("run", "sweep", "tuning")
+UNFINISHED = "checkpoints"  # has a file named after what is unfinished:
+RUN, SWEEP, TUNING = KINDS = ("run", "sweep", "tuning")
 MARKS = (SUMMARY, "scenario.toml", UNFINISHED)  # a run's folder has one of them
 
 

@@ -20,6 +20,7 @@ from meterstorm.actors.state.sums import SUM
 
 from ..scenario import Scenario, replications, to_toml, versions
 from .begun import Begun, begin, reopen
+from .folder import RUN
 from .identity import engine
 from .inputs import inputs
 from .options import Options
@@ -28,8 +29,6 @@ from .results import Replication
 # Fields of a finished replication: numbers, then arrays.
 FACTS = ("number", "digest", "metrics", "events", "cpu_s", "memory_bytes")
 ARRAYS = {"series": np.dtype("i8"), "queueing": SUM, "servers": servers.SERVER}
-
-KIND = "run"
 
 _log = logging.getLogger("meterstorm")
 
@@ -62,12 +61,12 @@ class UnfinishedRun:
         """
         # The folder may be moved, so `out` is left out.
         kept = options._replace(out=None)._asdict()
-        return cls(begin(KIND, folder, scenario, inputs(scenario), kept, options.force))
+        return cls(begin(RUN, folder, scenario, inputs(scenario), kept, options.force))
 
     @classmethod
     def reopen(cls, folder: Path) -> Self:
         """Go on with the run in a folder; raises CheckpointError when it cannot go on, and says why."""
-        return cls(reopen(KIND, folder))
+        return cls(reopen(RUN, folder))
 
     def world(self, version: int, number: int) -> Checkpoints:
         """Return the checkpoints of one replication of a version."""

@@ -9,16 +9,17 @@ import re
 import tomllib
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import combinations, product
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 from .arms import NAMED
 from .overrides import KEY_AND_VALUE, leaves, parse_override, plain
 from .reference import all_keys
 from .schema import Sweep
+from .values import DesignName
 from .wording import ScenarioError, one_of, refuse, show
 
-DRAWN = ("sobol", "lhs", "random", "saltelli")  # designs that draw points
-DESIGNS = ("grid", "zip", *DRAWN)
+DESIGNS: tuple[str, ...] = get_args(DesignName)
+DRAWN = tuple(name for name in DESIGNS if name not in ("grid", "zip"))  # those that draw points
 
 NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 RANGE = re.compile(rf"({NUMBER}):({NUMBER})(?::(log)?\s*(\d{{1,7}})?)?")

@@ -13,6 +13,7 @@ from .values import (
     Article,
     Confidence,
     Count,
+    Design,
     Flag,
     Loss,
     Milliseconds,
@@ -318,7 +319,7 @@ class Sweep(Table):
         description='Axes: a list of values, "low:high:n" for n numbers evenly spaced, "low:high:log n" by equal '
         'factors; "low:high" and "low:high:log" where points are drawn.',
     )
-    design: Annotated[Literal["grid", "zip", "sobol", "lhs", "random", "saltelli"], Allowed()] = Field(
+    design: Design = Field(
         default="grid",
         description="Every combination, the values of all axes together, or points drawn: a scrambled Sobol "
         "sequence, a Latin hypercube, uniformly, or the blocks that Sobol indices need.",

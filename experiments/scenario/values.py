@@ -85,6 +85,8 @@ Point = Annotated[
 ]
 Weights = tuple[Number, ...]
 Overrides = Annotated[dict[Name, Any], Allowed('a table of overrides, { "dotted.key" = value, ... }')]
+DesignName = Literal["grid", "zip", "sobol", "lhs", "random", "saltelli"]
+Design = Annotated[DesignName, Allowed()]
 Vary = Annotated[dict[Name, Any], Allowed('a table of axes, { "dotted.key" = [value, ...] or "low:high:n", ... }')]
 
 

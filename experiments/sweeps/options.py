@@ -3,8 +3,6 @@
 from pathlib import Path
 from typing import NamedTuple
 
-KIND, TUNING = "sweep", "tuning"  # of what a folder has begun
-
 
 class SweepOptions(NamedTuple):
     """What a user chose for a sweep. An unfinished one keeps it, so that another process can go on with it."""

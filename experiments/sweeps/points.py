@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from ..runs.folder import TUNING
 from ..runs.inputs import Input, inputs_of
 from ..scenario import Scenario, ScenarioError, Version
 from ..scenario.axes import DRAWN, Axis, axes
@@ -16,7 +17,6 @@ from ..scenario.choices import Resolve, Resolved, resolver
 from ..scenario.files import varied
 from ..scenario.wording import show
 from .designs import rows
-from .options import TUNING
 
 POINTS_MAX = 1_000_000  # the process that hands them out has all in memory
 PARAMETER = re.compile(r"(?P<policy>(?:.*\.)?policies\.(?P<kind>\w+))\.(?P<name>\w+)", re.DOTALL)

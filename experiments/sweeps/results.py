@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..analysis.outcomes import AXES, DESIGN
-from ..runs.folder import UNFINISHED, unfinished
+from ..runs.folder import SWEEP, TUNING, UNFINISHED, unfinished
 from ..runs.results import digest_of
 from ..runs.table import COLUMNS, COLUMNS_OF_COSTS, KEYS, facts, without_costs, write_table
 from ..scenario import Scenario, load, versions
 from . import store
-from .options import KIND, TUNING
 from .points import Plan, Point, axes_of, plan
 from .run import columns_of
 
@@ -44,10 +43,10 @@ def read(folder: Path) -> "tuple[Plan, pa.Table]":
     from pyarrow import parquet
 
     base = load(folder / "scenario.toml")
-    if (kind := unfinished(folder)) in (KIND, TUNING):
+    if (kind := unfinished(folder)) in (SWEEP, TUNING):
         store.tell_damage(folder / UNFINISHED)
         table = collect(Plan(base, axes_of(base), ()), folder / UNFINISHED)
-        return (plan(base) if kind == KIND else _plan_in(base, table)), table
+        return (plan(base) if kind == SWEEP else _plan_in(base, table)), table
     file = folder / "metrics.parquet"
     if not file.exists():
         raise ValueError(f"{folder}: {NO_SWEEP}")
