@@ -36,6 +36,8 @@ def main() -> None:
                 poll.register(os.pidfd_open(raylet))
         if raylet is not None:
             _hold(children, _children(raylet))
+    if raylet is not None:
+        _hold(children, _children(raylet))  # born since the last look
     for descriptor in children.values():
         with suppress(ProcessLookupError):
             signal.pidfd_send_signal(descriptor, signal.SIGKILL)
@@ -49,9 +51,12 @@ def _raylet(driver: int) -> int | None:
 
 
 def _kill_newborn(driver: int) -> None:
-    """Kill what has started too late to be held: its command line still names Ray, and the driver's session."""
-    session = re.compile(rb"/ray/(core|dashboard|_private)/.*\bsession_[0-9_-]+_%d\b" % driver, re.DOTALL)
-    while found := [pid for pid in _all() if session.search(_content(pid, "cmdline"))]:
+    """Kill what has started too late to be held: a process of Ray's that names the driver's session.
+
+    Its command line names it, or, once it has taken a title instead, a log that it has opened.
+    """
+    session = re.compile(rb"\bsession_[0-9_-]+_%d\b" % driver)
+    while found := [pid for pid in _all() if _is_rays(pid) and session.search(_names(pid))]:
         for pid in found:
             with suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
@@ -84,6 +89,20 @@ def _is_ours(pid: int) -> bool:
     with suppress(OSError):
         return Path(f"/proc/{pid}").stat().st_uid == os.getuid()
     return False
+
+
+def _is_rays(pid: int) -> bool:
+    return bool(re.search(rb"^ray::|/ray/(core|dashboard|_private)/", _content(pid, "cmdline")))
+
+
+def _names(pid: int) -> bytes:
+    """Return a process's command line and the paths of its open files."""
+    paths = [_content(pid, "cmdline")]
+    with suppress(OSError):
+        for link in Path(f"/proc/{pid}/fd").iterdir():
+            with suppress(OSError):
+                paths.append(os.fsencode(os.readlink(link)))
+    return b"\n".join(paths)
 
 
 def _content(pid: int, file: str) -> bytes:

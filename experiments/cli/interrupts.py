@@ -3,32 +3,50 @@
 import os
 import signal
 import socket
+import sys
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 from .console import INTERRUPTED
 
 # Two signals this near to each other are one interrupt: a terminal and a wrapper may each send one.
 ONE_INTERRUPT_S = 0.3
+# Between a KeyboardInterrupt that Python has swallowed and the next one: time to leave what has swallowed it.
+AGAIN_S = 0.01
+SWALLOWED = 0  # in the place of a signal's number
 
 
 def handle_interrupts() -> None:
     """Raise KeyboardInterrupt at the first of SIGINT and SIGTERM; call it once, in the main thread.
 
     The second one is heard by a thread of its own, even while compiled code keeps the main thread from Python.
-    A SIGINT that is ignored, as of a background job, stays so.
+    A SIGINT that is ignored, as of a background job, stays so. Where Python swallows the exception, as in a
+    callback of a weak reference or in `__del__`, it is raised again a moment later.
     """
     reader, writer = socket.socketpair()
     writer.setblocking(False)
     signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
-    threading.Thread(target=_end_at_the_second, args=(reader, writer), daemon=True).start()
-    signal.signal(signal.SIGTERM, _raise_once())
+    threading.Thread(target=_listen, args=(reader, writer), daemon=True).start()
+    raise_once, raise_again = _interruption()
+    signal.signal(signal.SIGTERM, raise_once)
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, signal.getsignal(signal.SIGTERM))
+        signal.signal(signal.SIGINT, raise_once)
+    tell = sys.unraisablehook
+
+    def hook(unraisable: Any) -> None:
+        if issubclass(unraisable.exc_type, KeyboardInterrupt):
+            raise_again()
+            writer.send(bytes([SWALLOWED]))
+        else:
+            tell(unraisable)
+
+    sys.unraisablehook = hook
 
 
-def _raise_once() -> Any:
+def _interruption() -> tuple[Callable[[int, Any], None], Callable[[], None]]:
+    """Return a handler of signals that raises at the first one only, and what has it raise at the next again."""
     heard: list[int] = []
 
     def handle(number: int, frame: Any) -> None:
@@ -36,16 +54,23 @@ def _raise_once() -> Any:
         if len(heard) == 1:
             raise KeyboardInterrupt
 
-    return handle
+    return handle, heard.clear
 
 
-def _end_at_the_second(reader: socket.socket, writer: socket.socket) -> None:
-    """Read the numbers of signals as they come; `writer` is kept open."""
+def _listen(reader: socket.socket, writer: socket.socket) -> None:
+    """End the command at the second signal; read the numbers as they come. `writer` is kept open."""
     first_s: float | None = None
+    ours = 0
     while True:
-        if reader.recv(1)[0] not in {signal.SIGINT, signal.SIGTERM}:
-            continue
-        if first_s is None:
-            first_s = time.monotonic()
-        elif time.monotonic() - first_s > ONE_INTERRUPT_S:
-            os._exit(INTERRUPTED)
+        number = reader.recv(1)[0]
+        if number == SWALLOWED:
+            time.sleep(AGAIN_S)
+            ours += 1
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
+        elif number == signal.SIGTERM and ours:
+            ours -= 1
+        elif number in {signal.SIGINT, signal.SIGTERM}:
+            if first_s is None:
+                first_s = time.monotonic()
+            elif time.monotonic() - first_s > ONE_INTERRUPT_S:
+                os._exit(INTERRUPTED)

@@ -48,7 +48,7 @@ def test_what_is_no_goal(text: str):
 
 
 def test_a_goal_for_what_is_no_metric():
-    with pytest.raises(ValueError, match=r"'denial_fractoin' \(did you mean \"denial_fraction\"\?\)"):
+    with pytest.raises(ValueError, match=r'denial_fractoin is not a metric \(did you mean "denial_fraction"\?\)'):
         parse_goal("denial_fractoin:5%")
 
 

@@ -139,9 +139,14 @@ def interrupt_in(seconds):
     threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGINT)).start()
 
 
+class Swallows:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGINT)
+
+
 try:
     os.write(1, b"at work ")
-    interrupt_in(0.0)
+    {interrupt}
     while True:
         ctypes.CDLL(None).sleep(3600)
 except KeyboardInterrupt:
@@ -155,10 +160,15 @@ except KeyboardInterrupt:
 
 
 @pytest.mark.slow
-def test_a_second_interrupt_ends_at_once():
-    """Even while no Python runs in the main thread; both may come from a terminal and its wrapper at a time."""
+@pytest.mark.parametrize("interrupt", ["interrupt_in(0.0)", "Swallows()"])
+def test_a_second_interrupt_ends_at_once(interrupt):
+    """Even while no Python runs in the main thread, and whatever became of the first one's exception."""
     done = subprocess.run(
-        [sys.executable, "-c", DEAF], capture_output=True, text=True, timeout=PATIENCE_S, check=False
+        [sys.executable, "-c", DEAF.format(interrupt=interrupt)],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
     )
     assert (done.returncode, done.stderr) == (console.INTERRUPTED, "")
     assert done.stdout == "at work cleaning up "
