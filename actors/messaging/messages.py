@@ -8,14 +8,20 @@ from ..queue import calendar, events
 from ..queue.letters import letter
 from ..records import journal, ledger
 from ..state import clients, counters, kinds
-from ..state.rows import NONE
+from ..state.rows import NEVER, NONE
 from . import network, protocol
 from .addresses import is_local, is_within_site, observer
 
 
-@jit
+@inlined
 def send(world, message, s):
     """Send a message between server `s` and a client or the site server; return whether it will arrive."""
+    return transmit(world, message, s) != NEVER
+
+
+@jit
+def transmit(world, message, s):
+    """Send a message; return when it will arrive, NEVER if it is lost."""
     ledger.count(world, counters.MESSAGES)
     serial = next_serial(world, message.source)
     peer = message.target if message.source == world.config[0].clients + s else message.source
@@ -25,14 +31,14 @@ def send(world, message, s):
     journal.note(world, journal.LOST if is_lost else journal.SENT, message, arrival, serial)
     if is_lost:
         ledger.count(world, counters.MESSAGES_LOST)
-        return False
+        return NEVER
     post(world, message, arrival, serial)
-    return True
+    return arrival
 
 
 @inlined
 def answer(world, n, s, kind, value=0):
-    """Answer the client's message in row `n` at server `s`; return whether the answer will arrive."""
+    """Answer the client's message in row `n` at server `s`; return when it will arrive, NEVER if it is lost."""
     event = world.events[n]
     message = letter(
         kind,
@@ -44,7 +50,7 @@ def answer(world, n, s, kind, value=0):
         attempt=event.attempt,
         value=value,
     )
-    return send(world, message, s)
+    return transmit(world, message, s)
 
 
 @jit

@@ -93,7 +93,7 @@ RESERVED = 4  # waits for a user who was called back; has `granted` from a lost 
 # A lease belongs to one program of one slot of one client, at one server.
 LEASE = rows(
     ("heard", "i8"),  # when it was last heard of
-    ("known", "i8"),  # when the observer knows whether the grant of `granted` was taken up
+    ("arrival", "i8"),  # of the grant of `granted`
     ("client", "i4"),  # agent
     ("program", "i4"),
     ("server", "i4"),

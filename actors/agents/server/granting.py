@@ -9,7 +9,7 @@ from ...messaging.messages import answer
 from ...records import ledger
 from ...state import counters, kinds
 from ...state.events import WANTS_CALLBACK
-from ...state.rows import NONE
+from ...state.rows import NEVER, NONE
 from ...state.servers import GHOST, LIVE, LOST, RESERVED
 from . import callbacks, leases
 from .accounts import account_of
@@ -68,8 +68,9 @@ def decide(world, n, s):
 def _grant(world, n, s, lease):
     """Answer with a lease, and note whether its client will know that it has it."""
     callbacks.stop_waiting(world, s, world.events[n].source, world.events[n].slot)
-    if answer(world, n, s, kinds.GRANT):
-        leases.grant(world, lease, world.events[n].attempt)
+    arrival = answer(world, n, s, kinds.GRANT)
+    if arrival != NEVER:
+        leases.grant(world, lease, world.events[n].attempt, arrival)
 
 
 @inlined

@@ -37,9 +37,9 @@ def enter(world, lost, s, request):
     It takes the place of a lost one (or NONE) under whose grant the program still runs.
     """
     control = world.control[0]
-    known, due = np.int64(0), np.int64(0)
+    granted, arrival = np.int64(0), np.int64(0)
     if lost != NONE:
-        known, due = np.int64(world.leases[lost].granted), np.int64(world.leases[lost].known)
+        granted, arrival = np.int64(world.leases[lost].granted), np.int64(world.leases[lost].arrival)
         remove(world, lost)
     account = world.accounts[account_of(world, s, request.source)]
     n = control.free_lease
@@ -52,8 +52,8 @@ def enter(world, lost, s, request):
     lease.program = request.program
     lease.product = request.product
     lease.state = RESERVED
-    lease.granted = known
-    lease.known = due
+    lease.granted = granted
+    lease.arrival = arrival
     lease.next = account.leases
     account.leases = n
     lease.heard = control.now
@@ -96,19 +96,27 @@ def refresh(world, n, attempt):
 
 
 @inlined
-def grant(world, n, attempt):
-    """Note that the grant of `attempt`, the latest message of the lease's server, will arrive.
+def grant(world, n, attempt, arrival):
+    """Note that the grant of `attempt` will arrive.
 
     A repeated request is answered, too, but the program runs on under the grant that it has taken up, or will
     take up the grant of its latest attempt.
     """
     lease = world.leases[n]
-    now = world.control[0].now
-    if lease.state == LIVE and lease.granted < attempt and (lease.granted == 0 or lease.known > now):
-        server = world.config[0].clients + lease.server
-        both_ways = 2 * network.latency(world, lease.server, lease.client)
-        lease.known = now + both_ways + network.jitter(world, server, world.servers[lease.server].serial)
+    if lease.state == LIVE and lease.granted < attempt and (lease.granted == 0 or _is_unsettled(world, lease)):
+        lease.arrival = arrival
         lease.granted = attempt
+
+
+@inlined
+def _settled_at(world, lease):
+    """Return when the observer knows whether the grant of `granted` was taken up."""
+    return lease.arrival + network.latency(world, lease.server, lease.client)
+
+
+@inlined
+def _is_unsettled(world, lease):
+    return _settled_at(world, lease) > world.control[0].now
 
 
 @jit
@@ -120,7 +128,7 @@ def lose(world, n):
     _unlink(world, n)
     lease = world.leases[n]
     lease.state = LOST
-    if lease.known > world.control[0].now:
+    if _is_unsettled(world, lease):
         lease.granted = -lease.granted
         _link_unsettled(world, n)
     else:
@@ -130,13 +138,13 @@ def lose(world, n):
 @jit
 def settle(world, s):
     """Count the programs of a server's unsettled leases that have taken up their grants; wait for the others."""
-    now, due = world.control[0].now, NEVER
+    due = NEVER
     n = world.servers[s].unsettled
     while n != NONE:
         lease = world.leases[n]
         following = lease.newer
-        if lease.known > now:
-            due = min(due, lease.known)
+        if _is_unsettled(world, lease):
+            due = min(due, _settled_at(world, lease))
         else:
             _unlink_unsettled(world, n)
             lease.granted = -lease.granted

@@ -19,7 +19,7 @@ from ...randomness import distributions, streams
 from ...records import ledger
 from ...state import kinds
 from ...state.events import IN_SERVICE
-from ...state.rows import NONE
+from ...state.rows import NEVER, NONE
 from ...state.status import BAD_VERDICT
 from .. import roaming
 from . import granting, leases
@@ -118,7 +118,7 @@ def _refuse(world, n, s, retry_after_s):
 
 @jit
 def _turn_away(world, n, s, kind, value):
-    if answer(world, n, s, kind, value):
+    if answer(world, n, s, kind, value) != NEVER:
         roaming.expect_failure(world, world.events[n].source, 1)
     events.free(world, n)
 
