@@ -30,14 +30,14 @@ def main() -> None:
     poll.register(sys.stdin, 0)  # that it is closed is told unasked
     raylet: int | None = None
     children: dict[int, int] = {}
-    while not (ended := poll.poll(LOOK_MS)):
+    ended: list[tuple[int, int]] = []
+    while not ended:
+        ended = poll.poll(LOOK_MS)
         if raylet is None and (raylet := _raylet(driver)):
             with suppress(ProcessLookupError):
                 poll.register(os.pidfd_open(raylet))
         if raylet is not None:
             _hold(children, _children(raylet))
-    if raylet is not None:
-        _hold(children, _children(raylet))  # born since the last look
     for descriptor in children.values():
         with suppress(ProcessLookupError):
             signal.pidfd_send_signal(descriptor, signal.SIGKILL)

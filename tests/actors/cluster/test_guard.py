@@ -1,0 +1,51 @@
+"""The guard ends the Ray processes of a driver that is gone, whatever they call themselves, and no others."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from meterstorm.actors.cluster import guard
+
+from support.processes import PATIENCE_S, command, eventually
+
+DRIVER = 2**22 + 1  # more than Linux has process ids: nobody's
+SESSION = f"session_2026-01-02_03-04-05_678901_{DRIVER}"
+OTHER = f"session_2026-01-02_03-04-05_678901_{DRIVER + 1}"
+WAIT = "import time; time.sleep(3600)"
+
+Start = Callable[..., subprocess.Popen[bytes]]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Start a process that shows a command line, and has a log of a session open, as Ray's agents do."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def begin(title: str, session: str) -> subprocess.Popen[bytes]:
+        logs = tmp_path / session / "logs"
+        logs.mkdir(parents=True, exist_ok=True)
+        with (logs / "agent.log").open("w") as log:
+            process = subprocess.Popen([title, "-c", WAIT], executable=sys.executable, stdout=log)
+        started.append(process)
+        assert eventually(lambda: command(process.pid).startswith(title))
+        return process
+
+    yield begin
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def test_it_ends_the_ray_processes_of_its_driver_and_no_other(start: Start, tmp_path: Path):
+    titled, named = start("ray::DashboardAgent", SESSION), start(f"/x/ray/core/agent --dir={SESSION}", OTHER)
+    others = [start("tail", SESSION), start("ray::DashboardAgent", OTHER)]
+    sockets = tmp_path / "sockets"
+    sockets.mkdir()
+    run = [sys.executable, "-I", "-S", guard.__file__, str(sockets), str(DRIVER)]
+    done = subprocess.run(run, input=b"", capture_output=True, timeout=PATIENCE_S, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert [titled.wait(PATIENCE_S), named.wait(PATIENCE_S)] == [-9, -9]
+    assert [process.poll() for process in others] == [None, None]
+    assert not sockets.exists()
