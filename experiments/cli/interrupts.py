@@ -6,7 +6,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from .console import INTERRUPTED
@@ -29,32 +29,26 @@ def handle_interrupts() -> None:
     writer.setblocking(False)
     signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
     threading.Thread(target=_listen, args=(reader, writer), daemon=True).start()
-    raise_once, raise_again = _interruption()
-    signal.signal(signal.SIGTERM, raise_once)
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, raise_once)
-    tell = sys.unraisablehook
-
-    def hook(unraisable: Any) -> None:
-        if issubclass(unraisable.exc_type, KeyboardInterrupt):
-            raise_again()
-            writer.send(bytes([SWALLOWED]))
-        else:
-            tell(unraisable)
-
-    sys.unraisablehook = hook
-
-
-def _interruption() -> tuple[Callable[[int, Any], None], Callable[[], None]]:
-    """Return a handler of signals that raises at the first one only, and what has it raise at the next again."""
     heard: list[int] = []
+    signal.signal(signal.SIGTERM, partial(_raise_once, heard))
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.getsignal(signal.SIGTERM))
+    sys.unraisablehook = partial(_raise_again, heard, writer, sys.unraisablehook)
 
-    def handle(number: int, frame: Any) -> None:
-        heard.append(number)
-        if len(heard) == 1:
-            raise KeyboardInterrupt
 
-    return handle, heard.clear
+def _raise_once(heard: list[int], number: int, _: Any) -> None:
+    heard.append(number)
+    if len(heard) == 1:
+        raise KeyboardInterrupt
+
+
+def _raise_again(heard: list[int], writer: socket.socket, tell: Any, unraisable: Any) -> None:
+    """Have the next signal raise, and the listener send one, if an interrupt is what was swallowed; else tell."""
+    if issubclass(unraisable.exc_type, KeyboardInterrupt):
+        heard.clear()
+        writer.send(bytes([SWALLOWED]))
+    else:
+        tell(unraisable)
 
 
 def _listen(reader: socket.socket, writer: socket.socket) -> None:
@@ -66,7 +60,7 @@ def _listen(reader: socket.socket, writer: socket.socket) -> None:
         if number == SWALLOWED:
             time.sleep(AGAIN_S)
             ours += 1
-            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
+            os.kill(os.getpid(), signal.SIGTERM)
         elif number == signal.SIGTERM and ours:
             ours -= 1
         elif number in {signal.SIGINT, signal.SIGTERM}:
