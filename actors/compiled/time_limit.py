@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 ANSWER_S = 10.0  # of CPU time; far more than any honest answer takes
 
@@ -22,7 +21,11 @@ class NoAnswer(BaseException):
 
 @contextmanager
 def answer_in_time() -> Iterator[None]:
-    """Raise NoAnswer in this thread's Python code when the block takes more than ANSWER_S."""
+    """Raise NoAnswer in this thread's Python code, by the end of a block that takes more than ANSWER_S.
+
+    It is never taken back: CPython 3.11 would then believe for ever that an exception is due, and hang as soon as
+    a debugger traces it (Python/ceval.c: `DO_TRACING` looks at `eval_breaker` again and again).
+    """
     thread, answered = threading.get_ident(), threading.Event()
     watch = threading.Thread(target=_end_late_answer, args=(thread, answered), daemon=True)
     watch.start()
@@ -31,7 +34,6 @@ def answer_in_time() -> Iterator[None]:
     finally:
         answered.set()
         watch.join()
-        _raise_in(thread, None)  # if it came too late
 
 
 def _end_late_answer(thread: int, answered: threading.Event) -> None:
@@ -40,13 +42,9 @@ def _end_late_answer(thread: int, answered: threading.Event) -> None:
     while (left_s := end_s - time.clock_gettime(clock)) > 0:
         if answered.wait(left_s):
             return
-    _raise_in(thread, ctypes.py_object(NoAnswer))
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(NoAnswer))
 
 
 def _clock_of(thread: int) -> int:
     """Return the clock of a thread's CPU time; where the system has none (macOS), that of the wall."""
     return time.pthread_getcpuclockid(thread) if hasattr(time, "pthread_getcpuclockid") else time.CLOCK_MONOTONIC
-
-
-def _raise_in(thread: int, exception: Any) -> None:
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), exception)
