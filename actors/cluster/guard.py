@@ -17,6 +17,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
+PROCESSES = Path("/proc")
 LOOK_MS = 100  # how often it looks for the raylet, and for new children of it; they rename themselves later
 
 
@@ -33,9 +34,10 @@ def main() -> None:
     ended: list[tuple[int, int]] = []
     while not ended:
         ended = poll.poll(LOOK_MS)
-        if raylet is None and (raylet := _raylet(driver)):
-            with suppress(ProcessLookupError):
-                poll.register(os.pidfd_open(raylet))
+        if raylet is None and (found := _raylet(driver)):
+            with suppress(OSError):
+                poll.register(os.pidfd_open(found))
+                raylet = found
         if raylet is not None:
             _hold(children, _children(raylet))
     for descriptor in children.values():
@@ -47,7 +49,7 @@ def main() -> None:
 
 
 def _raylet(driver: int) -> int | None:
-    return next((pid for pid in _children(driver) if _content(pid, "comm") == b"raylet\n"), None)
+    return next((pid for pid in _children(driver) if _content(PROCESSES / str(pid) / "comm") == b"raylet\n"), None)
 
 
 def _kill_newborn(driver: int) -> None:
@@ -63,51 +65,54 @@ def _kill_newborn(driver: int) -> None:
 
 
 def _hold(held: dict[int, int], pids: Iterable[int]) -> None:
-    """Open descriptors of processes that are not held yet."""
+    """Open descriptors of processes that are not held yet; one that is just ending may have none."""
     for pid in pids:
         if pid not in held:
-            with suppress(ProcessLookupError):
+            with suppress(OSError):
                 held[pid] = os.pidfd_open(pid)
 
 
 def _children(pid: int) -> set[int]:
     """Return the ids of a process's children; none once it has ended."""
-    found: set[int] = set()
-    for path in Path(f"/proc/{pid}/task").glob("*/children"):
-        with suppress(OSError):
-            found |= {int(word) for word in path.read_text().split()}
-    return found
+    threads = _entries(PROCESSES / str(pid) / "task")
+    return {int(child) for thread in threads for child in _content(thread / "children").split()}
 
 
 def _all() -> list[int]:
     """Return the ids of this user's processes, but for this one."""
-    pids = [int(path.name) for path in Path("/proc").glob("[0-9]*")]
+    pids = [int(path.name) for path in _entries(PROCESSES) if path.name.isdigit()]
     return [pid for pid in pids if pid != os.getpid() and _is_ours(pid)]
 
 
 def _is_ours(pid: int) -> bool:
     with suppress(OSError):
-        return Path(f"/proc/{pid}").stat().st_uid == os.getuid()
+        return (PROCESSES / str(pid)).stat().st_uid == os.getuid()
     return False
 
 
 def _is_rays(pid: int) -> bool:
-    return bool(re.search(rb"^ray::|/ray/(core|dashboard|_private)/", _content(pid, "cmdline")))
+    return bool(re.search(rb"^ray::|/ray/(core|dashboard|_private)/", _content(PROCESSES / str(pid) / "cmdline")))
 
 
 def _names(pid: int) -> bytes:
     """Return a process's command line and the paths of its open files."""
-    paths = [_content(pid, "cmdline")]
-    with suppress(OSError):
-        for link in Path(f"/proc/{pid}/fd").iterdir():
-            with suppress(OSError):
-                paths.append(os.fsencode(os.readlink(link)))
+    paths = [_content(PROCESSES / str(pid) / "cmdline")]
+    for link in _entries(PROCESSES / str(pid) / "fd"):
+        with suppress(OSError):
+            paths.append(os.fsencode(os.readlink(link)))
     return b"\n".join(paths)
 
 
-def _content(pid: int, file: str) -> bytes:
+def _entries(folder: Path) -> list[Path]:
+    """Return what is in a folder; nothing once its process has ended, which may be while it is read."""
     with suppress(OSError):
-        return Path(f"/proc/{pid}/{file}").read_bytes()
+        return [folder / name for name in os.listdir(folder)]
+    return []
+
+
+def _content(file: Path) -> bytes:
+    with suppress(OSError):
+        return file.read_bytes()
     return b""
 
 

@@ -4,6 +4,7 @@ import os
 import socket
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 
 PATIENCE_S = 300.0  # nothing takes so long, however busy the machine: it only keeps what is broken from hanging
@@ -82,13 +83,11 @@ def _content(pid: int, name: str) -> bytes:
 
 def _sockets(pid: int) -> set[str]:
     found = set()
-    for link in Path(f"/proc/{pid}/fd").glob("*"):
-        try:
-            target = os.readlink(link)
-        except OSError:
-            continue
-        if target.startswith("socket:["):
-            found.add(target[8:-1])
+    with suppress(OSError):  # it may end meanwhile
+        for name in os.listdir(f"/proc/{pid}/fd"):
+            with suppress(OSError):
+                target = os.readlink(f"/proc/{pid}/fd/{name}")
+                found |= {target[8:-1]} if target.startswith("socket:[") else set()
     return found
 
 

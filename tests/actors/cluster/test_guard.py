@@ -1,5 +1,6 @@
 """The guard ends the Ray processes of a driver that is gone, whatever they call themselves, and no others."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -49,3 +50,10 @@ def test_it_ends_the_ray_processes_of_its_driver_and_no_other(start: Start, tmp_
     assert [titled.wait(PATIENCE_S), named.wait(PATIENCE_S)] == [-9, -9]
     assert [process.poll() for process in others] == [None, None]
     assert not sockets.exists()
+
+
+def test_a_process_may_end_while_its_children_are_looked_for(monkeypatch: pytest.MonkeyPatch):
+    """The guard looks just when the raylet ends: there may be a folder when it asks, and none when it reads it."""
+    monkeypatch.setattr(Path, "is_dir", lambda self: True)
+    monkeypatch.setattr(os.path, "isdir", lambda path: True)
+    assert guard._children(DRIVER) == set()
