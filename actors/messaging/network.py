@@ -5,7 +5,7 @@ The constant part of the latency is `wan_latency` between agents of different si
 The fate of a message is decided when it is sent: `unreachable` and `cut` lose what is sent or would arrive while
 they hold; a server that refuses (or has crashed) loses what nobody would answer. Messages of the site server
 run in database transactions (SMS reaches its servers by ODBC, KB Q210202): random loss does not touch them, and
-one that cannot be delivered has no effect.
+one that cannot be delivered, or meets a server that stalls, has no effect.
 """
 
 import numpy as np
@@ -30,6 +30,14 @@ def spell_at(world, server, time):
         else:
             high = middle - 1
     return low
+
+
+@inlined
+def is_stalled(world, server):
+    """Whether a server stands still now."""
+    if world.config[0].stalls == 0:
+        return False
+    return bool(world.spells[spell_at(world, server, world.control[0].now)].stalled)
 
 
 @inlined
@@ -73,7 +81,7 @@ def is_lost(world, message, serial, peer, server, sent, arrival):
     if after.cut and is_cut(world, server, peer, arrival):
         return True
     if protocol.is_balancing(message.kind):
-        return bool(before.refusing or after.refusing)
+        return bool(before.refusing or after.refusing or before.stalled or after.stalled)
     if message.kind == kinds.RELEASE and after.refusing:
         return True
     loss = 1.0 - (1.0 - world.config[0].loss) * (1.0 - before.loss)
@@ -87,6 +95,6 @@ def is_lost(world, message, serial, peer, server, sent, arrival):
 def is_reachable(world, server, client, time):
     """Whether a client could be served by a server at a time."""
     spell = world.spells[spell_at(world, server, time)]
-    if spell.unreachable or spell.refusing:
+    if spell.unreachable or spell.refusing or spell.stalled:
         return False
     return not (spell.cut and is_cut(world, server, client, time))

@@ -15,7 +15,7 @@ from ..state.events import CHAIN, DEADLINE, DUE, EVENT, JOURNAL
 from ..state.rows import NEVER, NONE
 from ..state.sums import SUM, SUMS
 from ..state.world import POLICIES, World
-from . import faults, partition
+from . import faults, partition, spells
 from .clients import client_tables, first_servers
 from .config import config_row
 from .policies import PolicySet
@@ -36,13 +36,15 @@ def build(
     part = partition.parts(scenario, shards)[shard]
     keys = stream_keys(scenario.run.seed, replication)
     homes = first_servers(scenario, keys)
-    schedule = faults.schedule(scenario)
+    laid_out = spells.lay_out(scenario, keys)
+    schedule = faults.schedule(scenario, laid_out)
+    first_fault = spells.first_start(laid_out)
     profile = day_profile(scenario)
     buckets = _bucket_count(_timers(scenario, part.end - part.first))
     queue = {
         "shift": _shift(scenario, buckets),
-        "first_fault": schedule.first,
-        "last_hit": (faults.last_end(scenario) or 0) + ns(scenario.clients.request_timeout_s),
+        "first_fault": NEVER if first_fault is None else first_fault,
+        "last_hit": (spells.last_end(laid_out) or 0) + ns(scenario.clients.request_timeout_s),
         "profile_period": profile["hour"].max(initial=0),
     }
     config = config_row(scenario, chosen, part, queue)
@@ -55,6 +57,7 @@ def build(
         outbox=zeros(4 * RESERVE if shards == 1 else OUTBOX, EVENT),
         **client_tables(scenario, chosen, homes[part.first : part.end], part.first),
         **server_tables(scenario, chosen, homes, config[0]),
+        faults=laid_out,
         spells=schedule.spells,
         spells_from=schedule.spells_from,
         cuts=schedule.cuts,

@@ -144,6 +144,7 @@ def _servers(scenario: Scenario) -> dict[str, Any]:
         "queue_limit": servers.queue_limit,
         "overloads": servers.queue_limit > 0 or scenario.policies.admission.name != "fifo",
         "durable": servers.durable,
+        "stalls": any(fault.kind == "stall" for fault in scenario.faults),
         "reclaim_after": ns(servers.reclaim_after_s),
         "scan": ns(servers.scan_s),
         "callback_grace": ns(servers.callback_grace_s),

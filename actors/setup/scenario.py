@@ -120,6 +120,10 @@ class Fault(Protocol):
     duration_s: float
     repeat_s: float
     repeats: int
+    stagger_s: float
+    mtbf_s: float
+    mttr_s: float
+    drawn_by: str
 
     @property
     def kind(self) -> str: ...

@@ -27,6 +27,7 @@ class Tally:
     servers: Any  # SERVER rows of those that the shard hosts, the same of pools, and of their sites' products
     pools: Any
     products: Any
+    faults: Any  # rows of FAULT: when the world's faults hold
     journal: Any = None  # rows of JOURNAL, in the total order, if one was kept
     timing: ShardTiming | None = None  # of the world's shards, if there were several
     cpu_s: float = 0.0  # CPU time of the shards' processes; what was lost and done again counts once
@@ -50,6 +51,7 @@ def tally(world: World) -> Tally:
         servers,
         pools,
         products,
+        world.faults.copy(),
         world.journal[: row.journaled] if world.journal.size else None,
     )
 
@@ -93,6 +95,7 @@ def merge(tallies: list[Tally]) -> Tally:
         np.concatenate([tally.servers for tally in tallies]),
         np.concatenate([tally.pools for tally in tallies]),
         np.concatenate([tally.products for tally in tallies]),
+        first.faults,
         None if first.journal is None else journal.merged([tally.journal for tally in tallies]),
         sum_of([tally.timing for tally in tallies if tally.timing]) if first.timing else None,
         sum(tally.cpu_s for tally in tallies),

@@ -62,6 +62,7 @@ CONFIG = rows(
     ("release_cost", "f8"),
     ("queue_limit", "i8"),
     ("durable", "i8"),
+    ("stalls", "i8"),  # whether a server ever stalls; if not, nobody looks
     ("reclaim_after", "i8"),
     ("scan", "i8"),
     ("callback_grace", "i8"),

@@ -2,6 +2,9 @@
 
 from .rows import rows
 
+# From `start` on, until `end`, a fault holds at a server. `entry` is its place in the scenario's list.
+FAULT = rows(("entry", "i8"), ("server", "i8"), ("start", "i8"), ("end", "i8"))
+
 # From `start` on, until `end`, one server's fault state. Rows of a server are contiguous.
 SPELL = rows(
     ("start", "i8"),
@@ -12,6 +15,7 @@ SPELL = rows(
     ("refusing", "i1"),  # also while crashed
     ("crashed", "i1"),
     ("cut", "i1"),  # some clients are cut off: see CUT
+    ("stalled", "i1"),
     ("calm", "i1"),  # no message is lost
 )
 

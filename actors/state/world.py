@@ -53,6 +53,7 @@ TABLES: dict[str, Any] = {
     "visitors": servers.VISITOR,  # empty where there is one site
     "visitors_from": np.dtype("i4"),  # each chain's first, by hash
     # the network and the day
+    "faults": schedule.FAULT,  # as they were laid out
     "spells": schedule.SPELL,
     "spells_from": np.dtype("i8"),  # each server's first row of `spells`
     "cuts": schedule.CUT,

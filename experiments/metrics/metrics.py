@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 from meterstorm.actors.records import ledger, sums
-from meterstorm.actors.setup import faults
+from meterstorm.actors.setup import spells
 from meterstorm.actors.shards.tally import Tally
 from meterstorm.actors.state import counters
 from meterstorm.actors.state import sums as words
@@ -97,10 +97,10 @@ def _storm_peak_ratio(scenario: Any, tally: Tally) -> float | None:
     The mean is over the measured time before the first fault, or over the warm-up when a fault starts with the
     measured time.
     """
-    if not _has_faults(scenario):
+    if not _has_faults(scenario, tally):
         return None
     busiest = tally.servers[int(np.argmax(tally.servers["peak"]))]
-    before_s = min(fault.start_s for fault in scenario.faults)
+    before_s = _first_start_s(scenario, tally)
     if before_s > 0:
         return _ratio(float(busiest["peak"]), float(busiest["before_measured"]) / before_s)
     if scenario.run.warmup_s > 0:
@@ -127,10 +127,10 @@ def _time_to_recover_s(scenario: Any, tally: Tally) -> float | None:
     That is the start of the first window of RECOVERY_SAMPLES samples from which on every window is in its band
     (see `_disturbed`). Infinite when the run's last window is not, or when there is none after the faults.
     """
-    if not _has_faults(scenario):
+    if not _has_faults(scenario, tally):
         return None
     run = scenario.run
-    end_s = (faults.last_end(scenario) or 0) / SECOND - run.warmup_s
+    end_s = (spells.last_end(tally.faults) or 0) / SECOND - run.warmup_s
     disturbed = _disturbed(scenario, tally, int(run.duration_s / run.sample_s + 1e-9))
     starts = np.arange(len(disturbed)) * run.sample_s
     after = disturbed[starts >= end_s]
@@ -141,9 +141,15 @@ def _time_to_recover_s(scenario: Any, tally: Tally) -> float | None:
     return float(first_good - end_s)
 
 
-def _has_faults(scenario: Any) -> bool:
+def _has_faults(scenario: Any, tally: Tally) -> bool:
     """Whether any fault begins before the end of the run."""
-    return any(fault.start_s < scenario.run.duration_s for fault in scenario.faults)
+    return _first_start_s(scenario, tally) < scenario.run.duration_s
+
+
+def _first_start_s(scenario: Any, tally: Tally) -> float:
+    """When the first fault begins, from the end of the warm-up; infinite without faults."""
+    first = spells.first_start(tally.faults)
+    return math.inf if first is None else (first - round(scenario.run.warmup_s * SECOND)) / SECOND
 
 
 def _time_to_last_client_s(scenario: Any, tally: Tally) -> float | None:
@@ -153,9 +159,9 @@ def _time_to_last_client_s(scenario: Any, tally: Tally) -> float | None:
     last. Served: answered by a grant, a denial or an acknowledgment. Infinite when some were never served, or when
     the last fault outlasts the run; 0 when none were hit.
     """
-    if not _has_faults(scenario):
+    if not _has_faults(scenario, tally):
         return None
-    end_ns = faults.last_end(scenario) or 0
+    end_ns = spells.last_end(tally.faults) or 0
     control, run = tally.control[0], scenario.run
     if control["hit"] > 0 or end_ns >= round((run.warmup_s + run.duration_s) * SECOND):
         return math.inf
@@ -174,7 +180,7 @@ def _disturbed(scenario: Any, tally: Tally, whole: int) -> Any:
         return np.zeros(0, bool)
     samples = tally.series[1 : whole + 1]
     size = min(RECOVERY_SAMPLES, whole)
-    calm = int(min(fault.start_s for fault in scenario.faults) / scenario.run.sample_s + 1e-9)
+    calm = int(_first_start_s(scenario, tally) / scenario.run.sample_s + 1e-9)
     abnormal = _windows(samples[:, ABNORMAL].sum(axis=1), size)
     worst = abnormal[: max(0, calm - size + 1)].max(initial=0)
     waits = sums.values(tally.queueing[1 : whole + 1]) / SECOND

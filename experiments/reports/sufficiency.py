@@ -4,7 +4,9 @@ import json
 import math
 from typing import Any
 
-from meterstorm.actors.setup import faults
+import numpy as np
+from meterstorm.actors.randomness.streams import stream_keys
+from meterstorm.actors.setup import spells
 from rich.console import Console
 from rich.table import Table
 
@@ -67,17 +69,26 @@ def _of(table: Any, case: str | None, arm: str | None, replications: int) -> dic
 def times(scenario: Scenario) -> Times:
     """Return what a version was told of time."""
     run = scenario.run
-    happening = [fault for fault in scenario.faults if fault.start_s < run.duration_s]
-    last_end = faults.last_end(scenario) if happening else None
+    faults = _faults(scenario)
+    starts_s, ends_s = (faults[name] / SECOND - run.warmup_s for name in ("start", "end"))
+    happening = starts_s < run.duration_s
     return Times(
         run.warmup_s,
         run.duration_s,
         run.sample_s,
-        min((fault.start_s for fault in happening), default=None),
-        None if last_end is None else last_end / SECOND - run.warmup_s,
-        min((fault.duration_s for fault in happening), default=None),
+        float(starts_s.min()) if happening.any() else None,
+        float(ends_s.max()) if happening.any() else None,
+        float((ends_s - starts_s)[happening].min()) if happening.any() else None,
         _unsteady(scenario),
     )
+
+
+def _faults(scenario: Scenario) -> Any:
+    """Return rows of FAULT, of all replications where they differ."""
+    run = scenario.run
+    drawn = any(fault.mtbf_s > 0 or fault.mttr_s > 0 for fault in scenario.faults)
+    numbers = range(run.first_replication, run.first_replication + (run.replications if drawn else 1))
+    return np.concatenate([spells.lay_out(scenario, stream_keys(run.seed, number)) for number in numbers])
 
 
 def _unsteady(scenario: Scenario) -> str | None:

@@ -15,6 +15,7 @@ KINDS = {
     "slow": "Service takes `factor` times as long, where it starts while the fault holds.",
     "loss": "Messages to and from the servers are lost with `probability`.",
     "cut": "The servers are unreachable for the clients `first` to `last` only.",
+    "stall": "The servers stand still: what arrives waits in their queues, unrefused; then they work on.",
 }
 
 
@@ -28,7 +29,8 @@ ServerIds = Annotated[
     Literal["all"] | tuple[Whole, ...] | Fraction,
     Allowed('"all", a list of server ids (integers >= 0) or { fraction = f } with 0 < f <= 1'),
 ]
-Kind = Literal["unreachable", "refusing", "crash", "slow", "loss", "cut"]
+Kind = Literal["unreachable", "refusing", "crash", "slow", "loss", "cut", "stall"]
+Sharers = Literal["server", "site", "all"]
 
 
 class Fault(Table):
@@ -41,12 +43,29 @@ class Fault(Table):
     duration_s: PositiveSeconds = Field(default=600.0, description="How long it lasts.")
     repeat_s: Seconds = Field(default=0.0, description="Time from one start to the next; 0: it happens once.")
     repeats: Count = Field(default=1, description="How often it happens, if repeat_s > 0.")
+    stagger_s: Seconds = Field(
+        default=0.0, description="Time from its start at one server to that at the next: a rolling restart."
+    )
+    mtbf_s: Seconds = Field(
+        default=0.0,
+        description="Mean of the exponential time from start_s, and from each end, to the next start; "
+        "0: it starts at start_s.",
+    )
+    mttr_s: Seconds = Field(
+        default=0.0,
+        description="Mean of its exponential duration, in the place of duration_s; 0: that is constant.",
+    )
+    drawn_by: Annotated[Sharers, Allowed()] = Field(
+        default="server", description="Who draws: each server, each site for all of its servers, or all at once."
+    )
 
 
 class Outage(Fault, extra="forbid"):
-    """Servers that time out, refuse, or crash."""
+    """Servers that time out, refuse, crash, or stall."""
 
-    kind: Literal["unreachable", "refusing", "crash"] = Field(default=DEFAULT_KIND, description="What goes wrong.")
+    kind: Literal["unreachable", "refusing", "crash", "stall"] = Field(
+        default=DEFAULT_KIND, description="What goes wrong."
+    )
 
 
 class Slow(Fault, extra="forbid"):
@@ -76,7 +95,7 @@ class Cut(Fault, extra="forbid"):
 
 
 FAULTS: dict[str, type[Fault]] = {
-    **dict.fromkeys(("unreachable", "refusing", "crash"), Outage),
+    **dict.fromkeys(("unreachable", "refusing", "crash", "stall"), Outage),
     "slow": Slow,
     "loss": Lossy,
     "cut": Cut,

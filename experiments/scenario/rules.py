@@ -6,6 +6,7 @@ from typing import Any
 
 from ..metrics.names import MEANINGS, METRICS, WALL_METRICS
 from .choices import Resolve, Resolved
+from .faults import Fault
 from .rivals import rivals
 from .wording import did_you_mean, refuse, show
 
@@ -190,11 +191,32 @@ def _fault_ends_before_it_repeats(path: str, fault: Facts, _: Facts) -> Iterator
 
 def _fault_repeats_are_bounded(path: str, fault: Facts, facts: Facts) -> Iterator[str]:
     within_s = min(fault["repeats"] * fault["repeat_s"], facts["run.duration_s"] - fault["start_s"])
+    yield from _happens_too_often(path, "repeat_s", fault, facts, within_s)
+
+
+def _fault_draws_are_bounded(path: str, fault: Facts, facts: Facts) -> Iterator[str]:
+    yield from _happens_too_often(path, "mtbf_s", fault, facts, facts["run.duration_s"] - fault["start_s"])
+
+
+def _happens_too_often(path: str, key: str, fault: Facts, facts: Facts, within_s: float) -> Iterator[str]:
     servers, count = fault["servers"], facts["servers.count"]
     away = len(servers) if isinstance(servers, tuple) else count
-    if fault["repeat_s"] > 0 and within_s / fault["repeat_s"] * away > REPEATS_MAX:
+    if fault[key] > 0 and within_s / fault[key] * away > REPEATS_MAX:
         words = f"at least {within_s * away / REPEATS_MAX:g}: faults happen to servers {REPEATS_MAX} times at most"
-        yield refuse(f"{path}.repeat_s", fault["repeat_s"], words)
+        yield refuse(f"{path}.{key}", fault[key], words)
+
+
+def _fault_is_drawn_or_planned(path: str, fault: Facts, _: Facts) -> Iterator[str]:
+    """Each value is the default where another key takes its place."""
+    drawn = [key for key in ("mtbf_s", "mttr_s") if fault[key] > 0]
+    if not drawn and fault["drawn_by"] != "server":
+        yield refuse(f"{path}.drawn_by", fault["drawn_by"], '"server", or mtbf_s or mttr_s > 0')
+    for key in ("repeat_s", *(("stagger_s",) if fault["mtbf_s"] > 0 else ())):
+        if drawn and fault[key] > 0:
+            yield refuse(f"{path}.{key}", fault[key], f"0 while {drawn[0]} = {show(fault[drawn[0]])}")
+    if fault["mttr_s"] > 0 and fault["duration_s"] != Fault.model_fields["duration_s"].default:
+        words = f"left out while mttr_s, the mean of the duration, is {show(fault['mttr_s'])}"
+        yield refuse(f"{path}.duration_s", fault["duration_s"], words)
 
 
 def _case_shows_all_or_nothing(path: str, case: Facts, _: Facts) -> Iterator[str]:
@@ -298,6 +320,8 @@ ITEM_RULES: dict[str, tuple[Callable[[str, Facts, Facts], Iterator[str]], ...]] 
         _fault_clients_exist,
         _fault_ends_before_it_repeats,
         _fault_repeats_are_bounded,
+        _fault_draws_are_bounded,
+        _fault_is_drawn_or_planned,
     ),
     "cases": (_case_shows_all_or_nothing, _metric_exists, _case_baseline_exists),
     "expect": (

@@ -1,7 +1,7 @@
 """Whole scenarios, drawn by hypothesis: every key of a file, every built-in policy, every kind of fault.
 
 Values are raw data, as of a parsed file, and valid by construction. They are small, so that hundreds of them run
-in seconds, and their faults are over after 1,000 s of measured time.
+in seconds, and their planned faults are over after 1,000 s of measured time.
 """
 
 import hashlib
@@ -102,9 +102,29 @@ def longest_pause_s(failover: dict[str, Any], servers: int) -> float:
     )
 
 
+ONCE = st.fixed_dictionaries({"duration_s": st.floats(1.0, 300.0)})
+STAGGERED = st.fixed_dictionaries({"duration_s": st.floats(1.0, 100.0), "stagger_s": st.floats(1.0, 100.0)})
+REPEATED = st.fixed_dictionaries(
+    {"duration_s": st.just(40.0), "repeat_s": st.floats(40.0, 80.0), "repeats": st.integers(2, 4)}
+)
+PLANNED = st.one_of(ONCE, ONCE, STAGGERED, REPEATED)
+SHARED = {"drawn_by": st.sampled_from(["server", "site", "all"])}
+RANDOM = st.one_of(
+    st.fixed_dictionaries({"mttr_s": st.floats(1.0, 100.0), **SHARED}),
+    st.fixed_dictionaries({"mtbf_s": st.floats(50.0, 500.0), "duration_s": st.floats(1.0, 100.0), **SHARED}),
+    st.fixed_dictionaries({"mtbf_s": st.floats(50.0, 500.0), "mttr_s": st.floats(1.0, 100.0), **SHARED}),
+)
+
+
 @st.composite
-def faults(draw: st.DrawFn, servers: int, clients: int, kinds: tuple[str, ...] = tuple(FAULTS)) -> dict[str, Any]:
-    """A fault of any kind."""
+def faults(
+    draw: st.DrawFn,
+    servers: int,
+    clients: int,
+    kinds: tuple[str, ...] = tuple(FAULTS),
+    times: st.SearchStrategy[dict[str, Any]] = PLANNED | RANDOM,
+) -> dict[str, Any]:
+    """A fault of any kind, at any times."""
     kind = draw(st.sampled_from(kinds))
     some = st.sets(st.integers(0, servers - 1), min_size=1).map(sorted)
     share = st.floats(0.1, 1.0).map(lambda fraction: {"fraction": fraction})
@@ -112,10 +132,8 @@ def faults(draw: st.DrawFn, servers: int, clients: int, kinds: tuple[str, ...] =
         "kind": kind,
         "servers": draw(st.one_of(st.just("all"), some, share)),
         "start_s": float(draw(st.integers(0, 600))),
-        "duration_s": draw(st.floats(1.0, 300.0)),
+        **draw(times),
     }
-    if draw(st.booleans()):
-        fault |= {"duration_s": 40.0, "repeat_s": draw(st.floats(40.0, 80.0)), "repeats": draw(st.integers(2, 4))}
     if kind == "slow":
         fault["factor"] = draw(st.floats(0.5, 50.0))
     elif kind == "loss":

@@ -105,7 +105,8 @@ def begin_cycle(world, s):
     """Call back users who were denied before now, for the licenses that have been free meanwhile."""
     config = world.config[0]
     now = world.control[0].now
-    set_timer(world, kinds.CALLBACK_CYCLE, config.clients + s, now + config.callback_cycle)
+    cycle = now // config.callback_cycle  # begins later at a server that has stalled
+    set_timer(world, kinds.CALLBACK_CYCLE, config.clients + s, (cycle + 1) * config.callback_cycle)
     if world.spells[network.spell_at(world, s, now)].crashed:
         return
     for product in range(config.products):

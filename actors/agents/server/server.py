@@ -6,7 +6,7 @@ for one are in `callbacks.py`; what the site server moves is in `transfers.py`.
 
 from ...compiled.jit import jit
 from ...messaging import network
-from ...messaging.messages import set_timer
+from ...messaging.messages import next_serial, post, set_timer
 from ...queue import events
 from ...records import ledger
 from ...state import kinds
@@ -19,7 +19,9 @@ from . import callbacks, granting, leases, service, transfers
 def handle(world, s, message):
     """Handle a timer, or a message of the site server."""
     kind = message.kind
-    if kind == kinds.SCAN:
+    if kind in (kinds.SCAN, kinds.GRACE_END, kinds.CALLBACK_CYCLE) and network.is_stalled(world, s):
+        _put_off(world, s, message)
+    elif kind == kinds.SCAN:
         _scan(world, s)
     elif kind == kinds.CRASH:
         _crash(world, s)
@@ -27,6 +29,8 @@ def handle(world, s, message):
         granting.end_grace(world, s, message.value, message.slot, message.program)
     elif kind == kinds.CALLBACK_CYCLE:
         callbacks.begin_cycle(world, s)
+    elif kind == kinds.STALL_END:
+        service.resume(world, s)
     elif kind == kinds.ASK_REPORT:
         transfers.report(world, s)
     elif kind == kinds.TAKE:
@@ -49,6 +53,15 @@ def start(world, s):
         spell = world.spells[k]
         if spell.crashed and (k == world.spells_from[s] or world.spells[k - 1].crashed == 0):
             set_timer(world, kinds.CRASH, config.clients + s, spell.start)
+        if spell.stalled:
+            set_timer(world, kinds.STALL_END, config.clients + s, spell.end)
+
+
+@jit
+def _put_off(world, s, timer):
+    """Have a timer of a server that stalls wait until that stretch of time ends."""
+    end = world.spells[network.spell_at(world, s, world.control[0].now)].end
+    post(world, timer, end, next_serial(world, timer.target))
 
 
 @jit

@@ -38,7 +38,8 @@ def handle(world, n, s):
         server.serving = NONE
         server.busy_area += ledger.instant(world)
         _carry_out(world, n, s)
-        _work(world, next_in_queue(world, s), s)
+        if not network.is_stalled(world, s):
+            _work(world, next_in_queue(world, s), s)
     else:
         _arrive(world, n, s)
 
@@ -56,15 +57,28 @@ def _arrive(world, n, s):
         _begin_release(world, n, s)
     elif event.kind != kinds.KEPT_RELEASE:
         _hear_from(world, event.source, s)
-    if event.kind == kinds.REQUEST and world.config[0].overloads:
+    if event.kind == kinds.REQUEST and world.config[0].overloads and not network.is_stalled(world, s):
         verdict = _admission(world, n, s)
         if verdict.admitted == 0:
             _refuse(world, n, s, verdict.retry_after_s)
             return
-    if server.serving == NONE:
-        _work(world, n, s)
-    else:
+    if server.serving != NONE or _must_wait(world, s):
         _enqueue(world, n, s)
+    else:
+        _work(world, n, s)
+
+
+@inlined
+def _must_wait(world, s):
+    """Whether a message must wait although none is in service: its server stalls, or has just come to."""
+    return network.is_stalled(world, s) or (world.config[0].stalls == 1 and world.servers[s].head != NONE)
+
+
+@jit
+def resume(world, s):
+    """Take up work when a stall ends."""
+    if world.servers[s].serving == NONE and not network.is_stalled(world, s):
+        _work(world, next_in_queue(world, s), s)
 
 
 @inlined
@@ -178,11 +192,26 @@ def _work(world, n, s):
             server.serving = n
             server.busy_area -= ledger.instant(world)
             event.flag |= IN_SERVICE
-            event.time = control.now + duration
+            event.time = _end_of_work(world, s, duration)
             calendar.schedule(world, n)
             return
         _carry_out(world, n, s)
         n = next_in_queue(world, s)
+
+
+@inlined
+def _end_of_work(world, s, duration):
+    """Return when a service that begins now ends: a server that stalls does nothing, and then goes on."""
+    time = world.control[0].now
+    if world.config[0].stalls == 0:
+        return time + duration
+    k = network.spell_at(world, s, time)
+    while world.spells[k].stalled or time + duration > world.spells[k].end:
+        until = world.spells[k].end
+        duration -= 0 if world.spells[k].stalled else until - time
+        time = until
+        k += 1
+    return time + duration
 
 
 @inlined

@@ -139,6 +139,23 @@ CHOSEN: dict[str, Raw] = {
         "servers": {"durable": False},
         "faults": [CRASH],
     },
+    "stalled, users called back": {
+        "servers": {"service_ms": 500.0, "queue_limit": 2, "callback_grace_s": 20.0, "callback_cycle_s": 70.0},
+        "clients": CALLBACK | {"heartbeat_names_leases": True},
+        "faults": [AWAY | {"kind": "stall", "duration_s": 40.0, "repeat_s": 90.0, "repeats": 5}, CRASH],
+    },
+    "stalled, and no work at all": {
+        "servers": {"service_ms": 0.0, "reclaim_after_s": 100.0},
+        "policies": {"balancing": {"name": "periodic-demand", "interval_s": 50.0}},
+        "faults": [AWAY | EVERYWHERE | {"kind": "stall", "duration_s": 100.0, "stagger_s": 50.0}],
+    },
+    "restarted one by one": {"faults": [CRASH | EVERYWHERE | {"duration_s": 30.0, "stagger_s": 60.0}]},
+    "failing at random": {
+        "faults": [
+            {"kind": "crash", "servers": "all", "start_s": 100.0, "mtbf_s": 300.0, "mttr_s": 50.0},
+            {"kind": "slow", "servers": "all", "start_s": 0.0, "mttr_s": 200.0, "factor": 9.0, "drawn_by": "all"},
+        ],
+    },
     "released as soon as granted": {
         "workload": {"run_time_s": 0.0, "launch_interval_s": 10.0},
         "servers": {"service_ms": 400.0, "release_cost": 0.0, "heartbeat_cost": 0.2},
@@ -153,7 +170,7 @@ def counted(raw: Raw) -> Raw:
     """Run a scenario and recount it; return the metrics, which agree."""
     scenario = validate({"title": "recounted"} | raw)
     tally = simulate(scenario, keep_journal=True)
-    engine, again = metrics(scenario, tally), recount(scenario, tally.journal)
+    engine, again = metrics(scenario, tally), recount(scenario, tally.journal, tally.faults)
     assert set(engine) == set(again) == set(METRICS)
     different = [
         f"{name}: engine {engine[name]}, recount {again[name]}"

@@ -215,6 +215,45 @@ SCENARIOS: dict[str, tuple[str, list[dict[str, Any]]]] = {
             faults(fault("crash", [0], 500.0, 100.0, repeat_s=700.0, repeats=5)),
         ],
     ),
+    "servers that fail at random": (
+        "refusals failovers time_to_last_client_s",
+        [
+            patient(1.0, 10.0),
+            faults(
+                {"kind": "crash", "servers": "all", "start_s": 0.0, "mtbf_s": 900.0, "mttr_s": 60.0},
+                {
+                    "kind": "slow",
+                    "servers": "all",
+                    "start_s": 100.0,
+                    "mttr_s": 900.0,
+                    "factor": 9,
+                    "drawn_by": "all",
+                },
+            ),
+        ],
+    ),
+    "restarted one by one": (
+        "refusals failovers evictions",
+        [IMMEDIATE, faults(fault("crash", "all", 600.0, 60.0, stagger_s=300.0))],
+    ),
+    "stalls": (
+        "timeouts queue_s_max denials_stranded",
+        [
+            servers(service_ms=1000.0),
+            patient(1.0, 10.0),
+            faults(fault("stall", [0, 1], 600.0, 40.0, repeat_s=300.0, repeats=8)),
+        ],
+    ),
+    "stalls that scans and callbacks wait for": (
+        "waiting_users_mean ghost_license_hours",
+        [
+            servers(callback_grace_s=20.0, reclaim_after_s=130.0, scan_s=50.0),
+            clients(on_denial="callback", heartbeat_names_leases=True, count=36),
+            {"network": {"loss": 0.1}},
+            patient(1.0, 10.0),
+            faults({"kind": "stall", "servers": "all", "start_s": 0.0, "mtbf_s": 200.0, "mttr_s": 60.0}),
+        ],
+    ),
     "a cut": (
         "timeouts denials_stranded denials_misplaced gave_up",
         [NEVER, faults(fault("cut", [0, 1], 600.0, 1800.0, clients=[4, 15]))],

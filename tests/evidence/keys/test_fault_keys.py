@@ -1,8 +1,13 @@
 """[[faults]]: what each key and kind does, worked out by hand from experiments/README.md."""
 
 import math
+import re
 
+import numpy as np
 import pytest
+from meterstorm.actors.randomness.streams import stream_keys
+from meterstorm.actors.setup.spells import lay_out
+from meterstorm.experiments.scenario import ScenarioError, validate
 
 from support.lab import (
     ANSWER,
@@ -96,6 +101,53 @@ def test_a_service_takes_a_nanosecond_however_quick_a_fault_makes_it():
     assert round(result["queue_s_max"] * 1e9) == 4 - 1
 
 
+@covers("faults.kind=stall")
+@pytest.mark.parametrize("queue_limit", [0, 1])
+def test_a_stall_delays_what_is_at_work_and_what_comes(queue_limit):
+    """What was in service when it began is answered after it as if nothing had been, then what waits, in order."""
+    launches = [(19.9, 0, 0.0), (25.0, 1, 0.0), (59.0, 2, 0.0), (100.0, 3, 0.0)]
+    layer = {"servers": {"queue_limit": queue_limit}, "clients": {"request_timeout_s": 100.0}}
+    result = run(launches, layer, fault("stall", duration_s=40.0))
+    ends = [19.9 + LATENCY + SERVICE + 40.0 + n * SERVICE for n in range(3)]
+    waits = [end + LATENCY - time for end, (time, *_) in zip(ends, launches, strict=False)]
+    assert result["wait_s_mean"] * 4 == exactly(sum(waits) + ANSWER)
+    assert result["queue_s_max"] == exactly(ends[0] - 25.0 - LATENCY)
+    assert (result["overloaded"], result["timeouts"], result["grants"]) == (0, 0, 4)
+    assert result["server_utilization_mean"] == exactly((ends[2] - 19.9 - LATENCY + SERVICE) / LAST)
+
+
+@covers("faults.kind=stall")
+@pytest.mark.parametrize("service_ms", [0.0, 200.0])
+def test_a_server_that_is_idle_stalls_too(service_ms):
+    """Also one whose work takes no time; who asks just when the stall ends comes after those who waited."""
+    layer = {"servers": {"service_ms": service_ms}, "clients": {"request_timeout_s": 100.0}}
+    result = run(
+        [(20.0, 0, 0.0), (21.0, 1, 0.0), (60.0 - LATENCY, 2, 0.0)], layer, fault("stall", duration_s=40.0)
+    )
+    service = service_ms / 1000.0
+    assert result["wait_s_mean"] * 3 == exactly(40.0 + 39.0 + LATENCY + 3 * LATENCY + 6 * service)
+    assert result["queue_s_max"] == exactly(40.0 - LATENCY)
+
+
+@covers("faults.kind=stall")
+def test_a_stalled_server_scans_when_it_comes_to():
+    layer = {"servers": {"reclaim_after_s": 30.0, "scan_s": 25.0}}
+    result = run([(1.0, 0, 1e6)], layer, fault("stall", start_s=40.0, duration_s=20.0))
+    assert result["licenses_in_use_mean"] == exactly((60.0 - 1.0 - LATENCY - SERVICE) / LAST)
+
+
+@covers("faults.kind=stall")
+def test_a_license_at_a_stalled_server_is_stranded():
+    layer = {
+        "servers": {"count": 2, "split": [1.0, 1.0]},
+        "products": [{"name": "editor", "licenses": 2}],
+        "clients": {"assignment": [1.0, 3.0]},
+    }
+    launches = [(10.0, 1, 1e6), (25.0, 2, 0.0)]  # the second server's one license is taken
+    for start_s, cause in [(20.0, "denials_stranded"), (500.0, "denials_misplaced")]:
+        assert run(launches, layer, fault("stall", start_s=start_s))[cause] == 1
+
+
 @covers("faults.kind=loss", "faults.probability")
 @pytest.mark.parametrize("probability", [0.0, 0.3, 1.0])
 def test_loss_loses_a_share_of_messages_while_it_holds(probability):
@@ -184,6 +236,79 @@ def test_a_fault_repeats(repeat_s, repeats, times):
     result = run(EVERY_SECOND, QUICK, layer)
     spells = [(10.5 + n * repeat_s, 30.5 + n * repeat_s) for n in range(times)]
     assert result["timeouts"] == sum(is_in(time, *spells) for time, *_ in EVERY_SECOND) == 20 * times
+
+
+@covers("faults.stagger_s")
+@pytest.mark.parametrize("servers", [(0, 1), (1, 0), (1,)])
+@pytest.mark.parametrize("stagger_s", [0.0, 15.0, 50.0])
+def test_a_staggered_fault_goes_from_server_to_server_in_the_order_of_its_list(servers, stagger_s):
+    layer = {"servers": {"count": 2}}  # client n is at server n % 2
+    result = run(
+        EVERY_SECOND, QUICK, layer, fault(start_s=10.5, duration_s=20.0, servers=servers, stagger_s=stagger_s)
+    )
+    spells = {server: (10.5 + n * stagger_s, 30.5 + n * stagger_s) for n, server in enumerate(servers)}
+    hit = [time for time, client, _ in EVERY_SECOND if client % 2 in spells and is_in(time, spells[client % 2])]
+    assert result["timeouts"] == len(hit) == 10 * len(servers)
+
+
+DRAWN = fault("refusing", start_s=0.0, duration_s=600.0)["faults"][0]  # 600 s: the default
+
+
+@covers("faults.mtbf_s", "faults.mttr_s", "faults.drawn_by=server")
+@pytest.mark.parametrize(("mtbf_s", "mttr_s"), [(0.02, 0.01), (0.01, 0.02), (0.05, 0.01)])
+def test_a_server_that_fails_at_random_is_away_for_its_share_of_time(mtbf_s, mttr_s):
+    """An alternating renewal process; seen once a second, it has forgotten what it was."""
+    result = run(EVERY_SECOND, QUICK, {"faults": [DRAWN | {"mtbf_s": mtbf_s, "mttr_s": mttr_s}]})
+    assert is_by_chance(result["refusals"], 400, mttr_s / (mtbf_s + mttr_s))
+
+
+@covers("faults.mtbf_s", "faults.duration_s")
+def test_a_fault_at_random_may_last_a_fixed_time():
+    result = run(EVERY_SECOND, QUICK, {"faults": [DRAWN | {"mtbf_s": 0.03, "duration_s": 0.01}]})
+    assert is_by_chance(result["refusals"], 400, 0.25)
+
+
+@covers("faults.mttr_s", "faults.drawn_by=server", "faults.drawn_by=site", "faults.drawn_by=all")
+@pytest.mark.parametrize(("drawn_by", "sharing"), [("server", 1), ("site", 4), ("all", 400)])
+def test_servers_that_share_draws_are_away_together(drawn_by, sharing):
+    """Everybody asks 10 s after a fault of mean 10 s has begun: at their own server, in 100 sites of four."""
+    layer = {
+        "servers": {"count": 400, "sites": 100, "split": "even"},
+        "products": [{"name": "editor", "licenses": 400}],
+    }
+    drawn = DRAWN | {"servers": "all", "mttr_s": 10.0, "drawn_by": drawn_by}
+    result = run(at_once(400), QUICK, layer, {"faults": [drawn]})
+    assert result["refusals"] % sharing == 0
+    assert is_by_chance(result["refusals"] // sharing, 400 // sharing, math.exp(-(10.0 + LATENCY) / 10.0))
+
+
+@covers("faults.mttr_s")
+def test_each_replication_has_its_own_faults_and_each_fault_its_own():
+    scenario = validate({"title": "drawn", "faults": 2 * [{"servers": "all", "mttr_s": 100.0}]})
+    ends = [lay_out(scenario, stream_keys(seed, n))["end"] for seed in (1, 2) for n in (0, 1)]
+    assert len(set(np.concatenate(ends).tolist())) == 4 * 2 * scenario.servers.count
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"mtbf_s": 9.5, "repeat_s": 700.5}, "repeat_s: 700.5 is not allowed; it must be 0 while mtbf_s = 9.5"),
+        ({"mttr_s": 9.5, "repeat_s": 700.5}, "repeat_s: 700.5 is not allowed; it must be 0 while mttr_s = 9.5"),
+        ({"mtbf_s": 9.5, "stagger_s": 0.5}, "stagger_s: 0.5 is not allowed; it must be 0 while mtbf_s = 9.5"),
+        (
+            {"mttr_s": 9.5, "duration_s": 0.5},
+            "duration_s: 0.5 is not allowed; it must be left out while mttr_s, the mean",
+        ),
+        ({"drawn_by": "all"}, 'drawn_by: "all" is not allowed; it must be "server", or mtbf_s or mttr_s > 0'),
+        ({"mtbf_s": 1e-3}, "mtbf_s: 0.001 is not allowed; it must be at least 0.004: faults"),
+        ({"mttr_s": -1}, "mttr_s: -1 is not allowed; it must be a number >= 0"),
+    ],
+)
+def test_a_fault_is_drawn_or_planned(more, words):
+    with pytest.raises(ScenarioError, match=re.escape(f"faults[0].{words}")):
+        validate(
+            {"title": "both", "run": {"duration_s": 1000.0}, "faults": [{"start_s": 0.0, "servers": "all"} | more]}
+        )
 
 
 @covers("faults.repeat_s", "faults.repeats")

@@ -7,10 +7,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from meterstorm.actors.randomness.streams import stream_keys
 from meterstorm.actors.records import ledger
+from meterstorm.actors.setup import spells
 from meterstorm.actors.shards.tally import Tally
 from meterstorm.actors.state import counters, servers
 from meterstorm.actors.state.control import CONTROL
+from meterstorm.actors.state.schedule import FAULT
 from meterstorm.actors.state.sums import (
     GHOST_AREA,
     LEASED_AREA,
@@ -21,7 +24,7 @@ from meterstorm.actors.state.sums import (
     WAITING_AREA,
     WAITS,
 )
-from meterstorm.experiments.metrics.metrics import metrics
+from meterstorm.experiments.metrics.metrics import metrics as metrics_of
 from meterstorm.experiments.metrics.names import METRICS
 from meterstorm.experiments.scenario import validate
 
@@ -49,7 +52,14 @@ def empty(samples=20):
         servers=np.zeros(2, servers.SERVER),
         pools=np.zeros(2, servers.POOL),
         products=np.zeros(2, servers.PRODUCT),
+        faults=np.zeros(0, FAULT),
     )
+
+
+def metrics(scenario, tally):
+    """The metrics of a tally with the faults of its scenario."""
+    tally.faults = spells.lay_out(scenario, stream_keys(scenario.run.seed, 0))
+    return metrics_of(scenario, tally)
 
 
 def test_what_does_not_apply_is_none_and_never_zero():

@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
-from meterstorm.actors.setup import faults
+from meterstorm.actors.setup import spells
 from meterstorm.actors.shards.shard import Shard
 from meterstorm.actors.state import clients
 from meterstorm.experiments.scenario import Scenario
@@ -38,6 +38,7 @@ RETRIES = 40  # a user's next try is exponential; this many means are exceeded w
 RECLAIM_S, SCAN_S = 300.0, 200.0
 DECIDED, GRANTED = "drawn: all are decided in time", "drawn: all are granted in the end"
 OTHER_FAULTS = tuple(kind for kind in FAULTS if kind != "slow")  # factors of slow faults would multiply
+WORKING_SLOWLY = ("slow", "stall")  # what messages wait behind
 
 
 @st.composite
@@ -60,8 +61,8 @@ def healing(draw: st.DrawFn) -> dict[str, Any]:
     raw["policies"] |= {"admission": {"name": "fifo"}, "balancing": {"name": "static"}}
     for product in raw["products"]:
         product["licenses"] = 50 * clients["count"] * clients["programs"] * servers["count"]
-    worst = draw(drawn.faults(servers["count"], clients["count"]))
-    others = drawn.faults(servers["count"], clients["count"], OTHER_FAULTS)
+    worst = draw(drawn.faults(servers["count"], clients["count"], times=drawn.PLANNED))
+    others = drawn.faults(servers["count"], clients["count"], OTHER_FAULTS, drawn.PLANNED)
     raw["faults"] = [worst | {"servers": "all"}, *draw(st.lists(others, max_size=2))]
     return raw
 
@@ -96,7 +97,7 @@ def haunted(draw: st.DrawFn) -> dict[str, Any]:
 class Bounds:
     """When everyone must have been decided, and how long a user may wait from then on; ns."""
 
-    def __init__(self, scenario: Scenario) -> None:
+    def __init__(self, scenario: Scenario, faults: Any) -> None:
         timeout_s, programs = scenario.clients.request_timeout_s, scenario.clients.programs
         failover = {"name": scenario.policies.failover.name, **scenario.policies.failover.parameters}
         failed_s = timeout_s + drawn.longest_pause_s(failover, scenario.servers.count)
@@ -105,8 +106,9 @@ class Bounds:
         slow = [fault for fault in scenario.faults if fault.kind == "slow"]
         longest = scenario.servers.service_ms / 1000.0 * (25 if scenario.servers.service == "exponential" else 1)
         last_service_s = longest * math.prod(max(1.0, fault.factor) for fault in slow)
-        backlog_s = sum(fault.duration_s * fault.repeats for fault in slow) + 2.0 * last_service_s * bool(slow)
-        healed = faults.last_end(scenario)
+        lengths_s = [fault.duration_s * fault.repeats for fault in scenario.faults if fault.kind in WORKING_SLOWLY]
+        backlog_s = sum(lengths_s) + 2.0 * last_service_s * bool(slow)
+        healed = spells.last_end(faults)
         assert healed is not None
         self.healed = healed
         self.wait = round((failures * failed_s + rounds * programs * timeout_s) * SECOND)
@@ -118,8 +120,8 @@ class Bounds:
 
 def decides(scenario: Scenario) -> bool:
     """Check that nobody waits beyond the bounds after the faults; return whether anybody waited at their end."""
-    shard, bounds = Shard(scenario), Bounds(scenario)
-    slots = shard.world.slots
+    shard = Shard(scenario)
+    slots, bounds = shard.world.slots, Bounds(scenario, shard.world.faults)
     assert bounds.decided + bounds.wait < shard.end
     shard.run(bounds.healed)
     before = slots.copy()
@@ -139,8 +141,8 @@ def decides(scenario: Scenario) -> bool:
 
 def grants(scenario: Scenario) -> bool:
     """Check that all are granted when the ghosts are gone; return whether anybody was denied before."""
-    shard, bounds = Shard(scenario), Bounds(scenario)
-    slots = shard.world.slots
+    shard = Shard(scenario)
+    slots, bounds = shard.world.slots, Bounds(scenario, shard.world.faults)
     assert bounds.granted < shard.end
     shard.run(bounds.healed)
     before = slots.copy()

@@ -1,9 +1,10 @@
 """Every metric of summary.json once more, recounted from the event record of a run.
 
-`recount(scenario, rows)` reads a journal row by row and keeps its own books: what each user's slots do, what each
-server queues and leases, what the observer knows. Nothing is drawn and no policy is asked: what was sent, lost,
-decided and when is in the record; who must be granted a license, what a denial's cause is, and how long anything
-took is worked out here from the contract (`actors/README.md`; `experiments/README.md` has the metrics).
+`recount(scenario, rows, faults)` reads a journal row by row and keeps its own books: what each user's slots do,
+what each server queues and leases, what the observer knows. Nothing is drawn and no policy is asked: what was
+sent, lost, decided and when is in the record, as is when drawn faults held; who must be granted a license, what
+a denial's cause is, and how long anything took is worked out here from the contract (`actors/README.md`;
+`experiments/README.md` has the metrics).
 A record that contradicts the contract, such as a denial while a license is free, raises `Contradiction`.
 
 Of the engine only the journal's vocabulary is imported: the fields of its rows, kinds, flags and policy actions.
@@ -27,9 +28,9 @@ from oracles.recount.metrics import metrics
 from oracles.recount.record import Row, groups
 
 
-def recount(scenario: Any, rows: Any) -> dict[str, float | None]:
-    """Return every metric of METRICS for a scenario and the journal of one run of it."""
-    books = Books(scenario)
+def recount(scenario: Any, rows: Any, faults: Any) -> dict[str, float | None]:
+    """Return every metric of METRICS for a scenario, the journal of one run of it, and when its faults held."""
+    books = Books(scenario, faults.tolist())
     for event, outcome in groups(map(Row._make, rows.tolist())):
         books.handle(event, outcome)
     books.close()

@@ -23,12 +23,12 @@ from oracles.recount.users import Users
 class Books:
     """The books of a run's clients, servers and licenses, which share one clock and one ledger."""
 
-    def __init__(self, scenario: Any) -> None:
+    def __init__(self, scenario: Any, faults: Any) -> None:
         self.scenario = scenario
         start = ns(scenario.run.warmup_s)
         self.clock = Clock(start, start + ns(scenario.run.duration_s))
         self.ledger = Ledger(scenario, self.clock)
-        self.faults = Faults(scenario, start)
+        self.faults = Faults(scenario, start, faults)
         self.clients = [Client(n, scenario.clients.programs) for n in range(scenario.clients.count)]
         self._license(scenario)
         users = Users(scenario, self.ledger, self.observer)

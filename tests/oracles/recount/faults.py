@@ -8,18 +8,29 @@ from oracles.recount.clock import ns
 
 
 class Faults:
-    """The faults of a scenario by server, each with its first and its last instant."""
+    """The faults of a scenario by server, each with its first and its last instant.
 
-    def __init__(self, scenario: Any, start: int) -> None:
+    Those that are drawn are taken from `record`, the (entry, server, begin, end) of a run's faults.
+    """
+
+    def __init__(self, scenario: Any, start: int, record: Iterable[tuple[int, int, int, int]]) -> None:
         self.spells: list[list[tuple[int, int, Any]]] = [[] for _ in range(scenario.servers.count)]
         for fault in scenario.faults:
-            for n in range(fault.repeats if fault.repeat_s > 0 else 1):
-                begin = start + ns(fault.start_s + n * fault.repeat_s)
-                for server in self.servers(fault, scenario.servers.count):
-                    self.spells[server].append((begin, begin + ns(fault.duration_s), fault))
+            if fault.mtbf_s == fault.mttr_s == 0:
+                self.plan(fault, start, scenario.servers.count)
+        for entry, server, begin, end in record:
+            fault = scenario.faults[entry]
+            if fault.mtbf_s > 0 or fault.mttr_s > 0:
+                self.spells[server].append((begin, end, fault))
         bounds = [spell[:2] for spells in self.spells for spell in spells]
         self.first_start = min((begin for begin, _ in bounds), default=None)
         self.last_end = max((end for _, end in bounds), default=None)
+
+    def plan(self, fault: Any, start: int, count: int) -> None:
+        for n in range(fault.repeats if fault.repeat_s > 0 else 1):
+            for place, server in enumerate(self.servers(fault, count)):
+                begin = start + ns(fault.start_s + place * fault.stagger_s + n * fault.repeat_s)
+                self.spells[server].append((begin, begin + ns(fault.duration_s), fault))
 
     @staticmethod
     def servers(fault: Any, count: int) -> Iterable[int]:
@@ -35,13 +46,16 @@ class Faults:
     def is_crashed(self, server: int, time: int) -> bool:
         return any(fault.kind == "crash" for fault in self.holding(server, time))
 
+    def is_stalled(self, server: int, time: int) -> bool:
+        return any(fault.kind == "stall" for fault in self.holding(server, time))
+
     def refuses(self, server: int, time: int) -> bool:
         return any(fault.kind in {"crash", "refusing"} for fault in self.holding(server, time))
 
     def is_reachable(self, server: int, client: int, time: int) -> bool:
         """Whether a client could be served there."""
         return not any(
-            fault.kind in {"crash", "refusing", "unreachable"}
+            fault.kind in {"crash", "refusing", "unreachable", "stall"}
             or (fault.kind == "cut" and fault.clients[0] <= client <= fault.clients[1])
             for fault in self.holding(server, time)
         )

@@ -14,6 +14,8 @@ from oracles.recount.leases import Key
 from oracles.recount.pools import Balancing
 from oracles.recount.record import Contradiction, Outcome, Row, expect
 
+TIMERS = {kinds.SCAN, kinds.GRACE_END, kinds.CALLBACK_CYCLE}
+
 
 class Server:
     """One worker and its queue, in order of arrival."""
@@ -39,12 +41,16 @@ class Server:
         """Enter an event of this server, and what it sent then."""
         if event.kind <= kinds.KEPT_RELEASE:
             (self._served if event.flag & IN_SERVICE else self._arrived)(event, outcome)
-        elif event.kind == kinds.SCAN:
-            self._scan()
         elif event.kind == kinds.CRASH:
             self._crash()
+        elif event.kind == kinds.STALL_END:
+            self._resume(outcome)
+        elif event.kind in TIMERS and self.faults.is_stalled(self.number, self.clock.now):
+            pass  # it is set again for when the stall ends
         elif event.kind == kinds.GRACE_END:
             self.callbacks.end_grace(Key(event.value, event.slot, event.program, self.number))
+        elif event.kind == kinds.SCAN:
+            self._scan()
         else:
             self.balancing.handle(self.number, event, outcome)
         self.callbacks.call_back(outcome)
@@ -69,7 +75,7 @@ class Server:
             expect(outcome, row, kinds.OVERLOADED)
             return
         self.queue.append((self.clock.now, row))
-        if self.serving is None:
+        if self.serving is None and len(self.queue) == 1:
             self._work(outcome)
 
     def _served(self, row: Row, outcome: Outcome) -> None:
@@ -80,9 +86,13 @@ class Server:
         self.granting.carry_out(self.number, row, outcome)
         self._work(outcome)
 
+    def _resume(self, outcome: Outcome) -> None:
+        if self.serving is None:
+            self._work(outcome)
+
     def _work(self, outcome: Outcome) -> None:
-        """Start the next service; those that take no time are over at once."""
-        while self.queue:
+        """Start the next service, unless the server stalls; those that take no time are over at once."""
+        while self.queue and not self.faults.is_stalled(self.number, self.clock.now):
             arrived, row = self.queue.popleft()
             if row.kind == kinds.REQUEST:
                 self.ledger.queued_since(arrived)

@@ -39,6 +39,8 @@ class Callbacks:
         return True
 
     def unreserve(self, program: "Program", ticket: int) -> None:
+        if self.server.puts_off(self.unreserve, program, ticket):
+            return
         if self.reserved.get(program) == ticket:
             self.claim(program)
             self.server.pools[program.product].call_back()

@@ -26,7 +26,7 @@ DEFAULTS: dict = {
 
 PRODUCT = {"name": "product", "licenses": 400, "popularity": 1.0}
 FAULT = {"kind": "unreachable", "servers": [0], "start_s": 3600, "duration_s": 600, "repeat_s": 0,
-         "repeats": 1}  # fmt: skip
+         "repeats": 1, "stagger_s": 0, "mtbf_s": 0, "mttr_s": 0, "drawn_by": "server"}  # fmt: skip
 
 
 def complete(scenario: dict) -> dict:

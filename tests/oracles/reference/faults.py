@@ -1,6 +1,8 @@
 """Faults: which hold where, now."""
 
 import math
+from collections.abc import Iterator
+from random import Random
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -17,17 +19,32 @@ class Faults:
         count = len(world.servers)
         self.holding: list[list[dict]] = [[] for _ in range(count)]
         self.first, self.last = math.inf, -math.inf  # the first start, and the last end
-        for fault in faults:
-            for start in self.starts(fault):
-                self.first = min(self.first, start)
-                self.last = max(self.last, start + fault["duration_s"])
-                for number in self.servers(fault["servers"], count):
+        for entry, fault in enumerate(faults):
+            for place, number in enumerate(self.servers(fault["servers"], count)):
+                sharer = {"server": number, "site": 0, "all": 0}[fault["drawn_by"]]
+                stream = world.stream("fault", entry, sharer)  # anew for each server: those who share draw alike
+                for start, end in self.times(fault, place, stream):
+                    self.first, self.last = min(self.first, start), max(self.last, end)
                     world.at(start, self.begin, number, fault)
-                    world.at(start + fault["duration_s"], self.holding[number].remove, fault)
+                    world.at(end, self.end, number, fault)
 
-    def starts(self, fault: dict) -> list[float]:
-        times = fault["repeats"] if fault["repeat_s"] else 1  # CHOICE: `repeats` counts all of them
-        return [self.world.warmup_s + fault["start_s"] + k * fault["repeat_s"] for k in range(times)]
+    def times(self, fault: dict, place: int, stream: Random) -> Iterator[tuple[float, float]]:
+        """When a fault holds at the server in that place of its list."""
+        begin = self.world.warmup_s + fault["start_s"] + place * fault["stagger_s"]
+        if not fault["mtbf_s"]:
+            times = fault["repeats"] if fault["repeat_s"] else 1  # CHOICE: `repeats` counts all of them
+            for start in [begin + k * fault["repeat_s"] for k in range(times)]:
+                yield start, start + self.length(fault, stream)
+            return
+        start = begin + stream.expovariate(1 / fault["mtbf_s"])
+        while start < self.world.end_s:
+            end = start + self.length(fault, stream)
+            yield start, end
+            start = end + stream.expovariate(1 / fault["mtbf_s"])
+
+    @staticmethod
+    def length(fault: dict, stream: Random) -> float:
+        return stream.expovariate(1 / fault["mttr_s"]) if fault["mttr_s"] else fault["duration_s"]
 
     @staticmethod
     def servers(named: "str | dict | list[int]", count: int) -> "range | list[int]":
@@ -38,18 +55,33 @@ class Faults:
         return named
 
     def begin(self, number: int, fault: dict) -> None:
+        server = self.world.servers[number]
         self.holding[number].append(fault)
         if fault["kind"] == "crash":
-            self.world.servers[number].crash()
+            server.crash()
+        elif fault["kind"] == "stall":
+            server.pause()
+
+    def end(self, number: int, fault: dict) -> None:
+        self.holding[number].remove(fault)
+        if fault["kind"] == "stall" and not self.stalls(self.world.servers[number]):
+            self.world.servers[number].resume()
 
     def kinds(self, server: "Server") -> set[str]:
         return {fault["kind"] for fault in self.holding[server.number]}
+
+    def stalls(self, server: "Server") -> bool:
+        return "stall" in self.kinds(server)
 
     def refuses(self, server: "Server") -> bool:
         return bool(self.holding[server.number]) and not self.kinds(server).isdisjoint({"refusing", "crash"})
 
     def reachable(self, server: "Server", client: "Client") -> bool:
-        return not self.refuses(server) and not self.separated(server, client)
+        return self.attended(server) and not self.separated(server, client)
+
+    def attended(self, server: "Server") -> bool:
+        """Whether it acts on what reaches it."""
+        return not self.refuses(server) and not self.stalls(server)
 
     def separated(self, server: "Server", client: "Client | None") -> bool:
         """Whether no message passes between them; `client` is None for the site server."""

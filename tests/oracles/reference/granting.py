@@ -79,6 +79,8 @@ class Granting:
             lease.leave()
 
     def scan(self) -> None:
+        if self.server.puts_off(self.scan):
+            return
         settings = self.world.scenario["servers"]
         self.world.after(settings["scan_s"], self.scan)
         if "crash" not in self.world.faults.kinds(self.server):

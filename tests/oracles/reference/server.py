@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter, deque
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from oracles.reference.callbacks import Callbacks
@@ -30,6 +31,8 @@ class Server:
         self.queue: deque[tuple[float, Message]] = deque()
         self.requests_waiting = 0
         self.serving: Message | None = None
+        self.over, self.left = math.inf, 0.0  # when its service ends; infinite in a stall, with so much work left
+        self.overdue: list[tuple] = []  # timers that have gone off in a stall
         self.busy = Level(world)
         self.stream = world.stream("service", number)
 
@@ -46,7 +49,7 @@ class Server:
             return
         if message.kind in {REQUEST, HEARTBEAT}:
             world.imbalance.hear_of(message.client, self)
-        if self.is_full and message.kind == REQUEST:
+        if self.is_full and message.kind == REQUEST and not world.faults.stalls(self):
             self.answer(OVERLOADED, message)
         else:
             self.line_up(message)
@@ -61,7 +64,7 @@ class Server:
         self.work()
 
     def work(self) -> None:
-        while self.serving is None and self.queue:
+        while self.serving is None and self.queue and not self.world.faults.stalls(self):
             arrived, message = self.queue.popleft()
             if message.kind == REQUEST:
                 self.requests_waiting -= 1
@@ -80,11 +83,37 @@ class Server:
         else:
             self.serving = message
             self.busy.set(1)
-            self.world.after(time, self.finish, message)
+            self.carry_on(time)
 
-    def finish(self, message: Message) -> None:
-        if self.serving is not message:
-            return  # a crash has intervened
+    def carry_on(self, time: float) -> None:
+        """So much work is left of what is in service."""
+        self.over = self.world.now + time
+        self.world.after(time, self.finish, self.serving, self.over)
+
+    def pause(self) -> None:
+        """A stall begins; while another one holds, nothing is over any more."""
+        if self.serving is not None and self.over < math.inf:
+            self.left, self.over = self.over - self.world.now, math.inf
+
+    def resume(self) -> None:
+        """A stall ends: what was in service goes on, and the queue moves again."""
+        if self.serving is not None and self.over == math.inf:
+            self.carry_on(self.left)
+        self.work()
+        overdue, self.overdue = self.overdue, []
+        for action, *arguments in overdue:
+            action(*arguments)
+
+    def puts_off(self, action: Callable[..., None], *arguments: object) -> bool:
+        """Whether a timer's action has to wait until a stall ends."""
+        is_stalled = self.world.faults.stalls(self)
+        if is_stalled:
+            self.overdue.append((action, *arguments))
+        return is_stalled
+
+    def finish(self, message: Message, time: float) -> None:
+        if self.serving is not message or self.over != time:
+            return  # a crash or a stall has intervened
         self.serving = None
         self.busy.set(0)
         self.granting.handle(message)

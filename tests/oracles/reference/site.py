@@ -36,15 +36,15 @@ class PeriodicDemand:
         self.world.after(self.interval_s, self.cycle)
 
     def send(self, server: "Server", deliver, *args, undone=None) -> None:
-        """A message that neither leaves nor reaches a server that refuses; `undone` when it is lost."""
+        """A message that neither leaves nor reaches a server that refuses or stalls; `undone` when it is lost."""
         lost = (undone,) if undone else (lambda: None,)
-        if self.world.faults.refuses(server):
+        if not self.world.faults.attended(server):
             self.world.measures.counts["messages"] += 1
             self.world.network.lose(lost)
             return
 
         def arrive() -> None:
-            if self.world.faults.refuses(server):
+            if not self.world.faults.attended(server):
                 self.world.network.lose(lost)
             else:
                 deliver(*args)

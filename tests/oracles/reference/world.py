@@ -25,6 +25,7 @@ class World:
         self.events: list[tuple] = []
         self.serial = 0
         self.warmup_s = float(scenario["run"]["warmup_s"])
+        self.end_s = self.warmup_s + scenario["run"]["duration_s"]
         self.timeout_s = scenario["clients"]["request_timeout_s"]
         self.on_denial = scenario["clients"]["on_denial"]
         self.products = scenario["products"]
@@ -101,8 +102,7 @@ class World:
         self.at(self.now + delay, action, *args)
 
     def run(self) -> None:
-        end = self.warmup_s + self.scenario["run"]["duration_s"]
-        while self.events and self.events[0][0] < end:
+        while self.events and self.events[0][0] < self.end_s:
             self.now, _, action, args = heapq.heappop(self.events)
             action(*args)
-        self.now = end
+        self.now = self.end_s

@@ -1,0 +1,94 @@
+"""When each fault holds at which server: its spells, laid out from the scenario's list of faults."""
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from ..queue.durations import whole
+from ..randomness import distributions, streams
+from ..state.schedule import FAULT
+from .scenario import Fault, Scenario, members, ns
+
+Times = tuple[int, int]  # a start and an end, ns
+
+
+def lay_out(scenario: Scenario, keys: Any) -> Any:
+    """Return rows of FAULT in the order of the list, as far as the run goes: what comes later is left out.
+
+    `keys` are those of the replication's random streams, which faults that are drawn come from.
+    """
+    rows = [
+        (entry, server, *times)
+        for entry, fault in enumerate(scenario.faults)
+        for place, server in enumerate(_servers(fault, scenario.servers.count))
+        for times in _times(scenario, fault, place, _Draws(keys, entry, _sharer(scenario, fault, server)))
+    ]
+    return np.array(rows, dtype=FAULT).view(np.recarray)
+
+
+def first_start(spells: Any) -> int | None:
+    """Return when the first fault begins, ns; None without faults."""
+    return int(spells["start"].min()) if len(spells) else None
+
+
+def last_end(spells: Any) -> int | None:
+    """Return when the last fault ends, ns; None without faults."""
+    return int(spells["end"].max()) if len(spells) else None
+
+
+class _Draws:
+    """The random times of one fault at those servers that share them."""
+
+    def __init__(self, keys: Any, entry: int, sharer: int) -> None:
+        self.key, self.agent = keys[streams.FAULT], entry << 32 | sharer
+
+    def time(self, index: int, mean_s: float) -> int:
+        """Return an exponential time, ns, at least 1."""
+        with np.errstate(over="ignore"):
+            bits = np.uint64(streams.draw(self.key, self.agent, index))
+            return max(1, int(whole(mean_s * 1e9 * float(distributions.exponential(bits)))))
+
+
+def _servers(fault: Fault, count: int) -> range | tuple[int, ...]:
+    if fault.servers == "all":
+        return range(count)
+    if hasattr(fault.servers, "fraction"):
+        return range(math.ceil(fault.servers.fraction * count - 1e-9))
+    return tuple(fault.servers)
+
+
+def _sharer(scenario: Scenario, fault: Fault, server: int) -> int:
+    """Return a number that is alike for all servers that a fault is drawn for at once."""
+    return {"server": server, "site": server // members(scenario), "all": 0}[fault.drawn_by]
+
+
+def _times(scenario: Scenario, fault: Fault, place: int, draws: _Draws) -> Iterator[Times]:
+    """Yield when a fault holds at one server, which is number `place` of its servers."""
+    if fault.mtbf_s > 0:
+        yield from _drawn(scenario, fault, draws)
+        return
+    length = draws.time(1, fault.mttr_s) if fault.mttr_s > 0 else ns(fault.duration_s)
+    for start_s in _starts_s(fault, place, scenario.run.duration_s):
+        start = ns(scenario.run.warmup_s) + ns(start_s)
+        yield start, start + length
+
+
+def _starts_s(fault: Fault, place: int, until_s: float) -> Iterator[float]:
+    """Yield the starts from the end of the warm-up; of those at `until_s` or later only the first."""
+    first_s = fault.start_s + place * fault.stagger_s
+    for n in range(fault.repeats if fault.repeat_s > 0 else 1):
+        yield first_s + n * fault.repeat_s
+        if first_s + n * fault.repeat_s >= until_s:
+            return
+
+
+def _drawn(scenario: Scenario, fault: Fault, draws: _Draws) -> Iterator[Times]:
+    """Yield the spells of a fault that comes and goes at random: an alternating renewal process."""
+    end = ns(scenario.run.warmup_s + scenario.run.duration_s)
+    index, time = 0, ns(scenario.run.warmup_s) + ns(fault.start_s)
+    while (start := time + draws.time(index, fault.mtbf_s)) < end:
+        time = start + (draws.time(index + 1, fault.mttr_s) if fault.mttr_s > 0 else ns(fault.duration_s))
+        yield start, time
+        index += 2
