@@ -67,6 +67,7 @@ def close(world):
 @jit
 def write_states(world):
     """Write the states at the end of the current sample into its row."""
+    config = world.config[0]
     control = world.control[0]
     row = control.sample_index * counters.COLUMNS
     world.series[row + counters.IN_USE] = control.leased
@@ -74,6 +75,23 @@ def write_states(world):
     world.series[row + counters.WAITING_USERS] = control.waiting
     world.series[row + counters.UNMETERED_PROGRAMS] = control.unmetered
     world.series[row + counters.UNANSWERED_PROGRAMS] = control.unanswered
+    for s in range(config.first_server, config.first_server + config.local_servers):
+        _write_server(world, s, control.sample_index * config.local_servers + s - config.first_server)
+
+
+@jit
+def _write_server(world, s, row):
+    """Write what is seen of a server now."""
+    products = world.config[0].products
+    server = world.servers[s]
+    sample = world.server_series[row]
+    sample.licenses = sample.leases = 0
+    for n in range(s * products, (s + 1) * products):
+        sample.licenses += world.pools[n].allocated
+        sample.leases += world.pools[n].leased
+    sample.queue = server.waiting
+    sample.clients = server.clients
+    sample.arrivals = server.before - server.before_measured + server.arrivals  # no fault begins in the warm-up
 
 
 @jit

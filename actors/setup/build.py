@@ -13,6 +13,7 @@ from ..state.allocation import more_due, more_events, more_leases, more_pending_
 from ..state.control import CONTROL
 from ..state.events import CHAIN, DEADLINE, DUE, EVENT, JOURNAL
 from ..state.rows import NEVER, NONE
+from ..state.servers import SERVER_SAMPLE
 from ..state.sums import SUM, SUMS
 from ..state.world import POLICIES, World
 from . import faults, partition, spells
@@ -62,7 +63,7 @@ def build(
         spells_from=schedule.spells_from,
         cuts=schedule.cuts,
         profile=profile,
-        **_record_tables(scenario, keep_journal),
+        **_record_tables(scenario, int(config[0].local_servers), keep_journal),
         **{kind: getattr(chosen, kind).call for kind in POLICIES},
         **{f"{kind}_parameters": chosen.table(kind) for kind in POLICIES},
     )
@@ -81,10 +82,11 @@ def _queue_tables(buckets: int, slots: int) -> dict[str, Any]:
     }
 
 
-def _record_tables(scenario: Scenario, keep_journal: bool) -> dict[str, Any]:
+def _record_tables(scenario: Scenario, local_servers: int, keep_journal: bool) -> dict[str, Any]:
     samples = math.ceil(scenario.run.duration_s / scenario.run.sample_s - 1e-9)
     return {
         "series": np.zeros((samples + 1) * counters.COLUMNS, np.int64),
+        "server_series": zeros((samples + 1) * local_servers, SERVER_SAMPLE),
         "sums": zeros(SUMS, SUM),
         "queueing": zeros(samples + 1, SUM),
         "histograms": np.zeros(counters.HISTOGRAMS * counters.BINS, np.int64),

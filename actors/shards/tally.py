@@ -20,6 +20,7 @@ class Tally:
     digest: int
     events: int
     series: Any  # int64, shape (samples + 1, COLUMNS)
+    server_series: Any  # rows of SERVER_SAMPLE, shape (samples + 1, servers that the shard hosts)
     sums: Any  # SUM rows
     queueing: Any  # SUM rows, one a sample
     histograms: Any  # int64, shape (2, BINS)
@@ -40,10 +41,12 @@ def tally(world: World) -> Tally:
         ledger.close(world)
         total = int(digest.total(world))
     servers, pools, products = _own_rows(world)
+    series = world.series.reshape(-1, counters.COLUMNS)
     return Tally(
         total,
         int(row.events),
-        world.series.reshape(-1, counters.COLUMNS),
+        series,
+        world.server_series.reshape(len(series), len(servers)),
         world.sums.copy(),
         world.queueing.copy(),
         world.histograms.reshape(counters.HISTOGRAMS, -1),
@@ -88,6 +91,7 @@ def merge(tallies: list[Tally]) -> Tally:
         sum(tally.digest for tally in tallies) % 2**64,
         sum(tally.events for tally in tallies),
         sum(tally.series for tally in tallies),
+        np.concatenate([tally.server_series for tally in tallies], axis=1),
         sums.merged([tally.sums for tally in tallies]),
         sums.merged([tally.queueing for tally in tallies]),
         sum(tally.histograms for tally in tallies),

@@ -34,6 +34,15 @@ SERVER = rows(
     ("first_product", "i4"),  # row of its site's product 0
 )
 
+# What is seen of a server at the end of a sample; row sample * local servers + its number among those.
+SERVER_SAMPLE = rows(
+    ("licenses", "i8"),  # in its pools
+    ("leases", "i8"),  # of those
+    ("queue", "i8"),  # requests that wait
+    ("clients", "i8"),  # of its site, that it was the last to hear of
+    ("arrivals", "i8"),  # since the start of the simulation
+)
+
 # A server's licenses of one product; row server * products + product. Under a shared pool only those of a site's
 # first server are used, but for `requests`.
 POOL = rows(

@@ -60,6 +60,7 @@ TABLES: dict[str, Any] = {
     "profile": schedule.POINT,
     # what is measured
     "series": np.dtype("i8"),  # counters.COLUMNS numbers for each sample
+    "server_series": servers.SERVER_SAMPLE,
     "sums": SUM,  # over the measured time: state/sums.py
     "queueing": SUM,  # time, ns, that requests had waited at servers when their service began; by sample
     "histograms": np.dtype("i8"),  # counters.BINS numbers each

@@ -26,6 +26,23 @@ SERVERS = {
     "clients": "clients of its site that it was the last to hear from, at the end of the run",
 }
 
+SERVER_NUMBER = {"server": SERVER["server"]}
+SERVER_SERIES = {
+    "licenses": "licenses in its pools at the end of the sample; a shared pool is at its site's first server",
+    "leases": "licenses of those that are leased at the end of the sample",
+    "queue": "requests that wait at the end of the sample",
+    "clients": "clients of its site that it was the last to hear from, at the end of the sample",
+    "arrivals": "messages that arrived in the sample",
+}
+
+FAULTS = {
+    "fault": "number of the fault in the scenario's list, from 0",
+    "kind": "kind of the fault",
+    "server": "number of the server that it holds at",
+    "start_s": "its start, s, from the end of the warm-up",
+    "end_s": "its end, likewise",
+}
+
 JOURNAL = {
     "time_s": "when, s, from the end of the warm-up",
     "what": "handled, sent, lost, decided or moved",
@@ -48,5 +65,7 @@ TABLES = {
     "metrics.parquet": COLUMNS,
     "timeseries.parquet": KEYS | SAMPLE | SERIES | QUEUEING,
     "servers.parquet": KEYS | SERVER | SERVERS,
+    "servers_timeseries.parquet": KEYS | SERVER_NUMBER | SAMPLE | SERVER_SERIES,
+    "faults.parquet": KEYS | FAULTS,
     "journal.parquet": KEYS | JOURNAL,
 }

@@ -15,17 +15,23 @@ from pyarrow import parquet
 
 from ..runs.results import Replication, Results, VersionResult
 from ..runs.table import DIGEST, facts, write_table
-from ..scenario import Scenario
+from ..scenario import Run, Scenario
 from . import journal
-from .columns import SERIES, SERVERS, TABLES
+from .columns import SERIES, SERVER_SERIES, SERVERS, TABLES
 
 # Of one replication, by name, equally long: numpy's or Arrow's.
 Columns = dict[str, Any]
 
 
 def write_parquet(folder: Path, results: Results, digest: str) -> None:
-    """Write metrics.parquet, timeseries.parquet, servers.parquet and, when the run kept one, journal.parquet."""
-    tables = {"metrics": Results.to_arrow, "timeseries": _time_series, "servers": _servers}
+    """Write the tables of `columns.TABLES`: journal.parquet only when the run kept one."""
+    tables = {
+        "metrics": Results.to_arrow,
+        "timeseries": _time_series,
+        "servers": _servers,
+        "servers_timeseries": _servers_time_series,
+        "faults": _faults,
+    }
     if any(row.journal is not None for _, row in _rows(results)):
         tables["journal"] = _journal
     for name, table in tables.items():
@@ -44,12 +50,16 @@ def _time_series(results: Results) -> pa.Table:
     run = results.scenario.run
 
     def columns(row: Replication, _: Scenario) -> Columns:
-        start_s = np.append(-run.warmup_s, np.arange(len(row.series) - 1) * run.sample_s)
-        clock = {"start_s": start_s, "since_start_s": start_s + run.warmup_s}
         counted = {name: row.series[:, k] for k, name in enumerate(SERIES)}
-        return {**clock, **counted, "queue_us_total": sums.values(row.queueing) / 1000}
+        return {**_clock(run, len(row.series)), **counted, "queue_us_total": sums.values(row.queueing) / 1000}
 
     return _table(results, columns)
+
+
+def _clock(run: Run, count: int) -> Columns:
+    """Return when each of so many samples starts, the warm-up first."""
+    start_s = np.append(-run.warmup_s, np.arange(count - 1) * run.sample_s)
+    return {"start_s": start_s, "since_start_s": start_s + run.warmup_s}
 
 
 def _servers(results: Results) -> pa.Table:
@@ -60,6 +70,40 @@ def _servers(results: Results) -> pa.Table:
             "server": np.arange(len(row.servers)),
             "utilization": row.servers["busy_area"] / (results.scenario.run.duration_s * 1e6),
             **{name: row.servers[name].astype("int64") for name in SERVERS},
+        }
+
+    return _table(results, columns)
+
+
+def _servers_time_series(results: Results) -> pa.Table:
+    """One row for each sample of each server of each replication; a server's first row is the warm-up."""
+
+    def columns(row: Replication, _: Scenario) -> Columns:
+        samples, servers = row.server_series.shape
+        clock = _clock(results.scenario.run, samples)
+        states = {name: row.server_series[name].T.ravel() for name in SERVER_SERIES}
+        return {
+            "server": np.repeat(np.arange(servers), samples),
+            **{name: np.tile(times, servers) for name, times in clock.items()},
+            **states,
+            "arrivals": np.diff(row.server_series["arrivals"], axis=0, prepend=0).T.ravel(),
+        }
+
+    return _table(results, columns)
+
+
+def _faults(results: Results) -> pa.Table:
+    """One row for each time that a fault holds at a server, in each replication."""
+    warmup_s = results.scenario.run.warmup_s
+
+    def columns(row: Replication, scenario: Scenario) -> Columns:
+        times = {f"{name}_s": row.faults[name] / 1e9 - warmup_s for name in ("start", "end")}
+        kinds = pa.array([fault.kind for fault in scenario.faults], pa.large_string())
+        return {
+            "fault": row.faults["entry"],
+            "kind": kinds.take(_numbers(row.faults["entry"])),
+            "server": row.faults["server"],
+            **times,
         }
 
     return _table(results, columns)

@@ -30,6 +30,8 @@ class Replication:
     series: Any  # int64, shape (samples + 1, COLUMNS)
     queueing: Any  # rows of SUM, ns, shape (samples + 1,)
     servers: Any  # rows of SERVER (state/servers.py)
+    server_series: Any  # rows of SERVER_SAMPLE (state/servers.py), shape (samples + 1, servers)
+    faults: Any  # rows of FAULT (state/schedule.py)
     journal: Any = None  # rows of JOURNAL (state/events.py), if one was kept
     timing: ShardTiming | None = None  # if this process ran it on shards
 

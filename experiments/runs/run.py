@@ -146,6 +146,8 @@ def _replication(scenario: Scenario, number: int, tally: Tally) -> Replication:
         tally.series,
         tally.queueing,
         tally.servers,
+        tally.server_series,
+        tally.faults,
         tally.journal,
         tally.timing,
     )

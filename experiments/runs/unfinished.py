@@ -16,6 +16,7 @@ from meterstorm.actors.shards.checkpoints import Checkpoints
 from meterstorm.actors.shards.sealed import CheckpointError, read, write
 from meterstorm.actors.state import servers
 from meterstorm.actors.state.events import JOURNAL
+from meterstorm.actors.state.schedule import FAULT
 from meterstorm.actors.state.sums import SUM
 
 from ..scenario import Scenario, replications, to_toml, versions
@@ -28,7 +29,13 @@ from .results import Replication
 
 # Fields of a finished replication: numbers, then arrays.
 FACTS = ("number", "digest", "metrics", "events", "cpu_s", "memory_bytes")
-ARRAYS = {"series": np.dtype("i8"), "queueing": SUM, "servers": servers.SERVER}
+ARRAYS = {
+    "series": np.dtype("i8"),
+    "queueing": SUM,
+    "servers": servers.SERVER,
+    "server_series": servers.SERVER_SAMPLE,
+    "faults": FAULT,
+}
 
 _log = logging.getLogger("meterstorm")
 

@@ -11,6 +11,7 @@ from .rivals import rivals
 from .wording import did_you_mean, refuse, show
 
 SAMPLES_MAX = 1_000_000
+SERVER_SAMPLES_MAX = 20_000_000  # 800 MB
 REPEATS_MAX = 1_000_000  # of a fault within the run, at all its servers together
 
 
@@ -66,6 +67,16 @@ def _samples_are_bounded(facts: Facts) -> Iterator[str]:
     sample_s, duration_s = facts["run.sample_s"], facts["run.duration_s"]
     if duration_s / sample_s > SAMPLES_MAX:
         words = f"at least run.duration_s / {SAMPLES_MAX} (run.duration_s = {show(duration_s)})"
+        yield refuse("run.sample_s", sample_s, words)
+
+
+def _server_samples_are_bounded(facts: Facts) -> Iterator[str]:
+    sample_s, duration_s, servers = facts["run.sample_s"], facts["run.duration_s"], facts["servers.count"]
+    if servers > 1 and duration_s / sample_s * servers > SERVER_SAMPLES_MAX:
+        words = (
+            f"at least {duration_s * servers / SERVER_SAMPLES_MAX:g}: each sample has a row for each of"
+            f" {servers} servers, {SERVER_SAMPLES_MAX} rows at most"
+        )
         yield refuse("run.sample_s", sample_s, words)
 
 
@@ -300,6 +311,7 @@ RULES: tuple[Callable[[Facts], Iterator[str]], ...] = (
     _shards_need_latency,
     _every_shard_has_a_client,
     _samples_are_bounded,
+    _server_samples_are_bounded,
     _sites_are_alike,
     _wan_is_slower,
     _split_fits,

@@ -11,6 +11,12 @@ Cell = tuple[str | None, str | None]  # case and arm
 Values = dict[str, list[Value]]  # by metric
 
 
+def replication(number: int, metrics: dict[str, Value]) -> Replication:
+    """A replication of which nothing is known but its metrics."""
+    unseen = dict.fromkeys(("series", "queueing", "servers", "server_series", "faults"))
+    return Replication(number, 0, metrics, 0, 0.0, 0, **unseen)
+
+
 def results_of(
     raw: dict[str, Any], made_up: dict[Cell, Values], numbers: dict[Cell, list[int]] | None = None
 ) -> Results:
@@ -27,6 +33,6 @@ def results_of(
         rows = []
         for place, number in enumerate((numbers or {}).get(cell, range(count))):
             metrics = dict.fromkeys(METRICS, None) | {name: values[place] for name, values in given.items()}
-            rows.append(Replication(number, 0, metrics, 0, 0.0, 0, series=None, queueing=None, servers=None))
+            rows.append(replication(number, metrics))
         found.append(VersionResult(version, rows))
     return Results(scenario, 1, found)

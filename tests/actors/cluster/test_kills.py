@@ -245,7 +245,7 @@ def test_a_run_whose_driver_is_killed_is_resumed_to_the_same_folder(tmp_path, mo
     for mine, theirs in zip(content["arms"], expected["arms"], strict=True):
         assert mine == theirs
     assert sorted(path.name for path in out.iterdir()) == sorted(path.name for path in whole.iterdir())
-    for name in ("timeseries.parquet", "servers.parquet"):
+    for name in ("timeseries.parquet", "servers.parquet", "servers_timeseries.parquet", "faults.parquet"):
         assert parquet.read_table(out / name) == parquet.read_table(whole / name)
 
 

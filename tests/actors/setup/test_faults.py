@@ -4,11 +4,13 @@ import math
 import random
 from typing import Any
 
+import numpy as np
 import pytest
 from meterstorm.actors.randomness.streams import stream_keys
 from meterstorm.actors.setup import faults, spells
 from meterstorm.actors.state.rows import NEVER
 from meterstorm.experiments.scenario import Scenario, ScenarioError, validate
+from scipy.stats import kstest, spearmanr
 
 SECOND = 10**9
 
@@ -97,3 +99,17 @@ def test_spells(seed: int):
         assert row.loss == 1.0 - math.prod(1.0 - fault.probability for fault in here if fault.kind == "loss")
         assert bool(row.unreachable) == any(fault.kind == "unreachable" for fault in here)
         assert bool(row.crashed) == any(fault.kind == "crash" for fault in here)
+
+
+def test_times_at_random_are_exponential():
+    """From the start, and from each end, to the next start; and from each start to its end: all independent."""
+    times = {"start_s": 50.0, "mtbf_s": 30.0, "mttr_s": 10.0}
+    scenario = validate({"title": "at random", "run": {"duration_s": 1e5}, "faults": [{"servers": [0]} | times]})
+    rows = laid_out(scenario)
+    starts, ends = rows["start"] / SECOND, rows["end"] / SECOND
+    downs, ups = ends - starts, starts - np.append(scenario.run.warmup_s + times["start_s"], ends[:-1])
+    assert kstest(ups, "expon", args=(0, 30.0)).pvalue > 1e-3
+    assert kstest(downs, "expon", args=(0, 10.0)).pvalue > 1e-3
+    assert spearmanr(ups, downs).pvalue > 1e-3
+    firsts = [laid_out(scenario, n)["start"][0] / SECOND - 3600.0 - 50.0 for n in range(300)]
+    assert kstest(firsts, "expon", args=(0, 30.0)).pvalue > 1e-3

@@ -247,6 +247,7 @@ SCENARIOS: dict[str, tuple[str, list[dict[str, Any]]]] = {
     "stalls that scans and callbacks wait for": (
         "waiting_users_mean ghost_license_hours",
         [
+            ONE,
             servers(callback_grace_s=20.0, reclaim_after_s=130.0, scan_s=50.0),
             clients(on_denial="callback", heartbeat_names_leases=True, count=36),
             {"network": {"loss": 0.1}},

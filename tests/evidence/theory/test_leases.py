@@ -6,7 +6,10 @@ All are means per launch; Little's law turns them into means over time.
 from typing import Any
 
 import pytest
+from meterstorm.actors.shards.simulate import simulate
+from meterstorm.experiments.scenario import load
 
+from support.lab import is_by_chance
 from support.trials import LOSS_SYSTEM, check, offered, replicate
 
 DURATION_S, RECLAIM_S, SCAN_S = 10_000.0, 60.0, 40.0
@@ -85,3 +88,15 @@ def test_late_grants_are_released_at_once():
     ]
     check({"messages / launches": 3.0, "gave_up / launches": 1.0}, *layers, within=0.001)
     assert all(result["denials"] == 0 for result in replicate(*layers, replications=2))
+
+
+@pytest.mark.parametrize("stall_s", [40.0, 42.5, 47.0])
+@pytest.mark.parametrize("grace_s", [40.0, 50.0, 60.0])
+def test_leases_survive_a_stall_as_far_as_their_age_allows(stall_s: float, grace_s: float):
+    """When the server comes to, ages are spread over a renewal interval of 10 s, from the stall's length on."""
+    stall = {"kind": "stall", "start_s": 100.0, "duration_s": stall_s}
+    scenario = load("stall", {"servers.reclaim_after_s": grace_s, "faults": [stall], "cases": [], "arms": []})
+    leases = simulate(scenario).server_series["leases"][:, 0]
+    count = scenario.clients.count
+    assert leases[[0, 10]].tolist() == [count, count]
+    assert is_by_chance(leases[-1], count, min(1.0, max(0.0, (grace_s - stall_s) / 10.0)))

@@ -41,10 +41,12 @@ def test_a_run_that_cannot_write_does_not_begin(here):
 
 
 FILES = [
+    "faults.parquet",
     "metrics.parquet",
     "provenance.json",
     "scenario.toml",
     "servers.parquet",
+    "servers_timeseries.parquet",
     "summary.json",
     "timeseries.parquet",
 ]

@@ -49,6 +49,7 @@ def empty(samples=20):
         queueing=np.zeros(samples + 1, SUM),
         histograms=np.zeros((2, counters.BINS), np.int64),
         control=np.zeros(1, CONTROL),
+        server_series=np.zeros((samples + 1, 2), servers.SERVER_SAMPLE),
         servers=np.zeros(2, servers.SERVER),
         pools=np.zeros(2, servers.POOL),
         products=np.zeros(2, servers.PRODUCT),

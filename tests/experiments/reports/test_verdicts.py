@@ -7,9 +7,11 @@ import pytest
 from meterstorm.experiments.metrics.intervals import estimate, paired_difference
 from meterstorm.experiments.reports.tables import show
 from meterstorm.experiments.reports.verdicts import reproductions, verdicts
-from meterstorm.experiments.runs.results import Replication, Results, VersionResult
+from meterstorm.experiments.runs.results import Results, VersionResult
 from meterstorm.experiments.scenario import validate, versions
 from rich.console import Console
+
+from support.made_up import replication
 
 RAW = {
     "title": "x",
@@ -28,7 +30,7 @@ def results_of(values, raw=RAW, metric="denial_fraction"):
     for version in versions(scenario):
         here = values[version.case, version.arm]
         rows = [
-            Replication(number, 0, {metric: value}, 0, 0.0, 0, series=None, queueing=None, servers=None)
+            replication(number, {metric: value})
             for number, value in (here.items() if isinstance(here, dict) else enumerate(here))
         ]
         found.append(VersionResult(version, rows))

@@ -49,7 +49,13 @@ class Mine(NamedTuple):
 """
 
 RUN = ("run", "compared.toml", "--workers", 0, "--json", "--journal", "--out")
-TABLES = ("timeseries.parquet", "servers.parquet", "journal.parquet")
+TABLES = (
+    "timeseries.parquet",
+    "servers.parquet",
+    "servers_timeseries.parquet",
+    "faults.parquet",
+    "journal.parquet",
+)
 
 
 @pytest.fixture

@@ -1,0 +1,47 @@
+"""Mutations of when faults hold, and of what a stall does."""
+
+from tools.mutations.mutation import Mutation
+
+KEYS = "evidence/keys/test_fault_keys.py"
+
+MUTATIONS = [
+    Mutation("staggered faults begin together", "actors/setup/spells.py",
+     "first_s = fault.start_s + place * fault.stagger_s", "first_s = fault.start_s",
+     f"{KEYS}::test_a_staggered_fault_goes_from_server_to_server_in_the_order_of_its_list"),
+    Mutation("a fault at random begins at once", "actors/setup/spells.py",
+     "time + draws.time(index, fault.mtbf_s)", "time + (index > 0) * draws.time(index, fault.mtbf_s)",
+     "actors/setup/test_faults.py::test_times_at_random_are_exponential"),
+    Mutation("ups and downs are drawn alike", "actors/setup/spells.py",
+     "draws.time(index + 1, fault.mttr_s)", "draws.time(index, fault.mttr_s)",
+     "actors/setup/test_faults.py::test_times_at_random_are_exponential"),
+    Mutation("servers of a site draw for themselves", "actors/setup/spells.py",
+     '"site": server // members(scenario)', '"site": server',
+     f"{KEYS}::test_servers_that_share_draws_are_away_together"),
+    Mutation("all faults of the list draw alike", "actors/setup/spells.py",
+     "entry << 32 | sharer", "sharer",
+     f"{KEYS}::test_each_replication_has_its_own_faults_and_each_fault_its_own"),
+    Mutation("a stalled server refuses whom its policy would", "actors/agents/server/service.py",
+     "world.config[0].overloads and not network.is_stalled(world, s)", "world.config[0].overloads",
+     f"{KEYS}::test_a_stall_delays_what_is_at_work_and_what_comes"),
+    Mutation("a stall loses the time left of a service", "actors/agents/server/service.py",
+     "duration -= 0 if world.spells[k].stalled else until - time", "duration -= 0",
+     f"{KEYS}::test_a_stall_delays_what_is_at_work_and_what_comes"),
+    Mutation("a service goes on in a stall", "actors/agents/server/service.py",
+     "event.time = _end_of_work(world, s, duration)", "event.time = control.now + duration",
+     f"{KEYS}::test_a_stall_delays_what_is_at_work_and_what_comes"),
+    Mutation("who comes when a stall ends is served first", "actors/agents/server/service.py",
+     " or (world.config[0].stalls == 1 and world.servers[s].head != NONE)", "",
+     f"{KEYS}::test_a_server_that_is_idle_stalls_too"),
+    Mutation("a stalled server scans", "actors/agents/server/server.py",
+     "kind in (kinds.SCAN, kinds.GRACE_END,", "kind in (kinds.GRACE_END,",
+     f"{KEYS}::test_a_stalled_server_scans_when_it_comes_to"),
+    Mutation("a stalled server ends grace times", "actors/agents/server/server.py",
+     "kind in (kinds.SCAN, kinds.GRACE_END,", "kind in (kinds.SCAN,",
+     "evidence/agreement/test_recount.py::test_a_chosen_scenario_recounts[stalled, users called back]"),
+    Mutation("licenses at a stalled server are reachable", "actors/messaging/network.py",
+     "spell.unreachable or spell.refusing or spell.stalled", "spell.unreachable or spell.refusing",
+     f"{KEYS}::test_a_license_at_a_stalled_server_is_stranded"),
+    Mutation("servers are seen without what they lease", "actors/records/ledger.py",
+     "sample.leases += world.pools[n].leased", "sample.leases += world.pools[n].free",
+     "actors/records/test_server_series.py::test_servers_add_up_to_the_world"),
+]  # fmt: skip
