@@ -123,8 +123,9 @@ class Fault(Protocol):
     stagger_s: float
     mtbf_s: float
     mttr_s: float
-    drawn_by: str
 
+    @property
+    def drawn_by(self) -> str: ...
     @property
     def kind(self) -> str: ...
     @property

@@ -143,7 +143,7 @@ def _time_to_recover_s(scenario: Any, tally: Tally) -> float | None:
 
 def _has_faults(scenario: Any, tally: Tally) -> bool:
     """Whether any fault begins before the end of the run."""
-    return _first_start_s(scenario, tally) < scenario.run.duration_s
+    return bool(_first_start_s(scenario, tally) < scenario.run.duration_s)
 
 
 def _first_start_s(scenario: Any, tally: Tally) -> float:
