@@ -105,7 +105,7 @@ def saltelli_indices(keys: list[str], rows: Any, seed: int = 0, confidence: floa
     draws = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), RESAMPLES) / n
     first, total = _estimates(rows, np.full((1, n), 1 / n))
     edges = [(1 - confidence) / 2, (1 + confidence) / 2]
-    intervals = [np.quantile(values, edges, axis=0).T for values in _estimates(rows, draws)]
+    intervals = [np.nanquantile(values, edges, axis=0).T for values in _estimates(rows, draws)]
     return [
         Index(key, float(first[0, i]), float(total[0, i]), _pair(intervals[0][i]), _pair(intervals[1][i]))
         for i, key in enumerate(keys)
@@ -113,10 +113,14 @@ def saltelli_indices(keys: list[str], rows: Any, seed: int = 0, confidence: floa
 
 
 def _estimates(rows: Any, weights: Any) -> tuple[Any, Any]:
-    """Return first-order and total indices, a row for each row of weights of the base rows."""
+    """Return first-order and total indices, a row for each row of weights of the base rows.
+
+    Where these have no variance, there are no shares of it: NaN.
+    """
     a, b, *mixed = rows - rows[:2].mean()
     mean = weights @ (a + b) / 2
     variance = (weights @ (a**2 + b**2) / 2 - mean**2)[:, None]
+    variance = np.where(variance > 0, variance, np.nan)
     firsts = np.stack([b * (ab - a) for ab in mixed], axis=1)
     totals = np.stack([(a - ab) ** 2 / 2 for ab in mixed], axis=1)
     return weights @ firsts / variance, weights @ totals / variance

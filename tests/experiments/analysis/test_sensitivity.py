@@ -174,3 +174,11 @@ def test_base_rows_that_miss_a_point_are_left_out():
 def test_points_beyond_the_design_are_refused():
     with pytest.raises(ValueError, match="point 5 is not of a Saltelli design of 1 rows and 2 axes"):
         explained(lambda point, *_: point["clients.count"], kind="saltelli", n=1)
+
+
+def test_resamples_that_do_not_vary_have_no_part_in_an_interval():
+    """Of eight rows only one differs: many resamples leave it out."""
+    rows = np.zeros((3, 8))
+    rows[0, 3] = rows[2, 3] = 1.0
+    (index,) = saltelli_indices(["only"], rows)
+    assert all(math.isfinite(end) for end in (*index.first_interval, *index.total_interval))
