@@ -1,4 +1,4 @@
-"""What the benchmark of the engine shows and keeps: tables, Parquet, a plot, and where the numbers come from."""
+"""What the benchmark of the engine shows and keeps: tables, Parquet, and where the numbers come from."""
 
 import json
 import os
@@ -7,10 +7,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.metadata import version as package_version
 from pathlib import Path
-from statistics import median
 from typing import Any
 
-import plotly.graph_objects as go
 import pyarrow as pa
 from pyarrow import parquet
 from rich.console import Console
@@ -20,6 +18,7 @@ from rich.text import Text
 from .engine import OWN, PROGRAMS, Program, Row, compiler, rate, select
 from .engine import version as program_version
 
+REPETITIONS = "repetitions.parquet"
 PACKAGES = ("meterstorm", "numba", "numpy")
 
 
@@ -81,36 +80,20 @@ def _programs(rows: Sequence[Row]) -> list[Program]:
 
 
 def write(folder: Path, rows: Sequence[Row], settings: dict[str, Any]) -> None:
-    """Write repetitions.parquet, plot.html and provenance.json into a folder."""
+    """Write repetitions.parquet and provenance.json into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    parquet.write_table(pa.Table.from_pylist([asdict(row) for row in rows]), folder / "repetitions.parquet")
-    plot(rows).write_html(folder / "plot.html")
+    parquet.write_table(pa.Table.from_pylist([asdict(row) for row in rows]), folder / REPETITIONS)
     content = json.dumps(provenance(rows) | {"settings": settings}, indent=1, allow_nan=False)
     (folder / "provenance.json").write_text(content + "\n", encoding="utf-8")
 
 
-def plot(rows: Sequence[Row]) -> go.Figure:
-    """Return events per CPU second against clients, on log axes; bars reach from the least to the most."""
-    figure = go.Figure()
-    for program in _programs(rows):
-        sizes = [size for size in _sizes(rows) if select(rows, program.name, size)]
-        all_rates = [[row.events / row.cpu_s for row in select(rows, program.name, size)] for size in sizes]
-        middles = [median(rates) for rates in all_rates]
-        figure.add_scatter(
-            x=sizes,
-            y=middles,
-            name=program.title,
-            mode="lines+markers",
-            line={"width": 4 if program in OWN else 2, "dash": "solid" if program in OWN else "dot"},
-            error_y={
-                "array": [max(rates) - middle for rates, middle in zip(all_rates, middles, strict=True)],
-                "arrayminus": [middle - min(rates) for rates, middle in zip(all_rates, middles, strict=True)],
-            },
-        )
-    figure.update_layout(title="One model, one machine: median of the repetitions, and their range")
-    figure.update_xaxes(type="log", title="clients", dtick=1)
-    figure.update_yaxes(type="log", title="model events per CPU second", dtick=1)
-    return figure
+def read(folder: Path) -> list[Row]:
+    """Return the rows that a folder has; raises ValueError if they cannot be read."""
+    file = folder / REPETITIONS
+    try:
+        return [Row(**row) for row in parquet.read_table(file).to_pylist()]
+    except (OSError, pa.ArrowException, TypeError) as error:
+        raise ValueError(f"{file}: cannot be read: {error}") from error
 
 
 def provenance(rows: Sequence[Row]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from .console import (
     progress,
     spent,
 )
-from .options import folder
+from .options import NoReport, folder
 
 bench_app = typer.Typer(no_args_is_help=True, help="Measure the engine itself.")
 
@@ -38,12 +38,15 @@ def bench_engine_command(
     out: Annotated[Path, typer.Option(parser=folder, help="Folder for the results.")] = Path(
         "results/bench-engine"
     ),
+    no_report: NoReport = False,
 ) -> None:
     """Compare the engine with SimPy, cimba and hand-written loops in Python and C, on one model.
 
     Takes about a quarter of an hour with everything. Exit status 3: the programs disagree on the model.
     """
     from ..bench import engine, report
+    from ..runs.folder import REPORT
+    from .execution import write_report
 
     sizes = clients or [1_000_000 if memory or storm else size for size in engine.CLIENTS]
     if wrong := [size for size in sizes if size < 40 or size % 40]:
@@ -66,9 +69,13 @@ def bench_engine_command(
         fail(INVARIANT, str(error))
     report.show(output(), rows)
     report.write(out, rows, {"events": events, "repetitions": repetitions})
+    if not no_report:
+        write_report(out)
     if found := engine.disagreements(rows):
         fail(INVARIANT, "the programs disagree on the model:\n" + "\n".join(found))
     print(f"all agree on events, grants and denials; results in {out}")
+    if not no_report:
+        print(f"report: {out / REPORT}")
 
 
 def _bench_limits(sizes: list[int], memory: bool, storm: bool, repetitions: int) -> None:

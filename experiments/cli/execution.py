@@ -15,6 +15,7 @@ from meterstorm.actors.shards.sealed import CheckpointError
 from ..reports import compared, expected, summary, tables
 from ..reports.summary import Finished
 from ..runs import run
+from ..runs.folder import REPORT
 from ..runs.folder import unfinished as unfinished_in
 from ..runs.options import Options
 from ..runs.results import Results
@@ -112,6 +113,8 @@ def finish(
             _write(finished, unfinished)
         if unfinished and not results.interrupted:
             unfinished.remove()
+    if options.report and content["arms"]:
+        write_report(finished.folder)
     return finished
 
 
@@ -142,6 +145,22 @@ def _write(finished: Finished, unfinished: UnfinishedRun | None) -> None:
         print(summary.to_json(finished.summary))
         kept = "the summary is on standard output instead"
         fail(UNAVAILABLE, f"{unwritten(error, finished.folder)}\n{kept}{_way_on(error, unfinished)}")
+
+
+def write_report(folder: Path) -> None:
+    """Write the report of a folder that has been written, or end the command."""
+    from ..pages import report
+
+    try:
+        report.write(folder)
+    except OSError as error:
+        fail_to_write(error, folder)
+
+
+def show_report(finished: Finished, options: Options) -> None:
+    """Say where the report is."""
+    if options.report and not options.as_json and finished.summary["arms"]:
+        output().print(f"report: {finished.folder / REPORT}")
 
 
 def _way_on(error: BaseException, unfinished: UnfinishedRun | None) -> str:

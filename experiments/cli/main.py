@@ -28,6 +28,7 @@ from .interrupts import handle_interrupts
 from .journal import journal_command
 from .options import RayAddress
 from .output import OutputError, guard_streams
+from .report import report_command
 from .run import resume_command, run_command
 from .show import list_command, schema_command, show_command, validate_command
 from .sweep import results_command, sweep_command
@@ -54,6 +55,7 @@ app.command("results")(results_command)
 app.command("tune")(tune_command)
 app.command("hunt")(hunt_command)
 app.command("resume")(resume_command)
+app.command("report")(report_command)
 app.command("journal")(journal_command)
 app.command("check")(check_command)
 app.command("explain")(explain_command)

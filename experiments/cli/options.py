@@ -53,6 +53,7 @@ Processes = Annotated[
         "--workers", metavar="N", help="Processes that run worlds; 0: this one; default: every core, if that pays."
     ),
 ]
+NoReport = Annotated[bool, typer.Option("--no-report", help="Do not write report.html into the folder.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print summary.json, and nothing else, to stdout.")]
 Settings = Annotated[
     list[str] | None,

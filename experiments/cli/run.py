@@ -27,6 +27,7 @@ from .options import (
     Intersite,
     Journal,
     Junit,
+    NoReport,
     Placement,
     RayAddress,
     Replications,
@@ -85,6 +86,7 @@ def run_command(
     journal: Journal = False,
     checkpoint_every: CheckpointEvery = None,
     junit: Junit = None,
+    no_report: NoReport = False,
     as_json: AsJson = False,
 ) -> None:
     """Run a scenario: every arm in every case, replicated; print a table and write the results.
@@ -129,6 +131,7 @@ def run_command(
         force=force,
         as_json=as_json,
         junit=None if junit is None else os.path.abspath(junit),
+        report=not no_report,
     )
     given = {
         "run.seed": number(seed), "run.replications": number(replications), "run.shards": number(shards),
@@ -172,6 +175,7 @@ def _run_one(source: str, overrides: Mapping[str, object], arms: tuple[str, ...]
     execution.present(finished, options)
     if options.check_shards:
         execution.check_shards(finished.results, options)
+    execution.show_report(finished, options)
     execution.end_if_unmet([finished])
 
 
@@ -223,4 +227,5 @@ def resume_command(
     with progress(counted(total, "world"), total) as advance:
         finished = execution.finish(scenario, options, advance, unfinished)
     execution.present(finished, options)
+    execution.show_report(finished, options)
     execution.end_if_unmet([finished])

@@ -15,6 +15,7 @@ from .options import (
     Folder,
     Force,
     Metrics,
+    NoReport,
     Processes,
     RayAddress,
     Replications,
@@ -65,6 +66,7 @@ def sweep_command(
     markdown: Markdown = None,
     out: Folder = None,
     force: Force = False,
+    no_report: NoReport = False,
     as_json: AsJson = False,
 ) -> None:
     """Run a scenario at many points: every combination of the axes' values, or as many points as are drawn.
@@ -94,6 +96,7 @@ def sweep_command(
         fail_fast=fail_fast,
         out=out,
         force=force,
+        report=not no_report,
         as_json=as_json,
     )
     shown = sweeping.known(metrics)

@@ -15,7 +15,7 @@ from ..reports import sweep as report
 from ..reports import tables
 from ..reports.summary import to_json
 from ..runs.begun import Begun, begin, reopen
-from ..runs.folder import SWEEP, unfinished
+from ..runs.folder import REPORT, SWEEP, unfinished
 from ..runs.inputs import Input
 from ..runs.table import write_csv
 from ..runs.unfinished import default_folder
@@ -46,6 +46,7 @@ from .console import (
     progress,
     unwritten,
 )
+from .execution import write_report
 from .failures import ENVIRONMENT_FAILURES, reason
 from .options import policy
 
@@ -191,11 +192,16 @@ def _finish(
             with progress(title, total) as advance:
                 outcome = sweeps.run_sweep(planned, options, begun.checkpoints, advance)
             table, content = report.finish(begun, planned, outcome, inputs)
+    is_reported = options.report and content["done"] > 0
+    if is_reported:
+        write_report(folder)
     if options.as_json:
         print(to_json(content))
     else:
         report.show_table(output(), planned, table, metrics)
         output().print(tables.closing(content, folder))
+        if is_reported:
+            output().print(f"report: {folder / REPORT}")
     _export(planned, table, metrics, csv, markdown)
     if outcome.interrupted:
         kept = f"{content['done']} of {counted(outcome.worlds, 'world')}"

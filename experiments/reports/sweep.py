@@ -114,7 +114,7 @@ def groups(plan: Plan, table: "pa.Table", metrics: Sequence[str]) -> list[Group]
 def columns(plan: Plan, shown: Sequence[Group], metrics: Sequence[str]) -> list[Column]:
     """Return a table of points: their numbers, what they set, and means with intervals of metrics."""
     found = [Column("point", [str(group.point) for group in shown])]
-    heads = _heads([axis.key for axis in plan.axes])
+    heads = ends_of([axis.key for axis in plan.axes])
     found += [Column(heads[axis.key], [_value(plan, group, axis.key) for group in shown]) for axis in plan.axes]
     if any(group.case for group in shown):
         found.append(Column("case", [group.case or "" for group in shown]))
@@ -144,7 +144,7 @@ def show_table(console: Console, plan: Plan, table: "pa.Table", metrics: Sequenc
         console.print(f"{len(all_groups) - ROWS_SHOWN} more rows: --csv and --md write all")
 
 
-def _heads(keys: Sequence[str]) -> dict[str, str]:
+def ends_of(keys: Sequence[str]) -> dict[str, str]:
     """Return the end of each key, clients.count or failover.base_s, or all of it where two end alike."""
     ends = {key: ".".join(key.split(".")[-2:]) for key in keys}
     times = Counter(ends.values())
@@ -167,9 +167,9 @@ def to_markdown(plan: Plan, table: "pa.Table", metrics: Sequence[str]) -> str:
         ["---"] * len(parts),
         *zip(*(part.cells for part in parts), strict=True),
     ]
-    return "".join("| " + " | ".join(_in_markdown(str(cell)) for cell in row) + " |\n" for row in rows)
+    return "".join("| " + " | ".join(in_markdown(str(cell)) for cell in row) + " |\n" for row in rows)
 
 
-def _in_markdown(text: str) -> str:
+def in_markdown(text: str) -> str:
     """Return text as a cell that shows it as it is; a line break would end the row."""
     return re.sub(r"([\\`*_\[\]<>|])", r"\\\1", " ".join(text.splitlines()))

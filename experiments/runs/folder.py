@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 SUMMARY = "summary.json"  # the last to be moved: a folder without it is not that of a finished run
+REPORT = "report.html"
 UNFINISHED = "checkpoints"  # has a file named after what is unfinished:
 RUN, SWEEP, TUNING = KINDS = ("run", "sweep", "tuning")
 MARKS = (SUMMARY, "scenario.toml", UNFINISHED)  # a run's folder has one of them

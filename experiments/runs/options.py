@@ -21,3 +21,4 @@ class Options(NamedTuple):
     junit: str | None = None  # absolute path of a file for what is expected and whether it holds; None: none
     until: tuple[str, ...] = ()  # goals, as denial_fraction:5%; (): as many replications as the scenario says
     at_most: int = 1000  # replications, where there are goals
+    report: bool = True  # write report.html into the folder, too

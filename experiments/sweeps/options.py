@@ -16,4 +16,5 @@ class SweepOptions(NamedTuple):
     fail_fast: bool = False  # stop at the first world that fails
     out: Path | None = None  # folder for the results
     force: bool = False  # replace what is in `out`
+    report: bool = True  # write report.html into the folder, too
     as_json: bool = False  # the summary on standard output, in place of a table

@@ -44,6 +44,7 @@ FILES = [
     "faults.parquet",
     "metrics.parquet",
     "provenance.json",
+    "report.html",
     "scenario.toml",
     "servers.parquet",
     "servers_timeseries.parquet",

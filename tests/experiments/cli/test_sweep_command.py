@@ -18,7 +18,7 @@ from pyarrow import parquet
 from support.command_line import invoke, refused, run_json
 from support.sweeps import PLAYED, SCENE
 
-FILES = ["costs.parquet", "metrics.parquet", "provenance.json", "scenario.toml", "summary.json"]
+FILES = ["costs.parquet", "metrics.parquet", "provenance.json", "report.html", "scenario.toml", "summary.json"]
 
 
 @pytest.fixture(autouse=True)

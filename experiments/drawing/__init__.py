@@ -1,0 +1,1 @@
+"""Figures as SVG, from numbers alone: knows nothing of scenarios, runs or pages."""

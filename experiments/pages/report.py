@@ -1,0 +1,56 @@
+"""A report of folders: of runs side by side, of a sweep, or of a benchmark."""
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..runs.folder import REPORT, SUMMARY
+from . import bench, folders, runs, sweep
+from .chapters import Report
+from .sweep import Shown
+
+
+def report(paths: Sequence[Path], shown: Shown | None = None) -> Report:
+    """Return the report of folders; `shown` is of a sweep.
+
+    Raises ValueError and ScenarioError for what is none, and for kinds that do not go together.
+    """
+    kinds = {path: folders.kind(path) for path in paths}
+    others = [path for path in paths if kinds[path] != folders.RUN]
+    if others and len(paths) > 1:
+        raise ValueError(
+            f"{others[0]}: the folder of a {kinds[others[0]]} stands alone; only runs go side by side"
+        )
+    if shown and kinds[paths[0]] != folders.SWEEP:
+        raise ValueError(
+            f"{paths[0]}: --metric and --bad are for sweeps; this is the folder of a {kinds[paths[0]]}"
+        )
+    if not others:
+        return runs.report(folders.book(paths))
+    provenance = _json(paths[0] / "provenance.json")
+    if kinds[paths[0]] == folders.BENCH:
+        return bench.report(paths[0], provenance)
+    return sweep.report(paths[0], _json(paths[0] / SUMMARY), provenance, shown or Shown())
+
+
+def _json(file: Path) -> dict[str, object]:
+    found: dict[str, object] = json.loads(file.read_text(encoding="utf-8"))
+    return found
+
+
+def write(folder: Path) -> Path:
+    """Write the report of a folder into it, and return its path; raises OSError."""
+    file = folder / REPORT
+    save(file, report([folder]).html())
+    return file
+
+
+def save(file: Path, html: str) -> None:
+    """Write a page in place of what is there; raises OSError."""
+    aside = file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        aside.write_text(html, encoding="utf-8")
+        os.replace(aside, file)
+    finally:
+        aside.unlink(missing_ok=True)

@@ -1,0 +1,58 @@
+"""The report of a run, or of several side by side."""
+
+from collections.abc import Iterator
+
+from . import beside, facts, timeseries, verdict
+from .chapters import Chapter, Report
+from .folders import Book
+from .markup import items, name, paragraph
+
+
+def report(book: Book) -> Report:
+    """Return the report of runs."""
+    alone = len(book.runs) == 1
+    title = book.runs[0].folder.scenario.title if alone else " and ".join(run.name for run in book.runs)
+    sentences = [
+        f"{'' if alone else f'<strong>{name(run.name)}</strong>: '}{verdict.verdict(run)}" for run in book.runs
+    ]
+    return Report(title, "<br>".join(sentences), [arm.key for arm in book.arms], list(_chapters(book)))
+
+
+def _chapters(book: Book) -> Iterator[Chapter]:
+    if found := list(beside.symptoms(book)):
+        yield Chapter("symptoms", "Symptoms", figures=[("", found)])
+    if lines := [line for run in book.runs for line in verdict.expectations(run)]:
+        yield Chapter("expected", "What is expected", items(lines))
+    yield Chapter("setup", "What was run", _setup(book))
+    yield _over_time(book)
+    if found := [*beside.forests(book), *beside.waits(book)]:
+        title = "Arms side by side" if len(book.arms) > 1 else "How long users wait"
+        yield Chapter("arms", title, figures=[("", found)])
+    tables = [(_in("Metrics", case), beside.summary_table(book, case)) for case in book.cases]
+    words = "Means over the replications with their 95 % intervals; - where a metric does not apply."
+    yield Chapter("metrics", "All metrics", paragraph(words, "soft"), tables=tables)
+    warned = [line for run in book.runs for line in run.summary["warnings"]]
+    yield Chapter("warnings", "Warnings", items(map(name, warned)) if warned else paragraph("None."))
+    yield Chapter("origin", "Where it comes from", "".join(facts.origin(run.provenance) for run in book.runs))
+
+
+def _in(title: str, case: str | None) -> str:
+    return f"{title} in “{case}”" if case else title
+
+
+def _setup(book: Book) -> str:
+    alone = len(book.runs) == 1
+    heads = ["" if alone else f"<h3>{name(run.name)}</h3>" for run in book.runs]
+    return "".join(head + facts.what_was_run(run, alone) for head, run in zip(heads, book.runs, strict=True))
+
+
+def _over_time(book: Book) -> Chapter:
+    cases = timeseries.of(book)
+    shown = [(case.name or "", list(case.figures())) for case in cases]
+    words = [
+        f"{f'in “{name(case.name)}”' if case.name else 'throughout'}: {', '.join(titles).lower()}"
+        for case in cases
+        if (titles := case.still())
+    ]
+    html = paragraph(f"Not drawn, since they are 0 {'; '.join(words)}.", "soft") if words else ""
+    return Chapter("time", "Over time", html, shown)

@@ -1,0 +1,134 @@
+"""What a run found, in one sentence with its interval."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from ..scenario import counted
+from .folders import Run
+from .markup import name
+from .quantities import plain, spoken, value
+
+CLEAR = 0.05  # of p, adjusted for the number of comparisons
+
+
+def verdict(run: Run) -> str:
+    """Return the sentence, as HTML: on symptoms, else on differences between arms, else on denials."""
+    summary = run.summary
+    if summary["symptoms"]:
+        return _of_symptoms(summary["symptoms"])
+    if summary["comparisons"]:
+        return _of_comparisons(summary["comparisons"])
+    return _of_one(summary["arms"])
+
+
+def _of_symptoms(found: Sequence[dict[str, Any]]) -> str:
+    first, last = found[0]["arms"][0], found[0]["arms"][-1]
+    arms = [first] if first is last else [first, last]
+    how_many = " and ".join(_shown(found, n, arm) for n, arm in zip((0, -1), arms, strict=False))
+    excess = " and ".join(_excess(found[0], arm) for arm in arms)
+    case, baseline = name(found[0]["case"]), name(found[0]["baseline"])
+    return (
+        f"{how_many}: {spoken(found[0]['metric'])} in “{case}” exceeds that in “{baseline}” by {excess}"
+        f"{_interval(first['excess']['ci95'])}."
+    )
+
+
+def _shown(found: Sequence[dict[str, Any]], place: int, arm: dict[str, Any]) -> str:
+    judged = [symptom["arms"][place]["shown"] for symptom in found if symptom["arms"]]
+    if None in judged:
+        return f"One replication cannot tell whether {counted(len(found), 'symptom')} show{_under(arm)}"
+    how_many, of = sum(map(bool, judged)), len(judged)
+    words = f"{_all(how_many, of)} {'symptom shows' if of == 1 else 'symptoms show'}"
+    return f"{words if place == 0 else _all(how_many, of).lower()}{_under(arm)}"
+
+
+def _all(how_many: int, of: int) -> str:
+    if of == 1:
+        return "The" if how_many else "No"
+    return "None of the" if not how_many else f"All {of}" if how_many == of else f"{how_many} of {of}"
+
+
+def _under(arm: dict[str, Any]) -> str:
+    return f" under “{name(arm['arm'])}”" if arm["arm"] else ""
+
+
+def _excess(symptom: dict[str, Any], arm: dict[str, Any]) -> str:
+    words = value(symptom["metric"], arm["excess"]["mean"], arm["excess"]["ci95"], sign=True)
+    return f"<strong>{words}</strong>{_under(arm)}"
+
+
+def _interval(half_width: Any, confidence: float = 0.95) -> str:
+    if half_width is None:
+        return "; one replication has no interval"
+    return f" ({100 * confidence:g} % interval)"
+
+
+def _of_comparisons(found: Sequence[dict[str, Any]]) -> str:
+    known = [one for one in found if one["difference"] is not None] or list(found)
+    clear = [one for one in known if one["p_holm"] is not None and one["p_holm"] < CLEAR]
+    telling = next(iter(clear or known))
+    judged = [one for one in found if one["p_holm"] is not None]
+    return f"{_difference(telling, bool(clear))}{_how_many(len(clear), len(judged))}"
+
+
+def _difference(one: dict[str, Any], is_clear: bool) -> str:
+    who = f"“{name(one['arm'] or one['case'] or '')}”"
+    where = f" in “{name(one['case'])}”" if one["arm"] and one["case"] else ""
+    metric, baseline = one["metric"], f"“{name(one['baseline'])}”"
+    if one["difference"] is None:
+        sides = f"{_side(one, 'mean', 'infinite')} against {_side(one, 'baseline_mean', 'baseline_infinite')}"
+        return f"{who} has {spoken(metric)} {sides} of {baseline}{where}"
+    words = value(metric, one["difference"], one["half_width"], sign=True)
+    how = "differs" if is_clear or one["p"] is None else "does not clearly differ"
+    sides = f"{value(metric, one['mean'])} against {value(metric, one['baseline_mean'])}"
+    interval = _interval(one["half_width"], one["confidence"])
+    return f"{who} {how} from {baseline} in {spoken(metric)}{where}: <strong>{words}</strong>{interval}, {sides}"
+
+
+def _side(one: dict[str, Any], mean: str, infinite: str) -> str:
+    if one[mean] is None:
+        return f"inf in {one[infinite]} of {counted(one['replications'], 'replication')}"
+    return value(one["metric"], one[mean])
+
+
+def _how_many(clear: int, judged: int) -> str:
+    if not judged:
+        return "."
+    are = "is" if clear == 1 else "are"
+    return f"; {clear} of {counted(judged, 'comparison')} {are} clear, their number allowed for."
+
+
+def _of_one(arms: Sequence[dict[str, Any]]) -> str:
+    return "; ".join(_denied(one) for one in arms[:2]) + "."
+
+
+def _denied(one: dict[str, Any]) -> str:
+    denied, abnormal = (one["metrics"][metric] for metric in ("denial_fraction", "abnormal_denial_fraction"))
+    where = f"In “{name(one['case'])}”, " if one["case"] else ""
+    if denied["mean"] is None:
+        words = f"request was decided in {counted(one['replications'], 'replication')}"
+        return f"{where}no {words}" if where else f"No {words}"
+    share = value("denial_fraction", denied["mean"], denied["ci95"])
+    interval = _interval(denied["ci95"]).lstrip()
+    words = f"<strong>{share}</strong> of all requests were denied {interval}".replace(" ;", ";")
+    if plain(denied["mean"]) > 0:
+        words += f", {value('abnormal_denial_fraction', abnormal['mean'], abnormal['ci95'])} for no good reason"
+    return f"{where}{words}{_recovered(one)}"
+
+
+def _recovered(one: dict[str, Any]) -> str:
+    found = one["metrics"]["time_to_recover_s"]
+    if found["mean"] is None:
+        return ""
+    if found["mean"] == "inf":
+        return "; after the last fault it does not recover before the end"
+    return f"; recovered {value('time_to_recover_s', found['mean'], found['ci95'])} after the last fault"
+
+
+def expectations(run: Run) -> Iterator[str]:
+    """Yield what a scenario expects and whether it holds, as HTML."""
+    for one in run.summary["expectations"]:
+        word = "met" if one["passed"] else "<strong>not met</strong>"
+        subject = "" if one["on"] == "mean" else f"{one['on']} of "
+        label = f"{name(one['name'])}: " if one["name"] else ""
+        yield f"{label}{subject}{spoken(one['metric'])} {name(one['op'])} {one['value']:g}: {word}"
