@@ -12,6 +12,7 @@ import typer
 from .bench import bench_app
 from .check import check_command
 from .check_policy import check_policy_command
+from .compare import compare_command
 from .console import (
     INTERRUPTED,
     INVARIANT,
@@ -56,6 +57,7 @@ app.command("tune")(tune_command)
 app.command("hunt")(hunt_command)
 app.command("resume")(resume_command)
 app.command("report")(report_command)
+app.command("compare")(compare_command)
 app.command("journal")(journal_command)
 app.command("check")(check_command)
 app.command("explain")(explain_command)

@@ -83,7 +83,7 @@ def forests(book: Book) -> Iterator[Figure]:
 def forest(metric: str, found: Sequence[dict[str, Any]], keys: dict[str | None, Key]) -> Figure:
     """Return the differences of one metric to the baseline, with both intervals."""
     made = [
-        Row(_who(one), keys.get(one["arm"], Key("", 0)), _marks(metric, one["difference"], one["half_width"],
+        Row(who(one), keys.get(one["arm"], Key("", 0)), _marks(metric, one["difference"], one["half_width"],
             one["half_width_bonferroni"]), _difference(one))
         for one in found
     ]  # fmt: skip
@@ -95,7 +95,7 @@ def forest(metric: str, found: Sequence[dict[str, Any]], keys: dict[str | None, 
         f"{found[0]['family']} comparisons at once."
     )
     heads = ["", "mean", "baseline", "difference", "n", "p", "p (Holm)"]
-    table = Table(heads, [[_who(one), *_numbers(one)] for one in found])
+    table = Table(heads, [[who(one), *numbers(one)] for one in found])
     kind = Kind(axis(metric), zero=True)
     return rows.figure(f"difference {metric}", f"Difference in {axis(metric)}", caption, made, kind, table)
 
@@ -116,7 +116,8 @@ def _direction(one: dict[str, Any]) -> str:
     return "higher" if one["difference"] > 0 else "lower"
 
 
-def _who(one: dict[str, Any]) -> str:
+def who(one: dict[str, Any]) -> str:
+    """Return which version a comparison is of."""
     return " in ".join(filter(None, [one["arm"], one["case"]])) or "the scenario"
 
 
@@ -135,7 +136,8 @@ def _difference(one: dict[str, Any]) -> str:
     return f"inf in {one['infinite']}, baseline in {one['baseline_infinite']} of {one['replications']}"
 
 
-def _numbers(one: dict[str, Any]) -> list[str]:
+def numbers(one: dict[str, Any]) -> list[str]:
+    """Return both means, their difference, the number of pairs and the p-values, in words."""
     ps = ["-" if p is None else f"{p:.2g}" for p in (one["p"], one["p_holm"])]
     sides = [value(one["metric"], one[side]) for side in ("mean", "baseline_mean")]
     return [*sides, _difference(one), str(one["replications"]), *ps]

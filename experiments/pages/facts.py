@@ -6,9 +6,9 @@ from typing import Any
 
 from ..drawing.scales import time_in_words
 from ..drawing.text import escape
+from ..reports.finished_runs import Run
 from ..scenario import Arm, Case, Scenario, counted, to_toml
 from ..scenario.wording import show
-from .folders import Run
 from .markup import code, facts, folded, items, name, paragraph
 
 

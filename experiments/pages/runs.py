@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from . import beside, facts, timeseries, verdict
+from . import beside, change, facts, timeseries, verdict
 from .chapters import Chapter, Report
 from .folders import Book
 from .markup import items, name, paragraph
@@ -15,7 +15,11 @@ def report(book: Book) -> Report:
     sentences = [
         f"{'' if alone else f'<strong>{name(run.name)}</strong>: '}{verdict.verdict(run)}" for run in book.runs
     ]
-    return Report(title, "<br>".join(sentences), [arm.key for arm in book.arms], list(_chapters(book)))
+    compared = change.of(book) if len(book.runs) == 2 else None
+    if compared and compared.entries:
+        sentences.insert(0, verdict.of_comparisons(compared.entries))
+    chapters = [*([change.chapter(compared)] if compared else []), *_chapters(book)]
+    return Report(title, "<br>".join(sentences), [arm.key for arm in book.arms], chapters)
 
 
 def _chapters(book: Book) -> Iterator[Chapter]:

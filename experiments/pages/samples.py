@@ -8,8 +8,8 @@ import numpy as np
 
 from ..drawing.lines import Window
 from ..metrics.intervals import estimate
+from ..reports.finished_runs import Run
 from ..scenario import Scenario
-from .folders import Run
 from .measures import Measure
 
 FILE = "timeseries.parquet"

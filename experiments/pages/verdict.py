@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from ..reports.finished_runs import Run
 from ..scenario import counted
-from .folders import Run
 from .markup import name
 from .quantities import plain, spoken, value
 
@@ -17,7 +17,7 @@ def verdict(run: Run) -> str:
     if summary["symptoms"]:
         return _of_symptoms(summary["symptoms"])
     if summary["comparisons"]:
-        return _of_comparisons(summary["comparisons"])
+        return of_comparisons(summary["comparisons"])
     return _of_one(summary["arms"])
 
 
@@ -63,7 +63,8 @@ def _interval(half_width: Any, confidence: float = 0.95) -> str:
     return f" ({100 * confidence:g} % interval)"
 
 
-def _of_comparisons(found: Sequence[dict[str, Any]]) -> str:
+def of_comparisons(found: Sequence[dict[str, Any]]) -> str:
+    """Return the sentence on the first clear difference, as HTML, and how many there are."""
     known = [one for one in found if one["difference"] is not None] or list(found)
     clear = [one for one in known if one["p_holm"] is not None and one["p_holm"] < CLEAR]
     telling = next(iter(clear or known))

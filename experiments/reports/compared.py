@@ -15,10 +15,11 @@ from .numbers import short, shown
 
 def content(results: Results) -> list[dict[str, Any]]:
     """Return an entry for each comparison."""
-    return [_entry(one, results.scenario.compare.confidence) for one in comparisons(results)]
+    return [entry(one, results.scenario.compare.confidence) for one in comparisons(results)]
 
 
-def _entry(one: Compared, confidence: float) -> dict[str, Any]:
+def entry(one: Compared, confidence: float = 0.95) -> dict[str, Any]:
+    """Return what JSON has of a comparison."""
     case, arm, baseline = one.rival
     pair, family, simultaneous, p_holm = one.comparison
     mean, half_width = pair.difference or (None, None)
