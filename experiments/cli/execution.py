@@ -22,6 +22,7 @@ from ..runs.results import Results
 from ..runs.sharding import choose_shards
 from ..runs.table import VIOLATED
 from ..runs.unfinished import UnfinishedRun, default_folder
+from ..runs.watching import Watch
 from ..scenario import Scenario, counted, versions
 from .console import (
     INTERRUPTED,
@@ -100,11 +101,12 @@ def finish(
     options: Options,
     advance: Callable[[float], None],
     unfinished: UnfinishedRun | None = None,
+    watch: Watch | None = None,
 ) -> Finished:
     """Run a scenario and write its folder, or end the command."""
     way_on = _way_on(ShardLost(), unfinished)
     with unfinished or nullcontext(), watching_ray(lambda why: end_unavailable(f"{why}{way_on}")):
-        results = _run(scenario, options, advance, unfinished)
+        results = _run(scenario, options, advance, unfinished, watch)
         content = summary.summary(results)
         for line in results.warnings:
             print_warning(line)
@@ -119,11 +121,15 @@ def finish(
 
 
 def _run(
-    scenario: Scenario, options: Options, advance: Callable[[float], None], unfinished: UnfinishedRun | None
+    scenario: Scenario,
+    options: Options,
+    advance: Callable[[float], None],
+    unfinished: UnfinishedRun | None,
+    watch: Watch | None,
 ) -> Results:
     try:
         with redirect_stdout(sys.stderr):  # Ray prints there about lost processes
-            return run.run_as(options, scenario, advance, unfinished)
+            return run.run_as(options, scenario, advance, unfinished, watch)
     except InvariantViolation as error:
         fail(INVARIANT, f"{VIOLATED}{error}")
     except ValueError as error:

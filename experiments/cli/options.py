@@ -54,6 +54,12 @@ Processes = Annotated[
     ),
 ]
 NoReport = Annotated[bool, typer.Option("--no-report", help="Do not write report.html into the folder.")]
+Live = Annotated[
+    bool,
+    typer.Option(
+        "--live", help="Show what happens in each world as it runs, in this process; without a terminal: nothing."
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print summary.json, and nothing else, to stdout.")]
 Settings = Annotated[
     list[str] | None,

@@ -9,7 +9,7 @@ import typer
 
 from .. import scenarios
 from ..runs.options import Options
-from .console import WRONG_INPUT, announce_compilation, fail, make_run_folder, progress
+from .console import WRONG_INPUT, announce_compilation, fail, make_run_folder, messages, progress
 from .options import (
     KB,
     Admission,
@@ -27,6 +27,7 @@ from .options import (
     Intersite,
     Journal,
     Junit,
+    Live,
     NoReport,
     Placement,
     RayAddress,
@@ -87,6 +88,7 @@ def run_command(
     checkpoint_every: CheckpointEvery = None,
     junit: Junit = None,
     no_report: NoReport = False,
+    live: Live = False,
     as_json: AsJson = False,
 ) -> None:
     """Run a scenario: every arm in every case, replicated; print a table and write the results.
@@ -112,14 +114,18 @@ def run_command(
         alone: dict[str, object] = {
             "--arms": arms, "--arm": arm and arm[0], "--check-shards": checked_shards, "--journal": journal,
             "--checkpoint-every": checkpoint_every, "--junit": junit, "--until": until and until[0],
+            "--live": live,
         }  # fmt: skip
         refuse_for_collection(alone | policies)
     if until and checkpoint_every:
         words = "a sweep keeps what is done by itself, with --until, too"
         fail(WRONG_INPUT, f"--until {until[0]}: not with --checkpoint-every; {words}")
+    if live:
+        _check_live({"--workers": workers, "--ray-address": ray_address, "--checkpoint-every": checkpoint_every})
+    is_live = live and messages().is_interactive
     options = Options(
         name=Path(source).stem,
-        workers=workers_in(workers),
+        workers=0 if is_live else workers_in(workers),
         until=goals(until),
         at_most=most_replications(at_most, until),
         keep_journal=journal,
@@ -142,7 +148,7 @@ def run_command(
     if source == KB:
         _run_collection(overrides, options)
     else:
-        _run_one(source, overrides, kept, options)
+        _run_one(source, overrides, kept, options, is_live)
 
 
 def _check_clock(scenario: "Scenario") -> None:
@@ -150,10 +156,24 @@ def _check_clock(scenario: "Scenario") -> None:
         fail(WRONG_INPUT, 'run.clock: "wall" is not available in this version; it must be "virtual"')
 
 
-def _run_one(source: str, overrides: Mapping[str, object], arms: tuple[str, ...] | None, options: Options) -> None:
+def _check_live(others: Mapping[str, str | None]) -> None:
+    """End the command if an option asks for worlds that --live cannot watch."""
+    for option, value in others.items():
+        if value is not None and (option, value) != ("--workers", "0"):
+            fail(WRONG_INPUT, f"{option} {value}: not with --live, which watches worlds that run in this process")
+
+
+def _run_one(
+    source: str,
+    overrides: Mapping[str, object],
+    arms: tuple[str, ...] | None,
+    options: Options,
+    is_live: bool,
+) -> None:
     from ..runs.inputs import inputs
     from ..scenario import ScenarioError, counted, load
     from . import execution
+    from .live import watched
 
     try:
         scenario = load(source, overrides, arms)
@@ -163,15 +183,19 @@ def _run_one(source: str, overrides: Mapping[str, object], arms: tuple[str, ...]
     _check_clock(scenario)
     execution.check_can_be_shared(scenario, options.check_shards)
     execution.check_junit(scenario, options)
-    options = options._replace(shards=execution.chosen_shards(scenario, options.workers))
+    options = options._replace(shards=1 if is_live else execution.chosen_shards(scenario, options.workers))
     execution.join(options)
     if options.out is not None:
         make_run_folder(options.out, options.force)
     announce_compilation()
     unfinished = None if options.checkpoint_every_s is None else execution.begin(scenario, options)
     total, replications = execution.worlds(scenario), scenario.run.replications
-    with progress(f"{total // replications} x {counted(replications, 'world')}", total) as advance:
-        finished = execution.finish(scenario, options, advance, unfinished)
+    if is_live:
+        with watched(scenario.title, total) as (advance, watch):
+            finished = execution.finish(scenario, options, advance, None, watch)
+    else:
+        with progress(f"{total // replications} x {counted(replications, 'world')}", total) as advance:
+            finished = execution.finish(scenario, options, advance, unfinished)
     execution.present(finished, options)
     if options.check_shards:
         execution.check_shards(finished.results, options)

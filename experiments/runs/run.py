@@ -14,13 +14,14 @@ from meterstorm.actors.shards.tally import Tally
 
 from ..metrics.metrics import metrics
 from ..scenario import Scenario, replications, versions
-from . import until
+from . import until, watching
 from .identity import world_of
 from .inputs import inputs
 from .options import Options
 from .results import Replication, Results, VersionResult
 from .sharding import RAY_PAYS_FROM_S
 from .warnings import warnings
+from .watching import Watch, Watcher
 
 if TYPE_CHECKING:
     from .unfinished import UnfinishedRun
@@ -65,9 +66,13 @@ def run(
 
 
 def run_as(
-    options: Options, scenario: Scenario, on_progress: Progress, unfinished: "UnfinishedRun | None" = None
+    options: Options,
+    scenario: Scenario,
+    on_progress: Progress,
+    unfinished: "UnfinishedRun | None" = None,
+    watch: Watch | None = None,
 ) -> Results:
-    """Do what `run` does, with the options of a command."""
+    """Do what `run` does, with the options of a command; worlds of this process may be watched as they run."""
     join(options)
     began_s = unfinished.began_s if unfinished else time.time()
     files = inputs(scenario)
@@ -77,10 +82,10 @@ def run_as(
         results.add(version, replication)
     results.warnings = warnings(result.version.scenario for result in results.versions)
     try:
-        _run_left(results, options, on_progress, unfinished)
+        _run_left(results, options, on_progress, unfinished, watch)
         for longer in until.extensions(results, options):
             results.scenario = longer
-            _run_left(results, options, _of_longer(longer, scenario, on_progress), None)
+            _run_left(results, options, _of_longer(longer, scenario, on_progress), None, watch)
         results.warnings += until.shortfalls(results, options)
     except KeyboardInterrupt:
         results.interrupted = True
@@ -89,11 +94,17 @@ def run_as(
 
 
 def _run_left(
-    results: Results, options: Options, on_progress: Progress, unfinished: "UnfinishedRun | None"
+    results: Results,
+    options: Options,
+    on_progress: Progress,
+    unfinished: "UnfinishedRun | None",
+    watch: Watch | None,
 ) -> None:
     """Run the replications that are wanted and not there."""
     have = {(v, row.number) for v, result in enumerate(results.versions) for row in result.replications}
     jobs = [job for job in _jobs(results, options.keep_journal) if (job.version, job.number) not in have]
+    if watch:
+        jobs = [job._replace(watcher=watch(results.versions[job.version].version, job.number)) for job in jobs]
     if unfinished:
         jobs = [job._replace(checkpoints=unfinished.world(job.version, job.number)) for job in jobs]
     steps = _steps(jobs, options, _added_to(len(have), on_progress))
@@ -126,10 +137,14 @@ def run_world(
     replication: int,
     keep_journal: bool = False,
     checkpoints: Checkpoints | None = None,
+    watcher: Watcher | None = None,
     on_progress: Progress = lambda share: None,
 ) -> Replication:
-    """Run one replication of one version, as one shard in this process."""
-    tally = simulate(scenario, replication, keep_journal, checkpoints, on_progress)
+    """Run one replication of one version, as one shard in this process; one that is watched has no checkpoints."""
+    if watcher:
+        tally = watching.simulate(scenario, replication, keep_journal, on_progress, watcher)
+    else:
+        tally = simulate(scenario, replication, keep_journal, checkpoints, on_progress)
     return _replication(scenario, replication, tally)
 
 
@@ -161,11 +176,12 @@ class Job(NamedTuple):
     scenario: Scenario
     keep_journal: bool
     checkpoints: Checkpoints | None = None
+    watcher: Watcher | None = None
 
     @property
-    def arguments(self) -> tuple[Scenario, int, bool, Checkpoints | None]:
+    def arguments(self) -> tuple[Scenario, int, bool, Checkpoints | None, Watcher | None]:
         """The arguments of `run_world`."""
-        return self.scenario, self.number, self.keep_journal, self.checkpoints
+        return self.scenario, self.number, self.keep_journal, self.checkpoints, self.watcher
 
 
 def _jobs(results: Results, keep_journal: bool) -> list[Job]:
@@ -207,7 +223,7 @@ def _in_parallel(jobs: list[Job], options: Options, on_progress: Progress) -> St
 def _on_shards(jobs: list[Job], options: Options, on_progress: Progress) -> Steps:
     with ShardSet(options.shards, options.ray_address, options.placement) as shard_set:
         for done, job in enumerate(jobs):
-            scenario, number, keep_journal, checkpoints = job.arguments
+            scenario, number, keep_journal, checkpoints, _ = job.arguments
             report = _added_to(done, on_progress)
             tally = shard_set.simulate(scenario, number, report, keep_journal, checkpoints)
             yield job, _replication(scenario, number, tally)
