@@ -6,7 +6,7 @@ from ..analysis.outcomes import Bad, Sweep
 from ..drawing import rows
 from ..drawing.figure import Figure, Key, Table
 from ..drawing.rows import Kind, Mark, Row
-from ..drawing.text import number
+from ..drawing.text import capitalized, number
 from ..reports import explanation
 from ..reports.explanation import Explanation
 from .quantities import spoken
@@ -36,8 +36,8 @@ def indices(found: Sequence[Explanation], metric: str) -> Iterator[Figure]:
             for index in known
         ]  # fmt: skip
         caption = (
-            f"Shares of the variance over the points of {one.sensitivity.words} that each setting explains: alone "
-            "(circle), and with all that it has a part in (square), with 95 % intervals where they are estimates. "
+            f"{capitalized(one.sensitivity.words)}: shares of its variance over the points that each setting "
+            "explains, alone (circle) and with all that it has a part in (square); 95 % intervals where they are estimates. "
             f"{known[0].key} matters most."
         )
         heads = ["setting", "alone", "in all"]

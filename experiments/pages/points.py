@@ -151,7 +151,7 @@ def _extremes(shown: Sequence[Line], head: str) -> str:
 
 
 def _place(line: Line, n: int, head: str, of: int) -> str:
-    who = f" of {line.key.name}" if of > 1 else ""
+    who = f" of “{line.key.name}”" if of > 1 else ""
     return f"{number(float(line.y[n]))}{who} at {head} = {number(float(line.x[n]))}"
 
 
@@ -218,7 +218,7 @@ def _phases(found: Field, metric: str, x: str, y: str) -> Iterator[Figure]:
 
 def _shares(shown: Any, keys: Sequence[Key]) -> str:
     of = int(np.isfinite(shown).sum())
-    words = [f"{key.name} in {int((shown == n).sum())}" for n, key in enumerate(keys)]
+    words = [f"“{key.name}” in {int((shown == n).sum())}" for n, key in enumerate(keys)]
     return f"Of {of} cells: {', '.join(words)}."
 
 
@@ -272,5 +272,5 @@ def _point(found: Field, contender: Contender, group: Group, metric: str) -> str
         for key in found.numeric
         if found.at(group, key) is not None
     ]
-    who = [contender.key.name] if len(found.contenders) > 1 else []
+    who = [f"“{contender.key.name}”"] if len(found.contenders) > 1 else []
     return f"{words} ({', '.join([*who, *settings])})"

@@ -22,30 +22,25 @@ def verdict(run: Run) -> str:
 
 
 def _of_symptoms(found: Sequence[dict[str, Any]]) -> str:
+    """Return how many symptoms show in the first arm and in the last, and the excess of the first symptom."""
     first, last = found[0]["arms"][0], found[0]["arms"][-1]
     arms = [first] if first is last else [first, last]
-    how_many = " and ".join(_shown(found, n, arm) for n, arm in zip((0, -1), arms, strict=False))
     excess = " and ".join(_excess(found[0], arm) for arm in arms)
     case, baseline = name(found[0]["case"]), name(found[0]["baseline"])
     return (
-        f"{how_many}: {spoken(found[0]['metric'])} in “{case}” exceeds that in “{baseline}” by {excess}"
+        f"{_shown(found, arms)}: {spoken(found[0]['metric'])} in “{case}” exceeds that in “{baseline}” by {excess}"
         f"{_interval(first['excess']['ci95'])}."
     )
 
 
-def _shown(found: Sequence[dict[str, Any]], place: int, arm: dict[str, Any]) -> str:
-    judged = [symptom["arms"][place]["shown"] for symptom in found if symptom["arms"]]
-    if None in judged:
-        return f"One replication cannot tell whether {counted(len(found), 'symptom')} show{_under(arm)}"
-    how_many, of = sum(map(bool, judged)), len(judged)
-    words = f"{_all(how_many, of)} {'symptom shows' if of == 1 else 'symptoms show'}"
-    return f"{words if place == 0 else _all(how_many, of).lower()}{_under(arm)}"
-
-
-def _all(how_many: int, of: int) -> str:
-    if of == 1:
-        return "The" if how_many else "No"
-    return "None of the" if not how_many else f"All {of}" if how_many == of else f"{how_many} of {of}"
+def _shown(found: Sequence[dict[str, Any]], arms: Sequence[dict[str, Any]]) -> str:
+    judged = [[symptom["arms"][place]["shown"] for symptom in found] for place in (0, -1)]
+    if None in judged[0]:
+        return "One replication cannot tell which symptoms show"
+    counts = [
+        f"{sum(map(bool, shown))} of {len(shown)}{_under(arm)}" for shown, arm in zip(judged, arms, strict=False)
+    ]
+    return f"Symptoms shown: {', '.join(counts)}"
 
 
 def _under(arm: dict[str, Any]) -> str:
