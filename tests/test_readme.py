@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from meterstorm.experiments.reports import picture
+from meterstorm.experiments.pages import picture
 
 from support.command_line import invoke
 

@@ -7,26 +7,41 @@ from .figure import WIDTH, Figure, sample
 from .text import SIZE, cut, escape, label, plain
 
 LINE = 17
+FONTS = "DejaVu Sans, Liberation Sans, Arial, Helvetica, sans-serif"  # PNG: resvg has none of its own
+MARGIN = 8
 PNG_ZOOM = 3
 
 
-def to_svg(figure: Figure) -> str:
-    """Return the figure as SVG; a viewer needs nothing else."""
-    above = LINE + 6
-    below = above + figure.height + 6
-    height = below + LINE * len(figure.keys) + 4
-    inner = figure.svg.replace("<svg ", f'<svg y="{above}" width="{WIDTH}" height="{plain(figure.height)}" ', 1)
+def to_svg(*figures: Figure) -> str:
+    """Return figures, one beside the other, as SVG; a viewer needs nothing else."""
+    wide, high = (WIDTH + 2 * MARGIN) * len(figures), max(map(_height, figures)) + MARGIN
+    words = [
+        escape("; ".join(words)) for words in zip(*((one.title, one.caption) for one in figures), strict=True)
+    ]
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="-8 -4 {WIDTH + 16} {plain(height + 4)}" '
-        f'width="{2 * (WIDTH + 16)}" font-family="sans-serif" font-size="{SIZE}">',
-        f"<title>{escape(figure.title)}</title><desc>{escape(figure.caption)}</desc>",
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{-MARGIN} {-MARGIN / 2:g} {wide} {plain(high)}" '
+        f'width="{2 * wide}" font-family="{FONTS}" font-size="{SIZE}">',
+        f"<title>{words[0]}</title><desc>{words[1]}</desc>",
         f"<style>{palette.style()}</style>",
-        f'<rect x="-8" y="-4" width="{WIDTH + 16}" height="{plain(height + 4)}" fill="{palette.PAPER}"/>',
-        label(0, SIZE + 1, cut(figure.title, WIDTH), kind="title"),
-        inner,
-        *_keys(figure, below),
+        f'<rect x="{-MARGIN}" y="{-MARGIN / 2:g}" width="{wide}" height="{plain(high)}" fill="{palette.PAPER}"/>',
+        *(part for n, figure in enumerate(figures) for part in _placed(figure, n * (WIDTH + 2 * MARGIN))),
     ]
     return "\n".join([*parts, "</svg>"]) + "\n"
+
+
+def _height(figure: Figure) -> float:
+    return LINE + 12 + figure.height + LINE * len(figure.keys)
+
+
+def _placed(figure: Figure, left: float) -> Iterator[str]:
+    """Yield a figure with its title above and its keys below."""
+    above = LINE + 6
+    size = f'y="{above}" width="{WIDTH}" height="{plain(figure.height)}"'
+    yield f'<g transform="translate({plain(left)} 0)">'
+    yield label(0, SIZE + 1, cut(figure.title, WIDTH), kind="title")
+    yield figure.svg.replace("<svg ", f"<svg {size} ", 1)
+    yield from _keys(figure, above + figure.height + 6)
+    yield "</g>"
 
 
 def _keys(figure: Figure, top: float) -> Iterator[str]:

@@ -37,8 +37,8 @@ def indices(found: Sequence[Explanation], metric: str) -> Iterator[Figure]:
         ]  # fmt: skip
         caption = (
             f"{capitalized(one.sensitivity.words)}: shares of its variance over the points that each setting "
-            "explains, alone (circle) and with all that it has a part in (square); 95 % intervals where they are estimates. "
-            f"{known[0].key} matters most."
+            "explains, alone (circle) and with all that it has a part in (square); 95 % intervals where they are "
+            f"estimates. {known[0].key} matters most."
         )
         heads = ["setting", "alone", "in all"]
         table = Table(heads, [[index.key, f"{index.first:.3f}", f"{index.total:.3f}"] for index in known])

@@ -1,5 +1,7 @@
 """Figures: their marks lie where their values say, and their tables have the same numbers."""
 
+import re
+from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
@@ -10,6 +12,9 @@ from meterstorm.experiments.drawing.lines import Axis, Line, Plot, Window
 from meterstorm.experiments.drawing.rows import Kind, Mark, Row
 from meterstorm.experiments.drawing.text import SIZE
 
+NEEDS_FONT = pytest.mark.skipif(
+    not any(Path("/usr/share/fonts").rglob("*.[ot]tf")), reason="no font: apt-get install fonts-dejavu-core"
+)
 HOSTILE = "</script><b>\"quoted\" & 'so' [x] \x00 שלום " + "wide" * 75
 
 
@@ -121,3 +126,17 @@ def test_a_picture_is_a_png_three_times_as_large():
     assert data.startswith(b"\x89PNG\r\n")
     width = int.from_bytes(data[16:20], "big")
     assert width == export.PNG_ZOOM * 2 * (lines.WIDTH + 16)
+
+
+@NEEDS_FONT
+def test_a_picture_has_its_words():
+    svg = export.to_svg(drawn())
+    assert export.to_png(svg) != export.to_png(re.sub("<text.*?</text>", "", svg))
+
+
+def test_figures_beside_each_other_have_room_of_their_own():
+    root = ElementTree.fromstring(export.to_svg(drawn(), drawn(("c",))))
+    _, _, width, height = map(float, root.get("viewBox").split())
+    alone = ElementTree.fromstring(export.to_svg(drawn())).get("viewBox").split()
+    assert (width, height) == (2 * float(alone[2]), float(alone[3]))
+    assert len([one for one in root.iter() if one.get("class", "").startswith("line ")]) == 2 * 2 + 1 + 1
