@@ -14,6 +14,7 @@ from .measures import Measure
 
 FILE = "timeseries.parquet"
 MINUTE_S = 60.0
+KINDS = {"cut": "cut off", "stall": "stalled"}  # the others are words already
 WINDOWS_MAX = 500  # more would touch each other
 
 
@@ -101,13 +102,33 @@ def quantile(n: int) -> float:
 
 
 def windows(scenario: Scenario) -> Iterator[Window]:
-    """Yield when faults hold, and what they are."""
+    """Yield when faults hold, and what they are; of one whose times are drawn, when it may."""
+    end = scenario.run.duration_s
     for fault in scenario.faults:
+        if fault.mtbf_s > 0:
+            yield from _within(fault.start_s, end, end, f"{_words(fault)}, at drawn times")
+            continue
+        lasts = (fault.mttr_s or fault.duration_s) + fault.stagger_s * (_servers(fault, scenario) - 1)
+        words = f"{_words(fault)}, on average" if fault.mttr_s else _words(fault)
         times = fault.repeats if fault.repeat_s > 0 else 1
         for n in range(min(times, WINDOWS_MAX)):
             begin = fault.start_s + n * fault.repeat_s
-            if begin < scenario.run.duration_s:
-                yield Window(begin, min(begin + fault.duration_s, scenario.run.duration_s), _words(fault))
+            yield from _within(begin, begin + lasts, end, words)
+
+
+def _within(begin: float, until: float, end: float, words: str) -> Iterator[Window]:
+    """Yield the part of a window that is before the end of the run."""
+    if begin < end:
+        yield Window(begin, min(until, end), words)
+
+
+def _servers(fault: Any, scenario: Scenario) -> int:
+    """Return how many servers a fault happens to, one after the other."""
+    if fault.servers == "all":
+        return scenario.servers.count
+    if isinstance(fault.servers, Sequence):
+        return len(fault.servers)
+    return math.ceil(float(fault.servers.fraction) * scenario.servers.count)
 
 
 def _words(fault: Any) -> str:
@@ -118,4 +139,4 @@ def _words(fault: Any) -> str:
         where = f"server {fault.servers[0]}" if len(fault.servers) == 1 else f"{len(fault.servers)} servers"
     else:
         where = f"{100 * fault.servers.fraction:g} % of the servers"
-    return f"{where} {'cut off' if fault.kind == 'cut' else 'slow' if fault.kind == 'slow' else fault.kind}"
+    return f"{where} {KINDS.get(fault.kind, fault.kind)}"
