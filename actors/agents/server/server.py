@@ -12,7 +12,7 @@ from ...records import ledger
 from ...state import kinds
 from ...state.events import VOID
 from ...state.rows import NONE
-from . import callbacks, granting, leases, service, transfers
+from . import callbacks, draining, granting, leases, service, transfers
 
 
 @jit
@@ -27,6 +27,8 @@ def handle(world, s, message):
         granting.end_grace(world, s, message.value, message.slot, message.program)
     elif kind == kinds.CALLBACK_CYCLE:
         callbacks.begin_cycle(world, s)
+    elif kind == kinds.DRAIN:
+        draining.drain(world, s)
     elif kind == kinds.ASK_REPORT:
         transfers.report(world, s)
     elif kind == kinds.TAKE:
@@ -45,6 +47,8 @@ def start(world, s):
         set_timer(world, kinds.SCAN, config.clients + s, config.scan)
     if config.callback_cycle > 0:
         set_timer(world, kinds.CALLBACK_CYCLE, config.clients + s, config.callback_cycle)
+    if config.drain_share > 0.0:
+        set_timer(world, kinds.DRAIN, config.clients + s, draining.SECOND)
     for k in range(world.spells_from[s], world.spells_from[s + 1]):
         spell = world.spells[k]
         if spell.crashed and (k == world.spells_from[s] or world.spells[k - 1].crashed == 0):
