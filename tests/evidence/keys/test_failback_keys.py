@@ -115,3 +115,11 @@ def test_a_server_that_is_away_asks_nobody_to_move():
     ]
     result = run([(10.0, 0, 500.0)], *LAYERS, {"faults": away}, policy("drain"))
     assert (result["failovers"], result["failbacks"], result["probes"]) == (1, 1, 1 + 5 + 1)
+
+
+@covers("policies.failback.name")
+def test_a_plan_is_void_once_the_client_has_moved():
+    """Four clients move each 100 s, nine times; the one that fails over at 15 s does so from 115 s on."""
+    by_age = policy("max-age", max_age_s=100.0, jitter=0.0, preferred=0)
+    result = run([(10.0, 0, 500.0)], *LAYERS, by_age)
+    assert (result["failovers"], result["failbacks"]) == (1, 4 * 9)

@@ -4,6 +4,7 @@ from tools.mutations import (
     client,
     comparisons,
     engine,
+    failback,
     messaging,
     policies,
     queue,
@@ -20,6 +21,7 @@ MUTATIONS: list[Mutation] = [
     mutation
     for room in (
         client,
+        failback,
         server,
         site,
         messaging,
