@@ -11,10 +11,11 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
 
-from . import admission, balancing, errors, failover, purity, selection, sms2
+from . import admission, balancing, errors, failback, failover, purity, selection, sms2
 
 BUILT_IN: dict[str, dict[str, Any]] = {
     "failover": failover.POLICIES | sms2.POLICIES,
+    "failback": failback.POLICIES,
     "selection": selection.POLICIES,
     "admission": admission.POLICIES,
     "balancing": balancing.POLICIES,
@@ -23,6 +24,7 @@ BUILT_IN: dict[str, dict[str, Any]] = {
 
 METHOD = {
     "failover": "on_failure",
+    "failback": "plan",
     "selection": "next_server",
     "admission": "on_request",
     "balancing": "targets",

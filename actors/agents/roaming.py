@@ -4,7 +4,8 @@ A client is roaming when it may ask a server of another site next, has asked one
 release there. `control.roaming` counts such clients of this shard, the failure answers on their way to its
 clients, after which they may move, and what is on its way here so that licenses move to another site
 (`site/intersite.py`). While it is 0, and no message from another shard is here, nobody can leave before a failure
-comes about: by the first pending time-out, by that of what may be sent next, or by a refusal.
+comes about: by the first pending time-out, by that of what may be sent next, or by a refusal. Where clients move
+without a failure, anyone may leave at any time.
 """
 
 import numpy as np
@@ -81,7 +82,12 @@ def next_departure(world):
     control = world.control[0]
     if control.next >= config.end:
         return NEVER
-    if control.foreign > 0 or control.roaming > 0 or world.sites[LEADER].asking > 0:
+    if (
+        control.foreign > 0
+        or control.roaming > 0
+        or (config.failback and is_possible(world))
+        or world.sites[LEADER].asking > 0
+    ):
         return control.next
     watched = min(control.next + max(config.end // 1000, config.wan_latency), control.next_round)
     if not is_possible(world):

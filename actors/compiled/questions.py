@@ -11,6 +11,7 @@ from typing import Any, get_type_hints
 import numba
 import numpy as np
 from meterstorm.policies.admission import Arrival
+from meterstorm.policies.failback import Place
 from meterstorm.policies.failover import TIMED_OUT, Link
 from meterstorm.policies.registry import METHOD
 from meterstorm.policies.selection import Choice
@@ -20,6 +21,7 @@ from .time_limit import NoAnswer, answer_in_time
 # A question of each kind that any policy should be able to answer.
 ORDINARY: dict[str, Any] = {
     "failover": Link(0.0, TIMED_OUT, 0.0, 1, 1, 0, 2, 1),
+    "failback": Place(0.0, 0, 1, 0, 2, 0),
     "selection": Choice(0, 0, 0, 0, 2),
     "admission": Arrival(0.0, 0, 0, 1),
 }

@@ -27,8 +27,9 @@ from ..compiled.jit import inlined
     JITTER,
     LOSS,
     FAULT,
-) = range(13)
-STREAMS = 13
+    FAILBACK,
+) = range(14)
+STREAMS = 14
 
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)

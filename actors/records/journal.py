@@ -3,7 +3,8 @@
 A row HANDLED is an event at the moment when its agent handles it. The rows after it, until the next of its kind,
 are what came of it: messages SENT, or LOST on the way, and what a client's policies DECIDED (`kind` is the action,
 `target` the server that failed, `value` the kind of failure, `attempt` what had been in flight) and where it MOVED
-(`target` is the server). Rows are those of JOURNAL; times are ns since the start of the simulation.
+(`target` is the server; `value` 1: without a failure). Rows are those of JOURNAL; times are ns since the start of
+the simulation.
 """
 
 import heapq

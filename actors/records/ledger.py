@@ -16,6 +16,8 @@ from ..state import sums as words
 from ..state.rows import NONE
 from . import sums
 
+TOLERANCE = 20  # a share of clients is balanced within one part in so many of the site's clients
+
 
 @inlined
 def count(world, column):
@@ -232,6 +234,26 @@ def allocation_changed(world, p):
     _note_maximum(world, p)
 
 
+@inlined
+def _is_unbalanced(world, s):
+    """Whether a server's share of its site's clients is more than 1 / TOLERANCE away from those that prefer it."""
+    server = world.servers[s]
+    return TOLERANCE * abs(server.clients - server.preferred) > world.products[server.first_product].clients
+
+
+@jit
+def _count_at(world, old, s):
+    """Count one of a site's clients at another server than before, and the servers that this makes or mends."""
+    control = world.control[0]
+    before = np.int64(_is_unbalanced(world, old)) + _is_unbalanced(world, s)
+    world.servers[old].clients -= 1
+    world.servers[s].clients += 1
+    after = np.int64(_is_unbalanced(world, old)) + _is_unbalanced(world, s)
+    control.unbalanced += after - before
+    if after < before:
+        control.balanced = control.now
+
+
 @jit
 def client_moved(world, account, server):
     """A server hears from a client of its own site that another one heard last: demand has moved."""
@@ -246,8 +268,7 @@ def client_moved(world, account, server):
         product = world.products[p]
         product.distance -= _term(world, old, p, 0) + _term(world, server, p, 0)
         product.distance += _term(world, old, p, -1) + _term(world, server, p, 1)
-    world.servers[old].clients -= 1
-    world.servers[server].clients += 1
+    _count_at(world, old, server)
     for p in range(first, first + config.products):
         _note_maximum(world, p)
 

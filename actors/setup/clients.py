@@ -7,13 +7,13 @@ from meterstorm.policies.apportionment import share_out
 
 from ..randomness import streams
 from ..state.allocation import zeros
-from ..state.clients import CLIENT, PENDING_RELEASE, SLOT
+from ..state.clients import CLIENT, PENDING_RELEASE, SLOT, STAY
 from ..state.rows import NONE
 from ..state.schedule import RECORDED
 from . import traces
 from .partition import first_client
 from .policies import PolicySet
-from .scenario import Scenario, members
+from .scenario import Scenario, is_failback, members
 
 
 def client_tables(scenario: Scenario, chosen: PolicySet, homes: Any, first: int) -> dict[str, Any]:
@@ -27,6 +27,7 @@ def client_tables(scenario: Scenario, chosen: PolicySet, homes: Any, first: int)
         "slots": _slots(slots),
         "launch_numbers": np.zeros(slots if scenario.workload.arrivals == "open" else 0, np.int32),
         "memory": np.zeros(local * chosen.memory_size),
+        "stays": zeros(local if is_failback(scenario) else 0, STAY),
         "pending_releases": zeros(0, PENDING_RELEASE),
         "first_pending_release": np.full(_with_pending_releases(scenario, local), NONE, np.int32),
         "recorded": rows.view(np.recarray),

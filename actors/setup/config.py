@@ -9,9 +9,10 @@ from ..randomness import distributions
 from ..state import clients as words
 from ..state.allocation import zeros
 from ..state.config import CONFIG
+from ..state.servers import DRAINED_MOST
 from .partition import Part, first_client
 from .policies import PolicySet
-from .scenario import Scenario, members, ns
+from .scenario import Scenario, is_failback, members, ns
 
 SECOND = 1_000_000_000
 MILLISECOND = 1_000_000
@@ -38,10 +39,10 @@ def config_row(scenario: Scenario, chosen: PolicySet, part: Part, queue: dict[st
         **_network(scenario),
         **_clients(scenario),
         **_workload(scenario),
-        **_servers(scenario),
+        **_servers(scenario, chosen),
         **_balancing(chosen),
         "looks_ahead": part.end - part.first >= CLIENTS_OUT_OF_CACHE,
-        "room": _room(scenario, part.hosts_servers),
+        "room": _room(scenario, part.hosts_servers) + (DRAINED_MOST if chosen.drain_share else 0),
         **queue,
     }
     assert values.keys() == set(CONFIG.names or ()), "every field of CONFIG is set, and nothing else"
@@ -116,6 +117,8 @@ def _clients(scenario: Scenario) -> dict[str, Any]:
         "rerequest": clients.rerequest,
         "deferred": clients.release_old == "deferred",
         "deferred_retry": ns(clients.deferred_retry_s),
+        "failback": is_failback(scenario),
+        "moves_all": clients.failback_moves == "all",
         "choices": scenario.servers.count if clients.failover_to == "any-site" else members(scenario),
     }
 
@@ -134,7 +137,7 @@ def _workload(scenario: Scenario) -> dict[str, Any]:
     }
 
 
-def _servers(scenario: Scenario) -> dict[str, Any]:
+def _servers(scenario: Scenario, chosen: PolicySet) -> dict[str, Any]:
     servers = scenario.servers
     return {
         "service": servers.service_ms * MILLISECOND,
@@ -149,6 +152,7 @@ def _servers(scenario: Scenario) -> dict[str, Any]:
         "scan": ns(servers.scan_s),
         "callback_grace": ns(servers.callback_grace_s),
         "callback_cycle": ns(servers.callback_cycle_s),
+        "drain_share": chosen.drain_share,
     }
 
 

@@ -11,9 +11,10 @@ from .scenario import Scenario
 
 
 class PolicySet(NamedTuple):
-    """The scenario's policies: three compiled, and those of balancing as they are."""
+    """The scenario's policies: four compiled, and those of balancing as they are."""
 
     failover: Compiled
+    failback: Compiled
     selection: Compiled
     admission: Compiled
     balancing: Any
@@ -37,12 +38,18 @@ class PolicySet(NamedTuple):
         """Whether all servers of a site draw on one pool."""
         return bool(getattr(self.balancing, "is_shared", False))
 
+    @property
+    def drain_share(self) -> float:
+        """Return the share of the clients in excess that a server asks to move each second; 0: servers do not."""
+        return float(getattr(self.failback.policy, "drain_share", 0.0))
+
 
 def compile_policies(scenario: Scenario) -> PolicySet:
     """Resolve and compile a scenario's policies; raises ValueError when one cannot be compiled."""
     chosen = {kind: registry.resolve(kind, choice.name, choice.parameters) for kind, choice in scenario.policies}
     return PolicySet(
         compile_policy("failover", chosen["failover"]),
+        compile_policy("failback", chosen["failback"]),
         compile_policy("selection", chosen["selection"]),
         compile_policy("admission", chosen["admission"]),
         chosen["balancing"],

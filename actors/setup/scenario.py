@@ -75,6 +75,7 @@ class Clients(Protocol):
     rerequest: bool
     release_old: Literal["lost", "deferred"]
     deferred_retry_s: float
+    failback_moves: Literal["new", "all"]
 
     @property
     def assignment(self) -> str | Sequence[float]: ...
@@ -110,6 +111,8 @@ class Policies(Protocol):
     def admission(self) -> Choice: ...
     @property
     def intersite(self) -> Choice: ...
+    @property
+    def failback(self) -> Choice: ...
     def __iter__(self) -> Iterator[tuple[str, Any]]: ...
 
 
@@ -156,6 +159,11 @@ class Scenario(Protocol):
 def members(scenario: Scenario) -> int:
     """Return how many servers each site has."""
     return scenario.servers.count // scenario.servers.sites
+
+
+def is_failback(scenario: Scenario) -> bool:
+    """Whether clients change their server without a failure, too."""
+    return scenario.policies.failback.name != "none"
 
 
 def ns(seconds: float) -> int:

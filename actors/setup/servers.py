@@ -17,7 +17,8 @@ FIRST_VISITORS = 1 << 6  # a power of two
 
 def server_tables(scenario: Scenario, chosen: PolicySet, homes: Any, config: Any) -> dict[str, Any]:
     """Return the tables of the servers; what they know of clients is empty where the shard does not host them."""
-    accounts = _accounts(homes[config.known_first : config.known_first + config.known])
+    known = slice(config.known_first, config.known_first + config.known)
+    accounts = _accounts(homes[known])
     strangers = FIRST_VISITORS if scenario.servers.sites > 1 else 0
     seats = (len(accounts) + strangers) * scenario.clients.programs
     return {
@@ -28,6 +29,7 @@ def server_tables(scenario: Scenario, chosen: PolicySet, homes: Any, config: Any
         "leases": zeros(0, LEASE),
         "accounts": extended(accounts, strangers),
         "seats": zeros(seats, SEAT),
+        "preferred": homes[known] if chosen.drain_share else homes[:0],
         "callers": zeros(seats if scenario.clients.on_denial == "callback" else 0, CALLER),
         "visitors": zeros(strangers, VISITOR),
         "visitors_from": np.full(strangers, NONE, np.int32),
@@ -40,7 +42,7 @@ def _servers(scenario: Scenario, chosen: PolicySet, homes: Any) -> Any:
     for name in ("head", "tail", "serving", "oldest", "newest", "unsettled"):
         servers[name] = NONE
     servers["second_end"] = np.iinfo(np.int64).min
-    servers["clients"] = np.bincount(homes, minlength=count)
+    servers["clients"] = servers["preferred"] = np.bincount(homes, minlength=count)
     servers["site"] = site = np.arange(count) // members(scenario)
     servers["first_client"] = first_client(scenario.clients.count, sites, site)
     servers["end_client"] = first_client(scenario.clients.count, sites, site + 1)

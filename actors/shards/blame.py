@@ -9,7 +9,16 @@ from ..compiled import questions
 from ..compiled.time_limit import NoAnswer
 from ..engine import invariants
 from ..setup.policies import PolicySet
-from ..state.status import BAD_DECISION, BAD_DELAY, BAD_SELECTION, BAD_VERDICT, POLICY_RAISED, STALLED
+from ..state.status import (
+    BAD_DECISION,
+    BAD_DELAY,
+    BAD_PLAN,
+    BAD_PLAN_DELAY,
+    BAD_SELECTION,
+    BAD_VERDICT,
+    POLICY_RAISED,
+    STALLED,
+)
 from ..state.world import POLICIES, World
 
 # Nonsense that a policy may answer: the kind of policy, and what is allowed.
@@ -19,6 +28,14 @@ ANSWERED = {
         "an unknown action (value {value}); it must be one of retry, fail_over, go_offline, give_up",
     ),
     BAD_DELAY: ("failover", "a delay that is negative (value: {value} s) or not a number; it must be >= 0 s"),
+    BAD_PLAN: (
+        "failback",
+        "an unknown action (value {value}); it must be one of stay, ask_first, when_asked, probe, move, choose",
+    ),
+    BAD_PLAN_DELAY: (
+        "failback",
+        "a delay that is negative (value: {value} s) or not a number; it must be >= 0 s",
+    ),
     BAD_SELECTION: ("selection", "a server that does not exist (value {value}); it must be 0 to {last}"),
     BAD_VERDICT: (
         "admission",

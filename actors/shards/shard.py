@@ -5,6 +5,7 @@ them (`windows.py`).
 """
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -53,18 +54,32 @@ class Shard:
         self.latency = int(self.world.config[0].latency)
         self.shard = shard
         self._hosts_servers = bool(self.world.config[0].local_servers > 0)
+        self._drains = self.policies.drain_share > 0
         self._sites = scenario.servers.sites
         self.lookahead = lookahead(scenario, hosted, shard)
         self._view()
+        self.are_built_in = self.policies.are_built_in
+        self._start()
         with np.errstate(over="ignore"):
-            loop.start(self.world)
-            self.are_built_in = self.policies.are_built_in
             self._advance = direct(loop.run, self.world, 0)
             if shards > 1:
                 self._first_wrong = direct(inbox.first_wrong, self.world, 0, self._sends[shard])
                 self._file = direct(inbox.deliver, self.world, 0)
                 self._next_departure = direct(roaming.next_departure, self.world)
         self.run(0)
+
+    def _start(self) -> None:
+        """Set the first timers; clients plan already, and a policy may fail."""
+        kept: Sequence[BaseException]
+        with (
+            np.errstate(over="ignore"),
+            nullcontext(()) if self.are_built_in else exceptions_kept(lambda: None) as kept,
+        ):
+            loop.start(self.world)
+        if kept:
+            raise blame.raised(self.world, self.policies, kept[0])
+        if self._control[STATUS] != HORIZON:
+            raise blame.stopped(self.world, self.policies, int(self._control[STATUS]))
 
     def restore(self, tables: dict[str, Any]) -> None:
         """Go on from the tables of a checkpoint of this shard."""
@@ -89,7 +104,7 @@ class Shard:
 
         See steps 2 and 3 of `lookahead.py`.
         """
-        if not self._hosts_servers or self._control[FOREIGN] > 0:
+        if not self._hosts_servers or self._drains or self._control[FOREIGN] > 0:
             return self.next_time
         return int(self._next_departure(self.world)) if self._sites > 1 else NEVER
 

@@ -56,6 +56,7 @@ REACHED = 2  # a request for it reached the server that was asked
 KEPT = 4  # a late grant from the server that was asked is kept
 DENIED = 8  # its user waits after a denial that was the first answer
 STOPPED = 16  # its user waits after a denial that stopped a program that ran by right
+MOVED = 64  # its client has left the server of its lease of its own accord
 LATE = 32  # a request of its program may be served after it has been answered, or is no longer waited for
 WAITS = DENIED | STOPPED
 
@@ -75,6 +76,15 @@ SLOT = rows(
     ("state", "i1"),
     ("marks", "i1"),
     ("timer", "i1"),  # kind of the timer in this row, kinds.FREE if none
+)
+
+# How a client means to come back to its preferred server, or to go on to another.
+STAY = rows(
+    ("timer", "i4"),  # number of its latest timer; older ones are stale
+    ("since", "i4"),  # the client's attempt number when it came to its server: older probes mean nothing
+    ("plans", "i4"),  # made since then
+    ("draws", "i4"),  # random numbers drawn for plans
+    ("action", "i1"),  # of its latest plan
 )
 
 # A lease left behind that a client still means to give back: it offers it to the server until it answers.

@@ -45,6 +45,8 @@ CONFIG = rows(
     ("rerequest", "i8"),
     ("deferred", "i8"),
     ("deferred_retry", "i8"),
+    ("failback", "i8"),  # whether clients change their server without a failure, too
+    ("moves_all", "i8"),  # whether what runs then moves with them
     ("choices", "i8"),  # servers among which the selection policy chooses: all, or those of the client's site
     # workload
     ("arrivals", "i8"),
@@ -67,6 +69,7 @@ CONFIG = rows(
     ("scan", "i8"),
     ("callback_grace", "i8"),
     ("callback_cycle", "i8"),
+    ("drain_share", "f8"),  # of the clients in excess, asked to move each second; 0: no server drains
     ("overloads", "i8"),  # whether a server may refuse a request as OVERLOADED; if not, admission is never asked
     # site servers
     ("intersite_interval", "i8"),

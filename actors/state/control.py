@@ -62,6 +62,8 @@ FIELDS = (
     Field("unanswered", SUM),  # programs that wait for a server's answer
     Field("hit", SUM),  # clients that a fault has hit and no server has served since
     Field("served_again", MAX),  # when the latest of those that were hit before was served
+    Field("unbalanced", SUM),  # servers whose share of clients is out of tolerance
+    Field("balanced", MAX),  # when the latest of those that were came back into it
     Field("leased", SUM),
     Field("ghosts", SUM),
     Field("overissued", MAX),

@@ -39,7 +39,14 @@ TIMEOUTS = _count("timeouts", "link failures: no answer in time")
 REFUSALS = _count("refusals", "link failures: refused after one round trip")
 OVERLOADS = _count("overloaded", "link failures: the server answered that its queue was full")
 RETRIES = _count("retries", "attempts repeated at the same server after a link failure")
-FAILOVERS = _count("failovers", "changes of server")
+FAILOVERS = _count("failovers", "changes of server after a link failure")
+FAILBACKS = _count("failbacks", "changes of server without a failure, as the failback policy plans")
+PROBES = _count("probes", "probes sent to preferred servers")
+PROGRAMS_MOVED = _count("programs_moved", "programs requested again because their client moved without a failure")
+DOUBLE_GRANTS = _count(
+    "double_grants",
+    "grants to programs that ran under a lease elsewhere: two licenses are in use for one until that one is free",
+)
 OFFLINE_SPELLS = _count("offline_spells", "spells that clients spent offline")
 UNMETERED_STARTS = _count("unmetered_starts", "programs started without an answer because the client was offline")
 MESSAGES = _count("messages", "messages sent, of all kinds")

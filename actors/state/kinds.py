@@ -11,6 +11,7 @@ REQUEST = 1  # a license of `product` for `program` of `slot`; flag: call me bac
 RELEASE = 2  # the license of `program` of `slot` is free again; never answered
 HEARTBEAT = 3  # I am alive; value: the slots that hold or await a lease at the receiver, as bits
 KEPT_RELEASE = 4  # every lease of mine but those of the slots in value is free; answered, unlike RELEASE
+PROBE = 5  # do you serve? I prefer you to the server that I have
 
 # Server to client.
 GRANT = 11
@@ -20,6 +21,8 @@ REFUSED = 14
 ACK = 15
 KEPT_ACK = 16
 CALLBACK = 17  # a license is (reserved and) free: ask again
+PROBE_ACK = 18
+MOVE_ON = 19  # I have more clients than my share: see whether the server that you prefer serves
 
 # Site server to server and back; and the same, one level up, among site servers (agents/site/intersite.py). A
 # program other than 0 is the site, plus one, that taken licenses are for; but a REPORT among site servers has in
@@ -45,13 +48,15 @@ LINK_TIMER = 43
 HEARTBEAT_TICK = 44
 ASK_AGAIN = 45
 OFFER_RELEASES = 46
+PLAN_DUE = 47  # what a client has planned to come back is due
 
 # Timers of a server, and of a site server.
 SCAN = 51
 CRASH = 52
 GRACE_END = 53
 CALLBACK_CYCLE = 54
-STALL_END = 55
+DRAIN = 55
+STALL_END = 56
 BALANCE = 61
 REPORTS_DUE = 62
 BALANCE_SITES = 63

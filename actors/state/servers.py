@@ -16,6 +16,8 @@ SERVER = rows(
     ("unsettled", "i4"),  # first lease that was lost while its grant was under way
     ("reported", "i4"),  # whether it has answered in the present balancing cycle
     ("clients", "i8"),  # of its site, that it was the last to hear of
+    ("preferred", "i8"),  # clients whose first server it is
+    ("drained", "i8"),  # the last of its site's clients that it has asked to move, from the first of them on
     ("second_end", "i8"),  # end of the second in which arrivals are counted now, ns
     ("second_count", "i8"),
     ("peak", "i8"),  # arrivals in the busiest second from the first fault on
@@ -42,6 +44,8 @@ SERVER_SAMPLE = rows(
     ("clients", "i8"),  # of its site, that it was the last to hear of
     ("arrivals", "i8"),  # since the start of the simulation
 )
+
+DRAINED_MOST = 64  # clients that a server asks to move in a second
 
 # A server's licenses of one product; row server * products + product. Under a shared pool only those of a site's
 # first server are used, but for `requests`.

@@ -6,12 +6,14 @@ HORIZON, GROW, BALANCE = 0, 1, 2
 # Stop: an invariant does not hold, or a policy answered nonsense.
 (
     BAD_DECISION, BAD_DELAY, BAD_SELECTION, NOT_CONSERVED, NEGATIVE_POOL, DOUBLE_LEASE, STALLED, LOST_PROGRAM,
-    LOST_ROAMER, BAD_VERDICT, POLICY_RAISED,
-) = range(10, 21)  # fmt: skip
+    LOST_ROAMER, BAD_VERDICT, POLICY_RAISED, BAD_PLAN, BAD_PLAN_DELAY,
+) = range(10, 23)  # fmt: skip
 
 MEANING = {
     BAD_DECISION: "the failover policy returned an unknown action",
     BAD_DELAY: "the failover policy returned a delay that is negative (value: in s) or not a number (0)",
+    BAD_PLAN: "the failback policy returned an unknown action",
+    BAD_PLAN_DELAY: "the failback policy returned a delay that is negative (value: in s) or not a number (0)",
     BAD_SELECTION: "the selection policy named a server that does not exist",
     NOT_CONSERVED: "licenses of a product are not conserved: allocated + in transit + in reserve != owned "
     "(+ copies, where a sender keeps licenses until the ack)",

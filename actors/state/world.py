@@ -36,6 +36,7 @@ TABLES: dict[str, Any] = {
     "slots": clients.SLOT,
     "launch_numbers": np.dtype("i4"),  # how many users have come to each slot; empty but in open worlds
     "memory": np.dtype("f8"),  # the failover policy's, `config.memory` numbers for each client
+    "stays": clients.STAY,  # empty where only failures move clients
     "pending_releases": clients.PENDING_RELEASE,
     "first_pending_release": np.dtype("i4"),  # each client's; empty where none is kept
     "recorded": schedule.RECORDED,
@@ -49,6 +50,7 @@ TABLES: dict[str, Any] = {
     "leases": servers.LEASE,
     "accounts": servers.ACCOUNT,
     "seats": servers.SEAT,
+    "preferred": np.dtype("i4"),  # the first server of each of the sites' own clients; empty where none drains
     "callers": servers.CALLER,  # empty where users are not called back
     "visitors": servers.VISITOR,  # empty where there is one site
     "visitors_from": np.dtype("i4"),  # each chain's first, by hash
@@ -67,15 +69,16 @@ TABLES: dict[str, Any] = {
     "journal": JOURNAL,  # empty when none is kept
     # policies
     "failover_parameters": np.dtype("f8"),
+    "failback_parameters": np.dtype("f8"),
     "selection_parameters": np.dtype("f8"),
     "admission_parameters": np.dtype("f8"),
 }
-POLICIES = ("failover", "selection", "admission")
+POLICIES = ("failover", "failback", "selection", "admission")
 MEMBERS = (*TABLES, *POLICIES)
 
 
 class World:
-    """One shard's tables and its three compiled policies, as attributes named in TABLES and POLICIES."""
+    """One shard's tables and its four compiled policies, as attributes named in TABLES and POLICIES."""
 
     if TYPE_CHECKING:
 

@@ -70,6 +70,7 @@ Arm = Annotated[
     list[str] | None, typer.Option("--arm", metavar="NAME", help="Only this one of the arms. Repeatable.")
 ]
 Failover = Annotated[str | None, typer.Option(help="Failover policy: a name, or FILE.py:CLASS.")]
+Failback = Annotated[str | None, typer.Option(help="Failback policy, likewise.")]
 Selection = Annotated[str | None, typer.Option(help="Selection policy, likewise.")]
 Admission = Annotated[str | None, typer.Option(help="Admission policy, likewise.")]
 Balancing = Annotated[str | None, typer.Option(help="Balancing policy, likewise.")]

@@ -21,6 +21,7 @@ from .options import (
     CheckpointEvery,
     CheckShards,
     Clock,
+    Failback,
     Failover,
     Folder,
     Force,
@@ -68,6 +69,7 @@ def run_command(
     arms: Arms = None,
     arm: Arm = None,
     failover: Failover = None,
+    failback: Failback = None,
     selection: Selection = None,
     admission: Admission = None,
     balancing: Balancing = None,
@@ -106,8 +108,8 @@ def run_command(
     The exit status is 0 whatever is reproduced; --json prints an entry for each article.
     """
     policies = {
-        "--failover": failover, "--selection": selection, "--admission": admission, "--balancing": balancing,
-        "--intersite": intersite,
+        "--failover": failover, "--failback": failback, "--selection": selection, "--admission": admission,
+        "--balancing": balancing, "--intersite": intersite,
     }  # fmt: skip
     kept, checked_shards = chosen_arms(arms, arm), count("--check-shards", check_shards)
     if source == KB:

@@ -64,6 +64,7 @@ def metrics(scenario: Any, tally: Tally) -> dict[str, Value]:
         "server_utilization_max": float(busy.max()),
         **_client_burden(scenario, tally),
         "time_to_recover_s": _time_to_recover_s(scenario, tally),
+        "time_to_balance_s": _time_to_balance_s(scenario, tally),
         "time_to_last_client_s": _time_to_last_client_s(scenario, tally),
     }
 
@@ -161,11 +162,27 @@ def _time_to_last_client_s(scenario: Any, tally: Tally) -> float | None:
     """
     if not _has_faults(scenario, tally):
         return None
+    return _since_faults_s(scenario, tally, "hit", "served_again")
+
+
+def _time_to_balance_s(scenario: Any, tally: Tally) -> float | None:
+    """Seconds from the end of the last fault until clients are spread over the servers as they prefer.
+
+    They are where at each server the clients of its site that it was the last to hear of are as many as prefer it,
+    give or take 5 % of the site's. Infinite when at the end they are not, or when the last fault outlasts the run.
+    """
+    if not _has_faults(scenario, tally):
+        return None
+    return _since_faults_s(scenario, tally, "unbalanced", "balanced")
+
+
+def _since_faults_s(scenario: Any, tally: Tally, wrong: str, righted: str) -> float:
+    """Seconds from the end of the last fault until the latest of what was wrong was righted."""
     end_ns = spells.last_end(tally.faults) or 0
     control, run = tally.control[0], scenario.run
-    if control["hit"] > 0 or end_ns >= round((run.warmup_s + run.duration_s) * SECOND):
+    if control[wrong] > 0 or end_ns >= round((run.warmup_s + run.duration_s) * SECOND):
         return math.inf
-    return max(0, int(control["served_again"]) - end_ns) / SECOND
+    return max(0, int(control[righted]) - end_ns) / SECOND
 
 
 def _disturbed(scenario: Any, tally: Tally, whole: int) -> Any:

@@ -57,6 +57,12 @@ VIRTUAL: tuple[Metric, ...] = (
         "programs are, and stay, as few as before the first; or inf",
     ),
     Metric(
+        "time_to_balance_s",
+        "s",
+        "time from the end of the last fault until each server's share of its site's clients (those last heard "
+        "there) is, and stays, within 5 percentage points of the share that prefers it; or inf",
+    ),
+    Metric(
         "time_to_last_client_s",
         "s",
         "time from the end of the last fault until a server has answered every client that faults had hit; or inf",

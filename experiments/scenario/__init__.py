@@ -4,15 +4,14 @@ from ..scenarios import built_in
 from .faults import Cut, Fault, Fraction, Lossy, Outage, Slow
 from .files import load, source_text, to_toml, validate
 from .overrides import each_once, parse_override
+from .policy_table import Choice, Policies
 from .schema import (
     Arm,
     Case,
-    Choice,
     Clients,
     Compare,
     Expect,
     Network,
-    Policies,
     Product,
     Run,
     Scenario,

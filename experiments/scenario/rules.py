@@ -165,6 +165,25 @@ def _intersite_has_reports(facts: Facts) -> Iterator[str]:
     yield refuse("policies.intersite.name", between.name, allowed)
 
 
+def _failback_has_a_way(facts: Facts) -> Iterator[str]:
+    name, moves = facts["policies.failback"].name, facts["clients.failback_moves"]
+    if name == "none":
+        if moves == "all":
+            yield refuse("clients.failback_moves", moves, '"new" while policies.failback.name = "none"')
+        return
+    sites, servers, reach = facts["servers.sites"], facts["servers.count"], facts["clients.failover_to"]
+    drain_share = getattr(facts["resolved.failback"].policy, "drain_share", 0.0)
+    if servers // (sites if reach == "own-site" else 1) == 1:
+        where = " at its site" if servers > 1 else ""
+        words = f'"none" while a client has one server to choose from{where} (servers.count = {servers})'
+        yield refuse("policies.failback.name", name, words)
+    elif drain_share > 1:
+        yield refuse("policies.failback.drain_share", drain_share, "in [0, 1]")
+    elif drain_share > 0 and sites > 1 and reach == "any-site":
+        words = f'one that does not drain, as servers.sites = {sites}, or clients.failover_to must be "own-site"'
+        yield refuse("policies.failback.name", name, words)
+
+
 def _names_differ(facts: Facts) -> Iterator[str]:
     for table in ("products", "cases", "arms", "expect"):
         seen: Counter[str] = Counter()
@@ -321,6 +340,7 @@ RULES: tuple[Callable[[Facts], Iterator[str]], ...] = (
     _trace_if_asked,
     _policies_resolve,
     _intersite_has_reports,
+    _failback_has_a_way,
     _names_differ,
     _compared_metrics_exist,
     _compared_baseline_exists,

@@ -1,12 +1,13 @@
 """The tables of a scenario file: every key with its type, its range, its default and its meaning."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from .choices import resolver
 from .faults import AnyFault, Fault
+from .policy_table import Policies
 from .rules import Facts, broken_rules
 from .values import (
     Allowed,
@@ -177,6 +178,11 @@ class Clients(Table):
     deferred_retry_s: PositiveSeconds = Field(
         default=60.0, description="How often a kept release is offered, until it is settled."
     )
+    failback_moves: Annotated[Literal["new", "all"], Allowed()] = Field(
+        default="new",
+        description="What moves with a client that changes its server without a failure: what it asks from then "
+        "on, or all: what runs is requested at the new server, too, and then the old lease is released.",
+    )
     attempt_cpu_ms: Milliseconds = Field(default=50.0, description="CPU time of the client for one attempt.")
 
 
@@ -207,43 +213,6 @@ class Workload(Table):
     profile: tuple[Point, ...] = Field(
         default=(),
         description="Day profile of launches: [[hour, factor], ...], linear in between, repeated at its end.",
-    )
-
-
-class Choice(Table):
-    """A policy by name; every other key is one of its own parameters."""
-
-    model_config = ConfigDict(extra="allow")
-    # Never empty in a scenario; the rule that says so also knows what is allowed.
-    name: Text = Field(default="", description="A built-in policy, or your own as FILE.py:CLASS.")
-
-    @property
-    def parameters(self) -> dict[str, Any]:
-        """The parameters given, by name."""
-        return dict(self.model_extra or {})
-
-
-PolicyTable = Annotated[
-    Choice, Allowed('a table { name = "..." } that may also give the parameters of the policy')
-]
-
-
-class Policies(Table):
-    """One policy of each kind: its name, and its own parameters (`meterstorm show policies`)."""
-
-    failover: PolicyTable = Field(
-        default=Choice.model_validate({"name": "retry-then-failover", "retries": 3, "delay_s": 60.0}),
-        description="What a client does after a link failure.",
-    )
-    selection: PolicyTable = Field(default=Choice(name="ring"), description="Which server a client fails over to.")
-    admission: PolicyTable = Field(default=Choice(name="fifo"), description="Which requests a server takes.")
-    balancing: PolicyTable = Field(
-        default=Choice.model_validate({"name": "periodic-demand", "interval_s": 14400.0}),
-        description="How a site server moves licenses between its servers.",
-    )
-    intersite: PolicyTable = Field(
-        default=Choice(name="none"),
-        description="How licenses move between sites; needs reports, so a balancing policy that acts.",
     )
 
 

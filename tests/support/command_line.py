@@ -44,7 +44,7 @@ set = { "policies.failover" = { name = "never" } }
 POLICIES = """
 from typing import NamedTuple
 
-from meterstorm.policies import Decision, refuse, retry
+from meterstorm.policies import Decision, Plan, probe, refuse, retry, stay, when_asked
 
 
 class MyPolicy(NamedTuple):
@@ -67,6 +67,35 @@ class NegativeDelay(NamedTuple):
 class NotANumber(NamedTuple):
     def on_failure(self, link, memory, u):
         return retry(float("nan"))
+
+
+class Restless(NamedTuple):
+    period_s: float = 7.0
+
+    def plan(self, place, u):
+        return stay() if place.server == place.preferred else probe(self.period_s * (0.5 + u))
+
+
+class Draining(NamedTuple):
+    drain_share: float = 0.5
+
+    def plan(self, place, u):
+        return when_asked()
+
+
+class BadPlan(NamedTuple):
+    def plan(self, place, u):
+        return Plan(7, 1.0)
+
+
+class NegativePlan(NamedTuple):
+    def plan(self, place, u):
+        return stay() if place.now_s > 0.0 else probe(-2.5)
+
+
+class EndlessPlan(NamedTuple):
+    def plan(self, place, u):
+        return probe(float("nan"))
 
 
 class TooFar(NamedTuple):

@@ -42,7 +42,7 @@ def _weights(count: int) -> st.SearchStrategy[list[float]]:
 
 
 def _parameter(name: str) -> st.SearchStrategy[float]:
-    if name == "interval_s":
+    if name in {"interval_s", "max_age_s"}:
         return st.floats(5.0, 500.0)
     if name == "offline_s":
         return st.floats(10.0, 600.0)
@@ -269,10 +269,14 @@ def scenarios(
         "policies": {
             kind: failover if kind == "failover" else draw(policies(kind))
             for kind in BUILT_IN
-            if kind != "intersite"
+            if kind not in {"intersite", "failback"}
         },
         "faults": [draw(faults(servers, clients)) for _ in range(draw(st.sampled_from([0, 1, 1, 2, 3])))],
     }
+    if servers > 1:
+        raw["policies"]["failback"] = failback = draw(policies("failback"))
+        if failback["name"] != "none":
+            raw["clients"]["failback_moves"] = draw(st.sampled_from(["new", "all"]))
     return in_sites(raw, sites)
 
 
@@ -288,6 +292,8 @@ def in_sites(raw: dict[str, Any], sites: tuple[int, ...]) -> dict[str, Any]:
         if isinstance(table[key], list):
             table[key] *= count
     clients["failover_to"] = chance.choice(["any-site", "any-site", "own-site"])
+    if raw["policies"].get("failback", {}).get("name") == "drain":
+        clients["failover_to"] = "own-site"
     if raw["policies"]["balancing"]["name"] == "periodic-demand" and chance.random() < 0.7:
         raw["policies"]["intersite"] = {"name": "periodic-demand", "interval_s": chance.choice([30.0, 200.0])}
     network["wan_latency_ms"] = network["latency_ms"] + chance.choice([0.0, 20.0, 300.0])

@@ -22,6 +22,30 @@ def scenario(random: Random) -> Raw:
     }
 
 
+def coming_back(random: Random) -> Raw:
+    """One whose clients come back without a failure."""
+    raw = scenario(random)
+    servers = raw["servers"]
+    if servers["count"] == 1:
+        raw["servers"] = servers | {"count": 2, "split": "even"}
+        raw["clients"]["assignment"] = "round-robin"
+    raw["policies"]["failback"] = _failback(random)
+    raw["clients"]["failback_moves"] = random.choice(["new", "all"])
+    return raw
+
+
+def _failback(random: Random) -> Raw:
+    some = random.choice
+    return some(
+        [
+            {"name": "at-next-request"},
+            {"name": "probe", "interval_s": some([5.0, 60.0]), "jitter_s": some([0.0, 20.0])},
+            {"name": "max-age", "max_age_s": some([30.0, 200.0]), "preferred": some([0.0, 1.0])},
+            {"name": "drain", "drain_share": some([0.05, 0.5, 1.0])},
+        ]
+    )
+
+
 def _run(random: Random) -> Raw:
     some = random.choice
     return {
@@ -129,7 +153,7 @@ def _failover(random: Random) -> Raw:
 
 
 def _fault(random: Random, servers: int, clients: int) -> Raw:
-    kind = random.choice(["unreachable", "refusing", "crash", "slow", "loss", "cut"])
+    kind = random.choice(["unreachable", "refusing", "crash", "slow", "loss", "cut", "stall"])
     some = sorted(random.sample(range(servers), random.randint(1, servers)))
     drawn = {
         "kind": kind,

@@ -3,7 +3,7 @@
 A slot is idle (its user thinks), waits for an answer, runs under a lease (metered) or without one (unmetered,
 the client being offline), or its user was denied and waits to ask again or to be called back (`slots.py`). How the
 client talks to its server is in `link.py`, what it does about one that does not answer in `failures.py`, what
-becomes of its leases in `returns.py`.
+becomes of its leases in `returns.py`, how it moves without a failure in `failback.py`.
 
 Functions take the client's index `i` within its shard and a slot `j`.
 """
@@ -19,7 +19,7 @@ from ...records import ledger
 from ...state import clients, counters, kinds
 from ...state.rows import NONE
 from .. import roaming
-from . import failures, link, returns, slots, workload
+from . import failback, failures, link, moving, returns, slots, workload
 
 
 @inlined
@@ -42,6 +42,8 @@ def handle(world, i, message):
         _on_late_grant(world, i, s, message.slot, message.program, message.attempt)
     elif is_failure_answer(message.kind):
         roaming.expect_failure(world, message.source, -1)
+    elif world.config[0].failback:
+        failback.handle(world, i, message)
     if world.clients[i].marks & clients.ROAMING:
         roaming.settle(world, i)
 
@@ -79,6 +81,8 @@ def start(world, i):
     else:
         for j in range(config.programs):
             slots.await_launch(world, i, j, 1, np.int64(0))
+    if config.failback:
+        moving.settle_in(world, i)
     if config.heartbeat > 0:
         u = streams.uniform(streams.draw(world.keys[streams.PHASE], agent, 0))
         set_timer(world, kinds.HEARTBEAT_TICK, agent, np.int64(u * config.heartbeat))
@@ -136,6 +140,8 @@ def _launch(world, i, j, number, product):
     slot.launched = world.control[0].now
     slot.marks &= ~clients.LATE
     ledger.count(world, counters.LAUNCHES)
+    if world.config[0].failback and world.clients[i].server != world.clients[i].home:
+        failback.ask_first(world, i)
     _want(world, i, j)
 
 
@@ -206,7 +212,8 @@ def _on_grant(world, i, j):
     if slot.state == clients.AWAITING and not was_decided:
         ledger.waited(world, world.control[0].now - slot.launched)
     if slot.state == clients.METERED:
-        returns.leave_behind(world, i, j)
+        ledger.count(world, counters.DOUBLE_GRANTS)
+        returns.hand_over(world, i, j)
     elif slot.marks & clients.RUNNING:
         ledger.unmetered(world, -1)
     slot.lease = client.server

@@ -1,9 +1,11 @@
 """What a client's policies are asked, and what they may know.
 
-A failover policy is asked at each failure, a selection policy at each change of server.
+A failover policy is asked at each failure, a selection policy at each change of server, a failback
+policy whenever it is time for another plan.
 """
 
 import numpy as np
+from meterstorm.policies.failback import Place
 from meterstorm.policies.failover import Link
 from meterstorm.policies.selection import Choice
 
@@ -66,6 +68,27 @@ def select(world, i):
     )
     parameters = vector(world.selection_parameters, 0, world.selection_parameters.size)
     return world.selection(parameters, choice, u)
+
+
+@jit
+def plan(world, i):
+    """Ask the failback policy, which sees servers as the selection policy does; return its plan."""
+    config = world.config[0]
+    first = first_choice(world, i)
+    client, stay = world.clients[i], world.stays[i]
+    agent = config.first + i
+    stay.draws += 1
+    u = streams.uniform(streams.draw(world.keys[streams.FAILBACK], agent, stay.draws))
+    place = Place(
+        np.float64(world.control[0].now) * 1e-9,
+        np.int64(agent),
+        np.int64((client.server - first) % config.servers),
+        np.int64(client.home - first),
+        np.int64(config.choices),
+        np.int64(stay.plans),
+    )
+    parameters = vector(world.failback_parameters, 0, world.failback_parameters.size)
+    return world.failback(parameters, place, u)
 
 
 @inlined

@@ -1,7 +1,5 @@
 """What a client does when its server does not serve it: what the failover policy decides, carried out."""
 
-import math
-
 import numpy as np
 from meterstorm.policies.failover import FAIL_OVER, GO_OFFLINE, OVERLOADED, REFUSED, RETRY, TIMED_OUT
 from meterstorm.policies.failover import GIVE_UP as GIVE_UP_REQUEST
@@ -12,11 +10,10 @@ from ...queue import durations
 from ...queue.letters import letter
 from ...records import journal, ledger
 from ...state import clients, counters, kinds
-from ...state.status import BAD_DECISION, BAD_DELAY, BAD_SELECTION
+from ...state.rows import NONE
+from ...state.status import BAD_DECISION, BAD_DELAY
 from .. import roaming
-from . import decisions, link, returns, slots
-
-SHOWN_S = 1e9  # of a negative delay, at the most
+from . import decisions, link, moving, returns, slots
 
 
 @jit
@@ -50,11 +47,10 @@ def _fail(world, i, failure, retry_after_s):
         returns.remember_release(world, i, client.server)  # releases sent of late may not have arrived
     decision = decisions.decide(world, i, failure, retry_after_s)
     if not RETRY <= decision.action <= GIVE_UP_REQUEST:
-        _stop_engine(world, i, BAD_DECISION, decision.action)
+        moving.stop_engine(world, i, BAD_DECISION, decision.action)
         return
     if not decision.delay_s >= 0.0:
-        negative = decision.delay_s < 0.0
-        _stop_engine(world, i, BAD_DELAY, math.floor(max(decision.delay_s, -SHOWN_S)) if negative else 0)
+        moving.stop_engine(world, i, BAD_DELAY, moving.shown(decision.delay_s))
         return
     _note_decision(world, i, decision.action, failure)
     _carry_out(world, i, decision.action, durations.whole(decision.delay_s * 1e9))
@@ -122,14 +118,6 @@ def _count_failure(world, i):
 
 
 @jit
-def _stop_engine(world, i, status, value):
-    control = world.control[0]
-    control.status = status
-    control.agent = world.config[0].first + i
-    control.value = value
-
-
-@jit
 def _pause(world, i, then, delay):
     """Ask nobody for `delay` ns, then go on; at once when it is 0."""
     client = world.clients[i]
@@ -156,40 +144,16 @@ def _resume(world, i):
 
 @jit
 def _move(world, i):
-    """Fail over to the server that the selection policy names; nothing is sent to the old one."""
-    config = world.config[0]
+    """Fail over to the server that the selection policy names."""
     client = world.clients[i]
-    named = decisions.select(world, i)
-    if not 0 <= named < config.choices:
-        _stop_engine(world, i, BAD_SELECTION, named)
+    server = moving.chosen_server(world, i)
+    if server == NONE:
         return
-    server = (decisions.first_choice(world, i) + named) % config.servers
     client.servers_tried += 1
     client.marks &= ~clients.BEAT_DUE
     client.beat_failures = 0
-    if server == client.server:
-        return
-    ledger.count(world, counters.FAILOVERS)
-    moved = letter(kinds.FREE, config.first + i, config.clients + server)
-    journal.note(world, journal.MOVED, moved, world.control[0].now, 0)
-    client.server = server
-    client.tries_here = 0
-    for j in range(config.programs):
-        _move_slot(world, i, j)
-
-
-@jit
-def _move_slot(world, i, j):
-    """Ask the new server for what runs under a lease elsewhere, and for what waits."""
-    client = world.clients[i]
-    slot = slots.slot_of(world, i, j)
-    returns.abandon(world, i, j)
-    if slot.state == clients.METERED:
-        client.wants &= ~slots.bit(j)
-        if slot.lease != client.server and world.config[0].rerequest:
-            client.wants |= slots.bit(j)
-    elif slot.state == clients.CALLED:
-        slots.await_answer(world, i, j)
+    if server != client.server:
+        moving.change_server(world, i, server, 0)
 
 
 @jit

@@ -56,6 +56,16 @@ def leave_behind(world, i, j):
     remember_release(world, i, server)
 
 
+@jit
+def hand_over(world, i, j):
+    """Leave the lease of a program that has another one now; tell its server if the client chose to move."""
+    slot = world.slots[i * world.config[0].programs + j]
+    server = slot.lease
+    leave_behind(world, i, j)
+    if slot.marks & clients.MOVED:
+        release(world, i, j, slot.program, server)
+
+
 @inlined
 def abandon(world, i, j):
     """End the slot's wait for an answer to what it asked.

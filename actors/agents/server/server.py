@@ -12,14 +12,14 @@ from ...records import ledger
 from ...state import kinds
 from ...state.events import VOID
 from ...state.rows import NONE
-from . import callbacks, granting, leases, service, transfers
+from . import callbacks, draining, granting, leases, service, transfers
 
 
 @jit
 def handle(world, s, message):
     """Handle a timer, or a message of the site server."""
     kind = message.kind
-    if kind in (kinds.SCAN, kinds.GRACE_END, kinds.CALLBACK_CYCLE) and network.is_stalled(world, s):
+    if kind in (kinds.SCAN, kinds.GRACE_END, kinds.CALLBACK_CYCLE, kinds.DRAIN) and network.is_stalled(world, s):
         _put_off(world, s, message)
     elif kind == kinds.SCAN:
         _scan(world, s)
@@ -31,6 +31,8 @@ def handle(world, s, message):
         callbacks.begin_cycle(world, s)
     elif kind == kinds.STALL_END:
         service.resume(world, s)
+    elif kind == kinds.DRAIN:
+        draining.drain(world, s)
     elif kind == kinds.ASK_REPORT:
         transfers.report(world, s)
     elif kind == kinds.TAKE:
@@ -49,6 +51,8 @@ def start(world, s):
         set_timer(world, kinds.SCAN, config.clients + s, config.scan)
     if config.callback_cycle > 0:
         set_timer(world, kinds.CALLBACK_CYCLE, config.clients + s, config.callback_cycle)
+    if config.drain_share > 0.0:
+        set_timer(world, kinds.DRAIN, config.clients + s, draining.SECOND)
     for k in range(world.spells_from[s], world.spells_from[s + 1]):
         spell = world.spells[k]
         if spell.crashed and (k == world.spells_from[s] or world.spells[k - 1].crashed == 0):

@@ -235,7 +235,8 @@ def _mean_service_time(world, kind):
     config = world.config[0]
     if kind == kinds.REQUEST:
         return config.service
-    return config.service * (config.heartbeat_cost if kind == kinds.HEARTBEAT else config.release_cost)
+    is_small_talk = kind == kinds.HEARTBEAT or kind == kinds.PROBE
+    return config.service * (config.heartbeat_cost if is_small_talk else config.release_cost)
 
 
 @inlined
@@ -270,6 +271,8 @@ def _carry_out(world, n, s):
         lease = granting.given_back(world, n, s)
         if lease != NONE:
             granting.free(world, lease)
+    elif kind == kinds.PROBE:
+        answer(world, n, s, kinds.PROBE_ACK)
     else:
         frees = kind == kinds.KEPT_RELEASE or world.config[0].names_leases == 1
         granting.on_heartbeat(world, n, s, frees)

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from meterstorm.actors.compiled.policies import compile_policy
-from meterstorm.policies import Arrival, Choice, Decision, Link, retry
+from meterstorm.policies import Arrival, Choice, Decision, Link, Place, retry
 from meterstorm.policies.admission import POLICIES as ADMISSION
+from meterstorm.policies.failback import POLICIES as FAILBACK
 from meterstorm.policies.failover import POLICIES as FAILOVER
 from meterstorm.policies.selection import POLICIES as SELECTION
 
@@ -20,6 +21,7 @@ U = st.floats(0, 1, exclude_max=True)
 COUNT = st.integers(0, 200)
 
 LINKS = st.builds(Link, SECONDS, st.integers(1, 3), SECONDS, COUNT, COUNT, COUNT, st.integers(1, 100), COUNT)
+PLACES = st.builds(Place, SECONDS, COUNT, st.integers(0, 3), st.integers(0, 3), st.just(4), COUNT)
 ARRIVALS = st.builds(Arrival, SECONDS, COUNT, st.integers(0, 1), COUNT)
 
 
@@ -59,6 +61,18 @@ def test_failover(name):
         compiled = compile_policy("failover", policy)
         found = ask_failover(compiled.call, compiled.parameters, link, memory, u)
         assert bits(found) == bits(policy.on_failure(link, np.zeros(4), u))
+
+    same()
+
+
+@pytest.mark.parametrize("name", FAILBACK)
+def test_failback(name):
+    @settings(max_examples=100)
+    @given(drawn(FAILBACK[name]), PLACES, U)
+    def same(policy, place, u):
+        compiled = compile_policy("failback", policy)
+        found = ask(compiled.call, compiled.parameters, place, u)
+        assert bits(found) == bits(policy.plan(place, u))
 
     same()
 

@@ -6,15 +6,25 @@ from meterstorm.actors.state import kinds
 
 KINDS = {name: number for name, number in vars(kinds).items() if name.isupper() and number != kinds.FREE}
 MESSAGES = {
-    protocol.is_for_service: {"REQUEST", "RELEASE", "HEARTBEAT", "KEPT_RELEASE"},
-    protocol.is_answer: {"GRANT", "DENY", "OVERLOADED", "REFUSED", "ACK", "KEPT_ACK", "CALLBACK"},
+    protocol.is_for_service: {"REQUEST", "RELEASE", "HEARTBEAT", "KEPT_RELEASE", "PROBE"},
+    protocol.is_answer: {
+        "GRANT",
+        "DENY",
+        "OVERLOADED",
+        "REFUSED",
+        "ACK",
+        "KEPT_ACK",
+        "CALLBACK",
+        "PROBE_ACK",
+        "MOVE_ON",
+    },
     protocol.is_balancing: {"ASK_REPORT", "REPORT", "TAKE", "TAKEN", "GIVE", "GIVEN", "DROP"},
     protocol.is_notice: {"NOTICE", "NOT_TAKEN"},
 }
 TIMERS = {
-    *("LAUNCH", "END", "LINK_TIMER", "HEARTBEAT_TICK", "ASK_AGAIN", "OFFER_RELEASES"),
-    *("SCAN", "CRASH", "GRACE_END", "CALLBACK_CYCLE", "STALL_END", "BALANCE", "REPORTS_DUE", "BALANCE_SITES"),
-    "SETTLE",
+    *("LAUNCH", "END", "LINK_TIMER", "HEARTBEAT_TICK", "ASK_AGAIN", "OFFER_RELEASES", "PLAN_DUE"),
+    *("SCAN", "CRASH", "GRACE_END", "CALLBACK_CYCLE", "DRAIN", "STALL_END"),
+    *("BALANCE", "REPORTS_DUE", "BALANCE_SITES", "SETTLE"),
 }
 
 

@@ -41,6 +41,7 @@ AWAY = {"kind": "unreachable", "servers": [0], "start_s": 300.0, "duration_s": 3
 CRASH = AWAY | {"kind": "crash"}
 EVERYWHERE = {"servers": "all"}
 OFFLINE = {"failover": {"name": "sms2-documented", "retries": 1, "delay_s": 10.0, "offline_s": 60.0}}
+HOME = {"failover": {"name": "immediate"}}
 CALLBACK = {"on_denial": "callback", "callback_poll_s": 90.0}
 LOSSY = {"latency_ms": 50.0, "loss": 0.1}
 BURST = {"service_ms": 900.0, "service": "exponential"}
@@ -156,6 +157,23 @@ CHOSEN: dict[str, Raw] = {
             {"kind": "slow", "servers": "all", "start_s": 0.0, "mttr_s": 200.0, "factor": 9.0, "drawn_by": "all"},
         ],
     },
+    "asked first at each launch": {"policies": HOME | {"failback": {"name": "at-next-request"}}, "faults": [AWAY]},
+    "back when a probe is answered, with all": {
+        "clients": {"failback_moves": "all", "programs": 2},
+        "network": LOSSY,
+        "workload": {"run_time_s": 300.0},
+        "policies": HOME | {"failback": {"name": "probe", "interval_s": 20.0, "jitter_s": 20.0}},
+        "faults": [AWAY],
+    },
+    "moved by age, releases deferred": {
+        "clients": {"failback_moves": "all", "release_old": "deferred", "deferred_retry_s": 30.0},
+        "policies": HOME | {"failback": {"name": "max-age", "max_age_s": 100.0, "preferred": 0}},
+        "faults": [AWAY],
+    },
+    "drained": {
+        "policies": HOME | {"failback": {"name": "drain", "drain_share": 0.2}},
+        "faults": [AWAY, CRASH | {"servers": [1], "start_s": 450.0}],
+    },
     "released as soon as granted": {
         "workload": {"run_time_s": 0.0, "launch_interval_s": 10.0},
         "servers": {"service_ms": 400.0, "release_cost": 0.0, "heartbeat_cost": 0.2},
@@ -211,3 +229,8 @@ def shown(value: float | None) -> bool:
 @pytest.mark.parametrize("number", range(DRAWN))
 def test_a_drawn_scenario_recounts(number: int):
     counted(recountable.scenario(Random(number)))
+
+
+@pytest.mark.parametrize("number", range(DRAWN // 2))
+def test_a_drawn_scenario_recounts_whose_clients_come_back(number: int):
+    counted(recountable.coming_back(Random(number)))

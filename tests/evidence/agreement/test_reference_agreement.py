@@ -87,6 +87,14 @@ def backoff(retries: float) -> dict[str, Any]:
     return policy("failover", "full-jitter", base_s=1.0, cap_s=20.0, retries=retries)
 
 
+def failback(name: str, **parameters: float) -> dict[str, Any]:
+    return policy("failback", name, **parameters)
+
+
+def by_age(max_age_s: float, jitter: float, preferred: float) -> dict[str, Any]:
+    return failback("max-age", max_age_s=max_age_s, jitter=jitter, preferred=preferred)
+
+
 def patient(retries: float, delay_s: float) -> dict[str, Any]:
     return policy("failover", "retry-then-failover", retries=retries, delay_s=delay_s)
 
@@ -336,6 +344,33 @@ SCENARIOS: dict[str, tuple[str, list[dict[str, Any]]]] = {
             servers(count=1, reclaim_after_s=0.0),
             workload(run_time_s=2000.0),
             faults(fault("unreachable", [0], 900.0, 1500.0)),
+        ],
+    ),
+    # coming back
+    "asked first at each launch": (
+        "failbacks failovers refusals",
+        [IMMEDIATE, PLENTY, failback("at-next-request"), faults(fault("refusing", [0, 1], 600.0, 600.0))],
+    ),
+    "back when a probe is answered, with all that runs": (
+        "failbacks probes programs_moved double_grants messages_lost time_to_balance_s",
+        [
+            *(IMMEDIATE, failback("probe", interval_s=40.0, jitter_s=20.0), {"network": {"loss": 0.05}}),
+            *(clients(failback_moves="all", programs=2), faults(fault("unreachable", [0], 300.0, 600.0))),
+        ],
+    ),
+    "moved by age, back or on": (
+        "failbacks programs_moved double_grants evictions",
+        [IMMEDIATE, DEFERRED, by_age(200.0, 0.1, 0.0), faults(FLAPPING), clients(failback_moves="all")],
+    ),
+    "back by age, whoever answers": (
+        "failbacks timeouts ghost_license_hours",
+        [patient(1.0, 10.0), by_age(100.0, 0.5, 1.0), faults(fault("unreachable", [0], 300.0, 900.0))],
+    ),
+    "drained": (
+        "failbacks probes time_to_balance_s",
+        [
+            *(IMMEDIATE, PLENTY, failback("drain", drain_share=0.1), clients(count=40)),
+            faults(fault("crash", [0], 300.0, 300.0), fault("crash", [1], 900.0, 300.0)),
         ],
     ),
     # balancing

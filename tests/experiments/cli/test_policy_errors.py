@@ -14,7 +14,7 @@ HEAD = """
 import math
 from typing import NamedTuple
 
-from meterstorm.policies import admit, refuse, retry
+from meterstorm.policies import admit, probe, refuse, retry
 from meterstorm.policies.compilable import compilable
 
 
@@ -35,8 +35,9 @@ class Mine(NamedTuple):
 
 """
 
-FAILOVER, SELECTION, ADMISSION, BALANCING = (
+FAILOVER, FAILBACK, SELECTION, ADMISSION, BALANCING = (
     ("failover", "on_failure(self, link, memory, u)"),
+    ("failback", "plan(self, place, u)"),
     ("selection", "next_server(self, choice, u)"),
     ("admission", "on_request(self, arrival, u)"),
     ("balancing", "targets(self, report)"),
@@ -51,6 +52,7 @@ RAISES = {
     "asserts": (
         ADMISSION, "assert arrival.now_s < 100.0, 'too late'  # here\nreturn admit()", "AssertionError: too late",
     ),
+    "plans": (FAILBACK, "return probe(1.0 / (place.server - place.preferred))  # here", "ZeroDivisionError: "),
     "divides": (
         FAILOVER,
         "x = link.tries_here - 3\ny = 1 / x  # here\nreturn retry(y * y)",

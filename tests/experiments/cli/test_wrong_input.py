@@ -47,6 +47,11 @@ WRONG = {
     "port 65536": (["--ray-address", "127.0.0.1:65536"], ["--ray-address", "HOST:PORT", "127.0.0.1:65536"]),
     "workers of shards": (["--workers", 2, "--shards", 3], ["--workers 2", "3 shards share each"]),
     "intersite": (["--intersite", "never"], ["policies.intersite", "never"]),
+    "failback": (["--failback", "later"], ["policies.failback", "later", "at-next-request"]),
+    "failback's share": (
+        ["--failback", "drain", "--set", "policies.failback.drain_share=2"],
+        ["drain_share: 2", "in (0, 1]"],
+    ),
     "option": (["--bogus"], ["--bogus"]),
     "no trace file": (
         ["--set", "workload.arrivals=trace", "--set", "workload.trace=none.csv"],
@@ -109,6 +114,9 @@ NONSENSE = {
     "--failover mine.py:BadAction": ["failover policy", "unknown action", "value 9"],
     "--failover mine.py:NegativeDelay": ["failover policy", "delay"],
     "--failover mine.py:NotANumber": ["failover policy", "delay"],
+    "--failback mine.py:BadPlan": ["failback policy", "unknown action", "value 7", "stay, ask_first"],
+    "--failback mine.py:NegativePlan": ["failback policy", "delay", "value: -3 s"],
+    "--failback mine.py:EndlessPlan": ["failback policy", "delay", "not a number"],
     "--selection mine.py:TooFar": ["selection policy", "does not exist", "value 4"],
     "--selection mine.py:BelowZero": ["selection policy", "does not exist", "value -1"],
     "--balancing mine.py:TooMany": ["balancing policy TooMany", "[[101], [101], [101], [101]]", "[400]"],

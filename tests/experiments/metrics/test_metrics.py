@@ -73,6 +73,7 @@ def test_what_does_not_apply_is_none_and_never_zero():
         "amplification",
         "storm_peak_ratio",
         "time_to_recover_s",
+        "time_to_balance_s",
         "time_to_last_client_s",
     }
     assert {name for name, value in values.items() if value is None} == nothing | set(durations)
@@ -245,8 +246,8 @@ def test_a_run_of_less_than_a_sample_shows_no_recovery(duration_s, expected):
 
 def test_a_fault_after_the_end_is_none():
     after = OUTAGE | {"start_s": 1200}
-    names = ("storm_peak_ratio", "time_to_recover_s", "time_to_last_client_s")
-    assert [metrics(scenario_of([after]), empty())[name] for name in names] == [None] * 3
+    names = ("storm_peak_ratio", "time_to_recover_s", "time_to_balance_s", "time_to_last_client_s")
+    assert [metrics(scenario_of([after]), empty())[name] for name in names] == [None] * len(names)
     assert None not in [metrics(scenario_of([OUTAGE]), empty())[name] for name in names[1:]]
 
 

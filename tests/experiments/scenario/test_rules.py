@@ -57,6 +57,29 @@ ANYWHERE = [
         'policies.balancing.name = "keep-until-ack": copies cannot move between sites',
     ),
     (
+        {"clients": {"failback_moves": "all"}},
+        'clients.failback_moves: "all" is not allowed; it must be "new" while policies.failback.name = "none"',
+    ),
+    (
+        {"servers": {"count": 1}, "policies": {"failback": {"name": "probe"}}},
+        'policies.failback.name: "probe" is not allowed; it must be "none" while a client has one server '
+        "to choose from (servers.count = 1)",
+    ),
+    (
+        {
+            "servers": {"count": 2, "sites": 2},
+            "clients": {"failover_to": "own-site"},
+            "policies": {"failback": {"name": "probe"}},
+        },
+        'policies.failback.name: "probe" is not allowed; it must be "none" while a client has one server '
+        "to choose from at its site (servers.count = 2)",
+    ),
+    (
+        {"servers": {"sites": 2}, "policies": {"failback": {"name": "drain"}}},
+        'policies.failback.name: "drain" is not allowed; it must be one that does not drain, as '
+        'servers.sites = 2, or clients.failover_to must be "own-site"',
+    ),
+    (
         {"servers": {"count": 4, "sites": 3}},
         "servers.count: 4 is not allowed; it must be a multiple of servers.sites = 3",
     ),
@@ -120,7 +143,7 @@ ANYWHERE = [
     (
         fault(kind="crashed"),
         'faults[0].kind: "crashed" is not allowed; '
-        'it must be "unreachable", "refusing", "crash", "slow", "loss" or "cut"',
+        'it must be "unreachable", "refusing", "crash", "slow", "loss", "cut" or "stall"',
     ),
     (fault(kind="slow"), "faults[0].factor: missing; it must be a number > 0, for example 10"),
     (
@@ -147,8 +170,8 @@ ANYWHERE = [
     ),
     (
         fault(factor=2),
-        "faults[0].factor: unknown key; "
-        'allowed: duration_s, kind, repeat_s, repeats, servers, start_s (it belongs to kind = "slow")',
+        "faults[0].factor: unknown key; allowed: drawn_by, duration_s, kind, mtbf_s, mttr_s, repeat_s, repeats, "
+        'servers, stagger_s, start_s (it belongs to kind = "slow")',
     ),
     (
         fault(servers="some"),

@@ -10,8 +10,9 @@ from meterstorm.actors.state.events import IN_SERVICE
 
 from oracles.audit.tables import Tables, columns
 
-ASKING = (kinds.REQUEST, kinds.HEARTBEAT, kinds.KEPT_RELEASE)
-ANSWERS = (kinds.GRANT, kinds.DENY, kinds.OVERLOADED, kinds.REFUSED, kinds.ACK, kinds.KEPT_ACK)
+ASKING = (kinds.REQUEST, kinds.HEARTBEAT, kinds.KEPT_RELEASE, kinds.PROBE)
+SERVED = (kinds.GRANT, kinds.DENY, kinds.ACK, kinds.KEPT_ACK, kinds.PROBE_ACK)
+ANSWERS = (*SERVED, kinds.OVERLOADED, kinds.REFUSED)
 
 
 def check(tables: Tables) -> None:

@@ -59,6 +59,7 @@ def healing(draw: st.DrawFn) -> dict[str, Any]:
     }
     raw["workload"] |= {"launch_interval_s": draw(st.floats(60.0, 200.0)), "profile": []}
     raw["policies"] |= {"admission": {"name": "fifo"}, "balancing": {"name": "static"}}
+    raw["policies"]["failback"], clients["failback_moves"] = {"name": "none"}, "new"
     for product in raw["products"]:
         product["licenses"] = 50 * clients["count"] * clients["programs"] * servers["count"]
     worst = draw(drawn.faults(servers["count"], clients["count"], times=drawn.PLANNED))

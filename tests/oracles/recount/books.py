@@ -4,6 +4,7 @@ from typing import Any
 
 from meterstorm.actors.records import journal
 
+from oracles.recount.balance import Balance
 from oracles.recount.callbacks import Callbacks
 from oracles.recount.client import Client
 from oracles.recount.clock import Clock, ns
@@ -43,8 +44,9 @@ class Books:
         callbacks = Callbacks(scenario, self.clock, pools)
         granting = Granting(scenario, self.clock, self.leases, callbacks, self.observer)
         balancing = Balancing(scenario, pools, self.imbalance)
+        self.balance = Balance(scenario, self.clock, self.faults, self.imbalance)
         self.servers = [
-            Server(number, scenario, self.faults, granting, balancing, self.imbalance)
+            Server(number, scenario, self.faults, granting, balancing, self.balance)
             for number in range(scenario.servers.count)
         ]
 

@@ -27,6 +27,8 @@ class Granting:
             self._decide(s, row, outcome)
         elif row.kind == kinds.RELEASE:
             self._release(key_of(s, row), row.attempt, outcome)
+        elif row.kind == kinds.PROBE:
+            expect(outcome, row, kinds.PROBE_ACK)
         else:
             self._hear(s, row, frees=row.kind == kinds.KEPT_RELEASE or self.heartbeats_free)
             self.callbacks.call_back(outcome)

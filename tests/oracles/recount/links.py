@@ -31,6 +31,7 @@ class Links:
         self.ledger, self.observer, self.leases, self.users = ledger, observer, leases, users
         self.faults, self.timeout_ns = faults, ns(scenario.clients.request_timeout_s)
         self.first_server, self.on_denial = scenario.clients.count, scenario.clients.on_denial
+        self.all_move = scenario.clients.failback_moves == "all"
 
     def handle(self, client: Client, event: Row, outcome: Outcome) -> None:
         """Enter an event of a client, and what the client did then."""
@@ -59,6 +60,8 @@ class Links:
             self._asked(client, row)
         elif row.kind == kinds.HEARTBEAT:
             client.flight = row.attempt
+        elif row.kind == kinds.PROBE:
+            self.ledger.count("probes")
         elif row.kind == kinds.RELEASE and row.what == journal.LOST:
             server = row.target - self.first_server
             self.observer.tell_lost_release(row.source, row.slot, row.program, server)
@@ -117,6 +120,7 @@ class Links:
         if not slot.is_decided:
             self.ledger.waited(slot.launched)
         if slot.holds is not None:
+            self.ledger.count("double_grants")
             self.observer.tell(client, slot, slot.holds, slot.asked)
         slot.state, slot.running, slot.waits, slot.is_decided = METERED, True, False, True
         slot.holds = key.server
@@ -168,8 +172,19 @@ class Links:
                 self.users.do_without(slot)
 
     def _moved(self, client: Client, row: Row) -> None:
-        self.ledger.count("failovers")
         client.server = row.target - self.first_server
+        if row.value:
+            self._came_back(client)
+        else:
+            self.ledger.count("failovers")
         for slot in client.slots:
             self.users.abandon(client, slot)
         self._ask_anew(client)
+
+    def _came_back(self, client: Client) -> None:
+        """A client has moved without a failure: nothing is in flight any more."""
+        self.ledger.count("failbacks")
+        client.flight = None
+        if self.all_move:
+            elsewhere = [slot for slot in client.slots if slot.holds not in {None, client.server}]
+            self.ledger.count("programs_moved", len(elsewhere))

@@ -15,7 +15,7 @@ COUNTS = (
     *("launches", "suppressed", "attempts", "grants", "denials", "evictions", "gave_up"),
     *("denials_misplaced", "denials_stranded", "denials_ghost", "denials_exhausted"),
     *("timeouts", "refusals", "overloaded", "retries", "failovers", "offline_spells", "unmetered_starts"),
-    *("messages", "messages_lost"),
+    *("failbacks", "probes", "programs_moved", "double_grants", "messages", "messages_lost"),
 )
 
 Metrics = dict[str, float | None]
@@ -35,6 +35,7 @@ def metrics(books: Books) -> Metrics:
         **_durations("queue_s", books.ledger.queueing),
         **_client_burden(books),
         "time_to_recover_s": _time_to_recover_s(books),
+        "time_to_balance_s": _time_to_balance_s(books),
         "time_to_last_client_s": _time_to_last_client_s(books),
     }
 
@@ -135,6 +136,15 @@ def _time_to_last_client_s(books: Books) -> float | None:
     if books.ledger.hit or books.faults.last_end >= books.clock.end:
         return math.inf
     return max(0, books.ledger.served_again - books.faults.last_end) / SECOND
+
+
+def _time_to_balance_s(books: Books) -> float | None:
+    """From the end of the last fault until clients are, and stay, where they prefer to be, give or take some."""
+    if not _has_faults(books) or books.faults.last_end is None:
+        return None
+    if books.balance.out or books.faults.last_end >= books.clock.end:
+        return math.inf
+    return max(0, books.balance.righted - books.faults.last_end) / SECOND
 
 
 def _has_faults(books: Books) -> bool:

@@ -6,15 +6,15 @@ from typing import Any
 from meterstorm.actors.state import kinds
 from meterstorm.actors.state.events import IN_SERVICE
 
+from oracles.recount.balance import Balance
 from oracles.recount.clock import SECOND, Level
 from oracles.recount.faults import Faults
 from oracles.recount.granting import Granting, key_of
-from oracles.recount.imbalance import Imbalance
 from oracles.recount.leases import Key
 from oracles.recount.pools import Balancing
 from oracles.recount.record import Contradiction, Outcome, Row, expect
 
-TIMERS = {kinds.SCAN, kinds.GRACE_END, kinds.CALLBACK_CYCLE}
+TIMERS = {kinds.SCAN, kinds.GRACE_END, kinds.CALLBACK_CYCLE, kinds.DRAIN}
 
 
 class Server:
@@ -27,10 +27,10 @@ class Server:
         faults: Faults,
         granting: Granting,
         balancing: Balancing,
-        imbalance: Imbalance,
+        balance: Balance,
     ) -> None:
         self.number, self.rules, self.clock = number, scenario.servers, granting.clock
-        self.faults, self.granting, self.balancing, self.imbalance = faults, granting, balancing, imbalance
+        self.faults, self.granting, self.balancing, self.balance = faults, granting, balancing, balance
         self.ledger, self.leases, self.callbacks = granting.leases.ledger, granting.leases, granting.callbacks
         self.queue: deque[tuple[int, Row]] = deque()
         self.serving: Row | None = None
@@ -39,7 +39,7 @@ class Server:
 
     def handle(self, event: Row, outcome: Outcome) -> None:
         """Enter an event of this server, and what it sent then."""
-        if event.kind <= kinds.KEPT_RELEASE:
+        if event.kind <= kinds.PROBE:
             (self._served if event.flag & IN_SERVICE else self._arrived)(event, outcome)
         elif event.kind == kinds.CRASH:
             self._crash()
@@ -51,6 +51,8 @@ class Server:
             self.callbacks.end_grace(Key(event.value, event.slot, event.program, self.number))
         elif event.kind == kinds.SCAN:
             self._scan()
+        elif event.kind == kinds.DRAIN:
+            self.balance.drain(self.number, outcome)
         else:
             self.balancing.handle(self.number, event, outcome)
         self.callbacks.call_back(outcome)
@@ -69,8 +71,8 @@ class Server:
             return
         if row.kind == kinds.RELEASE:
             self.leases.see_release(key_of(self.number, row), row.attempt)
-        elif row.kind in {kinds.REQUEST, kinds.HEARTBEAT}:
-            self.imbalance.hear_from(row.source, self.number)
+        elif row.kind in {kinds.REQUEST, kinds.HEARTBEAT, kinds.PROBE}:
+            self.balance.hear_from(row.source, self.number)
         if outcome and outcome[0].kind == kinds.OVERLOADED:
             expect(outcome, row, kinds.OVERLOADED)
             return
@@ -103,7 +105,8 @@ class Server:
             self.granting.carry_out(self.number, row, outcome)
 
     def _takes_time(self, kind: int) -> bool:
-        costs = {kinds.REQUEST: 1.0, kinds.HEARTBEAT: self.rules.heartbeat_cost}
+        small_talk = self.rules.heartbeat_cost
+        costs = {kinds.REQUEST: 1.0, kinds.HEARTBEAT: small_talk, kinds.PROBE: small_talk}
         return bool(self.rules.service_ms * costs.get(kind, self.rules.release_cost) > 0)
 
     def _scan(self) -> None:

@@ -15,11 +15,11 @@ DEFAULTS: dict = {
                 "request_timeout_s": 5.0, "heartbeat_s": 3600, "heartbeat_names_leases": False,
                 "on_denial": "give-up", "retry_denied_s": 60.0, "offline": "allow", "rerequest": True,
                 "release_old": "lost", "deferred_retry_s": 60.0, "callback_poll_s": 0.0,
-                "attempt_cpu_ms": 50.0},
+                "attempt_cpu_ms": 50.0, "failback_moves": "new"},
     "workload": {"arrivals": "closed", "launch_interval_s": 3600, "launch": "exponential", "launch_cv": 1.0,
                  "run_time_s": 1800, "run_time": "exponential", "run_time_cv": 1.0, "profile": []},
     "policies": {"failover": {"name": "retry-then-failover", "retries": 3, "delay_s": 60.0},
-                 "selection": {"name": "ring"}, "admission": {"name": "fifo"},
+                 "failback": {"name": "none"}, "selection": {"name": "ring"}, "admission": {"name": "fifo"},
                  "balancing": {"name": "periodic-demand", "interval_s": 14400.0}},
     "faults": [],
 }  # fmt: skip

@@ -53,12 +53,7 @@ class Failures:
         if item.wanted:
             item.rank = REPEATED
             self.link.waiting.append(item)
-        self.link.pausing = True
-        self.world.after(seconds, self.resume)
-
-    def resume(self) -> None:
-        self.link.pausing = False
-        self.link.turn()
+        self.link.pause(seconds)
 
     def fail_over(self) -> None:
         link, count = self.link, len(self.world.servers)
@@ -67,6 +62,10 @@ class Failures:
         if server is link.server:
             return  # CHOICE: the only server there is; not a change of server, and tries_here goes on
         self.world.measures.counts["failovers"] += 1
+        self.change_server(server, self.client.settings["rerequest"])
+
+    def change_server(self, server: "Server", all_move: bool, is_own_wish: bool = False) -> None:
+        link = self.link
         link.server = server
         self.tries_here = 0
         # CHOICE: a heartbeat that waits is dropped like one that failed
@@ -75,18 +74,29 @@ class Failures:
             item.rank = WAITING
         for program in self.client.programs:
             self.client.releases.abandon(program)
-            self.ask_elsewhere(program, server, items)
+            program.tells_old_server = False
+            self.ask_elsewhere(program, server, items, all_move, is_own_wish)
         link.waiting = list(items.values())
         self.client.user.ask_anew()
+        self.client.failback.settle()
 
-    def ask_elsewhere(self, program: "Program", server: "Server", items: "dict[Program, Item]") -> None:
+    def ask_elsewhere(
+        self,
+        program: "Program",
+        server: "Server",
+        items: "dict[Program, Item]",
+        all_move: bool,
+        is_own_wish: bool,
+    ) -> None:
         """Request at the new server what runs under a lease of another one."""
-        if program.lease is None or not self.client.settings["rerequest"]:
+        if program.lease is None:
             return
-        if program.lease.server is server:  # back where it came from
+        if program.lease.server is server or not all_move:  # back where it came from, or it stays where it is
             items.pop(program, None)
-        else:
-            items.setdefault(program, Item(program.order, program)).rank = ELSEWHERE
+            return
+        items.setdefault(program, Item(program.order, program)).rank = ELSEWHERE
+        program.tells_old_server = is_own_wish
+        self.world.measures.counts["programs_moved"] += is_own_wish
 
     def go_offline(self, failed: Item, seconds: float) -> None:
         self.world.measures.counts["offline_spells"] += 1

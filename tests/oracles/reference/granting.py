@@ -3,7 +3,18 @@
 from typing import TYPE_CHECKING
 
 from oracles.reference.licenses import Lease
-from oracles.reference.messages import ACK, DENY, GRANT, HEARTBEAT, KEPT_ACK, RELEASE, REQUEST, Message
+from oracles.reference.messages import (
+    ACK,
+    DENY,
+    GRANT,
+    HEARTBEAT,
+    KEPT_ACK,
+    PROBE,
+    PROBE_ACK,
+    RELEASE,
+    REQUEST,
+    Message,
+)
 
 if TYPE_CHECKING:
     from oracles.reference.program import Program
@@ -28,6 +39,8 @@ class Granting:
             lease = self.released(message)
             if lease is not None:
                 lease.end()
+        elif message.kind == PROBE:
+            self.server.answer(PROBE_ACK, message)
         else:
             self.hear(message, leases)
             self.server.answer(ACK if message.kind == HEARTBEAT else KEPT_ACK, message)

@@ -4,7 +4,17 @@ from typing import TYPE_CHECKING
 
 from oracles.reference.failures import Failures
 from oracles.reference.items import LAST, Item
-from oracles.reference.messages import DENY, GRANT, HEARTBEAT, KEPT_ACK, OVERLOADED, REFUSED, REQUEST, Message
+from oracles.reference.messages import (
+    DENY,
+    GRANT,
+    HEARTBEAT,
+    KEPT_ACK,
+    OVERLOADED,
+    PROBE_ACK,
+    REFUSED,
+    REQUEST,
+    Message,
+)
 
 if TYPE_CHECKING:
     from oracles.reference.client import Client
@@ -23,6 +33,7 @@ class Link:
         self.in_flight: Item | None = None
         self.flight_token = 0  # of what is in flight
         self.pausing = False  # before the same server is tried again
+        self.pauses = 0  # so far: an earlier one does not end a later one
         self.offline = False
         self.online = True
 
@@ -76,6 +87,20 @@ class Link:
         if self.in_flight is not None and token == self.flight_token:
             self.failures.failed("timeouts")
 
+    def pause(self, seconds: float) -> None:
+        self.pausing = True
+        self.pauses += 1
+        self.world.after(seconds, self.resume, self.pauses)
+
+    def resume(self, number: int) -> None:
+        if number == self.pauses:
+            self.stop_pausing()
+            self.turn()
+
+    def stop_pausing(self) -> None:
+        self.pausing = False
+        self.pauses += 1
+
     def heartbeat(self) -> None:
         self.world.after(self.client.settings["heartbeat_s"], self.heartbeat)
         none_pending = all(item.program is not None for item in self.pending)
@@ -86,6 +111,8 @@ class Link:
     def receive(self, kind: str, server: "Server", message: Message, lease: "Lease | None") -> None:
         if kind == KEPT_ACK:
             self.client.releases.debts.discard(server)
+        elif kind == PROBE_ACK:
+            self.client.failback.answered(message.token)
         elif self.in_flight is None or message.token != self.flight_token:
             if kind == GRANT:
                 self.late_grant(server, message.program, lease)

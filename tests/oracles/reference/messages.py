@@ -6,7 +6,8 @@ if TYPE_CHECKING:
     from oracles.reference.client import Client
     from oracles.reference.program import Program
 
-REQUEST, RELEASE, HEARTBEAT, KEPT_RELEASE = "request", "release", "heartbeat", "kept release"
+REQUEST, RELEASE, HEARTBEAT, KEPT_RELEASE, PROBE = "request", "release", "heartbeat", "kept release", "probe"
+PROBE_ACK = "probe ack"
 GRANT, DENY, ACK, KEPT_ACK, OVERLOADED, REFUSED = "grant", "deny", "ack", "kept ack", "overloaded", "refusals"
 
 

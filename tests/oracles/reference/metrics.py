@@ -11,7 +11,7 @@ COUNTS = [
     *("launches", "suppressed", "attempts", "grants", "denials", "evictions", "gave_up"),
     *("denials_misplaced", "denials_stranded", "denials_ghost", "denials_exhausted"),
     *("timeouts", "refusals", "overloaded", "retries", "failovers", "offline_spells", "unmetered_starts"),
-    *("messages", "messages_lost"),
+    *("failbacks", "probes", "programs_moved", "double_grants", "messages", "messages_lost"),
 ]
 
 Metrics = dict[str, float | None]
@@ -33,7 +33,8 @@ def metrics(world: "World") -> Metrics:
         **summary("queue_s", world.measures.queueing),
         **client_burden(world),
         "time_to_recover_s": None,
-        "time_to_last_client_s": time_to_last_client_s(world),
+        "time_to_balance_s": since_faults_s(world, bool(world.balance.out), world.balance.righted),
+        "time_to_last_client_s": since_faults_s(world, bool(world.measures.hit), world.measures.answered_again),
     }
 
 
@@ -92,15 +93,15 @@ def storm_peak_ratio(world: "World") -> float | None:
     return peak_of(server) * (first - since) / before if before else None
 
 
-def time_to_last_client_s(world: "World") -> float | None:
-    """From the end of the last fault until every client that failed meanwhile has had a good answer."""
+def since_faults_s(world: "World", is_wrong: bool, righted: float) -> float | None:
+    """From the end of the last fault until all is right: clients answered or where they prefer to be."""
     faults, run = world.faults, world.scenario["run"]
     end_s = world.warmup_s + run["duration_s"]
     if faults.first >= end_s:
         return None
-    if world.measures.hit or faults.last >= end_s:
+    if is_wrong or faults.last >= end_s:
         return math.inf
-    return max(0.0, world.measures.answered_again - faults.last)
+    return max(0.0, righted - faults.last)
 
 
 def summary(name: str, values: list[float]) -> Metrics:

@@ -1,8 +1,9 @@
-"""Failover and selection policies."""
+"""Failover, failback and selection policies."""
 
 from random import Random
 
 RETRY, FAIL_OVER, OFFLINE, GIVE_UP = "retry", "fail over", "offline", "give up"
+ASK_FIRST, WHEN_ASKED, PROBE, MOVE, CHOOSE = "at-next-request", "drain", "probe", "move", "choose"
 
 
 def on_failure(policy: dict, tries_here: int, failures: int, stream: Random) -> tuple[str, float]:
@@ -23,6 +24,17 @@ def on_failure(policy: dict, tries_here: int, failures: int, stream: Random) -> 
         longest = min(policy["cap_s"], policy["base_s"] * 2.0 ** min(tries_here, 60))
         return (RETRY, stream.uniform(0.0, longest)) if again else (FAIL_OVER, 0.0)
     raise ValueError(name)
+
+
+def plan(policy: dict, stream: Random) -> tuple[str, float]:
+    """What a failback policy plans for a client that is away, and after how many seconds."""
+    name = policy["name"]
+    if name == "probe":
+        return PROBE, policy["interval_s"] + stream.uniform(0.0, policy["jitter_s"])
+    if name == "max-age":
+        age_s = policy["max_age_s"] * stream.uniform(1 - policy["jitter"], 1 + policy["jitter"])
+        return (MOVE if policy["preferred"] else CHOOSE), age_s
+    return name, 0.0
 
 
 def next_server(policy: dict, current: int, count: int, stream: Random) -> int:

@@ -16,6 +16,7 @@ class Program:
         self.product, self.run_time = product, run_time
         self.launched = client.world.now
         self.running = self.ended = self.unmetered = self.decided = self.waiting = self.counted = False
+        self.tells_old_server = False  # that it has moved, when it has: its client chose to
         self.runs = 0  # a new one after each kill: makes old run-out events void
         self.lease: Lease | None = None  # the one it runs under, as its client believes
         self.leases: list[Lease] = []  # all that exist in its name

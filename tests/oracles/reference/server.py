@@ -9,7 +9,7 @@ from oracles.reference.callbacks import Callbacks
 from oracles.reference.draws import draw
 from oracles.reference.granting import Granting
 from oracles.reference.level import Level
-from oracles.reference.messages import HEARTBEAT, OVERLOADED, REFUSED, RELEASE, REQUEST, Message
+from oracles.reference.messages import HEARTBEAT, OVERLOADED, PROBE, REFUSED, RELEASE, REQUEST, Message
 
 if TYPE_CHECKING:
     from oracles.reference.client import Client
@@ -47,8 +47,8 @@ class Server:
         if refuses:
             self.answer(REFUSED, message)
             return
-        if message.kind in {REQUEST, HEARTBEAT}:
-            world.imbalance.hear_of(message.client, self)
+        if message.kind in {REQUEST, HEARTBEAT, PROBE}:
+            world.balance.hear_of(message.client, self)
         if self.is_full and message.kind == REQUEST and not world.faults.stalls(self):
             self.answer(OVERLOADED, message)
         else:
@@ -73,7 +73,8 @@ class Server:
 
     def service_time(self, kind: str) -> float:
         settings = self.world.scenario["servers"]
-        costs = {REQUEST: 1.0, HEARTBEAT: settings["heartbeat_cost"]}
+        small_talk = settings["heartbeat_cost"]
+        costs = {REQUEST: 1.0, HEARTBEAT: small_talk, PROBE: small_talk}
         mean = settings["service_ms"] / 1000 * costs.get(kind, settings["release_cost"])
         return draw(settings["service"], mean, 1.0, self.stream) * self.world.faults.slowdown(self)
 

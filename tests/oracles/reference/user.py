@@ -38,6 +38,7 @@ class User:
                 counts["suppressed"] += 1
                 return
         counts["launches"] += 1
+        self.client.failback.launches()
         program = self.client.slots[slot] = self.new_program(slot)
         self.ask(program)
 
@@ -108,7 +109,10 @@ class User:
         program.wait(False)
         old, program.lease = program.lease, lease
         if old is not None and old.server is not lease.server:
+            self.world.measures.counts["double_grants"] += 1
             self.client.releases.leave(old)
+            if program.tells_old_server:
+                self.client.releases.release(old)
         if not program.running:
             self.start(program)
         program.review()

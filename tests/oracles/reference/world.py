@@ -4,6 +4,7 @@ import heapq
 import math
 from random import Random
 
+from oracles.reference.balance import Balance
 from oracles.reference.client import Client
 from oracles.reference.faults import Faults
 from oracles.reference.imbalance import Imbalance
@@ -69,9 +70,11 @@ class World:
         homes = self.homes(settings["count"], settings["assignment"])
         self.clients = [Client(self, number, self.servers[home]) for number, home in enumerate(homes)]
         self.imbalance = Imbalance(self)
+        self.balance = Balance(self, self.imbalance)
         for client in self.clients:
             for slot in range(settings["programs"]):
                 client.user.next_launch(slot, first=True)
+            client.failback.settle()
             if settings["heartbeat_s"]:
                 phase = self.stream("heartbeat", client.number).random()
                 self.after(settings["heartbeat_s"] * phase, client.link.heartbeat)

@@ -4,6 +4,7 @@ from tools.mutations import (
     client,
     comparisons,
     engine,
+    failback,
     faults,
     messaging,
     policies,
@@ -21,6 +22,7 @@ MUTATIONS: list[Mutation] = [
     mutation
     for room in (
         client,
+        failback,
         server,
         site,
         messaging,

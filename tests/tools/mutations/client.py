@@ -9,7 +9,7 @@ MUTATIONS = [
     Mutation("a failure of a request is not counted", "actors/agents/client/failures.py",
      "client.flight).failures += 1", "client.flight).failures += 0",
      "evidence/theory/test_retries.py::test_n_retries_under_loss[0.3-1]"),
-    Mutation("tries are remembered after a failover", "actors/agents/client/failures.py",
+    Mutation("tries are remembered after a failover", "actors/agents/client/moving.py",
      "    client.server = server\n    client.tries_here = 0\n", "    client.server = server\n",
      "evidence/theory/test_retries.py::test_tries_for_ever_at_a_fixed_pace"),
     Mutation("a lost release leaves no ghost", "actors/agents/client/returns.py",

@@ -4,7 +4,7 @@ from tools.mutations.mutation import Mutation
 
 MUTATIONS = [
     Mutation("sites: nobody looks ahead", "actors/agents/roaming.py",
-     "    if control.foreign > 0 or control.roaming > 0 or", "    if control.foreign >= 0 or",
+     "        control.foreign > 0\n", "        control.foreign >= 0\n",
      "actors/shards/test_site_windows.py::test_whole_sites_wait_for_little[2]"),
     Mutation("sites: refusals come unexpected", "actors/agents/roaming.py",
      "    return first + config.latency\n", "    return NEVER\n",
