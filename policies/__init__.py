@@ -7,6 +7,7 @@ by pointer. Anything random, timed or remembered comes in as an argument; a poli
 from .admission import Arrival, Verdict, admit, refuse
 from .balancing import Report
 from .compilable import compilable
+from .denial import Denied, ask_again, ask_next, await_callback
 from .failover import OVERLOADED, REFUSED, TIMED_OUT, Decision, Link, fail_over, give_up, go_offline, retry
 from .selection import Choice
 
@@ -17,10 +18,14 @@ __all__ = [
     "Arrival",
     "Choice",
     "Decision",
+    "Denied",
     "Link",
     "Report",
     "Verdict",
     "admit",
+    "ask_again",
+    "ask_next",
+    "await_callback",
     "compilable",
     "fail_over",
     "give_up",

@@ -11,12 +11,13 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
 
-from . import admission, balancing, errors, failover, purity, selection, sms2
+from . import admission, balancing, denial, errors, failover, purity, selection, sms2
 
 BUILT_IN: dict[str, dict[str, Any]] = {
     "failover": failover.POLICIES | sms2.POLICIES,
     "selection": selection.POLICIES,
     "admission": admission.POLICIES,
+    "denial": denial.POLICIES,
     "balancing": balancing.POLICIES,
     "intersite": balancing.INTERSITE,
 }
@@ -25,6 +26,7 @@ METHOD = {
     "failover": "on_failure",
     "selection": "next_server",
     "admission": "on_request",
+    "denial": "on_denial",
     "balancing": "targets",
     "intersite": "targets",
 }
@@ -64,6 +66,8 @@ def resolve(kind: str, name: str, parameters: Mapping[str, Any]) -> Any:
 def _check(kind: str, name: str, policy: Any) -> None:
     """Check what a policy says of itself; raises ValueError, or whatever the policy raises."""
     _check_memory(getattr(policy, "memory_size", 0))
+    if kind == "denial":
+        _check_number("servers", getattr(policy, "servers", 1))
     if METHOD[kind] == "targets":
         if not hasattr(policy, "interval_s"):
             raise ValueError(f"{kind} policy {name!r} needs a field interval_s")

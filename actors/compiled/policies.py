@@ -14,6 +14,7 @@ import numpy as np
 from meterstorm.policies import errors
 from meterstorm.policies.admission import Arrival, Verdict
 from meterstorm.policies.compilable import MARKED
+from meterstorm.policies.denial import Denied
 from meterstorm.policies.failover import Decision, Link
 from meterstorm.policies.registry import METHOD
 from meterstorm.policies.selection import Choice
@@ -53,6 +54,7 @@ SIGNATURES = {
     "failover": record_type(Decision)(VECTOR, record_type(Link), VECTOR, types.float64),
     "selection": types.int64(VECTOR, record_type(Choice), types.float64),
     "admission": record_type(Verdict)(VECTOR, record_type(Arrival), types.float64),
+    "denial": record_type(Decision)(VECTOR, record_type(Denied), types.float64),
 }
 
 

@@ -26,8 +26,9 @@ from ..compiled.jit import inlined
     SERVICE,
     JITTER,
     LOSS,
-) = range(12)
-STREAMS = 12
+    DENIAL,
+) = range(13)
+STREAMS = 13
 
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)

@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 from meterstorm.policies import errors, registry
+from meterstorm.policies.denial import Callback, GiveUp
 
 from ..compiled import questions
 from ..compiled.policies import Compiled, compile_policy
@@ -11,11 +12,12 @@ from .scenario import Scenario
 
 
 class PolicySet(NamedTuple):
-    """The scenario's policies: three compiled, and those of balancing as they are."""
+    """The scenario's policies: compiled, and those of balancing as they are."""
 
     failover: Compiled
     selection: Compiled
     admission: Compiled
+    denial: Compiled
     balancing: Any
     intersite: Any
     memory_size: int
@@ -37,6 +39,26 @@ class PolicySet(NamedTuple):
         """Whether all servers of a site draw on one pool."""
         return bool(getattr(self.balancing, "is_shared", False))
 
+    @property
+    def gives_up(self) -> bool:
+        """Whether users just give up when they are denied, so that the denial policy is not asked."""
+        return isinstance(self.denial.policy, GiveUp) and not self.asks_next
+
+    @property
+    def calls_back(self) -> bool:
+        """Whether users may wait to be called back."""
+        return bool(getattr(self.denial.policy, "is_called_back", False))
+
+    @property
+    def draws_pauses(self) -> bool:
+        """Whether a denial uses up one of its client's draws; who just awaits a callback needs none."""
+        return not isinstance(self.denial.policy, Callback)
+
+    @property
+    def asks_next(self) -> bool:
+        """Whether a client that is denied may ask the next server."""
+        return bool(getattr(self.denial.policy, "servers", 1) > 1)
+
 
 def compile_policies(scenario: Scenario) -> PolicySet:
     """Resolve and compile a scenario's policies; raises ValueError when one cannot be compiled."""
@@ -45,6 +67,7 @@ def compile_policies(scenario: Scenario) -> PolicySet:
         compile_policy("failover", chosen["failover"]),
         compile_policy("selection", chosen["selection"]),
         compile_policy("admission", chosen["admission"]),
+        compile_policy("denial", chosen["denial"]),
         chosen["balancing"],
         chosen["intersite"],
         int(getattr(chosen["failover"], "memory_size", 0)),

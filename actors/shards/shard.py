@@ -54,7 +54,7 @@ class Shard:
         self.shard = shard
         self._hosts_servers = bool(self.world.config[0].local_servers > 0)
         self._sites = scenario.servers.sites
-        self.lookahead = lookahead(scenario, hosted, shard)
+        self.lookahead = lookahead(scenario, hosted, shard, self.policies.calls_back)
         self._view()
         with np.errstate(over="ignore"):
             loop.start(self.world)

@@ -65,6 +65,7 @@ Arm = Annotated[
 Failover = Annotated[str | None, typer.Option(help="Failover policy: a name, or FILE.py:CLASS.")]
 Selection = Annotated[str | None, typer.Option(help="Selection policy, likewise.")]
 Admission = Annotated[str | None, typer.Option(help="Admission policy, likewise.")]
+Denial = Annotated[str | None, typer.Option(help="Denial policy: what a denied user does, likewise.")]
 Balancing = Annotated[str | None, typer.Option(help="Balancing policy, likewise.")]
 Intersite = Annotated[str | None, typer.Option(help="Balancing policy between sites, likewise.")]
 Seed = Annotated[str | None, typer.Option(metavar="N", help="Root seed of all randomness.")]

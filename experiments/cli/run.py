@@ -21,6 +21,7 @@ from .options import (
     CheckpointEvery,
     CheckShards,
     Clock,
+    Denial,
     Failover,
     Folder,
     Force,
@@ -68,6 +69,7 @@ def run_command(
     failover: Failover = None,
     selection: Selection = None,
     admission: Admission = None,
+    denial: Denial = None,
     balancing: Balancing = None,
     intersite: Intersite = None,
     seed: Seed = None,
@@ -102,8 +104,8 @@ def run_command(
     The exit status is 0 whatever is reproduced; --json prints an entry for each article.
     """
     policies = {
-        "--failover": failover, "--selection": selection, "--admission": admission, "--balancing": balancing,
-        "--intersite": intersite,
+        "--failover": failover, "--selection": selection, "--admission": admission, "--denial": denial,
+        "--balancing": balancing, "--intersite": intersite,
     }  # fmt: skip
     kept, checked_shards = chosen_arms(arms, arm), count("--check-shards", check_shards)
     if source == KB:

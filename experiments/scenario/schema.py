@@ -152,17 +152,6 @@ class Clients(Table):
         default=False,
         description="Whether a heartbeat names the leases in use; the server frees the client's others.",
     )
-    on_denial: Annotated[Literal["give-up", "retry", "callback"], Allowed()] = Field(
-        default="give-up",
-        description="What a denied user does: gives up, asks again after a while, or waits to be called back.",
-    )
-    retry_denied_s: PositiveSeconds = Field(
-        default=60.0,
-        description='Mean time until a denied user asks again, exponential; with on_denial = "retry".',
-    )
-    callback_poll_s: Seconds = Field(
-        default=0.0, description="A user who waits for a callback asks again after this time; 0: never."
-    )
     offline: Annotated[Literal["allow", "deny"], Allowed()] = Field(
         default="allow", description="What becomes of launches while offline: they run unmetered, or are denied."
     )
@@ -237,6 +226,7 @@ class Policies(Table):
     )
     selection: PolicyTable = Field(default=Choice(name="ring"), description="Which server a client fails over to.")
     admission: PolicyTable = Field(default=Choice(name="fifo"), description="Which requests a server takes.")
+    denial: PolicyTable = Field(default=Choice(name="give-up"), description="What a user does after a denial.")
     balancing: PolicyTable = Field(
         default=Choice.model_validate({"name": "periodic-demand", "interval_s": 14400.0}),
         description="How a site server moves licenses between its servers.",

@@ -44,7 +44,7 @@ set = { "policies.failover" = { name = "never" } }
 POLICIES = """
 from typing import NamedTuple
 
-from meterstorm.policies import Decision, refuse, retry
+from meterstorm.policies import Decision, ask_again, ask_next, await_callback, refuse, retry
 
 
 class MyPolicy(NamedTuple):
@@ -87,6 +87,26 @@ class LongAgo(NamedTuple):
 class NoTime(NamedTuple):
     def on_request(self, arrival, u):
         return refuse(float("nan"))
+
+
+class BadReaction(NamedTuple):
+    def on_denial(self, denied, u):
+        return await_callback()
+
+
+class Wanderer(NamedTuple):
+    def on_denial(self, denied, u):
+        return ask_next()
+
+
+class Backwards(NamedTuple):
+    def on_denial(self, denied, u):
+        return ask_again(-2.5)
+
+
+class Hasty(NamedTuple):
+    def on_denial(self, denied, u):
+        return ask_again(0.0)
 
 
 class TooMany(NamedTuple):

@@ -50,11 +50,10 @@ def _fail(world, i, failure, retry_after_s):
         returns.remember_release(world, i, client.server)  # releases sent of late may not have arrived
     decision = decisions.decide(world, i, failure, retry_after_s)
     if not RETRY <= decision.action <= GIVE_UP_REQUEST:
-        _stop_engine(world, i, BAD_DECISION, decision.action)
+        stop_engine(world, i, BAD_DECISION, decision.action)
         return
     if not decision.delay_s >= 0.0:
-        negative = decision.delay_s < 0.0
-        _stop_engine(world, i, BAD_DELAY, math.floor(max(decision.delay_s, -SHOWN_S)) if negative else 0)
+        stop_engine(world, i, BAD_DELAY, shown(decision.delay_s))
         return
     _note_decision(world, i, decision.action, failure)
     _carry_out(world, i, decision.action, durations.whole(decision.delay_s * 1e9))
@@ -121,8 +120,15 @@ def _count_failure(world, i):
         slots.slot_of(world, i, client.flight).failures += 1
 
 
+@inlined
+def shown(delay_s):
+    """Return a delay that makes no sense as a whole number of s: negative, or 0 for what is no number."""
+    return math.floor(max(delay_s, -SHOWN_S)) if delay_s < 0.0 else 0
+
+
 @jit
-def _stop_engine(world, i, status, value):
+def stop_engine(world, i, status, value):
+    """End the run: a policy has answered nonsense."""
     control = world.control[0]
     control.status = status
     control.agent = world.config[0].first + i
@@ -148,20 +154,20 @@ def _resume(world, i):
     then = client.flight
     client.flight = clients.NOTHING
     if then == clients.MOVE:
-        _move(world, i)
+        move(world, i)
     elif then == clients.COME_BACK:
         _come_back(world, i)
     link.send_next(world, i)
 
 
 @jit
-def _move(world, i):
+def move(world, i):
     """Fail over to the server that the selection policy names; nothing is sent to the old one."""
     config = world.config[0]
     client = world.clients[i]
     named = decisions.select(world, i)
     if not 0 <= named < config.choices:
-        _stop_engine(world, i, BAD_SELECTION, named)
+        stop_engine(world, i, BAD_SELECTION, named)
         return
     server = (decisions.first_choice(world, i) + named) % config.servers
     client.servers_tried += 1

@@ -123,11 +123,35 @@ SCENARIOS: dict[str, tuple[str, list[dict[str, Any]]]] = {
     ),
     "users ask again": (
         "waiting_users_mean denials_exhausted",
-        [ONE, BEFORE, clients(on_denial="retry", retry_denied_s=40.0, programs=2)],
+        [ONE, BEFORE, policy("denial", "retry", delay_s=40.0), clients(programs=2)],
     ),
     "users wait to be called": (
         "waiting_users_mean denials_exhausted",
-        [ONE, BEFORE, clients(on_denial="callback")],
+        [ONE, BEFORE, policy("denial", "callback")],
+    ),
+    "users back off, and give up after so many tries": (
+        "waiting_users_mean denials_exhausted wait_s_mean",
+        [ONE, BEFORE, policy("denial", "backoff-retry", base_s=5.0, cap_s=40.0, jitter=1.0, tries=4.0)],
+    ),
+    "users poll all servers until they lose patience": (
+        "waiting_users_mean denials_misplaced failovers",
+        [
+            DEFERRED,
+            servers(split=[3.0, 2.0, 1.0]),
+            policy("denial", "constant-retry", delay_s=20.0, jitter=0.5, patience_s=90.0, servers=math.inf),
+            clients(programs=2, assignment=[1.0, 2.0, 3.0]),
+        ],
+    ),
+    "the next server is asked before the user is told": (
+        "evictions failovers denials_misplaced timeouts",
+        [
+            DEFERRED,
+            IMMEDIATE,
+            policy("selection", "sticky-random"),
+            policy("denial", "give-up", servers=2.0),
+            clients(programs=2),
+            faults(FLAPPING),
+        ],
     ),
     "two products, split and assignment by weights": (
         "denials_misplaced imbalance_mean",
@@ -184,7 +208,7 @@ SCENARIOS: dict[str, tuple[str, list[dict[str, Any]]]] = {
     ),
     "flapping, denied users ask again": (
         "evictions waiting_users_mean",
-        [IMMEDIATE, faults(FLAPPING), clients(on_denial="retry"), {"network": {"loss": 0.1}}],
+        [IMMEDIATE, faults(FLAPPING), policy("denial", "retry", delay_s=60.0), {"network": {"loss": 0.1}}],
     ),
     "refusing": (
         "refusals failovers evictions",
