@@ -3,6 +3,7 @@
 from tools.mutations import (
     client,
     comparisons,
+    denials,
     engine,
     messaging,
     policies,
@@ -20,6 +21,7 @@ MUTATIONS: list[Mutation] = [
     mutation
     for room in (
         client,
+        denials,
         server,
         site,
         messaging,
