@@ -7,6 +7,7 @@ by pointer. Anything random, timed or remembered comes in as an argument; a poli
 from .admission import Arrival, Verdict, admit, refuse
 from .balancing import Report
 from .compilable import compilable
+from .denial import Denied, ask_again, ask_next, await_callback
 from .failback import Place, Plan, ask_first, choose, move, probe, stay, when_asked
 from .failover import OVERLOADED, REFUSED, TIMED_OUT, Decision, Link, fail_over, give_up, go_offline, retry
 from .selection import Choice
@@ -18,13 +19,17 @@ __all__ = [
     "Arrival",
     "Choice",
     "Decision",
+    "Denied",
     "Link",
     "Place",
     "Plan",
     "Report",
     "Verdict",
     "admit",
+    "ask_again",
     "ask_first",
+    "ask_next",
+    "await_callback",
     "choose",
     "compilable",
     "fail_over",

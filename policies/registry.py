@@ -11,13 +11,14 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
 
-from . import admission, balancing, errors, failback, failover, purity, selection, sms2
+from . import admission, balancing, denial, errors, failback, failover, purity, selection, sms2
 
 BUILT_IN: dict[str, dict[str, Any]] = {
     "failover": failover.POLICIES | sms2.POLICIES,
     "failback": failback.POLICIES,
     "selection": selection.POLICIES,
     "admission": admission.POLICIES,
+    "denial": denial.POLICIES,
     "balancing": balancing.POLICIES,
     "intersite": balancing.INTERSITE,
 }
@@ -27,6 +28,7 @@ METHOD = {
     "failback": "plan",
     "selection": "next_server",
     "admission": "on_request",
+    "denial": "on_denial",
     "balancing": "targets",
     "intersite": "targets",
 }
@@ -66,6 +68,8 @@ def resolve(kind: str, name: str, parameters: Mapping[str, Any]) -> Any:
 def _check(kind: str, name: str, policy: Any) -> None:
     """Check what a policy says of itself; raises ValueError, or whatever the policy raises."""
     _check_memory(getattr(policy, "memory_size", 0))
+    if kind == "denial":
+        _check_number("servers", getattr(policy, "servers", 1))
     if METHOD[kind] == "targets":
         if not hasattr(policy, "interval_s"):
             raise ValueError(f"{kind} policy {name!r} needs a field interval_s")

@@ -1,11 +1,11 @@
 """Clients with business at other sites. Where there are none, a shard of whole sites has nothing to tell others.
 
 A client is roaming when it may ask a server of another site next, has asked one, or has a lease or a pending
-release there. `control.roaming` counts such clients of this shard, the failure answers on their way to its
-clients, after which they may move, and what is on its way here so that licenses move to another site
+release there. `control.roaming` counts such clients of this shard, the answers on their way to its clients
+after which they may move, and what is on its way here so that licenses move to another site
 (`site/intersite.py`). While it is 0, and no message from another shard is here, nobody can leave before a failure
-comes about: by the first pending time-out, by that of what may be sent next, or by a refusal. Where clients move
-without a failure, anyone may leave at any time.
+comes about: by the first pending time-out, by that of what may be sent next, or by a refusal (or a denial, where
+the next server is asked then). Where clients move without a failure, anyone may leave at any time.
 """
 
 import numpy as np
@@ -13,8 +13,9 @@ import numpy as np
 from ..compiled.jit import inlined, jit
 from ..messaging import network
 from ..messaging.addresses import LEADER, is_local, is_own
+from ..messaging.protocol import is_failure_answer
 from ..queue import deadlines
-from ..state import clients
+from ..state import clients, kinds
 from ..state.rows import NEVER, NONE
 
 
@@ -65,9 +66,15 @@ def _is_far(world, i, server):
     return server != NONE and not is_own(world, server, world.config[0].first + i)
 
 
+@inlined
+def may_follow(world, kind):
+    """Whether a client may move when it gets an answer of a kind: a failure, or a denial."""
+    return is_failure_answer(kind) or (kind == kinds.DENY and world.config[0].asks_next != 0)
+
+
 @jit
-def expect_failure(world, agent, change):
-    """Count a failure answer that is sent (+1) or has come (-1), if the other end, `agent`, is local, too."""
+def expect(world, agent, change):
+    """Count such an answer that is sent (+1) or has come (-1), if the other end, `agent`, is local, too."""
     if is_possible(world) and is_local(world, agent):
         world.control[0].roaming += change
 
@@ -99,9 +106,9 @@ def next_departure(world):
 
 @jit
 def _next_refusal(world, now):
-    """Return when a refusal, sent from now on by a server of this shard, arrives at the earliest."""
+    """Return when an answer after which a client may move, sent from now on here, arrives at the earliest."""
     config = world.config[0]
-    if config.overloads:
+    if config.overloads or config.asks_next:
         return now + config.latency
     first = NEVER - config.latency
     for s in range(config.first_server, config.first_server + config.local_servers):

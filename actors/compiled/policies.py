@@ -14,6 +14,7 @@ import numpy as np
 from meterstorm.policies import errors
 from meterstorm.policies.admission import Arrival, Verdict
 from meterstorm.policies.compilable import MARKED
+from meterstorm.policies.denial import Denied
 from meterstorm.policies.failback import Place, Plan
 from meterstorm.policies.failover import Decision, Link
 from meterstorm.policies.registry import METHOD
@@ -55,6 +56,7 @@ SIGNATURES = {
     "failback": record_type(Plan)(VECTOR, record_type(Place), types.float64),
     "selection": types.int64(VECTOR, record_type(Choice), types.float64),
     "admission": record_type(Verdict)(VECTOR, record_type(Arrival), types.float64),
+    "denial": record_type(Decision)(VECTOR, record_type(Denied), types.float64),
 }
 
 

@@ -11,6 +11,7 @@ from typing import Any, get_type_hints
 import numba
 import numpy as np
 from meterstorm.policies.admission import Arrival
+from meterstorm.policies.denial import Denied
 from meterstorm.policies.failback import Place
 from meterstorm.policies.failover import TIMED_OUT, Link
 from meterstorm.policies.registry import METHOD
@@ -24,6 +25,7 @@ ORDINARY: dict[str, Any] = {
     "failback": Place(0.0, 0, 1, 0, 2, 0),
     "selection": Choice(0, 0, 0, 0, 2),
     "admission": Arrival(0.0, 0, 0, 1),
+    "denial": Denied(0.0, 0.0, 1.0, 1, 1, 2, 0),
 }
 VIEWS: dict[str, Any] = {kind: type(view) for kind, view in ORDINARY.items()}
 

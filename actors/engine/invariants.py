@@ -9,7 +9,6 @@ from ..agents import roaming
 from ..agents.client import slots
 from ..agents.server import leases
 from ..compiled.jit import inlined, jit
-from ..messaging.protocol import is_failure_answer
 from ..queue import calendar, events
 from ..state import clients, kinds
 from ..state.events import FOREIGN
@@ -164,7 +163,7 @@ def _leads_away(world, number):
         return False
     if event.kind == kinds.TAKE or event.kind == kinds.TAKEN:
         return event.program > 0
-    return is_failure_answer(event.kind) and roaming.is_possible(world)
+    return roaming.may_follow(world, event.kind) and roaming.is_possible(world)
 
 
 @jit

@@ -7,7 +7,7 @@ from ..compiled.jit import inlined, jit
 from ..queue import calendar, events
 from ..queue.letters import letter
 from ..records import journal, ledger
-from ..state import clients, counters, kinds
+from ..state import counters, kinds
 from ..state.rows import NEVER, NONE
 from . import network, protocol
 from .addresses import is_local, is_within_site, observer
@@ -124,7 +124,7 @@ def _note_departure(world, kind, source, target, time):
 def _may_lead_back(world, kind):
     """Whether the arrival of a message may lead to one for this shard: what a RELEASE frees calls users back."""
     if kind == kinds.RELEASE:
-        return world.config[0].on_denial == clients.WAIT_FOR_CALLBACK
+        return world.config[0].calls_back != 0
     return protocol.may_be_answered(kind)
 
 

@@ -28,8 +28,9 @@ from ..compiled.jit import inlined
     LOSS,
     FAULT,
     FAILBACK,
-) = range(14)
-STREAMS = 14
+    DENIAL,
+) = range(15)
+STREAMS = 15
 
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)

@@ -2,15 +2,16 @@
 
 A row HANDLED is an event at the moment when its agent handles it. The rows after it, until the next of its kind,
 are what came of it: messages SENT, or LOST on the way, and what a client's policies DECIDED (`kind` is the action,
-`target` the server that failed, `value` the kind of failure, `attempt` what had been in flight) and where it MOVED
-(`target` is the server; `value` 1: without a failure). Rows are those of JOURNAL; times are ns since the start of
-the simulation.
+`target` the server that failed or has denied, `value` the kind of failure or DENIAL, `attempt` what had been in
+flight) and where it MOVED (`target` is the server; `value` 1: without a failure). Rows are those of JOURNAL; times
+are ns since the start of the simulation.
 """
 
 import heapq
 from typing import Any
 
 import numpy as np
+from meterstorm.policies.denial import ASK_AGAIN, ASK_NEXT, AWAIT_CALLBACK
 from meterstorm.policies.failover import FAIL_OVER, GIVE_UP, GO_OFFLINE, RETRY
 
 from ..compiled.jit import inlined, jit
@@ -18,6 +19,7 @@ from ..state import kinds
 from ..state.events import FOREIGN, JOURNAL
 
 HANDLED, SENT, LOST, DECIDED, MOVED = range(5)
+DENIAL = 0  # beside the kinds of failure; who just gives up decides nothing
 WHAT = ("handled", "sent", "lost", "decided", "moved")
 
 FIRST_ROWS = 1 << 14
@@ -27,7 +29,15 @@ KIND_WORDS = {
     for name, number in vars(kinds).items()
     if name.isupper() and isinstance(number, int)
 }
-ACTION_WORDS = {RETRY: "retry", FAIL_OVER: "fail over", GO_OFFLINE: "go offline", GIVE_UP: "give up"}
+ACTION_WORDS = {
+    RETRY: "retry",
+    FAIL_OVER: "fail over",
+    GO_OFFLINE: "go offline",
+    GIVE_UP: "give up",
+    ASK_AGAIN: "ask again",
+    ASK_NEXT: "ask the next server",
+    AWAIT_CALLBACK: "await a callback",
+}
 CLIENT, SERVER, SITE_SERVER, OBSERVER = AGENT_WORDS = ("client", "server", "site server", "observer")
 _DETAILS = ("slot", "program", "product", "attempt", "value", "flag")
 _ORDER = ("time", "target", "source", "serial")
@@ -94,9 +104,9 @@ def describe(row: Any, clients: int, servers: int, sites: int = 1, origin: int =
     source, target = (agent(int(row[end]), clients, servers, sites) for end in ("source", "target"))
     when = f"{(int(row['time']) - origin) / 1e9:.9f} s"
     if what == DECIDED:
-        return (
-            f"{when}  {source} decided to {ACTION_WORDS.get(int(row['kind']), kind)} after a failure at {target}"
-        )
+        what_for = "denial" if row["value"] == DENIAL else "failure"
+        action = ACTION_WORDS.get(int(row["kind"]), kind)
+        return f"{when}  {source} decided to {action} after a {what_for} at {target}"
     if what == MOVED:
         return f"{when}  {source} moved to {target}"
     details = ", ".join(f"{name} {row[name]}" for name in _DETAILS)

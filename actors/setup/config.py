@@ -24,7 +24,6 @@ DISTRIBUTIONS = {
     "gamma": distributions.GAMMA,
 }
 ARRIVALS = {"closed": words.CLOSED, "open": words.OPEN, "trace": words.TRACE}
-ON_DENIAL = {"give-up": words.GIVE_UP, "retry": words.ASK_AGAIN, "callback": words.WAIT_FOR_CALLBACK}
 
 REPORT_PATIENCE_S = 30.0  # how long a site server waits for the servers' reports
 CLIENTS_OUT_OF_CACHE = 2048  # their state is more than a core's own cache holds
@@ -38,6 +37,7 @@ def config_row(scenario: Scenario, chosen: PolicySet, part: Part, queue: dict[st
         **_run(scenario),
         **_network(scenario),
         **_clients(scenario),
+        **_denied(chosen),
         **_workload(scenario),
         **_servers(scenario, chosen),
         **_balancing(chosen),
@@ -110,9 +110,6 @@ def _clients(scenario: Scenario) -> dict[str, Any]:
         "request_timeout": ns(clients.request_timeout_s),
         "heartbeat": ns(clients.heartbeat_s),
         "names_leases": clients.heartbeat_names_leases,
-        "on_denial": ON_DENIAL[clients.on_denial],
-        "retry_denied": clients.retry_denied_s * SECOND,
-        "callback_poll": ns(clients.callback_poll_s),
         "offline_deny": clients.offline == "deny",
         "rerequest": clients.rerequest,
         "deferred": clients.release_old == "deferred",
@@ -120,6 +117,15 @@ def _clients(scenario: Scenario) -> dict[str, Any]:
         "failback": is_failback(scenario),
         "moves_all": clients.failback_moves == "all",
         "choices": scenario.servers.count if clients.failover_to == "any-site" else members(scenario),
+    }
+
+
+def _denied(chosen: PolicySet) -> dict[str, Any]:
+    return {
+        "gives_up": chosen.gives_up,
+        "calls_back": chosen.calls_back,
+        "draws_pauses": chosen.draws_pauses,
+        "asks_next": chosen.asks_next,
     }
 
 

@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 from meterstorm.policies import errors, registry
+from meterstorm.policies.denial import Callback, GiveUp
 
 from ..compiled import questions
 from ..compiled.policies import Compiled, compile_policy
@@ -11,12 +12,13 @@ from .scenario import Scenario
 
 
 class PolicySet(NamedTuple):
-    """The scenario's policies: four compiled, and those of balancing as they are."""
+    """The scenario's policies: compiled, and those of balancing as they are."""
 
     failover: Compiled
     failback: Compiled
     selection: Compiled
     admission: Compiled
+    denial: Compiled
     balancing: Any
     intersite: Any
     memory_size: int
@@ -43,6 +45,26 @@ class PolicySet(NamedTuple):
         """Return the share of the clients in excess that a server asks to move each second; 0: servers do not."""
         return float(getattr(self.failback.policy, "drain_share", 0.0))
 
+    @property
+    def gives_up(self) -> bool:
+        """Whether users just give up when they are denied, so that the denial policy is not asked."""
+        return isinstance(self.denial.policy, GiveUp) and not self.asks_next
+
+    @property
+    def calls_back(self) -> bool:
+        """Whether users may wait to be called back."""
+        return bool(getattr(self.denial.policy, "is_called_back", False))
+
+    @property
+    def draws_pauses(self) -> bool:
+        """Whether a denial uses up one of its client's draws; who just awaits a callback needs none."""
+        return not isinstance(self.denial.policy, Callback)
+
+    @property
+    def asks_next(self) -> bool:
+        """Whether a client that is denied may ask the next server."""
+        return bool(getattr(self.denial.policy, "servers", 1) > 1)
+
 
 def compile_policies(scenario: Scenario) -> PolicySet:
     """Resolve and compile a scenario's policies; raises ValueError when one cannot be compiled."""
@@ -52,6 +74,7 @@ def compile_policies(scenario: Scenario) -> PolicySet:
         compile_policy("failback", chosen["failback"]),
         compile_policy("selection", chosen["selection"]),
         compile_policy("admission", chosen["admission"]),
+        compile_policy("denial", chosen["denial"]),
         chosen["balancing"],
         chosen["intersite"],
         int(getattr(chosen["failover"], "memory_size", 0)),

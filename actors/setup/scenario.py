@@ -68,9 +68,6 @@ class Clients(Protocol):
     request_timeout_s: float
     heartbeat_s: float
     heartbeat_names_leases: bool
-    on_denial: Literal["give-up", "retry", "callback"]
-    retry_denied_s: float
-    callback_poll_s: float
     offline: Literal["allow", "deny"]
     rerequest: bool
     release_old: Literal["lost", "deferred"]

@@ -12,8 +12,10 @@ from ..setup.policies import PolicySet
 from ..state.status import (
     BAD_DECISION,
     BAD_DELAY,
+    BAD_PAUSE,
     BAD_PLAN,
     BAD_PLAN_DELAY,
+    BAD_REACTION,
     BAD_SELECTION,
     BAD_VERDICT,
     POLICY_RAISED,
@@ -37,6 +39,15 @@ ANSWERED = {
         "a delay that is negative (value: {value} s) or not a number; it must be >= 0 s",
     ),
     BAD_SELECTION: ("selection", "a server that does not exist (value {value}); it must be 0 to {last}"),
+    BAD_REACTION: (
+        "denial",
+        "an action that is not possible (value {value}); it must be one of give_up, ask_again, ask_next where the "
+        "class has servers > 1 and no program ran, and await_callback where it has is_called_back = True",
+    ),
+    BAD_PAUSE: (
+        "denial",
+        "a delay that is negative, 0 (value: {value} s) or no number; it must be > 0 s, of await_callback >= 0 s",
+    ),
     BAD_VERDICT: (
         "admission",
         "a time to come back that is negative (value: {value} s) or not a number; it must be >= 0 s",

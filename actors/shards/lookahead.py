@@ -47,9 +47,9 @@ class Lookahead(NamedTuple):
     sooner_across: int
 
 
-def lookahead(scenario: Scenario, hosted: list[Part], shard: int) -> Lookahead:
-    """Return the lookahead of one shard of several."""
-    delays = _delays(scenario, hosted)
+def lookahead(scenario: Scenario, hosted: list[Part], shard: int, calls_back: bool) -> Lookahead:
+    """Return the lookahead of one shard of several; whether users are called back matters to it."""
+    delays = _delays(scenario, hosted, calls_back)
     others = [k for k in range(len(hosted)) if k != shard]
     within = [k for k in others if _share_site(hosted[k], hosted[shard])]
     across = [k for k in others if not _share_site(hosted[k], hosted[shard])]
@@ -73,7 +73,7 @@ def _sooner(delays: list[list[int]], shard: int, receivers: list[int], others: l
     return max(0, max(gains, default=0))
 
 
-def _delays(scenario: Scenario, hosted: list[Part]) -> list[list[int]]:
+def _delays(scenario: Scenario, hosted: list[Part], calls_back: bool) -> list[list[int]]:
     """Return the least time until what one shard does matters in another.
 
     Messages go between clients and servers, and among site servers, which live with their servers. Clients matter
@@ -81,7 +81,7 @@ def _delays(scenario: Scenario, hosted: list[Part]) -> list[list[int]]:
     """
     shards = range(len(hosted))
     delays = [[_direct(scenario, hosted[j], hosted[k]) for k in shards] for j in shards]
-    if scenario.clients.on_denial != "callback":
+    if not calls_back:
         return delays
     servers = [k for k in shards if hosted[k].hosts_servers]
     return [[min(delays[j][k], *(delays[j][s] + delays[s][k] for s in servers)) for k in shards] for j in shards]

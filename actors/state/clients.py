@@ -94,8 +94,14 @@ PENDING_RELEASE = rows(
     ("since", "i4"),  # only the answer to a later attempt settles it
 )
 
+# What a slot's denied user has put up with, in this wait.
+PATIENCE = rows(
+    ("since", "i8"),  # its first denial
+    ("program", "i4"),
+    ("tries", "i4"),  # times that the user has asked
+    ("servers_asked", "i4"),  # servers that have denied the latest try
+    ("draws", "i4"),  # times that the policy was asked, in all waits
+)
+
 # How launches come (`workload.arrivals`).
 CLOSED, OPEN, TRACE = range(3)
-
-# What a user does after a denial (`clients.on_denial`).
-GIVE_UP, ASK_AGAIN, WAIT_FOR_CALLBACK = range(3)

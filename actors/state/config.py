@@ -38,9 +38,10 @@ CONFIG = rows(
     ("request_timeout", "i8"),
     ("heartbeat", "i8"),
     ("names_leases", "i8"),
-    ("on_denial", "i8"),
-    ("retry_denied", "f8"),
-    ("callback_poll", "i8"),
+    ("gives_up", "i8"),  # whether users just give up when they are denied; else the denial policy is asked
+    ("calls_back", "i8"),  # whether users may wait to be called back
+    ("draws_pauses", "i8"),  # whether a denial may lead to a random pause
+    ("asks_next", "i8"),  # whether the next server may be asked
     ("offline_deny", "i8"),
     ("rerequest", "i8"),
     ("deferred", "i8"),

@@ -6,8 +6,8 @@ HORIZON, GROW, BALANCE = 0, 1, 2
 # Stop: an invariant does not hold, or a policy answered nonsense.
 (
     BAD_DECISION, BAD_DELAY, BAD_SELECTION, NOT_CONSERVED, NEGATIVE_POOL, DOUBLE_LEASE, STALLED, LOST_PROGRAM,
-    LOST_ROAMER, BAD_VERDICT, POLICY_RAISED, BAD_PLAN, BAD_PLAN_DELAY,
-) = range(10, 23)  # fmt: skip
+    LOST_ROAMER, BAD_VERDICT, POLICY_RAISED, BAD_PLAN, BAD_PLAN_DELAY, BAD_REACTION, BAD_PAUSE,
+) = range(10, 25)  # fmt: skip
 
 MEANING = {
     BAD_DECISION: "the failover policy returned an unknown action",
@@ -24,6 +24,8 @@ MEANING = {
     LOST_PROGRAM: "a program is unaccounted for: a slot's state contradicts its timers",
     BAD_VERDICT: "the admission policy asked a client to come back after a time that is negative (value: in s) "
     "or not a number (0)",
+    BAD_REACTION: "the denial policy returned an action that is not possible",
+    BAD_PAUSE: "the denial policy returned a delay that is negative (value: in s), 0 or not a number (0)",
     POLICY_RAISED: "a policy raised an exception",
     LOST_ROAMER: "the clients that may have business at other sites are miscounted",
 }

@@ -35,6 +35,7 @@ TABLES: dict[str, Any] = {
     "clients": clients.CLIENT,
     "slots": clients.SLOT,
     "launch_numbers": np.dtype("i4"),  # how many users have come to each slot; empty but in open worlds
+    "patience": clients.PATIENCE,  # each slot's; empty where users just give up when they are denied
     "memory": np.dtype("f8"),  # the failover policy's, `config.memory` numbers for each client
     "stays": clients.STAY,  # empty where only failures move clients
     "pending_releases": clients.PENDING_RELEASE,
@@ -72,13 +73,14 @@ TABLES: dict[str, Any] = {
     "failback_parameters": np.dtype("f8"),
     "selection_parameters": np.dtype("f8"),
     "admission_parameters": np.dtype("f8"),
+    "denial_parameters": np.dtype("f8"),
 }
-POLICIES = ("failover", "failback", "selection", "admission")
+POLICIES = ("failover", "failback", "selection", "admission", "denial")
 MEMBERS = (*TABLES, *POLICIES)
 
 
 class World:
-    """One shard's tables and its four compiled policies, as attributes named in TABLES and POLICIES."""
+    """One shard's tables and its compiled policies, as attributes named in TABLES and POLICIES."""
 
     if TYPE_CHECKING:
 

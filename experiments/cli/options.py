@@ -73,6 +73,7 @@ Failover = Annotated[str | None, typer.Option(help="Failover policy: a name, or 
 Failback = Annotated[str | None, typer.Option(help="Failback policy, likewise.")]
 Selection = Annotated[str | None, typer.Option(help="Selection policy, likewise.")]
 Admission = Annotated[str | None, typer.Option(help="Admission policy, likewise.")]
+Denial = Annotated[str | None, typer.Option(help="Denial policy: what a denied user does, likewise.")]
 Balancing = Annotated[str | None, typer.Option(help="Balancing policy, likewise.")]
 Intersite = Annotated[str | None, typer.Option(help="Balancing policy between sites, likewise.")]
 Seed = Annotated[str | None, typer.Option(metavar="N", help="Root seed of all randomness.")]

@@ -21,6 +21,7 @@ from .options import (
     CheckpointEvery,
     CheckShards,
     Clock,
+    Denial,
     Failback,
     Failover,
     Folder,
@@ -72,6 +73,7 @@ def run_command(
     failback: Failback = None,
     selection: Selection = None,
     admission: Admission = None,
+    denial: Denial = None,
     balancing: Balancing = None,
     intersite: Intersite = None,
     seed: Seed = None,
@@ -109,6 +111,7 @@ def run_command(
     """
     policies = {
         "--failover": failover, "--failback": failback, "--selection": selection, "--admission": admission,
+        "--denial": denial,
         "--balancing": balancing, "--intersite": intersite,
     }  # fmt: skip
     kept, checked_shards = chosen_arms(arms, arm), count("--check-shards", check_shards)

@@ -49,7 +49,7 @@ class Event(NamedTuple):
 
     time_s: float  # from the end of the warm-up
     what: str  # handled, sent, lost, decided or moved
-    kind: str  # request, grant, ...; of what is decided: retry, fail over, go offline or give up
+    kind: str  # request, grant, ...; of what is decided: retry, fail over, ask again, ...
     source: str  # the agent that sent it: client 5
     target: str  # the agent that handles it
     slot: int

@@ -9,7 +9,7 @@ from meterstorm.actors.compiled import policies as compiled_policies
 from meterstorm.actors.compiled import questions
 from meterstorm.actors.compiled.time_limit import NoAnswer
 from meterstorm.actors.shards.balancing import targets_of
-from meterstorm.policies import Arrival, Choice, Link, Place, Report, errors
+from meterstorm.policies import Arrival, Choice, Denied, Link, Place, Report, errors
 from meterstorm.policies.registry import METHOD
 
 # Powers and logarithms are not rounded alike by every library.
@@ -78,6 +78,9 @@ def _view(kind: str, numbers: random.Random) -> Any:
     servers = whole(1, 17)
     if kind == "failback":
         return Place(now_s, whole(0, 10_000), whole(0, servers), whole(0, servers), servers, whole(0, 21))
+    if kind == "denial":
+        waited_s, pause = numbers.uniform(0.0, 600.0), numbers.expovariate(1.0)
+        return Denied(now_s, waited_s, pause, whole(1, 21), whole(1, servers + 1), servers, whole(0, 2))
     return Choice(whole(0, 10_000), whole(0, servers), whole(0, servers), whole(0, 21), servers)
 
 

@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from .choices import Resolve
 from .faults import DEFAULT_KIND, FAULTS, Fault
+from .replaced import spelling_now
 from .rules import Facts, broken_rules
 from .schema import LISTS, SECTIONS, Head, Scenario
 from .values import Allowed, Table
@@ -78,10 +79,10 @@ def _parse(path: str, model: type[Table], raw: object) -> Parsed:
     examples = {name: field.examples[0] for name, field in model.model_fields.items() if field.examples}
     rest = model.model_validate(examples | {key: value for key, value in raw.items() if key not in wrong})
     facts = Facts((key, value) for key, value in rest if key not in wrong)
-    return Parsed(None, [_line(path, error, model) for error in errors], facts)
+    return Parsed(None, [_line(path, error, model, raw) for error in errors], facts)
 
 
-def _line(path: str, error: Any, model: type[Table]) -> str:
+def _line(path: str, error: Any, model: type[Table], raw: Mapping[str, object]) -> str:
     """Word one of pydantic's errors as ours are."""
     key, *indices = error["loc"]
     at = f"{path}.{key}".removeprefix(".") + "".join(f"[{index}]" for index in indices)
@@ -89,7 +90,8 @@ def _line(path: str, error: Any, model: type[Table]) -> str:
         case "refused":
             return f"{at}: {error['msg']}"
         case "extra_forbidden":
-            return _unknown_key(at, key, model)
+            now = spelling_now(path, key, raw)
+            return _unknown_key(at, key, model) if now is None else f"{at}: no key any more; write {now}"
         case "missing":
             return _missing_key(at, key, model)
         case "tuple_type":

@@ -37,6 +37,7 @@ class Policies(Table):
     )
     selection: PolicyTable = Field(default=Choice(name="ring"), description="Which server a client fails over to.")
     admission: PolicyTable = Field(default=Choice(name="fifo"), description="Which requests a server takes.")
+    denial: PolicyTable = Field(default=Choice(name="give-up"), description="What a user does after a denial.")
     balancing: PolicyTable = Field(
         default=Choice.model_validate({"name": "periodic-demand", "interval_s": 14400.0}),
         description="How a site server moves licenses between its servers.",

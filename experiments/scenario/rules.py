@@ -1,5 +1,6 @@
 """What must hold between the values of a scenario."""
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -146,6 +147,18 @@ def _policies_resolve(facts: Facts) -> Iterator[str]:
     for key, found in facts.items():
         if isinstance(found, Resolved) and found.error:
             yield f"policies.{key.removeprefix('resolved.')}{found.error}"
+
+
+def _next_servers_can_be_asked(facts: Facts) -> Iterator[str]:
+    asked = getattr(facts["resolved.denial"].policy, "servers", 1)
+    sites = facts["servers.sites"] if facts["clients.failover_to"] == "own-site" else 1
+    servers, latency_ms, programs = facts["servers.count"], facts["network.latency_ms"], facts["clients.programs"]
+    if servers // sites < asked < math.inf:
+        yield refuse("policies.denial.servers", asked, f"at most {servers // sites}, which there are, or inf: all")
+    if asked > 1 and programs > 1 and latency_ms == 0:
+        # In an instant a license could be left behind and taken up again.
+        words = f"> 0 while policies.denial.servers = {show(asked)} and clients.programs = {programs}"
+        yield refuse("network.latency_ms", latency_ms, words)
 
 
 def _intersite_has_reports(facts: Facts) -> Iterator[str]:
@@ -339,6 +352,7 @@ RULES: tuple[Callable[[Facts], Iterator[str]], ...] = (
     _profile_is_a_day,
     _trace_if_asked,
     _policies_resolve,
+    _next_servers_can_be_asked,
     _intersite_has_reports,
     _failback_has_a_way,
     _names_differ,

@@ -153,17 +153,6 @@ class Clients(Table):
         default=False,
         description="Whether a heartbeat names the leases in use; the server frees the client's others.",
     )
-    on_denial: Annotated[Literal["give-up", "retry", "callback"], Allowed()] = Field(
-        default="give-up",
-        description="What a denied user does: gives up, asks again after a while, or waits to be called back.",
-    )
-    retry_denied_s: PositiveSeconds = Field(
-        default=60.0,
-        description='Mean time until a denied user asks again, exponential; with on_denial = "retry".',
-    )
-    callback_poll_s: Seconds = Field(
-        default=0.0, description="A user who waits for a callback asks again after this time; 0: never."
-    )
     offline: Annotated[Literal["allow", "deny"], Allowed()] = Field(
         default="allow", description="What becomes of launches while offline: they run unmetered, or are denied."
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
-VOCABULARY = {"journal", "kinds", "JOURNAL", "IN_SERVICE", "GIVE_UP", "GO_OFFLINE"}
+VOCABULARY = {"journal", "kinds", "JOURNAL", "IN_SERVICE", "GIVE_UP", "GO_OFFLINE", "ASK_NEXT", "AWAIT_CALLBACK"}
 
 
 def imports(oracle: str) -> Iterator[tuple[str, str]]:

@@ -121,7 +121,7 @@ def test_users_who_ask_again_are_an_m_m_1_with_retrials():
     layers = (
         LOSS_SYSTEM,
         {"run": {"duration_s": 3000, "warmup_s": 50}, "policies": STATIC, "products": [{"licenses": 1}]},
-        {"clients": {"count": 500, "on_denial": "retry", "retry_denied_s": 1 / theta}},
+        {"clients": {"count": 500}, "policies": {"denial": {"name": "retry", "delay_s": 1 / theta}}},
         {"workload": {"arrivals": "open", "launch_interval_s": 500 / rho, "run_time_s": 1.0}},
     )
     orbit = rho * (rho + theta * rho) / (theta * (1 - rho))
@@ -133,7 +133,7 @@ def test_callbacks_make_a_queue():
     layers = (
         LOSS_SYSTEM,
         {"run": {"duration_s": 3000, "warmup_s": 50}, "policies": STATIC, "products": [{"licenses": 1}]},
-        {"clients": {"count": 500, "on_denial": "callback"}},
+        {"clients": {"count": 500}, "policies": {"denial": {"name": "callback"}}},
         {"workload": {"arrivals": "open", "launch_interval_s": 500 / 0.5, "run_time_s": 1.0}},
     )
     check({"waiting_users_mean": 0.5**2 / (1 - 0.5), "licenses_in_use_mean": 0.5}, *layers)

@@ -44,7 +44,9 @@ set = { "policies.failover" = { name = "never" } }
 POLICIES = """
 from typing import NamedTuple
 
-from meterstorm.policies import Decision, Plan, probe, refuse, retry, stay, when_asked
+from meterstorm.policies import (
+    Decision, Plan, ask_again, ask_next, await_callback, probe, refuse, retry, stay, when_asked,
+)
 
 
 class MyPolicy(NamedTuple):
@@ -116,6 +118,26 @@ class LongAgo(NamedTuple):
 class NoTime(NamedTuple):
     def on_request(self, arrival, u):
         return refuse(float("nan"))
+
+
+class BadReaction(NamedTuple):
+    def on_denial(self, denied, u):
+        return await_callback()
+
+
+class Wanderer(NamedTuple):
+    def on_denial(self, denied, u):
+        return ask_next()
+
+
+class Backwards(NamedTuple):
+    def on_denial(self, denied, u):
+        return ask_again(-2.5)
+
+
+class Hasty(NamedTuple):
+    def on_denial(self, denied, u):
+        return ask_again(0.0)
 
 
 class TooMany(NamedTuple):

@@ -5,6 +5,7 @@ in seconds, and their planned faults are over after 1,000 s of measured time.
 """
 
 import hashlib
+import math
 import random
 import tempfile
 from collections.abc import Callable, Iterator
@@ -41,11 +42,17 @@ def _weights(count: int) -> st.SearchStrategy[list[float]]:
     )
 
 
-def _parameter(name: str) -> st.SearchStrategy[float]:
+def _parameter(kind: str, name: str) -> st.SearchStrategy[float]:
     if name in {"interval_s", "max_age_s"}:
         return st.floats(5.0, 500.0)
     if name == "offline_s":
         return st.floats(10.0, 600.0)
+    if name == "poll_s":
+        return st.sampled_from([0.0, 30.0, 300.0])
+    if name == "patience_s":
+        return st.sampled_from([0.0, 40.0, 400.0, math.inf])
+    if kind == "denial" and name.endswith("_s"):
+        return st.floats(10.0, 100.0)
     if name.endswith("_s"):
         return st.floats(0.5, 60.0)
     return st.one_of(st.integers(0, 4).map(float), st.floats(0.0, 1.0))
@@ -57,7 +64,7 @@ def policies(draw: st.DrawFn, kind: str) -> dict[str, Any]:
     name = draw(st.sampled_from(list(BUILT_IN[kind])))
     given: dict[str, float] = {}
     for parameter in BUILT_IN[kind][name]._fields:
-        value = draw(_parameter(parameter))
+        value = draw(_parameter(kind, parameter))
         try:
             resolve(kind, name, given | {parameter: value})
         except ValueError:
@@ -213,9 +220,6 @@ def _clients(draw: st.DrawFn, count: int, programs: int, servers: int) -> dict[s
         "request_timeout_s": draw(st.floats(2.0, 10.0)),
         "heartbeat_s": draw(st.sampled_from([0.0, 60.0, 300.0])),
         "heartbeat_names_leases": draw(st.booleans()),
-        "on_denial": draw(st.sampled_from(["give-up", "retry", "callback"])),
-        "retry_denied_s": draw(st.floats(10.0, 100.0)),
-        "callback_poll_s": draw(st.sampled_from([0.0, 30.0, 300.0])),
         "offline": draw(st.sampled_from(["allow", "deny"])),
         "rerequest": draw(st.booleans()),
         "release_old": draw(st.sampled_from(["lost", "deferred"])),
@@ -277,6 +281,11 @@ def scenarios(
         raw["policies"]["failback"] = failback = draw(policies("failback"))
         if failback["name"] != "none":
             raw["clients"]["failback_moves"] = draw(st.sampled_from(["new", "all"]))
+    denial = raw["policies"]["denial"]
+    if denial.get("servers", 1.0) > servers:
+        denial["servers"] = math.inf
+    if denial.get("servers", 1.0) > 1 and programs > 1:  # which must take time
+        raw["network"]["latency_ms"] = max(1.0, raw["network"]["latency_ms"])
     return in_sites(raw, sites)
 
 

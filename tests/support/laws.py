@@ -68,6 +68,57 @@ def retrials(servers: int, erlangs: float, retry_rate: float, orbit: int) -> tup
     return waiting, float(denied / (erlangs + retry_rate * waiting))
 
 
+def up_to(tries: int) -> list[tuple[int, float]]:
+    """What follows a denial, for `retrying`: one more try, until the last one is denied."""
+    return [*((number, 1.0) for number in range(1, tries)), (0, 1.0)]
+
+
+def persistent(again: float) -> list[tuple[int, float]]:
+    """What follows a denial, for `retrying`: one more try with a fixed chance (Cohen 1957)."""
+    return [(1, again), (1, again)]
+
+
+def retrying(
+    sources: int, licenses: int, think_rate: float, retry_rate: float, after: list[tuple[int, float]]
+) -> dict[str, float]:
+    """Finite sources, service rate 1; who is denied waits in orbit and tries again, or thinks again.
+
+    `after[orbit]` is the orbit that a user enters whose request from that orbit is denied, and with which chance;
+    else, and in orbit 0, users think. From the stationary solution of the chain (busy, users in each other orbit):
+    rates of launches, grants and denials, and mean numbers of busy licenses and of users who wait.
+    """
+    orbits = np.ndindex(*[sources + 1] * (len(after) - 1))
+    states = [
+        (busy, *waiting) for waiting in orbits for busy in range(licenses + 1) if busy + sum(waiting) <= sources
+    ]
+    number = {state: n for n, state in enumerate(states)}
+    generator, means = np.zeros((len(states), len(states))), []
+    for here, (busy, *waiting) in enumerate(states):
+        rates = [think_rate * (sources - busy - sum(waiting)), *(retry_rate * users for users in waiting)]
+        for orbit, rate in enumerate(rates):
+            for there, chance in _asked(busy, waiting, orbit, busy < licenses, after[orbit]) if rate else []:
+                generator[here, number[there]] += rate * chance
+        if busy:
+            generator[here, number[busy - 1, *waiting]] += busy
+        granted = sum(rates) if busy < licenses else 0.0
+        means.append((rates[0], granted, sum(rates) - granted, busy, sum(waiting)))
+    np.fill_diagonal(generator, np.diag(generator) - generator.sum(axis=1))
+    chances = np.linalg.solve(np.vstack([generator.T[1:], np.ones(len(states))]), np.eye(len(states))[-1])
+    names = ("launches", "grants", "denials", "busy", "waiting")
+    return dict(zip(names, (chances @ np.array(means, float)).tolist(), strict=True))
+
+
+def _asked(
+    busy: int, waiting: list[int], orbit: int, is_free: bool, after: tuple[int, float]
+) -> list[tuple[tuple[int, ...], float]]:
+    """Where a request from an orbit leads, and with which chances."""
+    left = [users - (k == orbit) for k, users in enumerate(waiting, 1)]
+    if is_free:
+        return [((busy + 1, *left), 1.0)]
+    entered = [users + (k == after[0]) for k, users in enumerate(left, 1)]
+    return [((busy, *entered), after[1]), ((busy, *left), 1.0 - after[1])]
+
+
 def _diagonal(sums: Any) -> Any:
     matrix = lil_matrix((sums.size, sums.size))
     matrix.setdiag(np.asarray(sums).ravel())

@@ -1,5 +1,6 @@
 """Small scenarios of any kind whose journal tells all that a recount must know."""
 
+import math
 from random import Random
 from typing import Any
 
@@ -17,7 +18,7 @@ def scenario(random: Random) -> Raw:
         "products": _products(random, names, clients * programs),
         "clients": _clients(random, clients, programs, servers),
         "workload": _workload(random),
-        "policies": _policies(random),
+        "policies": _policies(random, servers),
         "faults": [_fault(random, servers, clients) for _ in range(random.randint(0, 3))],
     }
 
@@ -100,9 +101,6 @@ def _clients(random: Random, count: int, programs: int, servers: int) -> Raw:
         "request_timeout_s": some([2.0, 5.0]),
         "heartbeat_s": some([0.0, 60.0, 300.0]),
         "heartbeat_names_leases": some([True, False]),
-        "on_denial": some(["give-up", "retry", "callback"]),
-        "retry_denied_s": some([10.0, 60.0]),
-        "callback_poll_s": some([0.0, 100.0]),
         "offline": some(["allow", "deny"]),
         "rerequest": some([True, True, False]),
         "release_old": some(["lost", "deferred"]),
@@ -121,11 +119,12 @@ def _workload(random: Random) -> Raw:
     }
 
 
-def _policies(random: Random) -> Raw:
+def _policies(random: Random, servers: int) -> Raw:
     some = random.choice
     return {
         "failover": _failover(random),
         "selection": {"name": some(["ring", "sticky-random"])},
+        "denial": _denial(random, servers),
         "admission": some([{"name": "fifo"}, {"name": "bounded", "limit": 2.0, "retry_after_s": 1.0}]),
         "balancing": some(
             [
@@ -148,6 +147,21 @@ def _failover(random: Random) -> Raw:
             {"name": "retry-then-give-up", "retries": retries, "delay_s": delay_s},
             {"name": "sms2-documented", "retries": retries, "delay_s": delay_s, "offline_s": 90.0},
             {"name": "full-jitter", "base_s": 1.0, "cap_s": delay_s, "retries": retries},
+        ]
+    )
+
+
+def _denial(random: Random, servers: int) -> Raw:
+    some = random.choice
+    asked = {"servers": some([1.0, 1.0, float(min(2, servers)), math.inf])}
+    limits = {"tries": float(some([1, 2, 5])), "patience_s": some([30.0, 300.0])}
+    return some(
+        [
+            {"name": "give-up"} | asked,
+            {"name": "retry", "delay_s": some([10.0, 60.0])} | asked | some([{}, limits]),
+            {"name": "constant-retry", "delay_s": 20.0, "jitter": some([0.0, 1.0])} | asked | limits,
+            {"name": "backoff-retry", "base_s": 5.0, "cap_s": 80.0, "jitter": 0.5} | asked | limits,
+            {"name": "callback", "poll_s": some([0.0, 100.0])},
         ]
     )
 

@@ -38,7 +38,8 @@ loss = 0.01
 count = 2000
 programs = 2
 release_old = "deferred"
-on_denial = "callback"
+[policies]
+denial = { name = "callback" }
 [[products]]
 name = "editor"
 licenses = 900

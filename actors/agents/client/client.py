@@ -3,7 +3,8 @@
 A slot is idle (its user thinks), waits for an answer, runs under a lease (metered) or without one (unmetered,
 the client being offline), or its user was denied and waits to ask again or to be called back (`slots.py`). How the
 client talks to its server is in `link.py`, what it does about one that does not answer in `failures.py`, what
-becomes of its leases in `returns.py`, how it moves without a failure in `failback.py`.
+a denied user does in `denials.py`, what becomes of its leases in `returns.py`, how it moves without a failure in
+`failback.py`.
 
 Functions take the client's index `i` within its shard and a slot `j`.
 """
@@ -13,13 +14,12 @@ import numpy as np
 from ...compiled.jit import inlined, jit
 from ...messaging.messages import notify, set_slot_timer, set_timer
 from ...messaging.protocol import is_failure_answer
-from ...queue.durations import whole
-from ...randomness import distributions, streams
+from ...randomness import streams
 from ...records import ledger
 from ...state import clients, counters, kinds
 from ...state.rows import NONE
 from .. import roaming
-from . import failback, failures, link, moving, returns, slots, workload
+from . import denials, failback, failures, link, moving, returns, slots, workload
 
 
 @inlined
@@ -40,8 +40,8 @@ def handle(world, i, message):
         _on_answer(world, i, message)
     elif message.kind == kinds.GRANT:
         _on_late_grant(world, i, s, message.slot, message.program, message.attempt)
-    elif is_failure_answer(message.kind):
-        roaming.expect_failure(world, message.source, -1)
+    elif roaming.may_follow(world, message.kind):
+        roaming.expect(world, message.source, -1)
     elif world.config[0].failback:
         failback.handle(world, i, message)
     if world.clients[i].marks & clients.ROAMING:
@@ -172,8 +172,9 @@ def _end(world, i, j):
 def _on_answer(world, i, message):
     """Handle the answer to what is in flight."""
     j = message.slot
+    if roaming.may_follow(world, message.kind):
+        roaming.expect(world, message.source, -1)
     if is_failure_answer(message.kind):
-        roaming.expect_failure(world, message.source, -1)
         failures.on_failure_answer(world, i, message.kind, message.value)
         return
     link.on_good_answer(world, i)
@@ -186,7 +187,7 @@ def _on_answer(world, i, message):
     elif message.kind == kinds.GRANT:
         _on_grant(world, i, j)
     elif message.kind == kinds.DENY:
-        _on_denial(world, i, j)
+        denials.on_denial(world, i, j)
     link.send_next(world, i)
 
 
@@ -231,54 +232,6 @@ def _on_late_grant(world, i, s, j, program, attempt):
     elif s != slot.lease:
         slot.marks |= clients.KEPT
         notify(world, kinds.NOT_TAKEN, world.config[0].first + i, s, j, program, attempt)
-
-
-@inlined
-def _on_denial(world, i, j):
-    config = world.config[0]
-    client = world.clients[i]
-    slot = slots.slot_of(world, i, j)
-    client.wants &= ~slots.bit(j)
-    slot.asked = NONE
-    slot.marks &= ~clients.KEPT
-    stopped = slot.state == clients.METERED or slot.state == clients.UNMETERED
-    if slot.state == clients.METERED:
-        ledger.count(world, counters.EVICTIONS)
-    elif slot.state == clients.AWAITING and config.on_denial == clients.GIVE_UP:
-        ledger.waited(world, world.control[0].now - slot.launched)
-    slots.stop(world, i, j)
-    returns.disown(world, i, j)
-    if slot.lease == client.server:  # where it is lost
-        slot.lease = NONE
-        notify(world, kinds.NOTICE, config.first + i, client.server, j, slot.program)
-    elif slot.lease != NONE:
-        returns.give_back(world, i, j)
-    if config.on_denial == clients.GIVE_UP:
-        slots.idle(world, i, j)
-    else:
-        _wait(world, i, j, stopped)
-
-
-@jit
-def _wait(world, i, j, stopped):
-    """A user who was denied waits: to ask again after a while, or to be called back."""
-    config = world.config[0]
-    client = world.clients[i]
-    slot = slots.slot_of(world, i, j)
-    if not slot.marks & clients.WAITS:
-        slot.marks |= clients.STOPPED if stopped else clients.DENIED
-        ledger.waiting(world, 1)
-    if config.on_denial == clients.ASK_AGAIN:
-        slots.enter(world, slot, clients.WILL_ASK)
-        client.draws += 1
-        bits = streams.draw(world.keys[streams.PATIENCE], config.first + i, client.draws)
-        delay = whole(config.retry_denied * distributions.exponential(bits))
-    else:
-        slots.enter(world, slot, clients.CALLED)
-        delay = np.int64(config.callback_poll)
-    if delay > 0 or slot.state == clients.WILL_ASK:
-        time = world.control[0].now + delay
-        set_slot_timer(world, kinds.ASK_AGAIN, i, j, time, slot.program, slot.epoch)
 
 
 @jit

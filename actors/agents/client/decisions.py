@@ -1,17 +1,18 @@
 """What a client's policies are asked, and what they may know.
 
-A failover policy is asked at each failure, a selection policy at each change of server, a failback
-policy whenever it is time for another plan.
+A failover policy is asked at each failure, a selection policy at each change of server, a denial policy at each
+denial, a failback policy whenever it is time for another plan.
 """
 
 import numpy as np
+from meterstorm.policies.denial import ASK_NEXT, Denied
 from meterstorm.policies.failback import Place
 from meterstorm.policies.failover import Link
 from meterstorm.policies.selection import Choice
 
 from ...compiled.jit import inlined, jit
 from ...compiled.views import vector
-from ...randomness import streams
+from ...randomness import distributions, streams
 from ...state import clients
 from . import slots
 
@@ -89,6 +90,47 @@ def plan(world, i):
     )
     parameters = vector(world.failback_parameters, 0, world.failback_parameters.size)
     return world.failback(parameters, place, u)
+
+
+@jit
+def react(world, i, j, ran):
+    """Ask the denial policy about the denial of a program, which ran by right or not; return its decision."""
+    config = world.config[0]
+    client = world.clients[i]
+    row = world.patience[i * config.programs + j]
+    _note_denial(world, i, j, ran)
+    client.draws += config.draws_pauses
+    pause = streams.draw(world.keys[streams.PATIENCE], config.first + i, client.draws)
+    u = streams.uniform(streams.draw(world.keys[streams.DENIAL], slots.slot_number(world, i, j), row.draws))
+    view = Denied(
+        np.float64(world.control[0].now) * 1e-9,
+        np.float64(world.control[0].now - row.since) * 1e-9,
+        distributions.exponential(pause),
+        np.int64(row.tries),
+        np.int64(row.servers_asked),
+        np.int64(config.choices),
+        np.int64(ran),
+    )
+    parameters = vector(world.denial_parameters, 0, world.denial_parameters.size)
+    decision = world.denial(parameters, view, u)
+    if decision.action != ASK_NEXT:
+        row.tries += 1
+        row.servers_asked = 0
+    return decision
+
+
+@inlined
+def _note_denial(world, i, j, ran):
+    """Count a denial: the first one of a wait, or a later one."""
+    slot = slots.slot_of(world, i, j)
+    row = world.patience[i * world.config[0].programs + j]
+    if ran or row.program != slot.program:
+        row.since = world.control[0].now
+        row.program = slot.program
+        row.tries = 1
+        row.servers_asked = 0
+    row.servers_asked += 1
+    row.draws += 1
 
 
 @inlined

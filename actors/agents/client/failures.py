@@ -136,15 +136,15 @@ def _resume(world, i):
     then = client.flight
     client.flight = clients.NOTHING
     if then == clients.MOVE:
-        _move(world, i)
+        move(world, i)
     elif then == clients.COME_BACK:
         _come_back(world, i)
     link.send_next(world, i)
 
 
 @jit
-def _move(world, i):
-    """Fail over to the server that the selection policy names."""
+def move(world, i):
+    """Fail over to the server that the selection policy names; nothing is sent to the old one."""
     client = world.clients[i]
     server = moving.chosen_server(world, i)
     if server == NONE:

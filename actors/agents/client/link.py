@@ -78,7 +78,7 @@ def _send_request(world, i, j):
         program=slot.program,
         product=slot.product,
         attempt=client.attempt,
-        flag=WANTS_CALLBACK if config.on_denial == clients.WAIT_FOR_CALLBACK else 0,
+        flag=WANTS_CALLBACK if config.calls_back else 0,
     )
     if send(world, request, client.server):
         slot.marks |= clients.REACHED

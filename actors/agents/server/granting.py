@@ -11,6 +11,7 @@ from ...state import counters, kinds
 from ...state.events import WANTS_CALLBACK
 from ...state.rows import NEVER, NONE
 from ...state.servers import GHOST, LIVE, LOST, RESERVED
+from .. import roaming
 from . import callbacks, leases
 from .accounts import account_of
 
@@ -96,7 +97,8 @@ def _deny(world, n, s):
     event = world.events[n]
     world.servers[s].denied += 1
     ledger.count(world, _cause(world, s, event.product, event.source))
-    answer(world, n, s, kinds.DENY)
+    if answer(world, n, s, kinds.DENY) != NEVER and world.config[0].asks_next:
+        roaming.expect(world, event.source, 1)
     if event.flag & WANTS_CALLBACK == 0:
         return False
     return callbacks.enqueue(world, n, s)

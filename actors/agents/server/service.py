@@ -133,7 +133,7 @@ def _refuse(world, n, s, retry_after_s):
 @jit
 def _turn_away(world, n, s, kind, value):
     if answer(world, n, s, kind, value) != NEVER:
-        roaming.expect_failure(world, world.events[n].source, 1)
+        roaming.expect(world, world.events[n].source, 1)
     events.free(world, n)
 
 

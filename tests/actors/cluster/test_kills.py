@@ -44,11 +44,14 @@ def scenario(duration_s: float) -> Scenario:
             "title": "a world to be killed",
             "run": {"duration_s": duration_s, "warmup_s": 300},
             "network": {"latency_ms": 200, "jitter_ms": 100, "loss": 0.01},
-            "clients": {"count": 2000, "programs": 2, "release_old": "deferred", "on_denial": "callback"},
+            "clients": {"count": 2000, "programs": 2, "release_old": "deferred"},
             "products": [{"name": "editor", "licenses": 900}],
             "servers": {"count": 3, "service_ms": 2},
             "workload": {"launch_interval_s": 100, "run_time_s": 60},
-            "policies": {"balancing": {"name": "periodic-demand", "interval_s": 400}},
+            "policies": {
+                "denial": {"name": "callback"},
+                "balancing": {"name": "periodic-demand", "interval_s": 400},
+            },
             "faults": [{"kind": "unreachable", "servers": [0], "start_s": 300, "duration_s": duration_s / 2}],
             "arms": [{"name": "a"}, {"name": "b", "set": {"policies.failover": {"name": "immediate"}}}],
         }

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from meterstorm.actors.compiled.policies import compile_policy
-from meterstorm.policies import Arrival, Choice, Decision, Link, Place, retry
+from meterstorm.policies import Arrival, Choice, Decision, Denied, Link, Place, retry
 from meterstorm.policies.admission import POLICIES as ADMISSION
+from meterstorm.policies.denial import POLICIES as DENIAL
 from meterstorm.policies.failback import POLICIES as FAILBACK
 from meterstorm.policies.failover import POLICIES as FAILOVER
 from meterstorm.policies.selection import POLICIES as SELECTION
@@ -23,6 +24,9 @@ COUNT = st.integers(0, 200)
 LINKS = st.builds(Link, SECONDS, st.integers(1, 3), SECONDS, COUNT, COUNT, COUNT, st.integers(1, 100), COUNT)
 PLACES = st.builds(Place, SECONDS, COUNT, st.integers(0, 3), st.integers(0, 3), st.just(4), COUNT)
 ARRIVALS = st.builds(Arrival, SECONDS, COUNT, st.integers(0, 1), COUNT)
+DENIALS = st.builds(
+    Denied, SECONDS, SECONDS, st.floats(0, 50), COUNT, COUNT, st.integers(1, 100), st.integers(0, 1)
+)
 
 
 @st.composite
@@ -96,6 +100,18 @@ def test_admission(name):
         compiled = compile_policy("admission", policy)
         found = ask(compiled.call, compiled.parameters, arrival, u)
         assert bits(found) == bits(policy.on_request(arrival, u))
+
+    same()
+
+
+@pytest.mark.parametrize("name", DENIAL)
+def test_denial(name):
+    @settings(max_examples=100)
+    @given(drawn(DENIAL[name]), DENIALS, U)
+    def same(policy, denied, u):
+        compiled = compile_policy("denial", policy)
+        found = ask(compiled.call, compiled.parameters, denied, u)
+        assert bits(found) == bits(policy.on_denial(denied, u))
 
     same()
 

@@ -111,7 +111,8 @@ def test_a_crowd_is_called_back_at_once(tmp_path):
             "count": 1, "service_ms": 0.0, "scan_s": 100.0, "reclaim_after_s": 60.0, "callback_grace_s": 1.0
         },
         products=[{"name": "editor", "licenses": holders}],
-        clients={"count": 2 * holders, "heartbeat_s": 0.0, "on_denial": "callback"},
+        clients={"count": 2 * holders, "heartbeat_s": 0.0},
+        policies={"denial": {"name": "callback"}},
     )  # fmt: skip
     shard = Shard(scenario)
     shard.run(shard.end)

@@ -31,12 +31,12 @@ def on_a_grid(chance: random.Random, trace: Path) -> Scenario:
                 "count": clients,
                 "programs": chance.randint(1, 2),
                 "request_timeout_s": chance.choice([1.0, 2.5, 4.0, 4.5, 5.0]),
-                "on_denial": chance.choice(["give-up", "callback"]),
                 "heartbeat_s": 0.0,
             },
             "workload": {"arrivals": "trace", "trace": str(trace)},
             "policies": {
                 "failover": {"name": "retry-then-failover", "retries": 1.0, "delay_s": chance.choice([0.5, 5.0])},
+                "denial": {"name": chance.choice(["give-up", "callback"])},
                 "balancing": {"name": "periodic-demand", "interval_s": 10.0},
             },
             "faults": [{"kind": "unreachable", "servers": [0], "start_s": 20.0, "duration_s": 10.0}],

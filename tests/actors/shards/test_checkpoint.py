@@ -34,7 +34,8 @@ SMALL = validate(
     {
         "title": "small",
         "run": {"duration_s": 900, "warmup_s": 100},
-        "clients": {"count": 10, "release_old": "deferred", "on_denial": "retry"},
+        "clients": {"count": 10, "release_old": "deferred"},
+        "policies": {"denial": {"name": "retry"}},
         "products": [{"name": "editor", "licenses": 6}],
         "workload": {"launch_interval_s": 100, "run_time_s": 60},
         "faults": [{"kind": "unreachable", "servers": [0], "start_s": 200, "duration_s": 100}],

@@ -1,5 +1,6 @@
 """How seldom shards of whole sites wait for each other."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,9 @@ from meterstorm.experiments.scenario import validate
 from support.layers import layered
 from support.sharded import in_shards
 from support.sites import APART, SITES, STORM, TIMEOUT_S, WAN_S
+
+IMMEDIATE = {"policies": {"failover": {"name": "immediate"}}}
+ORDERED_LIST = {"products": [{"licenses": 60}], "policies": {"denial": {"name": "give-up", "servers": math.inf}}}
 
 
 def exchanges(layer: dict[str, Any], shards: int, monkeypatch: pytest.MonkeyPatch) -> int:
@@ -51,15 +55,27 @@ def test_a_storm_costs_exchanges_only_while_it_lasts(kind: str, monkeypatch: pyt
     fault = STORM["faults"][0] | {"kind": kind, "servers": [0, 1, 2, 3, 4, 5]}
     if kind == "slow":
         fault["factor"] = 400
-    layer = {"faults": [fault], "policies": {"failover": {"name": "immediate"}}}
+    layer = {"faults": [fault], **IMMEDIATE}
     stormy = exchanges(layer, 4, monkeypatch)
     assert 1000 < stormy < 1000 + 3000 / WAN_S
 
 
-def test_who_may_leave_is_counted_at_every_instant():
-    """Also while refusals are on their way: the books are checked every 2 ms."""
-    fault = {"kind": "refusing", **STORM["faults"][0]}
-    layer = {"faults": [fault], "policies": {"failover": {"name": "immediate"}}}
+def test_who_is_denied_may_leave(monkeypatch: pytest.MonkeyPatch):
+    """Some launches find their site's licenses taken, and ask other sites: shards wait for each other."""
+    short = {"run": {"duration_s": 300.0}}
+    assert exchanges(ORDERED_LIST | short, 4, monkeypatch) > exchanges(short, 4, monkeypatch)
+
+
+@pytest.mark.parametrize(
+    ("kind", "layer"),
+    [
+        (kinds.REFUSED, {"faults": [{"kind": "refusing", **STORM["faults"][0]}], **IMMEDIATE}),
+        (kinds.DENY, ORDERED_LIST),
+    ],
+    ids=["refused", "denied"],
+)
+def test_who_may_leave_is_counted_at_every_instant(kind: int, layer: dict[str, Any]):
+    """Also while answers are on their way after which clients move: the books are checked every 2 ms."""
     shard = Shard(validate(layered(SITES, layer)))
     start, step = 1000 * 10**9, 2 * 10**6
     on_their_way = 0
@@ -69,7 +85,7 @@ def test_who_may_leave_is_counted_at_every_instant():
         control = shard.world.control[0]
         ring = np.arange(control.transit_begin, control.transit_end) % shard.world.transit.size
         rows = shard.world.transit["event"][ring] - shard.world.slots.size
-        on_their_way += (shard.world.events["kind"][rows] == kinds.REFUSED).sum()
+        on_their_way += (shard.world.events["kind"][rows] == kind).sum()
     assert on_their_way > 0
 
 

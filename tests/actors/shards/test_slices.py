@@ -10,12 +10,15 @@ WORLD = validate(
     {
         "title": "much to do",
         "run": {"duration_s": 40_000, "warmup_s": 1000},
-        "clients": {"count": 500, "on_denial": "callback", "release_old": "deferred"},
+        "clients": {"count": 500, "release_old": "deferred"},
         "network": {"jitter_ms": 50.0, "loss": 0.01},
         "products": [{"name": "editor", "licenses": 100}],
         "workload": {"launch_interval_s": 200, "run_time_s": 100},
         "faults": [{"kind": "unreachable", "servers": [0], "start_s": 2000, "duration_s": 5000}],
-        "policies": {"balancing": {"name": "periodic-demand", "interval_s": 600.0}},
+        "policies": {
+            "denial": {"name": "callback"},
+            "balancing": {"name": "periodic-demand", "interval_s": 600.0},
+        },
     }
 )
 

@@ -6,6 +6,7 @@ import pytest
 from meterstorm.actors.shards.simulate import simulate
 from meterstorm.experiments.scenario import validate
 
+from support.layers import layered
 from support.meshed import simulate_on_shards
 
 LATENCY_S, DURATION_S = 0.005, 600.0
@@ -34,12 +35,11 @@ def test_clients_do_not_wait_for_servers_that_owe_them_nothing(shards):
     assert tally.timing.windows / shards < DURATION_S / LATENCY_S / 50
 
 
-@pytest.mark.parametrize("on_denial", ["give-up", "retry", "callback"])
+@pytest.mark.parametrize("denial", [{"name": "give-up"}, {"name": "retry", "delay_s": 5.0}, {"name": "callback"}])
 @pytest.mark.parametrize("shards", [2, 3])
-def test_a_release_reaches_those_who_wait_for_it(on_denial, shards):
+def test_a_release_reaches_those_who_wait_for_it(denial, shards):
     """Released licenses call users back, also those of third shards; where nobody is called, nobody waits."""
-    clients = WORLD["clients"] | {"on_denial": on_denial, "retry_denied_s": 5.0, "callback_poll_s": 0.0}
-    scenario = validate(WORLD | {"clients": clients})
+    scenario = validate(layered(WORLD, {"policies": {"denial": denial}}))
     tally = simulate_on_shards(scenario, shards)
     assert tally.digest == simulate(scenario).digest
 

@@ -42,7 +42,7 @@ CRASH = AWAY | {"kind": "crash"}
 EVERYWHERE = {"servers": "all"}
 OFFLINE = {"failover": {"name": "sms2-documented", "retries": 1, "delay_s": 10.0, "offline_s": 60.0}}
 HOME = {"failover": {"name": "immediate"}}
-CALLBACK = {"on_denial": "callback", "callback_poll_s": 90.0}
+CALLBACK = {"denial": {"name": "callback", "poll_s": 90.0}}
 LOSSY = {"latency_ms": 50.0, "loss": 0.1}
 BURST = {"service_ms": 900.0, "service": "exponential"}
 TWO = [
@@ -68,12 +68,12 @@ CHOSEN: dict[str, Raw] = {
         "faults": [CRASH],
     },
     "crash, durable, users called back": {
-        "clients": CALLBACK,
+        "policies": CALLBACK,
         "servers": {"callback_grace_s": 5.0},
         "faults": [CRASH | {"servers": {"fraction": 0.5}}],
     },
-    "callbacks denied until a cycle": {"clients": CALLBACK, "servers": {"callback_cycle_s": 150.0}},
-    "callbacks from one pool": {"clients": CALLBACK, "policies": {"balancing": {"name": "shared-pool"}}},
+    "callbacks denied until a cycle": {"policies": CALLBACK, "servers": {"callback_cycle_s": 150.0}},
+    "callbacks from one pool": {"policies": CALLBACK | {"balancing": {"name": "shared-pool"}}},
     "slow, and a short queue": {
         "servers": {"queue_limit": 1} | BURST,
         "clients": {"programs": 2},
@@ -113,7 +113,15 @@ CHOSEN: dict[str, Raw] = {
     },
     "offline, denied": {"policies": OFFLINE, "clients": {"offline": "deny"}, "faults": [AWAY | EVERYWHERE]},
     "asks again after a denial": {
-        "clients": {"on_denial": "retry", "retry_denied_s": 20.0, "programs": 2},
+        "clients": {"programs": 2},
+        "policies": {"denial": {"name": "retry", "delay_s": 20.0}},
+        "workload": {"run_time_s": 200.0},
+        "faults": [AWAY],
+    },
+    "asks all servers, and is patient for a while": {
+        "clients": {"programs": 2, "release_old": "deferred"},
+        "policies": {"denial": {"name": "retry", "delay_s": 20.0, "patience_s": 60.0, "servers": 3.0}},
+        "network": {"latency_ms": 50.0, "jitter_ms": 200.0},
         "workload": {"run_time_s": 200.0},
         "faults": [AWAY],
     },

@@ -7,7 +7,6 @@ import pytest
 from support.lab import (
     ANSWER,
     HOUR,
-    INSTANT,
     LAST,
     LATENCY,
     SERVICE,
@@ -15,7 +14,6 @@ from support.lab import (
     covers,
     exactly,
     is_by_chance,
-    is_mean,
     measure,
     run,
 )
@@ -173,77 +171,6 @@ def test_a_heartbeat_frees_what_it_does_not_name(names):
         assert 0 < result["ghost_license_hours"] <= (1 + ANSWER) / HOUR
     else:  # never, since every heartbeat refreshes it
         assert result["ghost_license_hours"] == exactly((LAST - ends - LATENCY) / HOUR)
-
-
-# After a denial
-
-
-@covers("clients.on_denial=give-up")
-def test_a_user_who_gives_up_is_free_for_the_next_launch():
-    result = run([(10.0, 0, 5.0), (11.0, 0, 5.0)], NO_LICENSE)
-    assert (result["launches"], result["suppressed"], result["denials"]) == (2, 0, 2)
-    assert (result["wait_s_max"], result["waiting_users_mean"]) == (exactly(ANSWER), 0)
-
-
-@covers("clients.on_denial=retry", "clients.retry_denied_s")
-@pytest.mark.parametrize("retry_denied_s", [0.5, 4.0])
-def test_a_user_who_retries_asks_again_and_again(retry_denied_s):
-    """A renewal process: an answer, then an exponential wait."""
-    clients = {"count": 40, "on_denial": "retry", "retry_denied_s": retry_denied_s}
-    launches = [(0.0, client, 5.0) for client in range(40)]
-    result = run(launches, INSTANT, NO_LICENSE, {"clients": clients})
-    expected = 40 * LAST / retry_denied_s  # beside the first ones
-    assert is_mean(result["denials"] - 40, expected, math.sqrt(expected), 1)
-    assert (result["denials"], result["waiting_users_mean"]) == (result["attempts"], 40)
-
-
-@covers("clients.on_denial=retry")
-def test_a_user_who_retries_has_the_license_soon_after_it_is_free():
-    """And waits until then; the slot is busy."""
-    clients = {"clients": {"on_denial": "retry", "retry_denied_s": 1.0}}
-    launches = [(10.0, 0, 20.0), (15.0, 1, 5.0), (16.0, 1, 5.0)]
-    result = run(launches, ONE_LICENSE, clients)
-    assert (result["grants"], result["suppressed"]) == (2, 1)
-    assert result["denials"] == result["attempts"] - 2
-    freed = 10 + ANSWER + 20 + LATENCY
-    assert freed - 15 < result["wait_s_max"] < freed - 15 + 10  # more than 10 s: once in e^10
-    waiting_s = result["waiting_users_mean"] * LAST
-    assert waiting_s == pytest.approx(result["wait_s_max"] - ANSWER, abs=2e-6)  # from and to whole microseconds
-
-
-@covers("clients.on_denial=callback")
-def test_users_who_wait_for_a_callback_have_the_license_in_order():
-    freed = 10 + ANSWER + 20 + LATENCY
-    launches = [(10.0, 0, 20.0), (15.0, 2, 10.0), (16.0, 1, 10.0)]
-    result = run(launches, ONE_LICENSE, {"clients": {"on_denial": "callback"}})
-    assert (result["grants"], result["denials"], result["attempts"]) == (3, 2, 5)
-    granted_2 = freed + LATENCY + ANSWER
-    granted_1 = granted_2 + 10 + LATENCY + LATENCY + ANSWER
-    assert result["wait_s_mean"] * 3 == exactly(ANSWER + (granted_2 - 15) + (granted_1 - 16))
-    assert result["wait_s_max"] == exactly(granted_1 - 16)  # the other way round, it were granted_1 - 15
-    assert result["waiting_users_mean"] == exactly((granted_2 - 15 + granted_1 - 16 - 2 * ANSWER) / LAST)
-
-
-@covers("clients.on_denial=callback")
-def test_the_free_license_is_reserved_for_the_user_called_back():
-    """Client 2's request arrives before the answer to the callback, and is denied all the same."""
-    freed = 10 + ANSWER + 20 + LATENCY
-    launches = [(10.0, 0, 20.0), (15.0, 1, 1e6), (freed - 0.004, 2, 10.0)]
-    result = run(launches, ONE_LICENSE, {"clients": {"on_denial": "callback"}})
-    assert (result["grants"], result["denials"], result["denials_exhausted"]) == (2, 2, 2)
-    granted = freed + 0.001 + 2 * SERVICE + LATENCY  # the worker is busy with client 2's request
-    assert result["wait_s_max"] == exactly(granted - 15.0)
-    assert result["waiting_users_mean"] == exactly(((granted - 15 - ANSWER) + (LAST - granted + SERVICE)) / LAST)
-
-
-@covers("clients.callback_poll_s")
-@pytest.mark.parametrize("poll_s", [0.0, 20.0, 50.0])
-def test_a_user_who_waits_for_a_callback_asks_again_now_and_then(poll_s):
-    tries = math.ceil((LAST - 10) / (ANSWER + poll_s)) if poll_s else 1
-    layer = {"clients": {"on_denial": "callback", "callback_poll_s": poll_s}}
-    result = run([(10.0, 0, 5.0)], NO_LICENSE, layer)
-    assert result["attempts"] == result["denials"] == tries
-    assert result["waiting_users_mean"] == exactly((LAST - 10 - ANSWER) / LAST)
 
 
 # Offline

@@ -198,7 +198,7 @@ def test_a_crash_loses_the_queue_of_callbacks_unless_it_is_durable(durable):
     With the leases the license of client 0 is free again, and kept for nobody who waited: client 2 has it at once.
     """
     crash = {"faults": [{"kind": "crash", "servers": [0], "start_s": 20.0, "duration_s": 10.0}]}
-    layer = {"products": [{"name": "editor", "licenses": 1}], "clients": {"on_denial": "callback"}}
+    layer = {"products": [{"name": "editor", "licenses": 1}], "policies": {"denial": {"name": "callback"}}}
     launches = [(10.0, 0, 50.0), (15.0, 1, 1.0), (35.0, 2, 5.0)]
     result = run(launches, layer, {"servers": {"durable": durable}}, crash)
     assert (result["grants"], result["denials"]) == ((3, 2) if durable else (2, 1))
@@ -241,7 +241,7 @@ def test_licenses_start_out_by_weight(split, denials, imbalance):
 
 # [servers]: callbacks. Client 0 has the only license from 10.205 to 30.215 s; client 1 is denied at 15.21.
 
-CALLED = {"products": [{"name": "editor", "licenses": 1}], "clients": {"on_denial": "callback"}}
+CALLED = {"products": [{"name": "editor", "licenses": 1}], "policies": {"denial": {"name": "callback"}}}
 QUEUE = [(10.0, 0, 20.0), (15.0, 1, 10.0), (16.0, 2, 10.0)]
 FREED = 10 + ANSWER + 20 + LATENCY
 
@@ -272,9 +272,9 @@ def test_a_user_called_back_within_a_site_server_cycle_is_denied_again(cycle_s):
     assert result["wait_s_mean"] * 3 == exactly(ANSWER + sum(waits))
 
 
-@covers("clients.callback_poll_s")
+@covers("policies.denial.name")
 def test_asking_again_keeps_the_place_in_the_queue():
-    polls = {"clients": {"on_denial": "callback", "callback_poll_s": 14.5}}
+    polls = {"policies": {"denial": {"name": "callback", "poll_s": 14.5}}}
     release = {"servers": {"release_cost": 0.0}}
     assert run(QUEUE, CALLED, polls, release)["wait_s_max"] == run(QUEUE, CALLED, release)["wait_s_max"]
 

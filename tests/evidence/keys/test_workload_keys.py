@@ -302,8 +302,11 @@ def test_licenses_that_come_in_go_to_those_who_wait_to_be_called_back(interval_s
     layer = {
         "servers": {"count": 2},
         "products": [{"name": "editor", "licenses": 4}],
-        "clients": {"assignment": [1.0, 0.0], "on_denial": "callback"},
-        "policies": {"balancing": {"name": "periodic-demand", "interval_s": interval_s}},
+        "clients": {"assignment": [1.0, 0.0]},
+        "policies": {
+            "denial": {"name": "callback"},
+            "balancing": {"name": "periodic-demand", "interval_s": interval_s},
+        },
     }
     result = run(at_once(4, run_time=LAST), layer)
     assert (result["grants"], result["denials"]) == (4, 2)

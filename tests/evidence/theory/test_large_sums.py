@@ -30,7 +30,7 @@ def test_licenses_in_use():
 def test_waiting_users():
     none = {
         "products": [{"name": "editor", "licenses": 0}],
-        "clients": FOREVER["clients"] | {"on_denial": "callback"},
+        "policies": {"denial": {"name": "callback"}},
     }
     assert run(LAUNCHES, FOREVER | none)["waiting_users_mean"] == exactly(HELD / SPAN)
 

@@ -45,7 +45,7 @@ def test_nothing_that_runs_ends(run_time: str, enforcement: str):
 
 
 def test_denied_users_do_not_ask_again():
-    users = {"clients": {"count": 20, "on_denial": "retry", "retry_denied_s": FOREVER}}
+    users = CLIENTS | {"policies": {"denial": {"name": "retry", "delay_s": FOREVER}}}
     found = run(at_once(20), {"products": [{"name": "editor", "licenses": 0}]}, users)
     assert found["attempts"] == found["denials"] == 20
 

@@ -54,7 +54,7 @@ def test_retrials(licenses: int, erlangs: float, retry_s: float):
         {"waiting_users_mean": waiting, "denial_fraction": denied, "licenses_in_use_mean": erlangs},
         LOSS_SYSTEM,
         offered(erlangs, licenses, 1.0, 30_000.0),
-        {"clients": {"on_denial": "retry", "retry_denied_s": retry_s}, "run": {"warmup_s": 200.0}},
+        {"policies": {"denial": {"name": "retry", "delay_s": retry_s}}, "run": {"warmup_s": 200.0}},
         within=0.08,
     )
 
@@ -85,7 +85,7 @@ def test_callbacks_make_a_queue(licenses: int, erlangs: float, duration_s: float
         },
         LOSS_SYSTEM,
         offered(erlangs, licenses, 1.0, duration_s),
-        {"clients": {"on_denial": "callback"}, "run": {"warmup_s": 200.0}},
+        {"policies": {"denial": {"name": "callback"}}, "run": {"warmup_s": 200.0}},
         within=0.06,
     )
 

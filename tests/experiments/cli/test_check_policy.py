@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from meterstorm.policies import admit, refuse, retry
+from meterstorm.policies import admit, ask_again, ask_next, refuse, retry
 
 KEPT = functools.partial([].append)
 ASKED = []
@@ -28,6 +28,7 @@ GOOD = {
     "failover": "def on_failure(self, link, memory, u):\n    memory[0] += u\n    return retry(memory[0])",
     "selection": "def next_server(self, choice, u):\n    return int(u * choice.servers)",
     "admission": "def on_request(self, arrival, u):\n    return admit() if arrival.waiting < 9 else refuse(u)",
+    "denial": "def on_denial(self, denied, u):\n    return ask_next() if u < 0.5 else ask_again(denied.pause)",
     "balancing": "def targets(self, report):\n    return report.allocated",
 }
 BAD = {
@@ -48,7 +49,7 @@ BAD = {
         "def targets(self, report):\n    while True:\n        pass",
         ["NoAnswer", "no answer in"],
     ),
-    "no method": ("pass", ["needs one of the methods on_failure, next_server, on_request, targets"]),
+    "no method": ("pass", ["needs one of the methods on_failure, next_server, on_request, on_denial, targets"]),
 }
 
 

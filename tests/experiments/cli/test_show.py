@@ -109,7 +109,7 @@ def test_every_key_is_explained_by_its_name(path: str):
 
 
 def test_a_key_is_found_by_its_last_part_and_by_the_path_of_an_override():
-    assert "clients.retry_denied_s = 60.0  (s; a number > 0)" in shown("retry_denied_s")
+    assert "clients.deferred_retry_s = 60.0  (s; a number > 0)" in shown("deferred_retry_s")
     assert shown("products[0].licenses") == shown("products.licenses") == shown("products[].licenses")
 
 
@@ -197,7 +197,7 @@ def test_the_schema_accepts_what_is_right(name: str):
         {"run": {"sead": 1}},
         {"run": {"duration_s": 2e9}},
         {"clients": {"programs": 33}},
-        {"clients": {"on_denial": "sue"}},
+        {"clients": {"offline": "sue"}},
         {"network": {"loss": 1}},
         {"workload": {"profile": [[1]]}},
         {"faults": [{"kind": "slow"}]},

@@ -122,6 +122,20 @@ NONSENSE = {
     "--balancing mine.py:TooMany": ["balancing policy TooMany", "[[101], [101], [101], [101]]", "[400]"],
     "--balancing mine.py:NoTargets": ["balancing policy NoTargets", "integers of shape (4, 1)", "object of ()"],
     "--admission mine.py:LongAgo": ["admission policy", "time to come back", "value: -2 s"],
+    "--denial mine.py:BadReaction --set products[0].licenses=0": [
+        "denial policy",
+        "not possible",
+        "value 7",
+        "is_called_back",
+    ],
+    "--denial mine.py:Wanderer --set products[0].licenses=0": [
+        "denial policy",
+        "not possible",
+        "value 6",
+        "servers > 1",
+    ],
+    "--denial mine.py:Backwards --set products[0].licenses=0": ["denial policy", "delay", "value: -3 s"],
+    "--denial mine.py:Hasty --set products[0].licenses=0": ["denial policy", "delay", "value: 0 s", "> 0 s"],
     "--admission mine.py:NoTime": ["admission policy", "time to come back", "not a number"],
 }
 

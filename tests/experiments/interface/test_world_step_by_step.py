@@ -22,10 +22,10 @@ STORMY: dict[str, Any] = {
     "clients": {
         "count": 30,
         "programs": 2,
-        "on_denial": "callback",
         "heartbeat_s": 100.0,
         "release_old": "deferred",
     },
+    "policies": {"denial": {"name": "callback"}},
     "workload": {"launch_interval_s": 200.0, "run_time_s": 100.0},
     "products": [{"name": "editor", "licenses": 9}, {"name": "viewer", "licenses": 6}],
     "faults": [{"kind": "unreachable", "servers": [0], "start_s": 300, "duration_s": 200}],

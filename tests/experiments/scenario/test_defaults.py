@@ -27,7 +27,7 @@ def test_the_shortest_scenario_is_one_line(write):
 
 def test_defaults_of_keys_that_the_example_lacks():
     default = validate({"title": "x"})
-    assert (default.clients.deferred_retry_s, default.clients.callback_poll_s) == (60.0, 0.0)
+    assert (default.clients.deferred_retry_s, default.policies.denial.name) == (60.0, "give-up")
     assert (default.servers.callback_grace_s, default.servers.callback_cycle_s) == (60.0, 0.0)
     assert default.workload.trace == ""
 

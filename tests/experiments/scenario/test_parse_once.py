@@ -47,7 +47,7 @@ def distinct_choices(scenarios: list[Any]) -> set[tuple[Any, ...]]:
 def test_a_load_checks_each_version_and_each_policy_once(name: str, monkeypatch):
     """And each case without its arms, since an error may be the case's alone."""
     scenario = load(name)
-    alone = scenario.model_copy(update={"cases": (), "arms": (), "sweep": Sweep()})
+    alone = scenario.model_copy(update={"cases": (), "arms": (), "expect": (), "sweep": Sweep()})
     cases = [version.scenario for version in versions(scenario.model_copy(update={"arms": ()}))]
     all_versions = [version.scenario for version in versions(scenario)]
     calls = Calls(monkeypatch)

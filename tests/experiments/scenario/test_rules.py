@@ -1,5 +1,6 @@
 """Rules within and between tables: an error has the key, the value and what is allowed."""
 
+import math
 from typing import Any
 
 import pytest
@@ -91,6 +92,27 @@ ANYWHERE = [
         {"servers": {"sites": 2}, "clients": {"assignment": [1, 1, 0, 0]}},
         "clients.assignment: [1.0, 1.0, 0.0, 0.0] is not allowed; "
         "it must be > 0 for a server of every site (servers 2 to 3 are one)",
+    ),
+    (
+        {"servers": {"count": 3}, "policies": {"denial": {"name": "give-up", "servers": 4}}},
+        "policies.denial.servers: 4.0 is not allowed; it must be at most 3, which there are, or inf: all",
+    ),
+    (
+        {
+            "servers": {"count": 4, "sites": 2},
+            "clients": {"failover_to": "own-site"},
+            "policies": {"denial": {"name": "retry", "servers": 3}},
+        },
+        "policies.denial.servers: 3.0 is not allowed; it must be at most 2, which there are, or inf: all",
+    ),
+    (
+        {
+            "network": {"latency_ms": 0},
+            "clients": {"programs": 2},
+            "policies": {"denial": {"name": "give-up", "servers": math.inf}},
+        },
+        "network.latency_ms: 0.0 is not allowed; it must be > 0 while policies.denial.servers = inf and "
+        "clients.programs = 2",
     ),
     (
         {"run": {"shards": 2}, "network": {"latency_ms": 0}},

@@ -38,7 +38,7 @@ faults = st.one_of(
 )
 
 overrides = st.dictionaries(
-    st.sampled_from(["network.jitter_ms", "clients.retry_denied_s", "policies.failover.delay_s"]), times
+    st.sampled_from(["network.jitter_ms", "clients.deferred_retry_s", "policies.failover.delay_s"]), times
 )
 
 expectations = st.fixed_dictionaries(

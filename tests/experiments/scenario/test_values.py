@@ -52,9 +52,7 @@ ONE_VALUE = [
     ("clients", "programs", 33, "33 is not allowed; it must be an integer from 1 to 32"),
     ("clients", "request_timeout_s", 0, f"0 {ABOVE_0}"),
     ("clients", "heartbeat_s", -1, f"-1 {NUMBER}"),
-    ("clients", "on_denial", "wait", '"wait" is not allowed; it must be "give-up", "retry" or "callback"'),
     ("clients", "deferred_retry_s", 0, f"0 {ABOVE_0}"),
-    ("clients", "callback_poll_s", -1, f"-1 {NUMBER}"),
     (
         "clients",
         "assignment",

@@ -32,14 +32,12 @@ def _have_outcomes(tables: Tables) -> None:
 
     Two things are not counted: a program that ran out before its answer, so that the sum may fall short under
     `after-start`; and a user who asks again after an eviction or after a start without a server, so that it may
-    be too large under other than `give-up`.
+    be too large where users do not just give up.
     """
     config, total = tables.config, tables.total
     undecided = np.isin(tables.slots["state"], DECIDED_LATER).sum()
     known = tables.control.wait_count + total[counters.GAVE_UP] + total[counters.UNMETERED_STARTS] + undecided
-    no_second = config.on_denial == clients.GIVE_UP or (
-        total[counters.EVICTIONS] == total[counters.UNMETERED_STARTS] == 0
-    )
+    no_second = config.gives_up or total[counters.EVICTIONS] == total[counters.UNMETERED_STARTS] == 0
     none_runs_out = config.before_start or (config.run_time == 0 and config.arrivals != clients.TRACE)
     assert known <= total[counters.LAUNCHES] or not no_second
     assert known >= total[counters.LAUNCHES] or not none_runs_out

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from meterstorm.actors.agents.client import workload
+from meterstorm.actors.setup.scenario import ns
 from meterstorm.actors.state import clients, kinds
 from meterstorm.actors.state.rows import NONE
 
@@ -28,8 +29,13 @@ def _of_slot(tables: Tables, pending: Counter[tuple[int, ...]], c: int, j: int, 
     run_time = workload.run_time(tables.world, c * config.programs + j, int(slot["program"]))
     if slot["marks"] & clients.RUNNING and run_time < left:
         assert pending[kinds.END, c, j, int(slot["epoch"])] == 1
-    if slot["state"] == clients.CALLED and 0 < config.callback_poll < left:
+    if slot["state"] == clients.CALLED and 0 < _poll(tables) < left:
         assert pending[kinds.ASK_AGAIN, c, j, int(slot["epoch"])] == 1
+
+
+def _poll(tables: Tables) -> int:
+    """Return when a user asks again who awaits a callback, in ns: the one parameter of the policy `callback`."""
+    return ns(float(tables.world.denial_parameters[0]))
 
 
 def _of_links(tables: Tables) -> None:

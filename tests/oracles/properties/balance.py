@@ -105,7 +105,7 @@ def _sums_are_bounded(scenario: Scenario, shard: Shard) -> Any:
     assert (tally.series >= 0).all()
     assert total[counters.GRANTS] + denials <= total[counters.ATTEMPTS] <= total[counters.MESSAGES]
     assert total[counters.RETRIES] <= min(failures, total[counters.ATTEMPTS])
-    assert total[counters.FAILOVERS] + total[counters.OFFLINE_SPELLS] <= failures
+    assert total[counters.FAILOVERS] + total[counters.OFFLINE_SPELLS] <= failures + denials
     assert total[counters.EVICTIONS] <= denials
     assert total[counters.MESSAGES_LOST] <= total[counters.MESSAGES]
     assert found["denials"] == sum(found[f"denials_{c}"] for c in ("misplaced", "stranded", "ghost", "exhausted"))

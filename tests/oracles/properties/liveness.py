@@ -35,6 +35,13 @@ from support import drawn
 SECOND = 1_000_000_000
 FAILURES = 12
 RETRIES = 40  # a user's next try is exponential; this many means are exceeded with e^-40
+AGAIN_S = 20.0  # at the most, until a patient user asks again; the mean, if exponential
+PATIENT = {
+    "retry": {"delay_s": AGAIN_S},
+    "constant-retry": {"delay_s": AGAIN_S, "jitter": 0.5},
+    "backoff-retry": {"base_s": 1.0, "cap_s": AGAIN_S},
+    "callback": {"poll_s": AGAIN_S},
+}
 RECLAIM_S, SCAN_S = 300.0, 200.0
 DECIDED, GRANTED = "drawn: all are decided in time", "drawn: all are granted in the end"
 OTHER_FAULTS = tuple(kind for kind in FAULTS if kind != "slow")  # factors of slow faults would multiply
@@ -82,14 +89,12 @@ def haunted(draw: st.DrawFn) -> dict[str, Any]:
     raw["network"]["loss"] = 0.0
     servers |= {"reclaim_after_s": RECLAIM_S, "scan_s": SCAN_S}
     clients |= {
-        "on_denial": draw(st.sampled_from(["retry", "callback"])),
-        "retry_denied_s": draw(st.floats(10.0, 20.0)),
-        "callback_poll_s": 20.0,
         "heartbeat_names_leases": True,
     }
     raw["products"] = [{"licenses": (slots + 1) // 2}]
     raw["workload"] |= {"launch_interval_s": 60.0, "launch": "exponential", "run_time_s": 30.0}
-    raw["policies"]["balancing"] = {"name": "shared-pool"}
+    asks_again = draw(st.sampled_from(["retry", "constant-retry", "backoff-retry", "callback"]))
+    raw["policies"] |= {"balancing": {"name": "shared-pool"}, "denial": {"name": asks_again} | PATIENT[asks_again]}
     losing = {"kind": "loss", "servers": "all", "start_s": 100.0, "duration_s": 600.0}
     raw["faults"] = [losing | {"probability": draw(st.floats(0.3, 0.8))}, *raw["faults"][1:]]
     return raw
@@ -115,8 +120,7 @@ class Bounds:
         self.wait = round((failures * failed_s + rounds * programs * timeout_s) * SECOND)
         self.decided = healed + round(backlog_s * SECOND) + self.wait
         # Ghosts made until then are not heard of any more, and gone with the next scan; then users ask again.
-        again_s = max(scenario.clients.retry_denied_s, scenario.clients.callback_poll_s)
-        self.granted = self.decided + round((RECLAIM_S + SCAN_S + RETRIES * again_s) * SECOND) + self.wait
+        self.granted = self.decided + round((RECLAIM_S + SCAN_S + RETRIES * AGAIN_S) * SECOND) + self.wait
 
 
 def decides(scenario: Scenario) -> bool:
@@ -135,7 +139,7 @@ def decides(scenario: Scenario) -> bool:
         shard.run(time)
         late = _undecided(slots) & (time - slots["launched"] > bounds.wait)
         assert not late.any(), f"wait too long at {time / SECOND} s: {_who(shard, late)}"
-    if scenario.clients.on_denial == "give-up":  # else a wait goes on from the denial to the grant
+    if scenario.policies.denial.name == "give-up":  # else a wait goes on from the denial to the grant
         assert shard.world.control[0].wait_max <= bounds.wait
     return bool(_undecided(before).any())
 

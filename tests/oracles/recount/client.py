@@ -12,6 +12,7 @@ class Slot:
         self.launched = 0
         self.running = False
         self.waits = False  # after a denial, until it has what it wanted
+        self.is_called = False  # waits to be called back
         self.is_decided = False  # its waiting time is over
         self.holds: int | None = None  # the server of its lease
         self.awaits: tuple[int, int] | None = None  # the server and number of its last request, unless answered

@@ -4,6 +4,7 @@ from typing import Any
 
 from meterstorm.actors.records import journal
 from meterstorm.actors.state import kinds
+from meterstorm.policies.denial import ASK_NEXT, AWAIT_CALLBACK
 from meterstorm.policies.failover import GIVE_UP, GO_OFFLINE
 
 from oracles.recount.client import DENIED, METERED, WAITING, Client, Slot
@@ -30,7 +31,7 @@ class Links:
     ) -> None:
         self.ledger, self.observer, self.leases, self.users = ledger, observer, leases, users
         self.faults, self.timeout_ns = faults, ns(scenario.clients.request_timeout_s)
-        self.first_server, self.on_denial = scenario.clients.count, scenario.clients.on_denial
+        self.first_server = scenario.clients.count
         self.all_move = scenario.clients.failback_moves == "all"
 
     def handle(self, client: Client, event: Row, outcome: Outcome) -> None:
@@ -86,15 +87,14 @@ class Links:
 
     def _ask_anew(self, client: Client) -> None:
         """At another server, or back from offline, nobody waits for a callback."""
-        if self.on_denial == "callback":
-            for slot in client.slots:
-                if slot.state == DENIED:
-                    self.users.want(client, slot)
+        for slot in client.slots:
+            if slot.state == DENIED and slot.is_called:
+                self.users.want(client, slot)
 
     def _called(self, client: Client, event: Row) -> None:
         slot = client.slots[event.slot]
         is_his = event.source - self.first_server == client.server and slot.program == event.program
-        if slot.state == DENIED and is_his and not client.offline:
+        if slot.state == DENIED and slot.is_called and is_his and not client.offline:
             self.users.want(client, slot)
 
     def _answered(self, client: Client, event: Row, outcome: Outcome) -> None:
@@ -129,14 +129,20 @@ class Links:
     def _denied(self, client: Client, slot: Slot, outcome: Outcome) -> None:
         if slot.holds is not None:
             self.ledger.count("evictions")
-        gives_up = self.on_denial == "give-up"
-        if gives_up and not slot.is_decided:
+        action = next((row.kind for row in outcome if self._is_reaction(row)), GIVE_UP)
+        if action == ASK_NEXT:
+            self.users.forget(client, slot)  # who is told nothing yet
+            return
+        if action == GIVE_UP and not slot.is_decided:
             self.ledger.waited(slot.launched)
         self.users.stop(client, slot, outcome)
-        if gives_up:
+        if action == GIVE_UP:
             self.users.idle(slot)
         else:
-            slot.state, slot.waits = DENIED, True
+            slot.state, slot.waits, slot.is_called = DENIED, True, action == AWAIT_CALLBACK
+
+    def _is_reaction(self, row: Row) -> bool:
+        return row.what == journal.DECIDED and row.value == journal.DENIAL
 
     def _hit(self, client: Client) -> None:
         """A failure, for which a fault may be the reason."""
@@ -153,7 +159,9 @@ class Links:
             self.ledger.served_again = self.ledger.clock.now
 
     def _decided(self, client: Client, row: Row) -> None:
-        """What the failover policy decided after a failure."""
+        """What a policy decided: about a denial, `_denied` has seen to it; else after a failure."""
+        if row.value == journal.DENIAL:
+            return
         self._hit(client)
         if row.kind == GO_OFFLINE:
             self._went_offline(client)

@@ -61,14 +61,18 @@ class Users:
     def stop(self, client: Client, slot: Slot, outcome: Outcome) -> None:
         """A program neither runs nor waits for an answer any more; its lease is given back, or left behind."""
         slot.running = False
-        if slot.asked:
-            self.observer.tell(client, slot, None, slot.asked)
+        self.forget(client, slot)
         asks_again = slot.awaits is not None and slot.awaits[0] == slot.holds and slot.reached
         self.abandon(client, slot)
         if slot.holds is not None:
             server, slot.holds = slot.holds, None
             if asks_again or not any(self._releases(row, slot, server) for row in outcome):
                 self.observer.tell(client, slot, server)
+
+    def forget(self, client: Client, slot: Slot) -> None:
+        """Nobody waits for answers any more to what the slot has asked so far."""
+        if slot.asked:
+            self.observer.tell(client, slot, None, slot.asked)
 
     def _releases(self, row: Row, slot: Slot, server: int) -> bool:
         what = (row.kind, row.slot, row.program, row.target)

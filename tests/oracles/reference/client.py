@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from oracles.reference.denials import Denials
 from oracles.reference.failback import Failback
 from oracles.reference.link import Link
 from oracles.reference.program import Program
@@ -22,6 +23,7 @@ class Client:
         self.slots: list[Program | None] = [None] * self.settings["programs"]
         self.token = 0  # of the latest message that is answered
         self.user, self.releases, self.link = User(self), Releases(self), Link(self, server)
+        self.denials = Denials(self)
         self.failback = Failback(self.link)
 
     @property

@@ -65,7 +65,7 @@ class Granting:
 
     def deny(self, message: Message) -> None:
         self.world.measures.count_denial(message.program.product, message.client)
-        if self.world.on_denial == "callback":
+        if self.world.calls_back:
             self.server.callbacks.line_up(message.program)
         self.server.answer(DENY, message)
 

@@ -134,7 +134,7 @@ class Link:
         elif kind == GRANT:
             self.client.releases.release(lease)
         elif kind == DENY and item.wanted:
-            self.client.user.denied(item.program)
+            self.client.denials.denied(item.program)
 
     def late_grant(self, server: "Server", program: "Program", lease: "Lease") -> None:
         """Released, unless the program holds or awaits a lease at that very server."""

@@ -18,6 +18,8 @@ class Program:
         self.running = self.ended = self.unmetered = self.decided = self.waiting = self.counted = False
         self.tells_old_server = False  # that it has moved, when it has: its client chose to
         self.runs = 0  # a new one after each kill: makes old run-out events void
+        self.denied_since: float | None = None  # its user's wait, and the tries in it
+        self.tries = self.asked_in_try = 0
         self.lease: Lease | None = None  # the one it runs under, as its client believes
         self.leases: list[Lease] = []  # all that exist in its name
         self.asked: Server | None = None  # where it waits for an answer, pauses between retries included

@@ -19,7 +19,6 @@ class User:
         slots, stream = range(len(client.slots)), client.world.stream
         self.launch_streams = [stream("launch", client.number, slot) for slot in slots]
         self.program_streams = [stream("program", client.number, slot) for slot in slots]
-        self.stream = stream("user", client.number)
 
     def next_launch(self, slot: int, first: bool = False) -> None:
         """Closed: think, then launch. Open: the next arrival of this slot's own stream."""
@@ -117,33 +116,6 @@ class User:
             self.start(program)
         program.review()
 
-    def denied(self, program: Program) -> None:
-        measures = self.world.measures
-        if program.lease is not None:
-            measures.counts["evictions"] += 1
-        if self.world.on_denial == "give-up":
-            if not program.decided:
-                measures.waits.append(self.world.now - program.launched)
-            self.end(program)
-        else:
-            self.stop(program)
-            self.ask_later(program)
-
-    def stop(self, program: Program) -> None:
-        """It runs no longer, and its user waits."""
-        self.client.releases.give_back(program)
-        program.running = program.unmetered = False
-        program.runs += 1
-        program.review()
-        program.wait(True)
-
-    def ask_later(self, program: Program) -> None:
-        if self.world.on_denial == "retry":
-            pause = self.stream.expovariate(1 / self.settings["retry_denied_s"])
-            self.world.after(pause, self.ask, program)
-        elif self.settings["callback_poll_s"]:
-            self.world.after(self.settings["callback_poll_s"], self.poll, program, program.runs)
-
     def poll(self, program: Program, run: int) -> None:
         if program.runs == run:
             self.ask_if_idle(program)
@@ -155,7 +127,7 @@ class User:
 
     def ask_anew(self) -> None:
         """At another server, or back from offline: who waits to be called back asks again."""
-        if self.world.on_denial == "callback":
+        if self.world.calls_back:
             for program in self.client.programs:
                 self.ask_if_idle(program)
 

@@ -28,7 +28,7 @@ class World:
         self.warmup_s = float(scenario["run"]["warmup_s"])
         self.end_s = self.warmup_s + scenario["run"]["duration_s"]
         self.timeout_s = scenario["clients"]["request_timeout_s"]
-        self.on_denial = scenario["clients"]["on_denial"]
+        self.calls_back = scenario["policies"]["denial"]["name"] == "callback"
         self.products = scenario["products"]
         self.profile = Profile(scenario["workload"]["profile"], self.warmup_s)
         self.network = Network(self)

@@ -3,6 +3,7 @@
 from tools.mutations import (
     client,
     comparisons,
+    denials,
     engine,
     failback,
     faults,
@@ -22,6 +23,7 @@ MUTATIONS: list[Mutation] = [
     mutation
     for room in (
         client,
+        denials,
         failback,
         server,
         site,

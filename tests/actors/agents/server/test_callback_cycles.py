@@ -19,7 +19,7 @@ LAST = 2 * ns(VALUE_MAX)  # ns: the end of the longest run
 
 def waiting_at(now: int):
     """A world where the first client's user has just been denied, and waits to be called back."""
-    layer = {"clients": {"on_denial": "callback"}, "servers": {"callback_cycle_s": CYCLE_S}}
+    layer = {"policies": {"denial": {"name": "callback"}}, "servers": {"callback_cycle_s": CYCLE_S}}
     world = Shard(validate(layered(BARE, layer))).world
     world.control[0].now = now
     n = events.allocate(world)

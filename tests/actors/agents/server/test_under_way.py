@@ -89,7 +89,7 @@ def test_a_license_reserved_anew_stays_reserved_for_its_own_grace_time():
         {
             "products": [{"name": "editor", "licenses": 1}],
             "servers": {"durable": False, "callback_grace_s": 60.0},
-            "clients": {"on_denial": "callback", "callback_poll_s": 20.0},
+            "policies": {"denial": {"name": "callback", "poll_s": 20.0}},
             "faults": [
                 fault("unreachable", 20 + ANSWER + 0.006, 20.3),
                 fault("crash", 30.0, 31.0),

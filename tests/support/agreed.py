@@ -1,0 +1,351 @@
+"""Scenarios in which the engine and the reference must agree: what each shows, and its layers over BASE."""
+
+import math
+from typing import Any
+
+from support.agreed_layers import (
+    BEFORE,
+    DEFERRED,
+    FLAPPING,
+    GIVE_UP_AFTER_2,
+    IMMEDIATE,
+    NEVER,
+    ONE,
+    PLENTY,
+    TWO_PRODUCTS,
+    backoff,
+    by_age,
+    clients,
+    failback,
+    fault,
+    faults,
+    offline,
+    patient,
+    policy,
+    servers,
+    workload,
+)
+
+# name: (what it shows, layers)
+SCENARIOS: dict[str, tuple[str, list[dict[str, Any]]]] = {
+    # users
+    "healthy, open, gamma": (
+        "denials_misplaced suppressed",
+        [workload(arrivals="open", launch="gamma", launch_cv=2.0, run_time="lognormal", run_time_cv=1.5)],
+    ),
+    "constant everything": (
+        "grants queue_s_mean",
+        [PLENTY, NEVER, workload(launch="constant", run_time="constant"), clients(count=40)],
+    ),
+    "a day profile, lognormal thinking": (
+        "denials",
+        [
+            workload(launch="lognormal", launch_cv=0.5, run_time="gamma", run_time_cv=0.5),
+            workload(profile=[[0.25, 2.0], [0.5, 0.1], [1.0, 1.0]]),
+        ],
+    ),
+    "a profile of one point": ("grants", [workload(profile=[[0.0, 2.0]])]),
+    "released as soon as granted": ("grants", [workload(run_time_s=0.0, launch_interval_s=40.0)]),
+    "programs shorter than answers": (
+        "attempts gave_up unmetered_license_hours",
+        [
+            {"network": {"loss": 0.2}},
+            NEVER,
+            PLENTY,
+            workload(run_time_s=4.0, launch_interval_s=15.0),
+            clients(request_timeout_s=15.0),
+        ],
+    ),
+    "users ask again": (
+        "waiting_users_mean denials_exhausted",
+        [ONE, BEFORE, policy("denial", "retry", delay_s=40.0), clients(programs=2)],
+    ),
+    "users wait to be called": (
+        "waiting_users_mean denials_exhausted",
+        [ONE, BEFORE, policy("denial", "callback")],
+    ),
+    "users back off, and give up after so many tries": (
+        "waiting_users_mean denials_exhausted wait_s_mean",
+        [ONE, BEFORE, policy("denial", "backoff-retry", base_s=5.0, cap_s=40.0, jitter=1.0, tries=4.0)],
+    ),
+    "users poll all servers until they lose patience": (
+        "waiting_users_mean denials_misplaced failovers",
+        [
+            DEFERRED,
+            servers(split=[3.0, 2.0, 1.0]),
+            policy("denial", "constant-retry", delay_s=20.0, jitter=0.5, patience_s=90.0, servers=math.inf),
+            clients(programs=2, assignment=[1.0, 2.0, 3.0]),
+        ],
+    ),
+    "the next server is asked before the user is told": (
+        "evictions failovers denials_misplaced timeouts",
+        [
+            DEFERRED,
+            IMMEDIATE,
+            policy("selection", "sticky-random"),
+            policy("denial", "give-up", servers=2.0),
+            clients(programs=2),
+            faults(FLAPPING),
+        ],
+    ),
+    "two products, split and assignment by weights": (
+        "denials_misplaced imbalance_mean",
+        [TWO_PRODUCTS, servers(split=[1.0, 2.0, 3.0]), clients(assignment=[3.0, 2.0, 1.0], programs=2)],
+    ),
+    # servers
+    "jitter and loss": (
+        "messages_lost timeouts retries denials_ghost",
+        [{"network": {"latency_ms": 50.0, "jitter_ms": 200.0, "loss": 0.1}}, patient(3.0, 5.0)],
+    ),
+    "a queue with a limit": (
+        "overloaded retries gave_up",
+        [
+            servers(count=1, service_ms=2000.0, service="exponential", queue_limit=2),
+            policy("failover", "retry-then-give-up", retries=3.0, delay_s=5.0),
+            PLENTY,
+            clients(request_timeout_s=30.0),
+        ],
+    ),
+    "bounded admission, failing over at random": (
+        "overloaded failovers",
+        [
+            servers(service_ms=3000.0, heartbeat_cost=0.1, release_cost=0.5),
+            policy("admission", "bounded", limit=1.0),
+            policy("selection", "sticky-random"),
+            patient(1.0, 5.0),
+            PLENTY,
+            clients(request_timeout_s=10.0, programs=2),
+        ],
+    ),
+    "overload and late answers": (
+        "timeouts failovers ghost_license_hours",
+        [
+            servers(service_ms=3500.0, service="exponential"),
+            BEFORE,
+            backoff(1.0),
+            clients(count=20),
+            {"network": {"loss": 0.2}},
+        ],
+    ),
+    # faults
+    "slow servers": (
+        "timeouts queue_s_max",
+        [faults(fault("slow", {"fraction": 0.5}, 600.0, 900.0, factor=40.0)), patient(2.0, 10.0)],
+    ),
+    "flapping, as shipped": ("evictions failovers denials_stranded denials_ghost", [IMMEDIATE, faults(FLAPPING)]),
+    "flapping, deferred": (
+        "evictions failovers",
+        [IMMEDIATE, faults(FLAPPING), DEFERRED, clients(programs=2), {"network": {"loss": 0.05}}],
+    ),
+    "flapping, not requested again": (
+        "failovers unmetered_license_hours",
+        [IMMEDIATE, faults(FLAPPING), clients(rerequest=False)],
+    ),
+    "flapping, denied users ask again": (
+        "evictions waiting_users_mean",
+        [IMMEDIATE, faults(FLAPPING), policy("denial", "retry", delay_s=60.0), {"network": {"loss": 0.1}}],
+    ),
+    "refusing": (
+        "refusals failovers evictions",
+        [patient(1.0, 20.0), faults(fault("refusing", [0, 1], 600.0, 600.0)), clients(programs=3)],
+    ),
+    "refusing, all": (
+        "refusals retries time_to_last_client_s",
+        [backoff(1000.0), faults(fault("refusing", "all", 600.0, 600.0)), clients(assignment="random")],
+    ),
+    "a crash, leases lost": (
+        "refusals unmetered_license_hours",
+        [servers(durable=False), patient(3.0, 30.0), faults(fault("crash", [0], 600.0, 60.0))],
+    ),
+    "a crash, leases durable": (
+        "refusals failovers evictions",
+        [patient(0.0, 0.0), faults(fault("crash", [0, 1], 600.0, 60.0, repeat_s=600.0, repeats=3))],
+    ),
+    "grants lost in crashes": (
+        "unmetered_license_hours timeouts",
+        [
+            {"network": {"loss": 0.4}},
+            servers(count=1, durable=False),
+            BEFORE,
+            PLENTY,
+            clients(heartbeat_s=0.0),
+            workload(run_time_s=10.0),
+            patient(100.0, 300.0),
+            faults(fault("crash", [0], 500.0, 100.0, repeat_s=700.0, repeats=5)),
+        ],
+    ),
+    "servers that fail at random": (
+        "refusals failovers time_to_last_client_s",
+        [
+            patient(1.0, 10.0),
+            faults(
+                {"kind": "crash", "servers": "all", "start_s": 0.0, "mtbf_s": 900.0, "mttr_s": 60.0},
+                {
+                    "kind": "slow",
+                    "servers": "all",
+                    "start_s": 100.0,
+                    "mttr_s": 900.0,
+                    "factor": 9,
+                    "drawn_by": "all",
+                },
+            ),
+        ],
+    ),
+    "restarted one by one": (
+        "refusals failovers evictions",
+        [IMMEDIATE, faults(fault("crash", "all", 600.0, 60.0, stagger_s=300.0))],
+    ),
+    "stalls": (
+        "timeouts queue_s_max denials_stranded",
+        [
+            servers(service_ms=1000.0),
+            patient(1.0, 10.0),
+            faults(fault("stall", [0, 1], 600.0, 40.0, repeat_s=300.0, repeats=8)),
+        ],
+    ),
+    "stalls that scans and callbacks wait for": (
+        "waiting_users_mean ghost_license_hours",
+        [
+            ONE,
+            servers(callback_grace_s=20.0, reclaim_after_s=130.0, scan_s=50.0),
+            policy("denial", "callback"),
+            clients(heartbeat_names_leases=True, count=36),
+            {"network": {"loss": 0.1}},
+            patient(1.0, 10.0),
+            faults({"kind": "stall", "servers": "all", "start_s": 0.0, "mtbf_s": 200.0, "mttr_s": 60.0}),
+        ],
+    ),
+    "a cut": (
+        "timeouts denials_stranded denials_misplaced gave_up",
+        [NEVER, faults(fault("cut", [0, 1], 600.0, 1800.0, clients=[4, 15]))],
+    ),
+    "lossy, leases named": (
+        "ghost_license_hours messages_lost",
+        [
+            GIVE_UP_AFTER_2,
+            faults(fault("loss", "all", 0.0, 3000.0, probability=0.3)),
+            clients(heartbeat_names_leases=True, programs=2),
+            servers(reclaim_after_s=0.0),
+        ],
+    ),
+    "some of each request's retries": (
+        "gave_up retries",
+        [
+            {"network": {"loss": 0.4}},
+            GIVE_UP_AFTER_2,
+            PLENTY,
+            clients(programs=3, request_timeout_s=1.0, heartbeat_s=0.0, count=8),
+            workload(run_time_s=5.0, launch_interval_s=20.0),
+        ],
+    ),
+    "requests and heartbeats give up": (
+        "gave_up retries",
+        [
+            {"network": {"loss": 0.4}},
+            GIVE_UP_AFTER_2,
+            BEFORE,
+            PLENTY,
+            clients(request_timeout_s=1.0, heartbeat_s=10.0, count=12),
+            workload(run_time_s=30.0, launch_interval_s=20.0),
+        ],
+    ),
+    "one server and nowhere else to go": (
+        "timeouts retries",
+        [ONE, IMMEDIATE, PLENTY, faults(fault("unreachable", [0], 1000.0, 900.0))],
+    ),
+    "grants to requests abandoned": (
+        "timeouts failovers ghost_license_hours",
+        [
+            servers(count=2, service_ms=2000.0, reclaim_after_s=0.0),
+            BEFORE,
+            PLENTY,
+            clients(heartbeat_s=0.0, count=30),
+            workload(run_time_s=30.0, launch_interval_s=60.0),
+            patient(2.0, 1.0),
+            faults(fault("unreachable", [0], 100.0, 60.0, repeat_s=120.0, repeats=29)),
+        ],
+    ),
+    "granted when nobody waits any more": (
+        "timeouts failovers ghost_license_hours",
+        [
+            IMMEDIATE,
+            BEFORE,
+            PLENTY,
+            servers(reclaim_after_s=0.0),
+            clients(heartbeat_s=0.0, count=60),
+            workload(run_time_s=20.0),
+            faults(
+                fault("slow", [0], 300.0, 600.0, factor=100.0),
+                fault("loss", [0], 300.0, 3000.0, probability=0.6),
+            ),
+        ],
+    ),
+    # offline
+    "offline, allowed": (
+        "offline_spells unmetered_starts refusals",
+        [offline(1.0), faults(fault("crash", [0, 1], 600.0, 600.0)), servers(durable=False)],
+    ),
+    "offline, denied": (
+        "offline_spells gave_up",
+        [offline(0.0), clients(offline="deny", programs=2), faults(fault("unreachable", "all", 600.0, 900.0))],
+    ),
+    "offline again and again": (
+        "offline_spells ghost_license_hours",
+        [
+            offline(0.0),
+            servers(count=1, reclaim_after_s=0.0),
+            workload(run_time_s=2000.0),
+            faults(fault("unreachable", [0], 900.0, 1500.0)),
+        ],
+    ),
+    # coming back
+    "asked first at each launch": (
+        "failbacks failovers refusals",
+        [IMMEDIATE, PLENTY, failback("at-next-request"), faults(fault("refusing", [0, 1], 600.0, 600.0))],
+    ),
+    "back when a probe is answered, with all that runs": (
+        "failbacks probes programs_moved double_grants messages_lost time_to_balance_s",
+        [
+            *(IMMEDIATE, failback("probe", interval_s=40.0, jitter_s=20.0), {"network": {"loss": 0.05}}),
+            *(clients(failback_moves="all", programs=2), faults(fault("unreachable", [0], 300.0, 600.0))),
+        ],
+    ),
+    "moved by age, back or on": (
+        "failbacks programs_moved double_grants evictions",
+        [IMMEDIATE, DEFERRED, by_age(200.0, 0.1, 0.0), faults(FLAPPING), clients(failback_moves="all")],
+    ),
+    "back by age, whoever answers": (
+        "failbacks timeouts ghost_license_hours",
+        [patient(1.0, 10.0), by_age(100.0, 0.5, 1.0), faults(fault("unreachable", [0], 300.0, 900.0))],
+    ),
+    "drained": (
+        "failbacks probes time_to_balance_s",
+        [
+            *(IMMEDIATE, PLENTY, failback("drain", drain_share=0.1), clients(count=40)),
+            faults(fault("crash", [0], 300.0, 300.0), fault("crash", [1], 900.0, 300.0)),
+        ],
+    ),
+    # balancing
+    "licenses follow the demand": (
+        "imbalance_mean denials_misplaced",
+        [
+            TWO_PRODUCTS,
+            policy("balancing", "periodic-demand", interval_s=600.0),
+            clients(assignment=[5.0, 2.0, 1.0]),
+            {"network": {"latency_ms": 100.0, "jitter_ms": 100.0}},
+        ],
+    ),
+    "licenses follow a storm": (
+        "imbalance_max failovers denials_stranded evictions",
+        [
+            policy("balancing", "periodic-demand", interval_s=600.0),
+            IMMEDIATE,
+            DEFERRED,
+            faults(fault("unreachable", [0], 900.0, 1500.0), fault("refusing", [1], 1100.0, 200.0)),
+        ],
+    ),
+    "a pool for all": (
+        "denials_exhausted failovers",
+        [policy("balancing", "shared-pool"), IMMEDIATE, faults(FLAPPING)],
+    ),
+}
