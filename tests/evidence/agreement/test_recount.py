@@ -150,7 +150,8 @@ CHOSEN: dict[str, Raw] = {
     },
     "stalled, users called back": {
         "servers": {"service_ms": 500.0, "queue_limit": 2, "callback_grace_s": 20.0, "callback_cycle_s": 70.0},
-        "clients": CALLBACK | {"heartbeat_names_leases": True},
+        "clients": {"heartbeat_names_leases": True},
+        "policies": CALLBACK,
         "faults": [AWAY | {"kind": "stall", "duration_s": 40.0, "repeat_s": 90.0, "repeats": 5}, CRASH],
     },
     "stalled, and no work at all": {
