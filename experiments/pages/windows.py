@@ -50,10 +50,7 @@ class Faults:
 
     def at_server(self, case: str | None, arm: str | None, server: int) -> Shading:
         """Return when faults held at a server: of many drawn ones, from the first to the last."""
-        scenario = self._scenarios[case, arm]
-        kinds = [_kind(fault) for fault in scenario.faults]
-        held = [one for one in self._held.get((case, arm), ()) if one.server == server]
-        found = [part for one in held for part in _within(one.begin, one.end, scenario, kinds[one.fault])]
+        found = self._came(case, arm, server)
         is_drawn = self._is_drawn(case, arm)
         if is_drawn and len(found) > DRAWN_MAX:
             begin, end = min(one.begin for one in found), max(one.end for one in found)
@@ -65,17 +62,13 @@ class Faults:
         faults = self._scenarios[case, arm].faults
         return (case, arm) in self._held and any(fault.mtbf_s > 0 or fault.mttr_s > 0 for fault in faults)
 
-    def _came(self, case: str | None, arm: str | None) -> list[Window]:
-        """Return when faults held, one window for all servers at which the same fault held at once."""
+    def _came(self, case: str | None, arm: str | None, server: int | None = None) -> list[Window]:
+        """Return when faults held at a server, or at any: at several of them at once, one window."""
         scenario = self._scenarios[case, arm]
-        at: dict[tuple[int, float, float], list[int]] = {}
-        for one in self._held.get((case, arm), ()):
-            at.setdefault((one.fault, one.begin, one.end), []).append(one.server)
-        found: list[Window] = []
-        for (fault, begin, end), servers in at.items():
-            words = f"{_some(servers, scenario)} {_kind(scenario.faults[fault])}"
-            found += _within(begin, end, scenario, words)
-        return found
+        kinds = [_kind(fault) for fault in scenario.faults]
+        held = [one for one in self._held.get((case, arm), ()) if server in (None, one.server)]
+        found = [part for one in held for part in _within(one.begin, one.end, scenario, kinds[one.fault])]
+        return list(dict.fromkeys(found))
 
 
 class _Held(NamedTuple):
@@ -136,18 +129,10 @@ def _words(fault: Any) -> str:
     if fault.servers == "all":
         where = "all servers"
     elif isinstance(fault.servers, Sequence):
-        where = _named(fault.servers)
+        where = f"server {fault.servers[0]}" if len(fault.servers) == 1 else f"{len(fault.servers)} servers"
     else:
         where = f"{100 * fault.servers.fraction:g} % of the servers"
     return f"{where} {_kind(fault)}"
-
-
-def _some(servers: Sequence[int], scenario: Scenario) -> str:
-    return "all servers" if len(servers) == scenario.servers.count > 1 else _named(servers)
-
-
-def _named(servers: Sequence[int]) -> str:
-    return f"server {servers[0]}" if len(servers) == 1 else f"{len(servers)} servers"
 
 
 def _kind(fault: Any) -> str:
