@@ -10,7 +10,7 @@ import numpy as np
 from ..drawing.scales import time_in_words
 from ..drawing.text import EM, NOT_XML, cut, number
 from ..pages.measures import CAUSES
-from ..pages.samples import windows
+from ..pages.windows import windows
 from ..runs.watching import Look, Watch, Watcher, look
 from ..scenario import Version
 from .console import messages

@@ -142,6 +142,7 @@ def _line(line: Line, x: Scale, y: Scale, is_area: bool) -> Iterator[str]:
 def _windows(windows: Sequence[Window], x: Scale, place: Area) -> Iterator[str]:
     """Yield shaded windows, each with its name above where there is room; those that touch are one."""
     free_from, drawn_to = place.left, -1.0
+    names = []
     for window in sorted(windows):
         begin, end = max(x(window.begin), place.left), min(x(window.end), place.right)
         end = max(end, begin + WINDOW_MIN)
@@ -153,8 +154,9 @@ def _windows(windows: Sequence[Window], x: Scale, place: Area) -> Iterator[str]:
         room = place.right - begin
         words = cut(window.name, min(room, 180), SIZE - 2)
         if begin >= free_from and width(window.name, SIZE - 2) <= room:
-            yield label(begin + 2, place.top + SIZE - 2, words, kind="small")
+            names.append(label(begin + 2, place.top + SIZE - 2, words, kind="small"))
             free_from = begin + width(words, SIZE - 2) + GAP
+    yield from names  # over all windows, also over the one beside
 
 
 def table(plot: Plot) -> Table:

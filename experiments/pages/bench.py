@@ -14,7 +14,7 @@ from ..drawing.figure import Figure, Key, Table
 from ..drawing.lines import Axis, Line, Plot
 from ..scenario import counted
 from . import facts
-from .chapters import Chapter, Report
+from .chapters import Chapter, Group, Report
 from .markup import name, paragraph
 
 
@@ -29,7 +29,7 @@ def report(folder: Path, provenance: dict[str, Any]) -> Report:
     setup = f"One model in {size}; {settings}."
     table = "Million events per CPU second", _table(rows, programs)
     chapters = [
-        Chapter("speed", "Speed", "", [("", [_figure(rows, programs)])], [table]),
+        Chapter("speed", "Speed", "", [Group("", [_figure(rows, programs)])], [table]),
         Chapter("setup", "What was run", paragraph(name(setup))),
         Chapter("origin", "Where it comes from", facts.origin(provenance)),
     ]  # fmt: skip

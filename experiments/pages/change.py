@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from ..drawing.figure import Figure, Table
 from ..reports import compare
 from . import beside
-from .chapters import Chapter
+from .chapters import Chapter, Group
 from .folders import Book
 from .markup import code, items, name, paragraph
 
@@ -41,7 +41,7 @@ def chapter(change: Change) -> Chapter:
         f"{name(other.name)} beside {name(base.name)}: 95 % intervals, {caution}. Those that differ come first."
     )
     tables = [("Every metric of both", _table(change.entries))]
-    return Chapter("change", "Base and change", html + paragraph(words), [("", _figures(change))], tables)
+    return Chapter("change", "Base and change", html + paragraph(words), [Group("", _figures(change))], tables)
 
 
 def _figures(change: Change) -> list[Figure]:

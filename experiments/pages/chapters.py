@@ -4,17 +4,25 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from ..drawing.figure import Figure, Key, Table
-from .markup import figures, name, section, table
+from .markup import figures, name, paragraph, section, table
 from .page import Part, page
 
 
+class Group(NamedTuple):
+    """Figures beside each other, under a heading and what is said of all of them, if anything is."""
+
+    heading: str
+    figures: Sequence[Figure]
+    words: str = ""
+
+
 class Chapter(NamedTuple):
-    """A section: words, then figures under their headings, then tables."""
+    """A section: words, then groups of figures, then tables."""
 
     mark: str
     title: str
     html: str = ""
-    figures: Sequence[tuple[str, Sequence[Figure]]] = ()
+    groups: Sequence[Group] = ()
     tables: Sequence[tuple[str, Table]] = ()
 
 
@@ -33,8 +41,8 @@ class Report(NamedTuple):
     def figures(self) -> Iterator[Figure]:
         """Yield all figures, in order."""
         for chapter in self.chapters:
-            for _, found in chapter.figures:
-                yield from found
+            for group in chapter.groups:
+                yield from group.figures
 
     def tables(self) -> Iterator[tuple[str, Table]]:
         """Yield the tables of the chapters, those beside figures left out."""
@@ -43,10 +51,12 @@ class Report(NamedTuple):
 
 
 def _part(chapter: Chapter) -> Part:
-    shown = [f"{_heading(heading)}{figures(found)}" for heading, found in chapter.figures if found]
+    shown = [_group(group) for group in chapter.groups if group.figures]
     shown += [table(content, words, f"sorts {chapter.mark}") for words, content in chapter.tables]
     return Part(chapter.mark, chapter.title, section(chapter.mark, chapter.title, [chapter.html, *shown]))
 
 
-def _heading(words: str) -> str:
-    return f"<h3>{name(words)}</h3>" if words else ""
+def _group(group: Group) -> str:
+    heading = f"<h3>{name(group.heading)}</h3>" if group.heading else ""
+    words = paragraph(name(group.words), "soft") if group.words else ""
+    return heading + words + figures(group.figures)

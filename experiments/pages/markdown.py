@@ -17,7 +17,7 @@ def text(report: Report) -> str:
 def _main(report: Report) -> list[Figure]:
     """Return the figures whose tables are short: all but those over time."""
     chapters = [chapter for chapter in report.chapters if chapter.mark != "time"]
-    return [figure for chapter in chapters for _, found in chapter.figures for figure in found]
+    return [figure for chapter in chapters for group in chapter.groups for figure in group.figures]
 
 
 def _table(title: str, content: Table) -> str:

@@ -16,7 +16,8 @@ from ..drawing.scales import HOUR
 from ..scenario import Scenario
 from . import folders
 from .measures import MEASURES
-from .samples import Curve, Samples, windows
+from .samples import Curve, Samples
+from .windows import windows
 
 ARMS = {"as shipped": 1, "fixed": 0}  # and their colors
 SPAN = 2 * HOUR, 6 * HOUR

@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 
 from . import beside, change, facts, timeseries, verdict
-from .chapters import Chapter, Report
+from .by_server import ByServer, Servers
+from .chapters import Chapter, Group, Report
 from .folders import Book
 from .markup import items, name, paragraph
+from .windows import Faults
 
 
 def report(book: Book) -> Report:
@@ -24,14 +26,14 @@ def report(book: Book) -> Report:
 
 def _chapters(book: Book) -> Iterator[Chapter]:
     if found := list(beside.symptoms(book)):
-        yield Chapter("symptoms", "Symptoms", figures=[("", found)])
+        yield Chapter("symptoms", "Symptoms", groups=[Group("", found)])
     if lines := [line for run in book.runs for line in verdict.expectations(run)]:
         yield Chapter("expected", "What is expected", items(lines))
     yield Chapter("setup", "What was run", _setup(book))
     yield _over_time(book)
     if found := [*beside.forests(book), *beside.waits(book)]:
         title = "Arms side by side" if len(book.arms) > 1 else "How long users wait"
-        yield Chapter("arms", title, figures=[("", found)])
+        yield Chapter("arms", title, groups=[Group("", found)])
     tables = [(_in("Metrics", case), beside.summary_table(book, case)) for case in book.cases]
     words = "Means over the replications with their 95 % intervals; - where a metric does not apply."
     yield Chapter("metrics", "All metrics", paragraph(words, "soft"), tables=tables)
@@ -51,12 +53,28 @@ def _setup(book: Book) -> str:
 
 
 def _over_time(book: Book) -> Chapter:
-    cases = timeseries.of(book)
-    shown = [(case.name or "", list(case.figures())) for case in cases]
+    faults = [Faults(run) for run in book.runs]
+    servers = Servers(book, faults)
+    groups, still, alike = [], [], []
+    for case in timeseries.of(book, faults):
+        here = ByServer(servers, case)
+        groups += [Group(case.name or "", list(case.figures())), *here.groups()]
+        still.append(_titles(case.name, [*case.still(), *here.still()]))
+        alike.append(_titles(case.name, here.alike()))
     words = [
-        f"{f'in “{name(case.name)}”' if case.name else 'throughout'}: {', '.join(titles).lower()}"
-        for case in cases
-        if (titles := case.still())
+        _not_drawn("they are 0", still),
+        _not_drawn("they are alike at all servers", alike),
+        servers.left_out(),
     ]
-    html = paragraph(f"Not drawn, since they are 0 {'; '.join(words)}.", "soft") if words else ""
-    return Chapter("time", "Over time", html, shown)
+    html = "".join(paragraph(line, "soft") for line in words if line)
+    return Chapter("time", "Over time", html, groups)
+
+
+def _titles(case: str | None, titles: list[str]) -> str:
+    """Return as HTML what is not drawn in a case."""
+    return f"{f'in “{name(case)}”' if case else 'throughout'}: {', '.join(titles).lower()}" if titles else ""
+
+
+def _not_drawn(why: str, by_case: list[str]) -> str:
+    found = "; ".join(filter(None, by_case))
+    return f"Not drawn, since {why} {found}." if found else ""

@@ -1,21 +1,19 @@
 """The samples of a run, version by version."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..drawing.lines import Window
 from ..metrics.intervals import estimate
 from ..reports.finished_runs import Run
-from ..scenario import Scenario
 from .measures import Measure
 
 FILE = "timeseries.parquet"
+SERVERS_FILE = "servers_timeseries.parquet"
 MINUTE_S = 60.0
-KINDS = {"cut": "cut off", "stall": "stalled"}  # the others are words already
-WINDOWS_MAX = 500  # more would touch each other
 
 
 class Curve(NamedTuple):
@@ -32,13 +30,7 @@ class Samples:
 
     def __init__(self, run: Run) -> None:
         """Read the file; raises ValueError if it cannot be read."""
-        from pyarrow import ArrowException, parquet
-
-        file = run.folder.path / FILE
-        try:
-            self._table = parquet.read_table(file, memory_map=True)
-        except (OSError, ArrowException) as error:
-            raise ValueError(f"{file}: cannot be read: {error}") from error
+        self._table = read(run.folder.path / FILE)
         arms = run.summary["arms"]
         counts = [entry["replications"] for entry in arms]
         self._width = self._table.num_rows // sum(counts)
@@ -80,6 +72,56 @@ class Samples:
         return Curve(x, *mean_and_interval(self.values(case, arm, measure)))
 
 
+class ServerSamples:
+    """What was seen of some servers of a run at the end of each sample, the warm-up's first."""
+
+    def __init__(self, run: Run, servers: Sequence[int], columns: Sequence[str]) -> None:
+        """Read the file, if the folder has it; raises ValueError if it cannot be read."""
+        self._places: dict[tuple[str | None, str | None], tuple[int, int, list[int]]] = {}
+        file = run.folder.path / SERVERS_FILE
+        if not file.exists():
+            return
+        counts = [one.servers.count for one in run.scenarios.values()]
+        some = [("server", "in", list(servers))] if len(servers) < max(counts) else None
+        self._table = read(file, columns=list(columns), filters=some)
+        rows = 0
+        for entry in run.summary["arms"]:
+            version = entry["case"], entry["name"]
+            here = [server for server in servers if server < run.scenarios[version].servers.count]
+            self._places[version] = rows, entry["replications"], here
+            rows += entry["replications"] * len(here)
+        self._width = self._table.num_rows // rows
+        ends = np.arange(self._width) * run.folder.scenario.run.sample_s
+        self._x = np.minimum(ends, run.folder.scenario.run.duration_s)
+
+    @property
+    def is_there(self) -> bool:
+        """Whether the folder has the file."""
+        return bool(self._places)
+
+    def curves(self, case: str | None, arm: str | None, name: str) -> dict[int, Curve]:
+        """Return the mean of a column over the replications at each server, with its 95 % interval."""
+        if (case, arm) not in self._places:
+            return {}
+        first, count, here = self._places[case, arm]
+        part = self._table[name].slice(first * self._width, count * len(here) * self._width)
+        values = part.to_numpy().reshape(count, len(here), self._width)
+        return {
+            server: Curve(self._x, *mean_and_interval(np.asarray(values[:, n], float)))
+            for n, server in enumerate(here)
+        }
+
+
+def read(file: Path, **more: Any) -> Any:
+    """Return a table of Arrow's; raises ValueError if it cannot be read."""
+    from pyarrow import ArrowException, parquet
+
+    try:
+        return parquet.read_table(file, memory_map=True, **more)
+    except (OSError, ArrowException) as error:
+        raise ValueError(f"{file}: cannot be read: {error}") from error
+
+
 def mean_and_interval(values: Any) -> tuple[Any, Any, Any]:
     """Return the mean of each column and the edges of its 95 % interval, from 0 up; None for one row."""
     known = np.isfinite(values)
@@ -99,44 +141,3 @@ def quantile(n: int) -> float:
     half = estimate([1.0, -1.0, *[0.0] * (n - 2)]).half_width
     assert half is not None  # n is 2 or more
     return half / math.sqrt(2 / (n - 1) / n)
-
-
-def windows(scenario: Scenario) -> Iterator[Window]:
-    """Yield when faults hold, and what they are; of one whose times are drawn, when it may."""
-    end = scenario.run.duration_s
-    for fault in scenario.faults:
-        if fault.mtbf_s > 0:
-            yield from _within(fault.start_s, end, end, f"{_words(fault)}, at drawn times")
-            continue
-        lasts = (fault.mttr_s or fault.duration_s) + fault.stagger_s * (_servers(fault, scenario) - 1)
-        words = f"{_words(fault)}, on average" if fault.mttr_s else _words(fault)
-        times = fault.repeats if fault.repeat_s > 0 else 1
-        for n in range(min(times, WINDOWS_MAX)):
-            begin = fault.start_s + n * fault.repeat_s
-            yield from _within(begin, begin + lasts, end, words)
-
-
-def _within(begin: float, until: float, end: float, words: str) -> Iterator[Window]:
-    """Yield the part of a window that is before the end of the run."""
-    if begin < end:
-        yield Window(begin, min(until, end), words)
-
-
-def _servers(fault: Any, scenario: Scenario) -> int:
-    """Return how many servers a fault happens to, one after the other."""
-    if fault.servers == "all":
-        return scenario.servers.count
-    if isinstance(fault.servers, Sequence):
-        return len(fault.servers)
-    return math.ceil(float(fault.servers.fraction) * scenario.servers.count)
-
-
-def _words(fault: Any) -> str:
-    """Return in words what goes wrong, and where."""
-    if fault.servers == "all":
-        where = "all servers"
-    elif isinstance(fault.servers, Sequence):
-        where = f"server {fault.servers[0]}" if len(fault.servers) == 1 else f"{len(fault.servers)} servers"
-    else:
-        where = f"{100 * fault.servers.fraction:g} % of the servers"
-    return f"{where} {KINDS.get(fault.kind, fault.kind)}"

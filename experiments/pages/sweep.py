@@ -13,7 +13,7 @@ from ..reports import sweep as tables
 from ..scenario import counted
 from ..sweeps import results
 from . import causes, facts, points
-from .chapters import Chapter, Report
+from .chapters import Chapter, Group, Report
 from .markup import code, items, name, paragraph
 from .markup import facts as pairs
 from .quantities import spoken
@@ -48,11 +48,11 @@ def _chapters(
 ) -> Iterator[Chapter]:
     first, *others = shown.metrics
     main = list(points.of_metric(found, first))
-    yield Chapter("main", capitalized(spoken(first)), _left_out(found), [("", main)])
+    yield Chapter("main", capitalized(spoken(first)), _left_out(found), [Group("", main)])
     yield Chapter("setup", "What was run", _setup(folder, summary, plan))
     varied = [metric for metric in others if points.varies(groups, metric)]
     still = [points.sentence(found, metric) for metric in others if metric not in varied]
-    drawn = [(capitalized(spoken(metric)), list(points.of_metric(found, metric))) for metric in varied]
+    drawn = [Group(capitalized(spoken(metric)), list(points.of_metric(found, metric))) for metric in varied]
     if others:
         html = paragraph(f"Not drawn: {name('; '.join(still))}.", "soft") if still else ""
         yield Chapter("more", "Other metrics", html, drawn)
@@ -61,7 +61,7 @@ def _chapters(
     boxes = causes.boxes(explained, first, shown.bad) if shown.bad else Table([], [])
     html = "".join(map(paragraph, [*map(name, words), _boxes(folder, first, shown, boxes)]))
     found_boxes = [("Boxes in which it is bad", boxes)] if boxes.rows else []
-    yield Chapter("why", "What it depends on", html, [("", indices)], found_boxes)
+    yield Chapter("why", "What it depends on", html, [Group("", indices)], found_boxes)
     yield Chapter("points", "All points", *_points(plan, groups, shown))
     failures = [
         f"point {row['point']}: {name(row['error'])}: {code(row['command'])}" for row in summary["failures"]

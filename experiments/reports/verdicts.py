@@ -8,7 +8,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ..metrics.intervals import Estimate, estimate, paired_difference
+from ..metrics.intervals import Estimate, difference, estimate, paired_difference
 from ..runs.results import Results, VersionResult
 from ..scenario import Case
 
@@ -88,7 +88,7 @@ def _verdict(results: Results, case: Case, arm: str | None) -> Verdict | None:
 
 def _excess(results: Results, case: Case, arm: str | None) -> Values:
     here, baseline = _here_and_baseline(results, case, arm)
-    return {n: _difference(here[n], baseline[n]) for n in here.keys() & baseline.keys()}
+    return {n: difference(here[n], baseline[n]) for n in here.keys() & baseline.keys()}
 
 
 def _here_and_baseline(results: Results, case: Case, arm: str | None) -> tuple[Values, Values]:
@@ -106,10 +106,6 @@ def _pairs(a: Values, b: Values) -> tuple[list[float], list[float]]:
     """Return the values of the replications that both have, in order of their numbers."""
     both = sorted(a.keys() & b.keys())
     return [a[n] for n in both], [b[n] for n in both]
-
-
-def _difference(x: float, y: float) -> float:
-    return 0.0 if x == y else x - y  # equal infinities differ by 0
 
 
 def _exceeds(difference: Estimate, a: Sequence[float], b: Sequence[float]) -> bool | None:

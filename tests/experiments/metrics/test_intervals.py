@@ -43,6 +43,20 @@ def test_pairing_removes_what_both_share():
     assert estimate(a).half_width > 1000
 
 
+@given(st.floats(1e-6, 1e9), st.lists(st.integers(-8, 8), min_size=2, max_size=30), st.floats(-1e6, 1e6))
+def test_values_that_differ_in_their_last_bits_are_alike(value, steps, far):
+    """So are differences of numbers that are alike, however small they are beside these."""
+    noisy = [value + step * math.ulp(value) for step in steps]
+    assert estimate(noisy).half_width == 0
+    assert paired_difference(noisy, [value] * len(noisy)) == (0, 0)
+    assert paired_difference(noisy, [far] * len(noisy)).half_width == 0
+
+
+def test_values_that_differ_by_more_than_bits_are_not_alike():
+    assert estimate([64.0, 64.0 + 1e-9]).half_width > 0
+    assert paired_difference([64.0, 64.0 + 1e-9], [64.0, 64.0]).half_width > 0
+
+
 def test_one_value_has_no_interval():
     assert estimate([4.0]) == (4.0, None)
     assert paired_difference([4.0], [1.0]) == (3.0, None)

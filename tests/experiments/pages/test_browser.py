@@ -10,7 +10,7 @@ from axe_playwright_python.sync_playwright import Axe
 from meterstorm.experiments.drawing import lines
 from meterstorm.experiments.drawing.figure import Key, Table
 from meterstorm.experiments.drawing.lines import Axis, Line, Plot
-from meterstorm.experiments.pages.chapters import Chapter, Report
+from meterstorm.experiments.pages.chapters import Chapter, Group, Report
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from support.pages import HOSTILE
@@ -69,7 +69,7 @@ def ramp_file(tmp_path_factory) -> Path:
     )
     figure = lines.figure("ramp", "Ramp", "Rises and falls.", plot)
     table = Table(["name", "value"], [["a", "9"], ["b", "-"], ["c", "1,200 ± 3"], ["d", "-5"], ["e", "inf"]])
-    chapter = Chapter("ramp", "Ramp", figures=[("", [figure])], tables=[("Values", table)])
+    chapter = Chapter("ramp", "Ramp", groups=[Group("", [figure])], tables=[("Values", table)])
     file = tmp_path_factory.mktemp("ramp") / "page.html"
     file.write_text(Report("Ramp", "It rises.", keys, [chapter]).html(), encoding="utf-8")
     return file
@@ -170,7 +170,7 @@ def test_sixty_figures_of_four_dense_lines_are_small(browser, tmp_path):
         plot = Plot(shown, Axis("time", is_time=True), Axis("users"))
         figures.append(lines.figure(f"figure {n}", f"Figure {n}", "Walks at random.", plot))
     file = tmp_path / "sixty.html"
-    chapter = Chapter("walks", "Walks", figures=[("", figures)])
+    chapter = Chapter("walks", "Walks", groups=[Group("", figures)])
     file.write_text(Report("Sixty", "They walk.", keys, [chapter]).html(), encoding="utf-8")
     assert file.stat().st_size <= 3_000_000
     page = browser.new_page()

@@ -6,11 +6,9 @@ import pytest
 from meterstorm.experiments.pages import folders, samples
 from meterstorm.experiments.pages.measures import MEASURES
 from meterstorm.experiments.pages.samples import Samples
-from meterstorm.experiments.scenario import validate
 from scipy import stats
 
-from support.layers import layered
-from support.pages import FAULT, HOSTILE, SETTING
+from support.pages import HOSTILE, SETTING
 
 
 @pytest.fixture(scope="module")
@@ -51,25 +49,3 @@ def test_the_band_of_one_replication_is_none():
 def test_bands_do_not_go_below_nothing():
     _, low, _ = samples.mean_and_interval(np.array([[0.0], [10.0]]))
     assert low == [0.0]
-
-
-def test_windows_repeat_and_end_with_the_run():
-    fault = FAULT | {"start_s": 1000.0, "repeat_s": 400.0, "repeats": 5, "duration_s": 200.0}
-    found = list(samples.windows(validate(layered(SETTING, {"faults": [fault]}))))
-    assert [(window.begin, window.end) for window in found] == [(1000, 1200), (1400, 1500)]
-    assert {window.name for window in found} == {"server 0 unreachable"}
-
-
-@pytest.mark.parametrize(
-    ("times", "window"),
-    [
-        ({"stagger_s": 50.0, "servers": "all"}, (300, 650, "all servers unreachable")),
-        ({"mtbf_s": 200.0}, (300, 1500, "server 0 unreachable, at drawn times")),
-        ({"mttr_s": 120.0}, (300, 420, "server 0 unreachable, on average")),
-        ({"kind": "stall"}, (300, 600, "server 0 stalled")),
-    ],
-)
-def test_windows_of_faults_that_are_staggered_or_drawn(times, window):
-    fault = {key: value for key, value in FAULT.items() if key != "duration_s" or "mttr_s" not in times}
-    scenario = validate(layered(SETTING, {"faults": [fault | times], "cases": []}))
-    assert list(samples.windows(scenario)) == [window]
