@@ -178,9 +178,12 @@ def reclaim(world, lease):
 
 @jit
 def end_grace(world, s, client, slot, program):
-    """Free the license of a user who was called back and has not come; not one reserved anew since."""
+    """Free the license of a user who was called back and has not come; not one reserved anew since.
+
+    The time is past, not just over, where the server has stalled meanwhile.
+    """
     lease = leases.find(world, s, client, slot, program)
     if lease == NONE or world.leases[lease].state != RESERVED:
         return
-    if world.leases[lease].heard + world.config[0].callback_grace == world.control[0].now:
+    if world.leases[lease].heard + world.config[0].callback_grace <= world.control[0].now:
         reclaim(world, lease)

@@ -86,7 +86,7 @@ BAD = {
     "foreign": (0, REQUEST | {"flag": FOREIGN}),
     "negative flag": (0, REQUEST | {"flag": -1}),
     "no kind": (0, REQUEST | {"kind": 0}),
-    "kind between": (0, REQUEST | {"kind": kinds.KEPT_RELEASE + 1}),
+    "kind between": (0, REQUEST | {"kind": kinds.PROBE + 1}),
     "negative kind": (0, REQUEST | {"kind": -5}),
     "the site server's": (0, REQUEST | {"kind": kinds.TAKE}),
     "a timer": (0, REQUEST | {"kind": kinds.CRASH}),

@@ -137,6 +137,23 @@ def test_a_stalled_server_scans_when_it_comes_to():
 
 
 @covers("faults.kind=stall")
+def test_a_grace_time_that_is_over_in_a_stall_ends_with_it():
+    """The second user is called back and cannot come; the third is when the server comes to."""
+    layer = {
+        **ONE_LICENSE,
+        "servers": {"callback_grace_s": 20.0},
+        "policies": {"denial": {"name": "callback"}},
+        "faults": [
+            *fault("cut", start_s=20.0, duration_s=LAST, clients=[1, 1])["faults"],
+            *fault("stall", start_s=45.0, duration_s=15.0)["faults"],
+        ],
+    }
+    result = run([(10.0, 0, 20.0), (15.0, 1, 0.0), (16.0, 2, 0.0)], layer)
+    assert result["grants"] == 2
+    assert result["wait_s_max"] == exactly(60.0 + LATENCY + ANSWER - 16.0)
+
+
+@covers("faults.kind=stall")
 def test_a_license_at_a_stalled_server_is_stranded():
     layer = {
         "servers": {"count": 2, "split": [1.0, 1.0]},

@@ -49,7 +49,7 @@ class Callbacks:
         self.reserved[key] = row.product, self.clock.now + self.grace_ns, row.attempt
 
     def end_grace(self, key: Key) -> None:
-        if key in self.reserved and self.reserved[key][1] == self.clock.now:
+        if key in self.reserved and self.reserved[key][1] <= self.clock.now:
             self._unreserve(key)
 
     def forget(self, s: int) -> None:
