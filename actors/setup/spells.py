@@ -22,7 +22,7 @@ def lay_out(scenario: Scenario, keys: Any) -> Any:
     rows = [
         (entry, server, *times)
         for entry, fault in enumerate(scenario.faults)
-        for place, server in enumerate(_servers(fault, scenario.servers.count))
+        for place, server in enumerate(servers_of(fault, scenario.servers.count))
         for times in _times(scenario, fault, place, _Draws(keys, entry, _sharer(scenario, fault, server)))
     ]
     return np.array(rows, dtype=FAULT).view(np.recarray)
@@ -51,7 +51,8 @@ class _Draws:
             return max(1, int(whole(mean_s * 1e9 * float(distributions.exponential(bits)))))
 
 
-def _servers(fault: Fault, count: int) -> range | tuple[int, ...]:
+def servers_of(fault: Fault, count: int) -> range | tuple[int, ...]:
+    """Return a fault's servers, in the order in which it comes to them."""
     if fault.servers == "all":
         return range(count)
     if hasattr(fault.servers, "fraction"):

@@ -115,7 +115,7 @@ Metrics = Annotated[
 Journal = Annotated[bool, typer.Option("--journal", help="Keep every event, in journal.parquet: for small runs.")]
 Junit = Annotated[
     Path | None,
-    typer.Option(metavar="FILE", help="Write JUnit XML: a test case for each [[expect]] of the scenario."),
+    typer.Option(metavar="FILE", help="Write JUnit XML: a test case for each \\[\\[expect]] of the scenario."),
 ]
 CheckpointEvery = Annotated[
     str | None,

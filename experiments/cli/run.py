@@ -103,7 +103,8 @@ def run_command(
     A key that an arm or a case sets itself is not changed in silence: leave the arms out with --arms none,
     keep some with --arm NAME, or set the key in one with --set 'arms.NAME.KEY=VALUE' ('cases.NAME.KEY=VALUE').
 
-    Arms are compared with the first one, or as [compare] says. Where an [[expect]] is not met, exit status 5.
+    Arms are compared with the first one, or as \\[compare] says. Where an \\[\\[expect]] is not met, the exit
+    status is 5.
 
     meterstorm run kb runs every built-in scenario of a Knowledge Base article.
     Its table says which symptoms are reproduced: in the first arm, and less in the last.

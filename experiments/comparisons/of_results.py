@@ -1,6 +1,6 @@
 """Every arm of a run beside the baseline, in every case; which metrics, `[compare]` says."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from ..metrics.metrics import Value
@@ -20,7 +20,12 @@ AUTO = (
     "time_to_recover_s",
     "time_to_last_client_s",
 )
-UNMETERED = "unmetered_license_hours"  # likewise, where any program ran unmetered
+# Likewise, where another metric is above 0 in any arm.
+WHERE_ANY = {
+    "unmetered_license_hours": "unmetered_license_hours",
+    "failbacks": "failbacks",
+    "time_to_balance_s": "failbacks",
+}
 
 Cell = tuple[str | None, str | None]  # case and arm
 Rows = dict[Cell, list[Replication]]  # those that are finished
@@ -93,11 +98,5 @@ def _metrics(results: Results, rows: Rows, rival: Rival) -> Iterator[str]:
         yield from named
         return
     here = [row for (case, _), found in rows.items() if rival.arm is None or case == rival.case for row in found]
-    for metric in (*AUTO, UNMETERED):
-        values = [row.metrics[metric] for row in here]
-        if any(values) if metric == UNMETERED else _applies(values):
-            yield metric
-
-
-def _applies(values: Sequence[Value]) -> bool:
-    return any(value is not None for value in values)
+    yield from (metric for metric in AUTO if any(row.metrics[metric] is not None for row in here))
+    yield from (metric for metric, shown in WHERE_ANY.items() if any(row.metrics[shown] for row in here))

@@ -40,7 +40,7 @@ FAULTS = {
     "kind": "kind of the fault",
     "server": "number of the server that it holds at",
     "start_s": "its start, s, from the end of the warm-up",
-    "end_s": "its end, likewise",
+    "end_s": "its end, likewise; it may come after that of the run",
 }
 
 JOURNAL = {

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 from meterstorm.actors.records import sums
+from meterstorm.actors.setup.scenario import ns
 from pyarrow import parquet
 
 from ..runs.results import Replication, Results, VersionResult
@@ -93,17 +94,17 @@ def _servers_time_series(results: Results) -> pa.Table:
 
 
 def _faults(results: Results) -> pa.Table:
-    """One row for each time that a fault holds at a server, in each replication."""
-    warmup_s = results.scenario.run.warmup_s
+    """One row for each time that a fault begins at a server, in each replication."""
+    run = results.scenario.run
 
     def columns(row: Replication, scenario: Scenario) -> Columns:
-        times = {f"{name}_s": row.faults[name] / 1e9 - warmup_s for name in ("start", "end")}
+        faults = row.faults[row.faults["start"] < ns(run.warmup_s + run.duration_s)]
         kinds = pa.array([fault.kind for fault in scenario.faults], pa.large_string())
         return {
-            "fault": row.faults["entry"],
-            "kind": kinds.take(_numbers(row.faults["entry"])),
-            "server": row.faults["server"],
-            **times,
+            "fault": faults["entry"],
+            "kind": kinds.take(_numbers(faults["entry"])),
+            "server": faults["server"],
+            **{f"{name}_s": faults[name] / 1e9 - run.warmup_s for name in ("start", "end")},
         }
 
     return _table(results, columns)

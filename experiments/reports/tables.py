@@ -32,6 +32,7 @@ HEADLINES = (
     "time_to_recover_s",
     "time_to_last_client_s",
 )
+COMING_BACK = ("failbacks", "probes", "programs_moved", "double_grants", "time_to_balance_s")
 
 
 def show(console: Console, results: Results) -> None:
@@ -95,14 +96,19 @@ def _show_headlines(console: Console, results: Results) -> None:
         if found:
             title = f"{case}: " if case else ""
             console.print(f"{title}{_what(_replications(results))}", style="italic")
-            show_columns(console, Column("", HEADLINES), [_headlines(result) for result in found])
+            names = _headlines(found)
+            show_columns(console, Column("", names), [_column(result, names) for result in found])
 
 
-def _headlines(result: VersionResult) -> Column:
+def _headlines(found: list[VersionResult]) -> list[str]:
+    """Return what is shown of a case: of clients that come back, too, where any do."""
+    come_back = any(row.metrics["failbacks"] for result in found for row in result.replications)
+    return [*HEADLINES, *(COMING_BACK if come_back else ())]
+
+
+def _column(result: VersionResult, names: list[str]) -> Column:
     rows = result.replications
-    return Column(
-        result.version.arm or "", [metric_in_words(row.metrics[name] for row in rows) for name in HEADLINES]
-    )
+    return Column(result.version.arm or "", [metric_in_words(row.metrics[name] for row in rows) for name in names])
 
 
 def _replications(results: Results) -> int:

@@ -3,7 +3,8 @@
 import math
 from collections.abc import Iterable, Iterator
 
-from meterstorm.actors.setup import traces
+from meterstorm.actors.setup import spells, traces
+from meterstorm.policies.denial import BackoffRetry
 from meterstorm.policies.failover import CappedExponential
 
 from ..scenario import Scenario
@@ -37,6 +38,11 @@ def _late_faults(scenario: Scenario) -> Iterator[str]:
         elif fault.start_s + (times - 1) * fault.repeat_s >= duration_s:
             happens = math.ceil((duration_s - fault.start_s) / fault.repeat_s)
             yield f"faults[{index}].repeats: only {happens} of {times} begin before {end}"
+        elif fault.stagger_s > 0:
+            servers = len(spells.servers_of(fault, scenario.servers.count))
+            reached = math.ceil((duration_s - fault.start_s) / fault.stagger_s)
+            if reached < servers:
+                yield f"faults[{index}].stagger_s: it comes to only {reached} of {servers} servers before {end}"
 
 
 def _long_samples(scenario: Scenario) -> Iterator[str]:
@@ -47,11 +53,13 @@ def _long_samples(scenario: Scenario) -> Iterator[str]:
 
 
 def _low_caps(scenario: Scenario) -> Iterator[str]:
-    choice = scenario.policies.failover
-    policy = resolver()("failover", choice.name, choice.parameters).policy
-    if isinstance(policy, CappedExponential) and policy.cap_s < policy.base_s:
-        delay = f"base_s = {show(policy.base_s)}: no delay is ever longer than the cap, so none grows"
-        yield f"policies.failover.cap_s: {show(policy.cap_s)} is below {delay}"
+    resolve = resolver()
+    for kind in ("failover", "denial"):
+        choice = getattr(scenario.policies, kind)
+        policy = resolve(kind, choice.name, choice.parameters).policy
+        if isinstance(policy, CappedExponential | BackoffRetry) and policy.cap_s < policy.base_s:
+            delay = f"base_s = {show(policy.base_s)}: no delay is ever longer than the cap, so none grows"
+            yield f"policies.{kind}.cap_s: {show(policy.cap_s)} is below {delay}"
 
 
 RULES = (_late_faults, _long_samples, _low_caps)

@@ -6,18 +6,21 @@ from .wording import show
 
 # Of [clients]: what a denied user did, and the parameter that this had.
 ON_DENIAL = {"retry": ("retry_denied_s", "delay_s"), "callback": ("callback_poll_s", "poll_s")}
-REPLACED = ("on_denial", *(key for key, _ in ON_DENIAL.values()))
+NAMED_BY = {old: name for name, (old, _) in ON_DENIAL.items()}  # by a parameter alone
+REPLACED = ("on_denial", *NAMED_BY)
 
 
 def spelling_now(table: str, key: str, raw: Mapping[str, object]) -> str | None:
     """Return how a table that has an old key is written now; None for a key that was never there."""
     if table != "clients" or key not in REPLACED:
         return None
-    name = raw.get("on_denial", "give-up")
-    choice = {"name": name}
-    if isinstance(name, str) and name in ON_DENIAL:
-        old, parameter = ON_DENIAL[name]
+    name = raw.get("on_denial", NAMED_BY.get(key))
+    if name not in ("give-up", *ON_DENIAL):
+        return 'policies.denial = { name = "give-up" }, { name = "retry" } or { name = "callback" }'
+    choice: dict[str, object] = {"name": name}
+    if name in ON_DENIAL:
+        old, parameter = ON_DENIAL[str(name)]
         choice |= {parameter: raw[old]} if old in raw else {}
     return "policies.denial = {{ {} }}".format(
-        ", ".join(f"{name} = {show(value)}" for name, value in choice.items())
+        ", ".join(f"{parameter} = {show(value)}" for parameter, value in choice.items())
     )

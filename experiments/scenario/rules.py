@@ -228,7 +228,7 @@ def _fault_clients_exist(path: str, fault: Facts, facts: Facts) -> Iterator[str]
 
 def _fault_ends_before_it_repeats(path: str, fault: Facts, _: Facts) -> Iterator[str]:
     repeat_s, duration_s = fault["repeat_s"], fault["duration_s"]
-    if 0 < repeat_s < duration_s:
+    if 0 < repeat_s < duration_s and fault["mttr_s"] == 0:
         yield refuse(f"{path}.repeat_s", repeat_s, f"0 or at least duration_s = {show(duration_s)}")
 
 

@@ -90,7 +90,7 @@ def test_who_comes_back_makes_a_rolling_restart_end_as_it_began(policy: dict[str
 
 def in_scenario(case: str) -> dict[str, tuple[Any, dict[str, Any]]]:
     """Of the built-in scenario: where clients are at the end, and the metrics, by arm."""
-    tallies = {v.arm: (v.scenario, simulate(v.scenario)) for v in versions(load("failback")) if v.case == case}
+    tallies = {v.arm: (v.scenario, simulate(v.scenario)) for v in versions(load("coming-back")) if v.case == case}
     return {arm: (tally.servers["clients"], metrics(made, tally)) for arm, (made, tally) in tallies.items()}
 
 

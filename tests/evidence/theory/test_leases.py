@@ -95,7 +95,9 @@ def test_late_grants_are_released_at_once():
 def test_leases_survive_a_stall_as_far_as_their_age_allows(stall_s: float, grace_s: float):
     """When the server comes to, ages are spread over a renewal interval of 10 s, from the stall's length on."""
     stall = {"kind": "stall", "start_s": 100.0, "duration_s": stall_s}
-    scenario = load("stall", {"servers.reclaim_after_s": grace_s, "faults": [stall], "cases": [], "arms": []})
+    scenario = load(
+        "lease-stall", {"servers.reclaim_after_s": grace_s, "faults": [stall], "cases": [], "arms": []}
+    )
     leases = simulate(scenario).server_series["leases"][:, 0]
     count = scenario.clients.count
     assert leases[[0, 10]].tolist() == [count, count]

@@ -161,3 +161,23 @@ def check_tables(folder: Path, content: Any) -> None:
             assert [row["server"] for row in mine] == [0, 1, 2, 3]
             assert max(row["utilization"] for row in mine) == values["server_utilization_max"]
             assert sum(row["clients"] for row in mine) == 40
+
+
+def test_faults_are_written_down_where_they_begin_before_the_end(here):
+    """Times are from the end of the warm-up; what the run does not see is left out."""
+    (here / "rolls.toml").write_text(ROLLING)
+    invoke("run", "rolls.toml", "--workers", 0, "--json", "--no-report", "--out", "out")
+    rows = parquet.read_table(here / "out" / "faults.parquet").to_pylist()
+    seen = [(row["fault"], row["kind"], row["server"], row["start_s"], row["end_s"]) for row in rows]
+    assert seen == [(0, "stall", 0, 5.0, 6.0), (0, "stall", 1, 55.0, 56.0)]
+
+
+ROLLING = """
+title = "rolls"
+run = { duration_s = 100.0, warmup_s = 30.0 }
+clients = { count = 4 }
+faults = [
+    { kind = "stall", servers = "all", start_s = 5.0, duration_s = 1.0, stagger_s = 50.0 },
+    { start_s = 100.0, duration_s = 1.0 },
+]
+"""

@@ -1,7 +1,9 @@
 """list, show, schema, validate, --version: what a user can choose from, told without starting the engine."""
 
+import inspect
 import json
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -234,3 +236,18 @@ def test_a_wrong_scenario_is_told_all_that_is_wrong(tmp_path):
     assert (result.exit_code, result.stdout) == (console.WRONG_INPUT, "")
     for word in ("run.seed: -1", "clients.cuont", "network.loss: 2"):
         assert word in result.stderr
+
+
+def test_no_scenario_hides_a_fault_a_policy_or_a_metric():
+    """`show NAME` tells of one thing."""
+    policies = {name for kind in BUILT_IN.values() for name in kind}
+    assert set(scenarios.names()) & ({*KINDS, *METRICS, *BUILT_IN} | policies) == set()
+
+
+@pytest.mark.parametrize("command", [["run"], ["sweep"], ["resume"], ["report"], ["tune"], ["hunt"]])
+def test_help_keeps_words_in_brackets(command: list[str]):
+    """Rich takes them for markup unless they are escaped."""
+    text = " ".join(invoke(*command, "--help").stdout.replace("│", " ").split())
+    here = next(one for one in app.registered_commands if one.name == command[0])
+    words = re.findall(r"\\?\[+[a-z]+\]+", inspect.getdoc(here.callback) or "")
+    assert [word for word in words if word.replace("\\", "") not in text] == []

@@ -70,6 +70,14 @@ def test_repetitions_after_the_end(repeats, expected):
     assert [line.partition(" the end")[0] for line in lines] == begins
 
 
+@pytest.mark.parametrize(("stagger_s", "reached"), [(0.0, None), (299.9, None), (300.0, 3), (1e6, 1)])
+def test_a_restart_that_rolls_beyond_the_end(stagger_s, reached):
+    """It comes to four servers at 100, 399.9, 699.8 and 999.7 s."""
+    lines = told(faults=[FAULT | {"servers": "all", "stagger_s": stagger_s}], servers={"count": 4})
+    comes = [f"faults[0].stagger_s: it comes to only {reached} of 4 servers before"] if reached else []
+    assert [line.partition(" the end")[0] for line in lines] == comes
+
+
 def test_samples_longer_than_the_run():
     assert told(run={"duration_s": 60.0, "sample_s": 60.0}) == []
     (line,) = told(run={"duration_s": 60.0, "sample_s": 60.1})
@@ -81,6 +89,11 @@ def test_a_cap_below_its_base(name):
     assert told(policies=CAPPED) == []
     (line,) = told(policies={"failover": {"name": name, "base_s": 61.0}})  # the cap is 60 s by default
     assert line.startswith("policies.failover.cap_s: 60.0 is below base_s = 61.0")
+
+
+def test_a_denial_cap_below_its_base():
+    (line,) = told(policies={"denial": {"name": "backoff-retry", "base_s": 10.0, "cap_s": 1.0}})
+    assert line.startswith("policies.denial.cap_s: 1.0 is below base_s = 10.0")
 
 
 def test_each_line_once():

@@ -14,7 +14,7 @@ SPELLINGS = [
     ({"on_denial": "retry"}, {"name": "retry"}),
     ({"on_denial": "retry", "retry_denied_s": 20.5}, {"name": "retry", "delay_s": 20.5}),
     ({"on_denial": "callback", "retry_denied_s": 20, "callback_poll_s": 0}, {"name": "callback", "poll_s": 0}),
-    ({"retry_denied_s": 20}, {"name": "give-up"}),  # which the key did not change
+    ({"retry_denied_s": 20}, {"name": "retry", "delay_s": 20}),  # the only policy that has it
 ]
 
 
