@@ -71,14 +71,27 @@ def _difference(one: dict[str, Any], is_clear: bool) -> str:
     who = f"“{name(one['arm'] or one['case'] or '')}”"
     where = f" in “{name(one['case'])}”" if one["arm"] and one["case"] else ""
     metric, baseline = one["metric"], f"“{name(one['baseline'])}”"
+    if _is_equal(one):
+        words = _side(one, "mean", "infinite")
+        return f"{who} is equal to {baseline} in {spoken(metric)}{where}: <strong>{words}</strong>"
     if one["difference"] is None:
         sides = f"{_side(one, 'mean', 'infinite')} against {_side(one, 'baseline_mean', 'baseline_infinite')}"
         return f"{who} has {spoken(metric)} {sides} of {baseline}{where}"
     words = value(metric, one["difference"], one["half_width"], sign=True)
-    how = "differs" if is_clear or one["p"] is None else "does not clearly differ"
     sides = f"{value(metric, one['mean'])} against {value(metric, one['baseline_mean'])}"
+    if one["p"] is None:
+        what = f"{who} differs from {baseline} in {spoken(metric)}{where}"
+        return f"One replication cannot tell whether {what}: <strong>{words}</strong>, {sides}"
+    how = "differs" if is_clear else "does not clearly differ"
     interval = _interval(one["half_width"], one["confidence"])
     return f"{who} {how} from {baseline} in {spoken(metric)}{where}: <strong>{words}</strong>{interval}, {sides}"
+
+
+def _is_equal(one: dict[str, Any]) -> bool:
+    """Whether the two are equal in every replication, of which there is one at least."""
+    if one["difference"] is None:
+        return 0 < one["replications"] == one["infinite"] == one["baseline_infinite"]
+    return one["difference"] == 0 and not one["half_width"]
 
 
 def _side(one: dict[str, Any], mean: str, infinite: str) -> str:
