@@ -53,6 +53,11 @@ def kind(folder: Path) -> str:
     return SWEEP if summary.get("sweep") else RUN
 
 
+def alone(folder: Path, kind: str) -> str:
+    """Return in words why a folder goes with no other."""
+    return f"{folder}: the folder of a {kind} stands alone; only runs go side by side"
+
+
 def book(folders: Sequence[Path]) -> Book:
     """Read the folders of runs; raises ValueError for one that is none."""
     runs = finished_runs.read(folders)

@@ -19,9 +19,7 @@ def report(paths: Sequence[Path], shown: Shown | None = None) -> Report:
     kinds = {path: folders.kind(path) for path in paths}
     others = [path for path in paths if kinds[path] != folders.RUN]
     if others and len(paths) > 1:
-        raise ValueError(
-            f"{others[0]}: the folder of a {kinds[others[0]]} stands alone; only runs go side by side"
-        )
+        raise ValueError(folders.alone(others[0], kinds[others[0]]))
     if shown and kinds[paths[0]] != folders.SWEEP:
         raise ValueError(
             f"{paths[0]}: --metric and --bad are for sweeps; this is the folder of a {kinds[paths[0]]}"
