@@ -50,5 +50,8 @@ def save(file: Path, html: str) -> None:
     try:
         aside.write_text(html, encoding="utf-8")
         os.replace(aside, file)
+    except OSError as error:
+        error.filename = str(file)  # the one beside it is ours
+        raise
     finally:
         aside.unlink(missing_ok=True)
