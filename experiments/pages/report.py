@@ -26,14 +26,19 @@ def report(paths: Sequence[Path], shown: Shown | None = None) -> Report:
         )
     if not others:
         return runs.report(folders.book(paths))
-    provenance = _json(paths[0] / "provenance.json")
+    provenance = _json(paths[0], kinds[paths[0]], "provenance.json")
     if kinds[paths[0]] == folders.BENCH:
         return bench.report(paths[0], provenance)
-    return sweep.report(paths[0], _json(paths[0] / SUMMARY), provenance, shown or Shown())
+    return sweep.report(paths[0], _json(paths[0], kinds[paths[0]], SUMMARY), provenance, shown or Shown())
 
 
-def _json(file: Path) -> dict[str, object]:
-    found: dict[str, object] = json.loads(file.read_text(encoding="utf-8"))
+def _json(folder: Path, kind: str, file: str) -> dict[str, object]:
+    try:
+        found: dict[str, object] = json.loads((folder / file).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ValueError(f"{folder}: not the folder of a finished {kind}; it has no {file}") from None
+    except OSError as error:
+        raise ValueError(f"{folder / file}: cannot be read: {error.strerror}") from None
     return found
 
 

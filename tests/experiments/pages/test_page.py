@@ -93,9 +93,27 @@ def test_runs_stand_side_by_side_under_their_names(run_folder, tmp_path):
     assert len({key.color for key in both.arms}) == 6
 
 
-@pytest.mark.parametrize("text", ["", "{", '{"hunt": 1}'])
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"hunt": 1}'])
 def test_a_folder_of_nothing_is_refused(tmp_path, text):
     if text:
         (tmp_path / "summary.json").write_text(text)
     with pytest.raises(ValueError, match=re.escape(str(tmp_path))):
         report.report([tmp_path])
+
+
+@pytest.mark.parametrize(
+    ("file", "kind"), [("summary.json", "sweep"), ("repetitions.parquet", "benchmark")], ids=["sweep", "benchmark"]
+)
+def test_a_folder_of_one_file_says_what_is_missing(tmp_path, file, kind):
+    (tmp_path / file).write_text('{"sweep": true}')
+    words = f"{tmp_path}: not the folder of a finished {kind}; it has no provenance.json"
+    with pytest.raises(ValueError, match=re.escape(words)):
+        report.report([tmp_path])
+
+
+def test_a_run_without_its_samples_says_so(run_folder, tmp_path):
+    part = shutil.copytree(run_folder, tmp_path / "part")
+    (part / "timeseries.parquet").unlink()
+    words = f"{part}: not the folder of a finished run; it has no timeseries.parquet"
+    with pytest.raises(ValueError, match=re.escape(words)):
+        report.report([part])
