@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 from meterstorm.experiments.pages import markdown, report
+from meterstorm.experiments.pages.chapters import Report
 
 from support.pages import HOSTILE, SETTING, Found
 
@@ -117,3 +118,8 @@ def test_a_run_without_its_samples_says_so(run_folder, tmp_path):
     words = f"{part}: not the folder of a finished run; it has no timeseries.parquet"
     with pytest.raises(ValueError, match=re.escape(words)):
         report.report([part])
+
+
+def test_markdown_shows_names_as_they_are_and_none_turns_its_line():
+    made = Report("R&D &lt;3 \u202eabc", "<strong>a &amp;amp; b\u2067</strong>", [], [])
+    assert markdown.text(made) == "# R\\&D \\&lt;3 \\\\u202eabc\n\na \\&amp; b\\\\u2067\n"
