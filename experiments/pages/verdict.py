@@ -12,13 +12,25 @@ CLEAR = 0.05  # of p, adjusted for the number of comparisons
 
 
 def verdict(run: Run) -> str:
-    """Return the sentence, as HTML: on symptoms, else on differences between arms, else on denials."""
-    summary = run.summary
+    """Return what was found, as HTML, and whether the run was interrupted before that."""
+    return f"{_found(run.summary)}{_interrupted(run)}"
+
+
+def _found(summary: dict[str, Any]) -> str:
+    """Return the sentence on symptoms, else on differences between arms, else on denials."""
     if summary["symptoms"]:
         return _of_symptoms(summary["symptoms"])
     if summary["comparisons"]:
         return of_comparisons(summary["comparisons"])
     return _of_one(summary["arms"])
+
+
+def _interrupted(run: Run) -> str:
+    if not run.provenance.get("interrupted"):
+        return ""
+    done = sum(entry["replications"] for entry in run.summary["arms"])
+    worlds = len(run.scenarios) * run.folder.scenario.run.replications
+    return f" <strong>Interrupted: {done:,} of {counted(worlds, 'world')}.</strong>"
 
 
 def _of_symptoms(found: Sequence[dict[str, Any]]) -> str:

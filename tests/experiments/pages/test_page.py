@@ -4,8 +4,11 @@ import re
 import shutil
 
 import pytest
+from meterstorm.experiments.cli import execution
 from meterstorm.experiments.pages import markdown, report
 from meterstorm.experiments.pages.chapters import Report
+from meterstorm.experiments.runs.options import Options
+from meterstorm.experiments.scenario import validate
 
 from support.pages import HOSTILE, SETTING, Found
 
@@ -123,3 +126,21 @@ def test_a_run_without_its_samples_says_so(run_folder, tmp_path):
 def test_markdown_shows_names_as_they_are_and_none_turns_its_line():
     made = Report("R&D &lt;3 \u202eabc", "<strong>a &amp;amp; b\u2067</strong>", [], [])
     assert markdown.text(made) == "# R\\&D \\&lt;3 \\\\u202eabc\n\na \\&amp; b\\\\u2067\n"
+
+
+def test_an_interrupted_run_says_so_first(tmp_path):
+    def interrupt(done: float) -> None:
+        if done == 3:
+            raise KeyboardInterrupt
+
+    setting = {key: value for key, value in SETTING.items() if key not in ("arms", "cases")}
+    options = Options(out=tmp_path / "run", name="run", workers=0)
+    scenario = validate(setting | {"arms": [{"name": "a"}, {"name": "b"}]})
+    made = report.report([execution.finish(scenario, options, interrupt).folder])
+    words = "Interrupted: 3 of 6 worlds."
+    assert words in made.html().partition('class="verdict"')[2].partition("</p>")[0]
+    assert words in markdown.text(made).partition("##")[0]
+
+
+def test_a_finished_run_is_not_called_interrupted(page):
+    assert "Interrupted" not in page
