@@ -102,8 +102,8 @@ def _difference(one: dict[str, Any], is_clear: bool) -> str:
 def _is_equal(one: dict[str, Any]) -> bool:
     """Whether the two are equal in every replication, of which there is one at least."""
     if one["difference"] is None:
-        return 0 < one["replications"] == one["infinite"] == one["baseline_infinite"]
-    return one["difference"] == 0 and not one["half_width"]
+        return bool(0 < one["replications"] == one["infinite"] == one["baseline_infinite"])
+    return bool(one["difference"] == 0 and not one["half_width"])
 
 
 def _side(one: dict[str, Any], mean: str, infinite: str) -> str:
