@@ -1,6 +1,7 @@
 """meterstorm compare: two runs, metric by metric."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -23,6 +24,7 @@ def compare_command(
     from ..scenario import ScenarioError
 
     try:
+        _check([base, change])
         first, second = finished_runs.read([base, change])
         found = compare.entries(first, second)
     except (ScenarioError, ValueError) as error:
@@ -31,3 +33,12 @@ def compare_command(
         print(json.dumps(found, indent=1, allow_nan=False))
     else:
         compare.show(output(), first, second, found)
+
+
+def _check(paths: Sequence[Path]) -> None:
+    """Raise ValueError for folders that are of no run."""
+    from ..pages import folders
+
+    for path in paths:
+        if (kind := folders.kind(path)) != folders.RUN:
+            raise ValueError(folders.alone(path, kind))

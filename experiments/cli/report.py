@@ -47,6 +47,8 @@ def report_command(
     except (ScenarioError, ValueError, OSError) as error:
         fail(WRONG_INPUT, str(error))
     file = out or folders[0] / REPORT
+    if file.is_dir():
+        fail(WRONG_INPUT, f"--out {file}: is a folder; name a file")
     _write(file, "--out", lambda: report.save(file, made.html()))
     if markdown is not None:
         _write(markdown, "--md", lambda: markdown.write_text(tables.text(made), encoding="utf-8"))

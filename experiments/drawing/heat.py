@@ -9,6 +9,7 @@ import numpy as np
 from .axes import Area
 from .contours import contour
 from .figure import WIDTH, Figure, Key, Table, color, picture
+from .scales import span
 from .text import SIZE, cut, label, number, plain, width
 
 CELL_HEIGHT, HEIGHT_MAX = 34, 300
@@ -17,7 +18,7 @@ LEFT_MAX, TOP, FOOT = 110, 22, 42
 
 
 class Grid(NamedTuple):
-    """Values over two settings, `values[row][column]`, rows from below; NaN: none."""
+    """Values over two settings, `values[row][column]`, rows from below; NaN: none. Infinite ones have no shade."""
 
     x_name: str
     x: Sequence[str]
@@ -28,9 +29,11 @@ class Grid(NamedTuple):
 
 def heat(name: str, title: str, caption: str, grid: Grid, level: float | None) -> Figure:
     """Return a map of values in nine shades, darker where they are larger, with the contour of a level."""
-    low, high = float(np.nanmin(grid.values)), float(np.nanmax(grid.values))
+    low, high = span([grid.values])
     steps = np.floor((grid.values - low) / ((high - low) or 1.0) * SHADES)
-    kinds = [["none" if math.isnan(step) else f"h{min(int(step), SHADES - 1)}" for step in row] for row in steps]
+    kinds = [
+        ["none" if not math.isfinite(step) else f"h{min(int(step), SHADES - 1)}" for step in row] for row in steps
+    ]
     lines = [] if level is None else contour(grid.values, level)
     return _figure(name, title, caption, grid, kinds, list(lines), (), written=True)
 

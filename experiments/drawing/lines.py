@@ -190,7 +190,7 @@ def _means(values: Any, x: Any, edges: Any) -> list[str]:
     place = np.searchsorted(edges, x, side="right") - 1
     place = np.where(x == edges[-1], len(edges) - 2, place)
     values = np.asarray(values, float)
-    kept = (place >= 0) & (place < len(edges) - 1) & np.isfinite(values)
+    kept = (place >= 0) & (place < len(edges) - 1) & ~np.isnan(values)
     counts = np.bincount(place[kept], minlength=len(edges) - 1)
     sums = np.bincount(place[kept], values[kept], len(edges) - 1)
     return [number(total / count) if count else "-" for total, count in zip(sums, counts, strict=True)]

@@ -1,6 +1,7 @@
 """Text in figures: whatever a name has in it, escaped and cut to the room that there is."""
 
 import html
+import math
 import re
 import unicodedata
 
@@ -49,6 +50,8 @@ def plain(value: float) -> str:
 
 def number(value: float) -> str:
     """Return a number as a reader takes it in: three digits, thousands as k, millions as M."""
+    if not math.isfinite(value):
+        return f"{value:g}"
     for factor, sign in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if abs(value) >= (factor if factor > 1e3 else 10 * factor):
             return f"{value / factor:.3g}{sign}"

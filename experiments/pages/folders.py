@@ -12,6 +12,7 @@ from ..reports.finished_runs import Run
 from ..runs.folder import SUMMARY
 
 RUN, SWEEP, BENCH = "run", "sweep", "benchmark"
+NOT_FINISHED = "not the folder of a finished run, sweep or benchmark"
 
 
 class Arm(NamedTuple):
@@ -47,10 +48,17 @@ def kind(folder: Path) -> str:
         summary = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
     except (OSError, json.JSONDecodeError):
         words = f"it has no {SUMMARY} and no {REPETITIONS}"
-        raise ValueError(f"{folder}: not the folder of a finished run, sweep or benchmark; {words}") from None
+        raise ValueError(f"{folder}: {NOT_FINISHED}; {words}") from None
+    if not isinstance(summary, dict):
+        raise ValueError(f"{folder}: {NOT_FINISHED}; its {SUMMARY} is of none")
     if summary.get("hunt"):
         raise ValueError(f"{folder}: the folder of a hunt; a report is of a run, a sweep or a benchmark")
     return SWEEP if summary.get("sweep") else RUN
+
+
+def alone(folder: Path, kind: str) -> str:
+    """Return in words why a folder goes with no other."""
+    return f"{folder}: the folder of a {kind} stands alone; only runs go side by side"
 
 
 def book(folders: Sequence[Path]) -> Book:

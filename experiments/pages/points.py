@@ -10,6 +10,7 @@ import numpy as np
 from ..drawing import heat, lines
 from ..drawing.figure import Figure, Key
 from ..drawing.lines import Axis, Line, Plot
+from ..drawing.scales import span
 from ..drawing.text import capitalized, number
 from ..metrics.intervals import estimate
 from ..metrics.names import MEANINGS
@@ -72,10 +73,9 @@ def _is_numeric(plan: Plan, key: str) -> bool:
 
 
 def mean(group: Group, metric: str) -> float:
-    """Return the mean of a metric in its unit; NaN where it does not apply or is infinite."""
+    """Return the mean of a metric in its unit; NaN where it does not apply."""
     known = [float(row[metric]) for row in group.values if row[metric] is not None]  # type: ignore[arg-type]
-    found = math.fsum(known) / len(known) if known else math.nan
-    return found * factor(metric) if math.isfinite(found) else math.nan
+    return factor(metric) * math.fsum(known) / len(known) if known else math.nan
 
 
 def varies(groups: Sequence[Group], metric: str) -> bool:
@@ -95,15 +95,18 @@ def of_metric(found: Field, metric: str) -> Iterator[Figure]:
 
 def _lines(found: Field, metric: str, key: str) -> Iterator[Figure]:
     made = [_line(found, contender, metric, key) for contender in found.contenders]
-    shown = [line for line in made if len(line.x) and np.isfinite(line.y).any()]
-    if not shown:
+    shown = [line for line in made if len(line.x) and not np.isnan(line.y).all()]
+    if not any(np.isfinite(line.y).any() for line in shown):
         return
     others = [found.heads[other] for other in found.numeric if other != key]
     averaged = f" Means over all values of {', '.join(others)}." if others else ""
     drawn = f" Points were drawn: each mark is the mean of one of {BINS} equal parts of them."
     binned = "" if found.plan.design in GRIDS else drawn
-    words = f"{_extremes(shown, found.heads[key])}{averaged}{binned}"
-    caption = f"{capitalized(MEANINGS[metric])}. {words} Bands: 95 % intervals, cut off at what is possible."
+    infinite = " What is infinite is not drawn." if any(np.isinf(line.y).any() for line in shown) else ""
+    words = f"{_extremes(shown, found.heads[key])}{infinite}{averaged}{binned}"
+    has_bands = any((line.high > line.low).any() for line in shown)
+    bands = " Bands: 95 % intervals, cut off at what is possible." if has_bands else ""
+    caption = f"{capitalized(MEANINGS[metric])}. {words}{bands}"
     plot = Plot(shown, Axis(found.heads[key], is_log=found.is_log(key)), Axis(axis(metric)))
     title = f"{capitalized(spoken(metric))} over {found.heads[key]}"
     yield lines.figure(f"{metric} over {found.heads[key]}", title, caption, plot)
@@ -119,17 +122,17 @@ def _line(found: Field, contender: Contender, metric: str, key: str) -> Line:
     values = [
         _over_replications(part, metric) if is_grid else [mean(group, metric) for group in part] for part in parts
     ]
-    known = [[one for one in part if math.isfinite(one)] for part in values]
+    known = [[one for one in part if not math.isnan(one)] for part in values]
     estimates = [estimate(values) if values else None for values in known]
     y = np.array([math.nan if one is None else one.mean for one in estimates])
-    half = np.array([math.nan if one is None else one.half_width or 0.0 for one in estimates])
+    half = np.array([0.0 if one is None or math.isinf(one.mean) else one.half_width or 0.0 for one in estimates])
     return Line(contender.key, np.array(x), y, np.maximum(y - half, 0.0), np.minimum(y + half, largest(metric)))
 
 
 def _over_replications(part: Sequence[Group], metric: str) -> list[float]:
     """Return the mean over points in each replication: the same users meet all of them."""
     rows = zip(*([row[metric] for row in group.values] for group in part), strict=False)
-    known = [[one for one in row if one is not None and math.isfinite(one)] for row in rows]
+    known = [[one for one in row if one is not None] for row in rows]
     return [factor(metric) * math.fsum(row) / len(row) for row in known if row]
 
 
@@ -178,7 +181,7 @@ def _heats(found: Field, metric: str, x: str, y: str) -> Iterator[Figure]:
         grid = _grid(found, contender, metric, x, y)
         if grid is None or np.isnan(grid.values).all() or np.nanmin(grid.values) == np.nanmax(grid.values):
             continue
-        low, high = float(np.nanmin(grid.values)), float(np.nanmax(grid.values))
+        low, high = span([grid.values])
         level = (low + high) / 2
         of = f": {contender.key.name}" if len(found.contenders) > 1 else ""
         title = f"{capitalized(axis(metric))} over {grid.x_name} and {grid.y_name}{of}"
@@ -204,7 +207,8 @@ def _phases(found: Field, metric: str, x: str, y: str) -> Iterator[Figure]:
     )
     clear = _clear(found, [one for one, _ in both], metric, x, y, best)
     shown = np.where(clear | np.isnan(best), best, len(both))
-    lead = np.min(stack[1:], axis=0) - stack[0]
+    with np.errstate(invalid="ignore"):  # of two that are infinite none leads
+        lead = np.min(stack[1:], axis=0) - stack[0]
     keys = [one.key for one, _ in both]
     grid = both[0][1]._replace(values=shown)
     caption = (
@@ -253,13 +257,13 @@ def _differ(ours: Sequence[float | None], theirs: Sequence[float | None]) -> boo
 
 
 def sentence(found: Field, metric: str) -> str:
-    """Return in one sentence where a metric is lowest and highest, with intervals."""
+    """Return in one sentence where a metric is lowest and highest, infinite ones included."""
     known = [(mean(group, metric), one, group) for one in found.contenders for group in one.groups]
-    finite = sorted((one for one in known if math.isfinite(one[0])), key=lambda one: one[0])
-    if not finite:
+    ordered = sorted((one for one in known if not math.isnan(one[0])), key=lambda one: one[0])
+    if not ordered:
         return f"{capitalized(spoken(metric))} applies at no point"
-    low, high = (_point(found, contender, group, metric) for _, contender, group in (finite[0], finite[-1]))
-    if finite[0][0] == finite[-1][0]:
+    low, high = (_point(found, contender, group, metric) for _, contender, group in (ordered[0], ordered[-1]))
+    if ordered[0][0] == ordered[-1][0]:
         return f"{capitalized(spoken(metric))} is the same at all {len(found.plan.points):,} points, {low}"
     return f"{capitalized(spoken(metric))} goes from {low} to {high}, over {len(found.plan.points):,} points"
 

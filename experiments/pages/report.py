@@ -19,23 +19,26 @@ def report(paths: Sequence[Path], shown: Shown | None = None) -> Report:
     kinds = {path: folders.kind(path) for path in paths}
     others = [path for path in paths if kinds[path] != folders.RUN]
     if others and len(paths) > 1:
-        raise ValueError(
-            f"{others[0]}: the folder of a {kinds[others[0]]} stands alone; only runs go side by side"
-        )
+        raise ValueError(folders.alone(others[0], kinds[others[0]]))
     if shown and kinds[paths[0]] != folders.SWEEP:
         raise ValueError(
             f"{paths[0]}: --metric and --bad are for sweeps; this is the folder of a {kinds[paths[0]]}"
         )
     if not others:
         return runs.report(folders.book(paths))
-    provenance = _json(paths[0] / "provenance.json")
+    provenance = _json(paths[0], kinds[paths[0]], "provenance.json")
     if kinds[paths[0]] == folders.BENCH:
         return bench.report(paths[0], provenance)
-    return sweep.report(paths[0], _json(paths[0] / SUMMARY), provenance, shown or Shown())
+    return sweep.report(paths[0], _json(paths[0], kinds[paths[0]], SUMMARY), provenance, shown or Shown())
 
 
-def _json(file: Path) -> dict[str, object]:
-    found: dict[str, object] = json.loads(file.read_text(encoding="utf-8"))
+def _json(folder: Path, kind: str, file: str) -> dict[str, object]:
+    try:
+        found: dict[str, object] = json.loads((folder / file).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ValueError(f"{folder}: not the folder of a finished {kind}; it has no {file}") from None
+    except OSError as error:
+        raise ValueError(f"{folder / file}: cannot be read: {error.strerror}") from None
     return found
 
 
@@ -52,5 +55,8 @@ def save(file: Path, html: str) -> None:
     try:
         aside.write_text(html, encoding="utf-8")
         os.replace(aside, file)
+    except OSError as error:
+        error.filename = str(file)  # the one beside it is ours
+        raise
     finally:
         aside.unlink(missing_ok=True)

@@ -119,6 +119,9 @@ def read(file: Path, **more: Any) -> Any:
     try:
         return parquet.read_table(file, memory_map=True, **more)
     except (OSError, ArrowException) as error:
+        if not file.exists():
+            words = f"not the folder of a finished run; it has no {file.name}"
+            raise ValueError(f"{file.parent}: {words}") from error
         raise ValueError(f"{file}: cannot be read: {error}") from error
 
 

@@ -36,7 +36,8 @@ def report(folder: Path, summary: dict[str, Any], provenance: dict[str, Any], sh
         usual = sorted(tables.DEFAULT_METRICS, key=lambda metric: not points.varies(groups, metric))
         shown = shown._replace(metrics=usual)
     found = points.field(plan, groups)
-    verdict = f"<strong>{name(points.sentence(found, shown.metrics[0]))}</strong> (95 % intervals)."
+    intervals = " (95 % intervals)" if _is_replicated(groups) else ""
+    verdict = f"<strong>{name(points.sentence(found, shown.metrics[0]))}</strong>{intervals}."
     explained = causes.explained(outcomes.read(folder), shown.metrics[0], shown.bad)
     arms = [one.key for one in found.contenders]
     chapters = _chapters(folder, summary, provenance, shown, plan, groups, found, explained)
@@ -69,6 +70,11 @@ def _chapters(
     unmet = [name(f"--until: {line}") for line in summary.get("unmet", ())]
     yield Chapter("warnings", "Warnings", items([*failures, *unmet]) if failures or unmet else paragraph("None."))
     yield Chapter("origin", "Where it comes from", facts.origin(provenance))
+
+
+def _is_replicated(groups: Sequence[Any]) -> bool:
+    """Whether there are intervals: one replication has none."""
+    return any(len(group.values) > 1 for group in groups)
 
 
 def _left_out(found: Any) -> str:
@@ -114,5 +120,6 @@ def _points(plan: Any, groups: Sequence[Any], shown: Shown) -> tuple[str, tuple[
     rows = [[str(cell) for cell in row] for row in zip(*(part.cells for part in parts), strict=True)]
     left = len(groups) - len(rows)
     more = f" The first {ROWS_MAX}; metrics.parquet has {left:,} more." if left else ""
-    words = f"Means with 95 % intervals over the replications.{more}"
+    means = "Means with 95 % intervals over the replications."
+    words = f"{means if _is_replicated(groups) else 'One replication has no intervals.'}{more}"
     return paragraph(words, "soft"), (), [("Points", Table([part.head for part in parts], rows))]

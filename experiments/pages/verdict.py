@@ -12,13 +12,25 @@ CLEAR = 0.05  # of p, adjusted for the number of comparisons
 
 
 def verdict(run: Run) -> str:
-    """Return the sentence, as HTML: on symptoms, else on differences between arms, else on denials."""
-    summary = run.summary
+    """Return what was found, as HTML, and whether the run was interrupted before that."""
+    return f"{_found(run.summary)}{_interrupted(run)}"
+
+
+def _found(summary: dict[str, Any]) -> str:
+    """Return the sentence on symptoms, else on differences between arms, else on denials."""
     if summary["symptoms"]:
         return _of_symptoms(summary["symptoms"])
     if summary["comparisons"]:
         return of_comparisons(summary["comparisons"])
     return _of_one(summary["arms"])
+
+
+def _interrupted(run: Run) -> str:
+    if not run.provenance.get("interrupted"):
+        return ""
+    done = sum(entry["replications"] for entry in run.summary["arms"])
+    worlds = len(run.scenarios) * run.folder.scenario.run.replications
+    return f" <strong>Interrupted: {done:,} of {counted(worlds, 'world')}.</strong>"
 
 
 def _of_symptoms(found: Sequence[dict[str, Any]]) -> str:
@@ -71,14 +83,27 @@ def _difference(one: dict[str, Any], is_clear: bool) -> str:
     who = f"“{name(one['arm'] or one['case'] or '')}”"
     where = f" in “{name(one['case'])}”" if one["arm"] and one["case"] else ""
     metric, baseline = one["metric"], f"“{name(one['baseline'])}”"
+    if _is_equal(one):
+        words = _side(one, "mean", "infinite")
+        return f"{who} is equal to {baseline} in {spoken(metric)}{where}: <strong>{words}</strong>"
     if one["difference"] is None:
         sides = f"{_side(one, 'mean', 'infinite')} against {_side(one, 'baseline_mean', 'baseline_infinite')}"
         return f"{who} has {spoken(metric)} {sides} of {baseline}{where}"
     words = value(metric, one["difference"], one["half_width"], sign=True)
-    how = "differs" if is_clear or one["p"] is None else "does not clearly differ"
     sides = f"{value(metric, one['mean'])} against {value(metric, one['baseline_mean'])}"
+    if one["p"] is None:
+        what = f"{who} differs from {baseline} in {spoken(metric)}{where}"
+        return f"One replication cannot tell whether {what}: <strong>{words}</strong>, {sides}"
+    how = "differs" if is_clear else "does not clearly differ"
     interval = _interval(one["half_width"], one["confidence"])
     return f"{who} {how} from {baseline} in {spoken(metric)}{where}: <strong>{words}</strong>{interval}, {sides}"
+
+
+def _is_equal(one: dict[str, Any]) -> bool:
+    """Whether the two are equal in every replication, of which there is one at least."""
+    if one["difference"] is None:
+        return bool(0 < one["replications"] == one["infinite"] == one["baseline_infinite"])
+    return bool(one["difference"] == 0 and not one["half_width"])
 
 
 def _side(one: dict[str, Any], mean: str, infinite: str) -> str:

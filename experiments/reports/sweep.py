@@ -28,6 +28,7 @@ SCHEMA = 1
 DEFAULT_METRICS = ("denial_fraction", "abnormal_denial_fraction", "amplification", "wait_s_mean")
 FAILURES_KEPT = 100  # in the summary; metrics.parquet has all
 ROWS_SHOWN = 20
+TURNS = re.compile("[\u202a-\u202e\u2066-\u2069]")  # signs of Unicode for the direction of text
 
 
 def summary(plan: Plan, table: "pa.Table", outcome: Outcome, source: str) -> dict[str, Any]:
@@ -171,5 +172,9 @@ def to_markdown(plan: Plan, table: "pa.Table", metrics: Sequence[str]) -> str:
 
 
 def in_markdown(text: str) -> str:
-    """Return text as a cell that shows it as it is; a line break would end the row."""
-    return re.sub(r"([\\`*_\[\]<>|])", r"\\\1", " ".join(text.splitlines()))
+    """Return text as a cell that shows it as it is; a line break would end the row.
+
+    Signs that turn the direction of what follows them are spelled out: they would turn the rest of the line.
+    """
+    plain = TURNS.sub(lambda sign: f"\\u{ord(sign[0]):04x}", " ".join(text.splitlines()))
+    return re.sub(r"([\\`*_\[\]<>|&])", r"\\\1", plain)

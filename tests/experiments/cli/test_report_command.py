@@ -48,7 +48,8 @@ def test_png_without_its_library_says_what_to_install(folder, monkeypatch):
         (["run", "--metric", "attempts"], ["run: --metric and --bad are for sweeps"]),
         (["run", "--metric", "no_such"], ["no_such"]),
         (["run", "--bad", "much"], ["--bad", "much"]),
-        (["run", "--out", "run/no/such/page.html"], ["--out", "cannot be written"]),
+        (["run", "--out", "run/no/such/page.html"], ["--out run/no/such/page.html: cannot be written"]),
+        (["run", "--out", "run"], ["--out run: is a folder; name a file"]),
     ],
 )
 def test_what_is_refused(folder, words, told):

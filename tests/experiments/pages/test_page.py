@@ -4,7 +4,11 @@ import re
 import shutil
 
 import pytest
+from meterstorm.experiments.cli import execution
 from meterstorm.experiments.pages import markdown, report
+from meterstorm.experiments.pages.chapters import Report
+from meterstorm.experiments.runs.options import Options
+from meterstorm.experiments.scenario import validate
 
 from support.pages import HOSTILE, SETTING, Found
 
@@ -93,9 +97,50 @@ def test_runs_stand_side_by_side_under_their_names(run_folder, tmp_path):
     assert len({key.color for key in both.arms}) == 6
 
 
-@pytest.mark.parametrize("text", ["", "{", '{"hunt": 1}'])
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"hunt": 1}'])
 def test_a_folder_of_nothing_is_refused(tmp_path, text):
     if text:
         (tmp_path / "summary.json").write_text(text)
     with pytest.raises(ValueError, match=re.escape(str(tmp_path))):
         report.report([tmp_path])
+
+
+@pytest.mark.parametrize(
+    ("file", "kind"), [("summary.json", "sweep"), ("repetitions.parquet", "benchmark")], ids=["sweep", "benchmark"]
+)
+def test_a_folder_of_one_file_says_what_is_missing(tmp_path, file, kind):
+    (tmp_path / file).write_text('{"sweep": true}')
+    words = f"{tmp_path}: not the folder of a finished {kind}; it has no provenance.json"
+    with pytest.raises(ValueError, match=re.escape(words)):
+        report.report([tmp_path])
+
+
+def test_a_run_without_its_samples_says_so(run_folder, tmp_path):
+    part = shutil.copytree(run_folder, tmp_path / "part")
+    (part / "timeseries.parquet").unlink()
+    words = f"{part}: not the folder of a finished run; it has no timeseries.parquet"
+    with pytest.raises(ValueError, match=re.escape(words)):
+        report.report([part])
+
+
+def test_markdown_shows_names_as_they_are_and_none_turns_its_line():
+    made = Report("R&D &lt;3 \u202eabc", "<strong>a &amp;amp; b\u2067</strong>", [], [])
+    assert markdown.text(made) == "# R\\&D \\&lt;3 \\\\u202eabc\n\na \\&amp; b\\\\u2067\n"
+
+
+def test_an_interrupted_run_says_so_first(tmp_path):
+    def interrupt(done: float) -> None:
+        if done == 3:
+            raise KeyboardInterrupt
+
+    setting = {key: value for key, value in SETTING.items() if key not in ("arms", "cases")}
+    options = Options(out=tmp_path / "run", name="run", workers=0)
+    scenario = validate(setting | {"arms": [{"name": "a"}, {"name": "b"}]})
+    made = report.report([execution.finish(scenario, options, interrupt).folder])
+    words = "Interrupted: 3 of 6 worlds."
+    assert words in made.html().partition('class="verdict"')[2].partition("</p>")[0]
+    assert words in markdown.text(made).partition("##")[0]
+
+
+def test_a_finished_run_is_not_called_interrupted(page):
+    assert "Interrupted" not in page

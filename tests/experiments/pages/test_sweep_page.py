@@ -1,8 +1,11 @@
 """The page of a sweep: its lines are means of its table, and what is everywhere the same is not drawn."""
 
+import re
+
 import pandas as pd
 import pytest
 from meterstorm.experiments.pages import report
+from meterstorm.experiments.pages.markup import words
 from meterstorm.experiments.pages.sweep import Shown
 
 from support.command_line import invoke
@@ -81,3 +84,56 @@ def test_the_verdict_begins_as_a_sentence(folder):
 def test_a_sweep_does_not_stand_beside_another(folder):
     with pytest.raises(ValueError, match="stands alone"):
         report.report([folder, folder])
+
+
+NEVER = """
+title = "never"
+[run]
+duration_s = 3600
+warmup_s = 600
+[servers]
+count = 3
+[[products]]
+name = "editor"
+licenses = 40
+[clients]
+count = 72
+[workload]
+launch_interval_s = 600
+run_time_s = 1200
+[policies]
+failover = { name = "immediate" }
+balancing = { name = "static" }
+[[faults]]
+kind = "crash"
+servers = "all"
+start_s = 600
+stagger_s = 600
+"""
+
+
+@pytest.fixture(scope="module")
+def endless(tmp_path_factory):
+    """A sweep of one replication in which servers without failback never balance again after long faults."""
+    here = tmp_path_factory.mktemp("endless")
+    (here / "never.toml").write_text(NEVER)
+    axes = ["--vary", "policies.failback.name=none,drain", "--vary", "faults[0].duration_s=100,700"]
+    axes += ["--vary", "servers.service_ms=10,20"]
+    result = invoke("sweep", here / "never.toml", *axes, "--workers", 0, "--out", here / "out")
+    assert result.exit_code == 0, result.stderr
+    return report.report([here / "out"], Shown(("time_to_balance_s",)))
+
+
+def test_what_is_infinite_is_in_the_verdict_and_in_the_tables(endless):
+    assert re.search(r" to inf \(“none”, faults\[0\].duration_s = 700, .*over 8 points", words(endless.verdict))
+    tables = {figure.name: figure.table for figure in endless.figures()}
+    over = tables["time_to_balance_s over faults[0].duration_s"]
+    assert over.rows[-1][list(over.heads).index("none")] == "inf"
+    maps = [table for name, table in tables.items() if " map " in name]
+    assert any("inf" in row for table in maps for row in table.rows)
+
+
+def test_one_replication_has_no_intervals(endless, folder):
+    assert "intervals" not in endless.verdict
+    assert not [figure.name for figure in endless.figures() if "Bands" in figure.caption]
+    assert report.report([folder]).verdict.endswith(" (95 % intervals).")

@@ -55,6 +55,24 @@ def test_where_none_is_clear_it_says_so():
     assert said.startswith("“new” does not clearly differ from “old” in denial fraction: ")
 
 
-def test_one_replication_has_no_interval():
-    said = verdict.of_comparisons([compared("denial_fraction", 0.1, None, None)])
-    assert "<strong>+10 % points</strong>; one replication has no interval" in said
+def test_one_replication_cannot_tell():
+    assert verdict.of_comparisons([compared("denial_fraction", 0.1, None, None)]) == (
+        "One replication cannot tell whether “new” differs from “old” in denial fraction: "
+        "<strong>+10 % points</strong>, 30 % against 20 %."
+    )
+
+
+@pytest.mark.parametrize(
+    ("half_width", "p", "end"), [(None, None, "."), (0.0, 1.0, "; 0 of 1 comparison are clear")]
+)
+def test_equal_values_do_not_differ(half_width, p, end):
+    said = verdict.of_comparisons([compared("denial_fraction", 0.0, half_width, p)])
+    assert said.startswith(f"“new” is equal to “old” in denial fraction: <strong>20 %</strong>{end}")
+
+
+def test_what_is_infinite_in_both_is_equal():
+    both = {"mean": None, "baseline_mean": None, "infinite": 5, "baseline_infinite": 5, "difference": None}
+    said = verdict.of_comparisons([compared("time_to_balance_s", 0.0, None, None) | both])
+    assert said.startswith(
+        "“new” is equal to “old” in time to balance: <strong>inf in 5 of 5 replications</strong>"
+    )

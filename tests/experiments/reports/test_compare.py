@@ -100,3 +100,9 @@ def test_a_page_of_two_runs_begins_with_what_differs(folders):
 
 def test_a_page_of_runs_that_cannot_be_compared_says_why(folders):
     assert "have no case and arm in common" in report.report([folders["armed"], folders["cased"]]).html()
+
+
+def test_the_folder_of_a_sweep_is_refused_as_by_report(folders, tmp_path):
+    (tmp_path / "summary.json").write_text('{"sweep": true}')
+    for words in (["compare", tmp_path, folders["base"]], ["report", folders["base"], tmp_path]):
+        refused(invoke(*words), 2, [f"{tmp_path}: the folder of a sweep stands alone; only runs go side by side"])
