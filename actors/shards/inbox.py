@@ -43,11 +43,24 @@ def first_wrong(world, count, senders):
             row.time < control.horizon
             or not 0 <= row.slot < config.programs
             or not 0 <= row.product < config.products
-            or row.flag & ~WANTS_CALLBACK != 0
+            or row.flag & ~(WANTS_CALLBACK if config.calls_back else 0) != 0
+            or not _is_used(config, row.kind)
             or not _is_right(config, row, senders)
         ):
             return k
     return -1
+
+
+@jit
+def _is_used(config, kind):
+    """Whether a scenario has messages of a kind: there are no tables for what it has not."""
+    if kind == kinds.KEPT_RELEASE or kind == kinds.KEPT_ACK:
+        return config.deferred != 0
+    if kind == kinds.CALLBACK:
+        return config.calls_back != 0
+    if kind == kinds.MOVE_ON:
+        return config.drain_share > 0.0
+    return config.failback != 0 or (kind != kinds.PROBE and kind != kinds.PROBE_ACK)
 
 
 @inlined

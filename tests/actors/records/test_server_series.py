@@ -20,7 +20,7 @@ SECOND = 1_000_000_000
 
 def arrivals(scenario: Scenario, rows: np.ndarray, until: int) -> list[int]:
     """How many messages of clients had arrived at each server before a time, by the journal."""
-    service = [kind for kind in range(kinds.KEPT_RELEASE + 1) if protocol.is_for_service(kind)]
+    service = [kind for kind in range(kinds.GRANT) if protocol.is_for_service(kind)]
     came = (rows["what"] == journal.HANDLED) & np.isin(rows["kind"], service) & (rows["flag"] & IN_SERVICE == 0)
     came &= rows["time"] < until
     first, count = scenario.clients.count, scenario.servers.count

@@ -55,6 +55,7 @@ STATES = {"waiting", "unmetered", "unanswered", "leased", "ghosts", "hit"}
 MOST_OF_A_SUM = {
     **dict.fromkeys(STATES, SLOTS),
     **dict.fromkeys(["events", "wait_count", "queue_count"], EVENTS),
+    "unbalanced": CLIENTS,  # servers: more than clients would be idle
 }
 MOST_OF_A_SERVER = {
     "busy_area": SPAN_US,  # it serves one message at a time

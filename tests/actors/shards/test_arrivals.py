@@ -16,7 +16,7 @@ from meterstorm.actors.shards.transport.mesh import Mesh
 from meterstorm.actors.shards.windows import PAUSE, SENT, Windows
 from meterstorm.actors.state import kinds
 from meterstorm.actors.state.events import EVENT, FOREIGN, IN_SERVICE, VOID, WANTS_CALLBACK
-from meterstorm.experiments.scenario import validate
+from meterstorm.experiments.scenario import Scenario, validate
 
 from support.drawn import scenarios
 from support.meshed import simulate_on_shards
@@ -32,6 +32,15 @@ SCENARIO = validate({
     "servers": {"count": SERVERS},
     "clients": {"count": CLIENTS, "programs": 2},
     "products": [{"name": "a"}, {"name": "b"}],
+})  # fmt: skip
+
+# The same with messages of every kind.
+FULL = SCENARIO.model_copy(update={
+    "clients": SCENARIO.clients.model_copy(update={"release_old": "deferred"}),
+    "policies": validate({
+        "title": "policies",
+        "policies": {"denial": {"name": "callback"}, "failback": {"name": "drain"}},
+    }).policies,
 })  # fmt: skip
 
 SECOND = 10**9
@@ -50,24 +59,38 @@ def packed(*rows: dict[str, int]) -> bytes:
     return array.tobytes()
 
 
-@pytest.fixture
-def shards() -> list[Shard]:
-    made = [Shard(SCENARIO, 0, k, 2) for k in range(2)]
+def begun(scenario: Scenario) -> list[Shard]:
+    made = [Shard(scenario, 0, k, 2) for k in range(2)]
     for shard in made:
         shard.run(SECOND)
     return made
 
 
+@pytest.fixture
+def shards() -> list[Shard]:
+    return begun(SCENARIO)
+
+
 GOOD = {
-    "request": (0, REQUEST | {"slot": 1, "product": 1, "flag": WANTS_CALLBACK}),
+    "request": (0, REQUEST | {"slot": 1, "product": 1}),
     "heartbeat of all slots": (0, REQUEST | {"kind": kinds.HEARTBEAT, "value": -1}),
     "notice": (0, NOTICE),
     "grant not taken": (0, NOTICE | {"kind": kinds.NOT_TAKEN, "value": 0}),
     "grant": (1, GRANT),
+}
+# Where a scenario has them; else there is no table for what they say.
+SPECIAL = {
+    "request to be called back": (0, REQUEST | {"flag": WANTS_CALLBACK}),
+    "what is kept": (0, REQUEST | {"kind": kinds.KEPT_RELEASE}),
+    "probe": (0, REQUEST | {"kind": kinds.PROBE}),
     "callback": (1, GRANT | {"kind": kinds.CALLBACK}),
+    "what is kept is known": (1, GRANT | {"kind": kinds.KEPT_ACK}),
+    "probe answered": (1, GRANT | {"kind": kinds.PROBE_ACK}),
+    "move on": (1, GRANT | {"kind": kinds.MOVE_ON}),
 }
 
 BAD = {
+    **SPECIAL,
     "before now": (0, REQUEST | {"time": SECOND - 1}),
     "negative time": (0, REQUEST | {"time": -1}),
     "client of the receiver": (0, REQUEST | {"source": 19}),
@@ -111,6 +134,15 @@ def test_what_a_shard_may_send_is_taken(name, shards):
     free = shards[to].world.control[0].free_events
     shards[to].deliver(packed(row), 1 - to)
     assert shards[to].world.control[0].free_events == free - 1
+
+
+@pytest.mark.parametrize("name", [*GOOD, *SPECIAL])
+def test_where_a_scenario_has_all_kinds_all_are_taken(name):
+    to, row = (GOOD | SPECIAL)[name]
+    shard = begun(FULL)[to]
+    free = shard.world.control[0].free_events
+    shard.deliver(packed(row), 1 - to)
+    assert shard.world.control[0].free_events == free - 1
 
 
 @pytest.mark.parametrize("name", BAD)
@@ -202,7 +234,7 @@ def test_messages_are_whole_rows(size, shards):
 def test_any_bytes_are_refused_or_harm_nothing(data):
     """Rows near the truth, or of any bytes: what is taken is handled to the end, and the books are checked."""
     to = data.draw(st.integers(0, 1))
-    shard = Shard(SCENARIO, 0, to, 2)
+    shard = Shard(data.draw(st.sampled_from([SCENARIO, FULL])), 0, to, 2)
     small = st.integers(-3, OBSERVER + 2)
     row = (REQUEST, NOTICE)[data.draw(st.integers(0, 1))] if to == 0 else GRANT
     names = st.sampled_from(["source", "target", "slot", "product", "kind", "flag", "value", "program", "attempt"])
