@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from meterstorm.actors.queue import durations
 from meterstorm.actors.randomness import distributions
@@ -51,14 +51,19 @@ def test_the_exponential_function_knows_its_limits(x):
     assert found == pytest.approx(expected, rel=1e-12, abs=1e-320)
 
 
+LAST_BIT = 2.0**-52
+
+
 @given(st.floats(0.0, math.inf))
+@example(0.009)
+@example(math.nextafter(0.001, 0.0))
 def test_when_to_come_back_is_told_to_a_second(seconds):
     value = durations.to_value(seconds)
     assert -(2**31) <= value < 2**31
     told = durations.from_value(value)
-    assert told <= seconds
+    assert told <= seconds * (1.0 + LAST_BIT)  # 9 ms are told as 9 * 0.001 s, which is rounded up
     assert told >= min(seconds - (1e-3 if seconds < 2e6 else 1.0), 2**31 - 1) - 1e-6
-    assert (told == 0) == (seconds < 1e-3)
+    assert (told == 0) == (seconds * 1000.0 < 1.0)
 
 
 @pytest.mark.parametrize("seconds", [1e9, 1e10, 1e300, math.inf])
