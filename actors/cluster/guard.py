@@ -13,11 +13,13 @@ import select
 import shutil
 import signal
 import sys
+import time
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
 PROCESSES = Path("/proc")
+LAST_LOOKS = 30  # without a find, after a driver's death
 LOOK_MS = 100  # how often it looks for the raylet, and for new children of it; they rename themselves later
 
 
@@ -55,13 +57,23 @@ def _raylet(driver: int) -> int | None:
 def _kill_newborn(driver: int) -> None:
     """Kill what has started too late to be held: a process of Ray's that names the driver's session.
 
-    Its command line names it, or, once it has taken a title instead, a log that it has opened.
+    Its command line names it, or, once it has taken a title instead, a log that it has opened. In between neither
+    does, so that one look is not enough where the driver was killed while it started Ray.
     """
     session = re.compile(rb"\bsession_[0-9_-]+_%d\b" % driver)
-    while found := [pid for pid in _all() if _is_rays(pid) and session.search(_names(pid))]:
+    quiet = 0
+    while quiet < (LAST_LOOKS if _has_ended(driver) else 1):
+        found = [pid for pid in _all() if _is_rays(pid) and session.search(_names(pid))]
         for pid in found:
             with suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
+        quiet = 0 if found else quiet + 1
+        time.sleep(LOOK_MS / 1000)
+
+
+def _has_ended(pid: int) -> bool:
+    """Whether a process is gone, or waits to be buried."""
+    return _content(PROCESSES / str(pid) / "stat").rpartition(b") ")[2][:1] in (b"", b"Z")
 
 
 def _hold(held: dict[int, int], pids: Iterable[int]) -> None:

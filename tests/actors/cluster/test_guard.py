@@ -57,3 +57,20 @@ def test_a_process_may_end_while_its_children_are_looked_for(monkeypatch: pytest
     monkeypatch.setattr(Path, "is_dir", lambda self: True)
     monkeypatch.setattr(os.path, "isdir", lambda path: True)
     assert guard._children(DRIVER) == set()
+
+
+def test_a_process_that_names_no_session_yet_is_found_when_it_does(start: Start, monkeypatch: pytest.MonkeyPatch):
+    """It has taken a title, and opens its log later; in between there is nothing to know it by."""
+    late = start("ray::DashboardAgent", SESSION)
+    looks = iter([[], [], [late.pid]])
+    monkeypatch.setattr(guard, "_all", lambda: next(looks, []))
+    monkeypatch.setattr(guard, "LOOK_MS", 1)
+    guard._kill_newborn(DRIVER)
+    assert late.wait(PATIENCE_S) == -9
+
+
+def test_where_the_driver_lives_one_look_is_enough(monkeypatch: pytest.MonkeyPatch):
+    looks: list[int] = []
+    monkeypatch.setattr(guard, "_all", lambda: looks.append(1) or [])
+    guard._kill_newborn(os.getpid())
+    assert len(looks) == 1

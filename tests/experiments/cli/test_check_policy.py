@@ -3,6 +3,7 @@
 import pytest
 from meterstorm.actors.compiled import time_limit
 from meterstorm.experiments.cli import console
+from meterstorm.policies.registry import METHOD
 
 from support.command_line import invoke, refused
 
@@ -49,7 +50,7 @@ BAD = {
         "def targets(self, report):\n    while True:\n        pass",
         ["NoAnswer", "no answer in"],
     ),
-    "no method": ("pass", ["needs one of the methods on_failure, next_server, on_request, on_denial, targets"]),
+    "no method": ("pass", ["needs one of the methods " + ", ".join(dict.fromkeys(METHOD.values()))]),
 }
 
 

@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 import pytest
-from meterstorm.experiments.comparisons.of_results import AUTO, UNMETERED, all_rivals, comparisons
+from meterstorm.experiments.comparisons.of_results import AUTO, WHERE_ANY, all_rivals, comparisons
 from meterstorm.experiments.metrics.paired import paired
 from meterstorm.experiments.scenario import validate
 
@@ -76,13 +76,14 @@ def metrics_of(raw: dict[str, Any], a: dict[str, list[Any]], b: dict[str, list[A
 
 def test_metrics_that_do_not_apply_are_compared_only_if_they_are_named():
     two = {"arms": ARMS["arms"][:2]}
-    every = {name: [1.0, 2.0] for name in (*AUTO, UNMETERED)}
-    assert metrics_of(two, every, every) == [*AUTO, UNMETERED]
-    calm = every | {"time_to_recover_s": [None, None], "storm_peak_ratio": [None, None], UNMETERED: [0, 0]}
+    every = {name: [1.0, 2.0] for name in (*AUTO, *WHERE_ANY)}
+    assert metrics_of(two, every, every) == [*AUTO, *WHERE_ANY]
+    calm = every | {"time_to_recover_s": [None, None], "storm_peak_ratio": [None, None]}
+    calm |= {"unmetered_license_hours": [0, 0], "failbacks": [0, 0]}
     assert metrics_of(two, calm, calm) == [
         name for name in AUTO if name not in ("time_to_recover_s", "storm_peak_ratio")
     ]
-    assert metrics_of(two, calm, every) == [*AUTO, UNMETERED]  # it applies in one of the arms
+    assert metrics_of(two, calm, every) == [*AUTO, *WHERE_ANY]  # it applies in one of the arms
     named = {"compare": {"metrics": ["time_to_recover_s", "imbalance_max"]}}
     assert metrics_of(two | named, calm, calm) == ["time_to_recover_s", "imbalance_max"]
     assert metrics_of(two | {"compare": {"metrics": []}}, every, every) == []

@@ -71,7 +71,17 @@ def test_worlds_are_those_of_runs_with_the_same_settings():
 
 def test_its_folder_is_that_of_the_command(here: Path):
     results = sweep().run(workers=0, out="mine")
-    options = ["--vary", f"{COUNT}=10,20,30", "--vary", "servers.count=2,4", "--replications", 2, "--workers", 0]
+    options = [
+        "--vary",
+        f"{COUNT}=10,20,30",
+        "--vary",
+        "servers.count=2,4",
+        "--replications",
+        2,
+        "--workers",
+        0,
+        "--no-report",
+    ]
     assert invoke("sweep", "short.toml", *options, "--out", "theirs").exit_code == 0
     assert sorted(path.name for path in (here / "mine").iterdir()) == sorted(
         path.name for path in (here / "theirs").iterdir()
