@@ -20,6 +20,7 @@ from pathlib import Path
 
 PROCESSES = Path("/proc")
 LAST_LOOKS = 30  # without a find, after a driver's death
+DEATH_MS = 1000
 LOOK_MS = 100  # how often it looks for the raylet, and for new children of it; they rename themselves later
 
 
@@ -45,7 +46,9 @@ def main() -> None:
     for descriptor in children.values():
         with suppress(ProcessLookupError):
             signal.pidfd_send_signal(descriptor, signal.SIGKILL)
-    if any(descriptor == sys.stdin.fileno() for descriptor, _ in ended):
+    poll = select.poll()
+    poll.register(sys.stdin, 0)
+    if poll.poll(DEATH_MS):  # the raylet ends with the driver, and may be first by a moment
         _kill_newborn(driver)
     shutil.rmtree(folder, ignore_errors=True)
 
