@@ -20,7 +20,7 @@ from pathlib import Path
 
 PROCESSES = Path("/proc")
 LAST_LOOKS = 30  # without a find, after a driver's death
-DEATH_MS = 1000
+DEATH_MS = 1000  # Linux ends a raylet as its driver dies, before the driver's files are closed
 LOOK_MS = 100  # how often it looks for the raylet, and for new children of it; they rename themselves later
 
 
@@ -46,11 +46,16 @@ def main() -> None:
     for descriptor in children.values():
         with suppress(ProcessLookupError):
             signal.pidfd_send_signal(descriptor, signal.SIGKILL)
-    poll = select.poll()
-    poll.register(sys.stdin, 0)
-    if poll.poll(DEATH_MS):  # the raylet ends with the driver, and may be first by a moment
+    if _is_let_go(DEATH_MS):
         _kill_newborn(driver)
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_let_go(within_ms: int) -> bool:
+    """Whether the driver closes the pipe in time, by ending or on purpose."""
+    poll = select.poll()
+    poll.register(sys.stdin, 0)
+    return bool(poll.poll(within_ms))
 
 
 def _raylet(driver: int) -> int | None:
