@@ -1,7 +1,8 @@
 """When each fault holds at which server: its spells, laid out from the scenario's list of faults."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from ..state.schedule import FAULT
 from .scenario import Fault, Scenario, members, ns
 
 Times = tuple[int, int]  # a start and an end, ns
+Draw = Callable[[int, float], int]  # an exponential time, ns, by its number and its mean in s
 
 
 def lay_out(scenario: Scenario, keys: Any) -> Any:
@@ -23,7 +25,7 @@ def lay_out(scenario: Scenario, keys: Any) -> Any:
         (entry, server, *times)
         for entry, fault in enumerate(scenario.faults)
         for place, server in enumerate(servers_of(fault, scenario.servers.count))
-        for times in _times(scenario, fault, place, _Draws(keys, entry, _sharer(scenario, fault, server)))
+        for times in _times(scenario, fault, place, _draw(keys, entry, _sharer(scenario, fault, server)))
     ]
     return np.array(rows, dtype=FAULT).view(np.recarray)
 
@@ -38,17 +40,16 @@ def last_end(spells: Any) -> int | None:
     return int(spells["end"].max()) if len(spells) else None
 
 
-class _Draws:
-    """The random times of one fault at those servers that share them."""
+def _draw(keys: Any, entry: int, sharer: int) -> Draw:
+    """Return the random times of one fault at those servers that share them."""
+    return partial(_exponential, keys[streams.FAULT], entry << 32 | sharer)
 
-    def __init__(self, keys: Any, entry: int, sharer: int) -> None:
-        self.key, self.agent = keys[streams.FAULT], entry << 32 | sharer
 
-    def time(self, index: int, mean_s: float) -> int:
-        """Return an exponential time, ns, at least 1."""
-        with np.errstate(over="ignore"):
-            bits = np.uint64(streams.draw(self.key, self.agent, index))
-            return max(1, int(whole(mean_s * 1e9 * float(distributions.exponential(bits)))))
+def _exponential(key: Any, agent: int, index: int, mean_s: float) -> int:
+    """Draw a time, ns, at least 1."""
+    with np.errstate(over="ignore"):
+        bits = np.uint64(streams.draw(key, agent, index))
+        return max(1, int(whole(mean_s * 1e9 * float(distributions.exponential(bits)))))
 
 
 def servers_of(fault: Fault, count: int) -> range | tuple[int, ...]:
@@ -65,15 +66,19 @@ def _sharer(scenario: Scenario, fault: Fault, server: int) -> int:
     return {"server": server, "site": server // members(scenario), "all": 0}[fault.drawn_by]
 
 
-def _times(scenario: Scenario, fault: Fault, place: int, draws: _Draws) -> Iterator[Times]:
+def _times(scenario: Scenario, fault: Fault, place: int, draw: Draw) -> Iterator[Times]:
     """Yield when a fault holds at one server, which is number `place` of its servers."""
     if fault.mtbf_s > 0:
-        yield from _drawn(scenario, fault, draws)
+        yield from _drawn(scenario, fault, draw)
         return
-    length = draws.time(1, fault.mttr_s) if fault.mttr_s > 0 else ns(fault.duration_s)
+    length = _length(fault, draw, 1)
     for start_s in _starts_s(fault, place, scenario.run.duration_s):
         start = ns(scenario.run.warmup_s) + ns(start_s)
         yield start, start + length
+
+
+def _length(fault: Fault, draw: Draw, index: int) -> int:
+    return draw(index, fault.mttr_s) if fault.mttr_s > 0 else ns(fault.duration_s)
 
 
 def _starts_s(fault: Fault, place: int, until_s: float) -> Iterator[float]:
@@ -85,11 +90,11 @@ def _starts_s(fault: Fault, place: int, until_s: float) -> Iterator[float]:
             return
 
 
-def _drawn(scenario: Scenario, fault: Fault, draws: _Draws) -> Iterator[Times]:
+def _drawn(scenario: Scenario, fault: Fault, draw: Draw) -> Iterator[Times]:
     """Yield the spells of a fault that comes and goes at random: an alternating renewal process."""
     end = ns(scenario.run.warmup_s + scenario.run.duration_s)
     index, time = 0, ns(scenario.run.warmup_s) + ns(fault.start_s)
-    while (start := time + draws.time(index, fault.mtbf_s)) < end:
-        time = start + (draws.time(index + 1, fault.mttr_s) if fault.mttr_s > 0 else ns(fault.duration_s))
+    while (start := time + draw(index, fault.mtbf_s)) < end:
+        time = start + _length(fault, draw, index + 1)
         yield start, time
         index += 2
