@@ -12,7 +12,9 @@ from meterstorm.policies.selection import Choice
 
 from ...compiled.jit import inlined, jit
 from ...compiled.views import vector
+from ...queue.letters import letter
 from ...randomness import distributions, streams
+from ...records import journal
 from ...state import clients
 from . import slots
 
@@ -131,6 +133,22 @@ def _note_denial(world, i, j, ran):
         row.servers_asked = 0
     row.servers_asked += 1
     row.draws += 1
+
+
+@inlined
+def note(world, i, action, cause, slot, program=0):
+    """Note in the journal what a policy has decided after a failure at the client's server, or a denial."""
+    client, config = world.clients[i], world.config[0]
+    decided = letter(
+        action,
+        config.first + i,
+        config.clients + client.server,
+        slot=slot,
+        program=program,
+        attempt=client.flight_attempt,
+        value=cause,
+    )
+    journal.note(world, journal.DECIDED, decided, world.control[0].now, 0)
 
 
 @inlined

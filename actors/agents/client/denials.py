@@ -10,7 +10,6 @@ from meterstorm.policies.failover import GIVE_UP
 from ...compiled.jit import inlined, jit
 from ...messaging.messages import notify, set_slot_timer
 from ...queue.durations import whole
-from ...queue.letters import letter
 from ...records import journal, ledger
 from ...state import clients, counters, kinds
 from ...state.rows import NONE
@@ -69,7 +68,7 @@ def _react(world, i, j):
     if not (decision.delay_s > 0.0 or (decision.delay_s == 0.0 and decision.action != ASK_AGAIN)):
         moving.stop_engine(world, i, BAD_PAUSE, moving.shown(decision.delay_s))
         return
-    _note(world, i, j, decision.action)
+    decisions.note(world, i, decision.action, journal.DENIAL, j, slot.program)
     if decision.action == GIVE_UP:
         _give_up(world, i, j)
     elif decision.action == ASK_NEXT:
@@ -85,21 +84,6 @@ def _is_possible(world, action, ran):
     if action == AWAIT_CALLBACK:
         return world.config[0].calls_back != 0
     return action in (GIVE_UP, ASK_AGAIN)
-
-
-@inlined
-def _note(world, i, j, action):
-    client, config = world.clients[i], world.config[0]
-    decided = letter(
-        action,
-        config.first + i,
-        config.clients + client.server,
-        slot=j,
-        program=slots.slot_of(world, i, j).program,
-        attempt=client.flight_attempt,
-        value=journal.DENIAL,
-    )
-    journal.note(world, journal.DECIDED, decided, world.control[0].now, 0)
 
 
 @jit

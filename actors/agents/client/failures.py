@@ -7,8 +7,7 @@ from meterstorm.policies.failover import GIVE_UP as GIVE_UP_REQUEST
 from ...compiled.jit import inlined, jit
 from ...messaging.messages import set_timer
 from ...queue import durations
-from ...queue.letters import letter
-from ...records import journal, ledger
+from ...records import ledger
 from ...state import clients, counters, kinds
 from ...state.rows import NONE
 from ...state.status import BAD_DECISION, BAD_DELAY
@@ -52,7 +51,7 @@ def _fail(world, i, failure, retry_after_s):
     if not decision.delay_s >= 0.0:
         moving.stop_engine(world, i, BAD_DELAY, moving.shown(decision.delay_s))
         return
-    _note_decision(world, i, decision.action, failure)
+    decisions.note(world, i, decision.action, failure, client.flight)
     _carry_out(world, i, decision.action, durations.whole(decision.delay_s * 1e9))
 
 
@@ -92,20 +91,6 @@ def _note_hit(world, client):
     if is_time and not client.marks & clients.HIT:
         client.marks |= clients.HIT
         ledger.hit(world)
-
-
-@inlined
-def _note_decision(world, i, action, failure):
-    client, config = world.clients[i], world.config[0]
-    decided = letter(
-        action,
-        config.first + i,
-        config.clients + client.server,
-        slot=client.flight,
-        attempt=client.flight_attempt,
-        value=failure,
-    )
-    journal.note(world, journal.DECIDED, decided, world.control[0].now, 0)
 
 
 @jit
