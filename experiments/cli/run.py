@@ -127,7 +127,10 @@ def run_command(
         words = "a sweep keeps what is done by itself, with --until, too"
         fail(WRONG_INPUT, f"--until {until[0]}: not with --checkpoint-every; {words}")
     if live:
-        _check_live({"--workers": workers, "--ray-address": ray_address, "--checkpoint-every": checkpoint_every})
+        _check_live({
+            "--workers": workers, "--shards": shards, "--ray-address": ray_address,
+            "--checkpoint-every": checkpoint_every,
+        })  # fmt: skip
     is_live = live and messages().is_interactive
     options = Options(
         name=Path(source).stem,
@@ -165,7 +168,7 @@ def _check_clock(scenario: "Scenario") -> None:
 def _check_live(others: Mapping[str, str | None]) -> None:
     """End the command if an option asks for worlds that --live cannot watch."""
     for option, value in others.items():
-        if value is not None and (option, value) != ("--workers", "0"):
+        if value is not None and (option, value) not in (("--workers", "0"), ("--shards", "1")):
             fail(WRONG_INPUT, f"{option} {value}: not with --live, which watches worlds that run in this process")
 
 
