@@ -10,11 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from meterstorm.actors.compiled.policies import compile_policy
 from meterstorm.policies import Arrival, Choice, Decision, Denied, Link, Place, retry
-from meterstorm.policies.admission import POLICIES as ADMISSION
-from meterstorm.policies.denial import POLICIES as DENIAL
-from meterstorm.policies.failback import POLICIES as FAILBACK
-from meterstorm.policies.failover import POLICIES as FAILOVER
-from meterstorm.policies.selection import POLICIES as SELECTION
+from meterstorm.policies.registry import BUILT_IN, METHOD
 
 SECONDS = st.floats(0, 1e9)
 PARAMETER = st.one_of(st.integers(0, 5).map(float), SECONDS, st.just(float("inf")))
@@ -34,6 +30,9 @@ def choices(draw):
     servers = draw(st.integers(1, 100))
     server, home = draw(st.integers(0, servers - 1)), draw(st.integers(0, servers - 1))
     return Choice(draw(COUNT), server, home, draw(COUNT), servers)
+
+
+VIEWS = {"failback": PLACES, "selection": choices(), "admission": ARRIVALS, "denial": DENIALS}
 
 
 @numba.njit
@@ -56,10 +55,10 @@ def bits(answer):
     return (answer[0], struct.pack("d", answer[1])) if isinstance(answer, tuple) else answer
 
 
-@pytest.mark.parametrize("name", FAILOVER)
+@pytest.mark.parametrize("name", BUILT_IN["failover"])
 def test_failover(name):
     @settings(max_examples=100)
-    @given(drawn(FAILOVER[name]), LINKS, U)
+    @given(drawn(BUILT_IN["failover"][name]), LINKS, U)
     def same(policy, link, u):
         memory = np.zeros(4)
         compiled = compile_policy("failover", policy)
@@ -69,49 +68,14 @@ def test_failover(name):
     same()
 
 
-@pytest.mark.parametrize("name", FAILBACK)
-def test_failback(name):
+@pytest.mark.parametrize(("kind", "name"), [(kind, name) for kind in VIEWS for name in BUILT_IN[kind]])
+def test_policies_without_memory(kind, name):
     @settings(max_examples=100)
-    @given(drawn(FAILBACK[name]), PLACES, U)
-    def same(policy, place, u):
-        compiled = compile_policy("failback", policy)
-        found = ask(compiled.call, compiled.parameters, place, u)
-        assert bits(found) == bits(policy.plan(place, u))
-
-    same()
-
-
-@pytest.mark.parametrize("name", SELECTION)
-def test_selection(name):
-    @settings(max_examples=100)
-    @given(drawn(SELECTION[name]), choices(), U)
-    def same(policy, choice, u):
-        compiled = compile_policy("selection", policy)
-        assert ask(compiled.call, compiled.parameters, choice, u) == policy.next_server(choice, u)
-
-    same()
-
-
-@pytest.mark.parametrize("name", ADMISSION)
-def test_admission(name):
-    @settings(max_examples=100)
-    @given(drawn(ADMISSION[name]), ARRIVALS, U)
-    def same(policy, arrival, u):
-        compiled = compile_policy("admission", policy)
-        found = ask(compiled.call, compiled.parameters, arrival, u)
-        assert bits(found) == bits(policy.on_request(arrival, u))
-
-    same()
-
-
-@pytest.mark.parametrize("name", DENIAL)
-def test_denial(name):
-    @settings(max_examples=100)
-    @given(drawn(DENIAL[name]), DENIALS, U)
-    def same(policy, denied, u):
-        compiled = compile_policy("denial", policy)
-        found = ask(compiled.call, compiled.parameters, denied, u)
-        assert bits(found) == bits(policy.on_denial(denied, u))
+    @given(drawn(BUILT_IN[kind][name]), VIEWS[kind], U)
+    def same(policy, view, u):
+        compiled = compile_policy(kind, policy)
+        found = ask(compiled.call, compiled.parameters, view, u)
+        assert bits(found) == bits(getattr(policy, METHOD[kind])(view, u))
 
     same()
 

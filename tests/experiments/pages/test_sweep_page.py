@@ -1,6 +1,7 @@
 """The page of a sweep: its lines are means of its table, and what is everywhere the same is not drawn."""
 
 import re
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -26,15 +27,19 @@ start_s = 300
 """
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """A sweep of two settings, written by the command."""
-    here = tmp_path_factory.mktemp("sweep")
-    (here / "small.toml").write_text(FILE)
-    axes = ["--vary", "clients.count=20,30,40", "--vary", "servers.service_ms=10,100"]
-    result = invoke("sweep", here / "small.toml", *axes, "--workers", 0, "--out", here / "out")
+def swept(here: Path, text: str, **axes: str) -> Path:
+    """The folder of a sweep, written by the command."""
+    (here / "some.toml").write_text(text)
+    varied = [word for key, values in axes.items() for word in ("--vary", f"{key}={values}")]
+    result = invoke("sweep", here / "some.toml", *varied, "--workers", 0, "--out", here / "out")
     assert result.exit_code == 0, result.stderr
     return here / "out"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    axes = {"clients.count": "20,30,40", "servers.service_ms": "10,100"}
+    return swept(tmp_path_factory.mktemp("sweep"), FILE, **axes)
 
 
 def figures(folder, *metrics):
@@ -115,13 +120,13 @@ stagger_s = 600
 @pytest.fixture(scope="module")
 def endless(tmp_path_factory):
     """A sweep of one replication in which servers without failback never balance again after long faults."""
-    here = tmp_path_factory.mktemp("endless")
-    (here / "never.toml").write_text(NEVER)
-    axes = ["--vary", "policies.failback.name=none,drain", "--vary", "faults[0].duration_s=100,700"]
-    axes += ["--vary", "servers.service_ms=10,20"]
-    result = invoke("sweep", here / "never.toml", *axes, "--workers", 0, "--out", here / "out")
-    assert result.exit_code == 0, result.stderr
-    return report.report([here / "out"], Shown(("time_to_balance_s",)))
+    axes = {
+        "policies.failback.name": "none,drain",
+        "faults[0].duration_s": "100,700",
+        "servers.service_ms": "10,20",
+    }
+    folder = swept(tmp_path_factory.mktemp("endless"), NEVER, **axes)
+    return report.report([folder], Shown(("time_to_balance_s",)))
 
 
 def test_what_is_infinite_is_in_the_verdict_and_in_the_tables(endless):
