@@ -39,7 +39,9 @@ TIMEOUTS = _count("timeouts", "link failures: no answer in time")
 REFUSALS = _count("refusals", "link failures: refused after one round trip")
 OVERLOADS = _count("overloaded", "link failures: the server answered that its queue was full")
 RETRIES = _count("retries", "attempts repeated at the same server after a link failure")
-FAILOVERS = _count("failovers", "changes of server after a link failure")
+FAILOVERS = _count(
+    "failovers", "changes of server after a link failure, or a denial after which the next server is asked"
+)
 FAILBACKS = _count("failbacks", "changes of server without a failure, as the failback policy plans")
 PROBES = _count("probes", "probes sent to preferred servers")
 PROGRAMS_MOVED = _count("programs_moved", "programs requested again because their client moved without a failure")
