@@ -125,7 +125,7 @@ def test_without_a_terminal_it_is_off():
 
 
 @pytest.mark.parametrize(
-    "words", [["--workers", "2"], ["--ray-address", "auto"], ["--checkpoint-every", "30s"]]
+    "words", [["--workers", "2"], ["--shards", "2"], ["--ray-address", "auto"], ["--checkpoint-every", "30s"]]
 )  # fmt: skip
 def test_what_cannot_be_watched_is_refused(words):
     refused(invoke("run", "short.toml", "--live", *words), 2, [f"{' '.join(words)}: not with --live"])
