@@ -259,13 +259,15 @@ def test_a_fault_repeats(repeat_s, repeats, times):
 @pytest.mark.parametrize("servers", [(0, 1), (1, 0), (1,)])
 @pytest.mark.parametrize("stagger_s", [0.0, 15.0, 50.0])
 def test_a_staggered_fault_goes_from_server_to_server_in_the_order_of_its_list(servers, stagger_s):
+    """All have asked before it has held everywhere."""
     layer = {"servers": {"count": 2}}  # client n is at server n % 2
+    launches = EVERY_SECOND[:26]
     result = run(
-        EVERY_SECOND, QUICK, layer, fault(start_s=10.5, duration_s=20.0, servers=servers, stagger_s=stagger_s)
+        launches, QUICK, layer, fault(start_s=10.5, duration_s=20.0, servers=servers, stagger_s=stagger_s)
     )
     spells = {server: (10.5 + n * stagger_s, 30.5 + n * stagger_s) for n, server in enumerate(servers)}
-    hit = [time for time, client, _ in EVERY_SECOND if client % 2 in spells and is_in(time, spells[client % 2])]
-    assert result["timeouts"] == len(hit) == 10 * len(servers)
+    hit = [time for time, client, _ in launches if client % 2 in spells and is_in(time, spells[client % 2])]
+    assert result["timeouts"] == len(hit)
 
 
 DRAWN = fault("refusing", start_s=0.0, duration_s=600.0)["faults"][0]  # 600 s: the default

@@ -37,7 +37,7 @@ MUTATIONS = [
      f"{KEYS}::test_a_stalled_server_scans_when_it_comes_to"),
     Mutation("a stalled server ends grace times", "actors/agents/server/server.py",
      "kind in (kinds.SCAN, kinds.GRACE_END,", "kind in (kinds.SCAN,",
-     "evidence/agreement/test_recount.py::test_a_chosen_scenario_recounts[stalled, users called back]"),
+     f"{KEYS}::test_a_grace_time_that_is_over_in_a_stall_ends_with_it"),
     Mutation("licenses at a stalled server are reachable", "actors/messaging/network.py",
      "spell.unreachable or spell.refusing or spell.stalled", "spell.unreachable or spell.refusing",
      f"{KEYS}::test_a_license_at_a_stalled_server_is_stranded"),
