@@ -24,7 +24,7 @@ demo: setup  ## Reproduce KB Q226827 on Ray, and check it on two shards
 	$(BIN)/meterstorm run q226827 --workers 2 --check-shards 2
 
 test: setup  ## Run the tests
-	$(BIN)/python -m pytest -q -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -q -n 2 --dist loadgroup --max-worker-restart 1
 
 mutants: setup  ## Break the model on purpose: a test must notice each time
 	$(BIN)/python tests/tools/mutants.py
