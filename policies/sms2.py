@@ -67,8 +67,8 @@ class PollFirst(NamedTuple):
         """Retry after `delay_s` if the poll comes later and retries are left, else be offline until the poll."""
         if memory[0] == 0.0:
             memory[0] = link.now_s + u * self.polling_s
-        while memory[0] <= link.now_s:
-            memory[0] += self.polling_s
+        if memory[0] <= link.now_s:
+            memory[0] = link.now_s + self.polling_s - (link.now_s - memory[0]) % self.polling_s
         until_poll_s = memory[0] - link.now_s
         if link.tries_here <= self.retries and self.delay_s < until_poll_s:
             return retry(self.delay_s)

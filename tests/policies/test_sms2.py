@@ -83,6 +83,16 @@ def test_the_articles_example_retries_every_hour_between_polls():
     assert hours == pytest.approx([0, 1, 2, 3, 3.6, 4.6, 7.6])
 
 
+@pytest.mark.parametrize("polling_s", [1e-300, 1e-9, 0.3])
+def test_the_next_poll_is_at_most_a_cycle_away_however_many_have_passed(polling_s):
+    policy = PollFirst(retries=0, polling_s=polling_s)
+    memory = fresh(policy)
+    for now_s in (1.0, 1e9):
+        action, pause_s = policy.on_failure(link(now_s), memory, 0.5)
+        assert action == GO_OFFLINE
+        assert 0 <= pause_s <= polling_s + now_s * 2**-52
+
+
 def test_a_poll_at_the_very_moment_of_the_retry_comes_first():
     policy = PollFirst(retries=1, delay_s=HOUR, polling_s=4 * HOUR)
     assert policy.on_failure(link(0.0), fresh(policy), 0.25) == go_offline(HOUR)
