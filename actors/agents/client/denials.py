@@ -90,6 +90,7 @@ def _is_possible(world, action, ran):
 def _ask_next(world, i, j):
     """Ask another server, as after a failure; the user is told nothing."""
     returns.disown(world, i, j)
+    slots.slot_of(world, i, j).failures = 0  # it was answered: what fails next is no longer in a row
     world.clients[i].wants |= slots.bit(j)
     roaming.depart(world, i)
     failures.move(world, i)

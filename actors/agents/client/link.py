@@ -125,7 +125,9 @@ def on_heartbeat_tick(world, i):
     time = world.control[0].now + config.heartbeat
     set_timer(world, kinds.HEARTBEAT_TICK, config.first + i, time)
     if client.link != clients.OFFLINE and _holds_lease(world, i):
-        client.marks |= clients.BEAT_DUE
+        if not client.marks & clients.BEAT_DUE:  # else one is due already, which may have failed before
+            client.beat_failures = 0
+            client.marks |= clients.BEAT_DUE
         send_next(world, i)
 
 

@@ -28,12 +28,12 @@ def _caller(world, s, client, slot):
 def enqueue(world, n, s):
     """Have a user who was denied wait to be called back; return whether the request's event was kept for that.
 
-    A user who asks again while waiting keeps their position in the queue. One who has asked for a later program
-    since no longer waits: the request was overtaken.
+    A user who asks again while waiting keeps their position in the queue. A request that was overtaken changes
+    nothing: its user has asked for a later program since, or waits for the answer to a later request.
     """
     event = world.events[n]
     caller = _caller(world, s, event.source, event.slot)
-    if event.program < caller.program:
+    if event.program < caller.program or event.attempt < caller.queued:
         return False
     if caller.queued != 0 and caller.server == s and caller.program == event.program:
         return False
@@ -55,10 +55,12 @@ def enqueue(world, n, s):
 
 
 @inlined
-def stop_waiting(world, s, client, slot):
-    """End the wait of a slot's user, who has a license."""
+def stop_waiting(world, s, request):
+    """End the wait of a user who has a license; a late answer to what was asked before the wait ends none."""
     if world.callers.size > 0:
-        _caller(world, s, client, slot).queued = 0
+        caller = _caller(world, s, request.source, request.slot)
+        if caller.queued < request.attempt:
+            caller.queued = 0
 
 
 @inlined
@@ -166,6 +168,10 @@ def forget(world, s):
         n = pool.queue_head
         while n != NONE:
             following = events.chain(world, n).next
+            request = world.events[n]
+            caller = _caller(world, s, request.source, request.slot)
+            if caller.queued == request.attempt:
+                caller.queued = 0  # who asks again stands in line anew
             events.free(world, n)
             world.control[0].callbacks -= 1
             n = following

@@ -68,7 +68,7 @@ def decide(world, n, s):
 @inlined
 def _grant(world, n, s, lease):
     """Answer with a lease, and note whether its client will know that it has it."""
-    callbacks.stop_waiting(world, s, world.events[n].source, world.events[n].slot)
+    callbacks.stop_waiting(world, s, world.events[n])
     arrival = answer(world, n, s, kinds.GRANT)
     if arrival != NEVER:
         leases.grant(world, lease, world.events[n].attempt, arrival)

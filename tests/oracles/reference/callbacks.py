@@ -19,12 +19,23 @@ class Callbacks:
         self.server, self.world = server, server.world
         self.reserved: dict[Program, int] = {}
 
-    def line_up(self, program: "Program") -> None:
-        """CHOICE: who asks again loses his place."""
-        callbacks = self.server.pools[program.product].callbacks
-        if (self.server, program) in callbacks:
-            callbacks.remove((self.server, program))
-        callbacks.append((self.server, program))
+    def line_up(self, program: "Program", token: int) -> None:
+        """Who asks again keeps their place; who has asked for a later program waits for that one."""
+        line, place = self.server.pools[program.product].callbacks, (self.server, program)
+        server, latest, since = self.world.waits.get((program.client, program.slot), (*place, 0))
+        waits = (server, latest) in server.pools[latest.product].callbacks
+        if latest.order > program.order or (waits and ((server, latest) == place or since > token)):
+            return
+        self.leave(program, token)
+        self.world.waits[program.client, program.slot] = (*place, token)
+        line.append(place)
+
+    def leave(self, program: "Program", token: int) -> None:
+        """Its user waits no longer, at whichever server, for what was asked before."""
+        server, awaited, since = self.world.waits.get((program.client, program.slot), (self.server, program, 0))
+        line = server.pools[awaited.product].callbacks
+        if (server, awaited) in line and since < token:
+            line.remove((server, awaited))
 
     def reserve(self, program: "Program") -> None:
         self.reserved[program] = ticket = self.world.number()

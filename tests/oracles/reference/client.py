@@ -34,6 +34,10 @@ class Client:
     def holds_a_lease(self) -> bool:
         return any(program.lease is not None for program in self.programs)
 
+    def awaits_at(self, server: "Server") -> bool:
+        """Whether a program awaits a lease there that has none there."""
+        return any(p.asked is server and (p.lease is None or p.lease.server is not server) for p in self.programs)
+
     def held_at(self, server: "Server") -> set[int]:
         """The slots that hold or await a lease there."""
         return {p.slot for p in self.programs if server in {p.asked, p.lease and p.lease.server}}

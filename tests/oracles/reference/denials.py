@@ -24,6 +24,8 @@ class Denials:
         program.asked_in_try += 1
         if program.lease is not None:
             self.world.measures.counts["evictions"] += 1
+            if program.lease.server is self.client.link.server:  # which has lost it
+                program.lease = None
         if self.policy["name"] == "callback":
             self.wait(program)
             self.poll_later(program)

@@ -59,6 +59,8 @@ class Failures:
         link, count = self.link, len(self.world.servers)
         selection = self.world.scenario["policies"]["selection"]
         server = self.world.servers[next_server(selection, link.server.number, count, self.stream)]
+        # CHOICE: a heartbeat that waits is dropped like one that failed
+        link.waiting = [item for item in link.waiting if item.program is not None]
         if server is link.server:
             return  # CHOICE: the only server there is; not a change of server, and tries_here goes on
         self.world.measures.counts["failovers"] += 1
@@ -68,7 +70,6 @@ class Failures:
         link = self.link
         link.server = server
         self.tries_here = 0
-        # CHOICE: a heartbeat that waits is dropped like one that failed
         items = {item.program: item for item in link.waiting if item.program is not None}
         for item in link.waiting:
             item.rank = WAITING

@@ -53,6 +53,7 @@ class Granting:
                 self.deny(message)
                 return
             lease = Lease(self.world, self.server, program)
+            self.server.callbacks.leave(program, message.token)
         lease.heard = self.world.now
         lease.token = max(lease.token, message.token)
         lease.left = lease.token <= program.abandoned
@@ -66,7 +67,7 @@ class Granting:
     def deny(self, message: Message) -> None:
         self.world.measures.count_denial(message.program.product, message.client)
         if self.world.calls_back:
-            self.server.callbacks.line_up(message.program)
+            self.server.callbacks.line_up(message.program, message.token)
         self.server.answer(DENY, message)
 
     def hear(self, message: Message, leases: "dict[Program, Lease]") -> None:

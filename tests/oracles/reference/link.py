@@ -58,12 +58,20 @@ class Link:
             if not self.waiting:
                 self.online = True
                 return
+            if not self.client.holds_a_lease and any(item.program for item in self.waiting):
+                self.put_off_heartbeat()
             item = min(self.waiting, key=lambda item: (item.rank, item.order))
             self.waiting.remove(item)
             if item.program is not None:
                 self.attempt(item, item.program)
             elif self.client.holds_a_lease:
                 self.transmit(item, Message(HEARTBEAT, self.client, names=self.named()))
+
+    def put_off_heartbeat(self) -> None:
+        """CHOICE: one that is due waits for the first lease that there is."""
+        for item in self.waiting:
+            if item.program is None:
+                item.rank = LAST
 
     def named(self) -> set[int] | None:
         """The slots that a heartbeat names."""
@@ -110,7 +118,7 @@ class Link:
 
     def receive(self, kind: str, server: "Server", message: Message, lease: "Lease | None") -> None:
         if kind == KEPT_ACK:
-            self.client.releases.debts.discard(server)
+            self.client.releases.settle(server, message.token)
         elif kind == PROBE_ACK:
             self.client.failback.answered(message.token)
         elif self.in_flight is None or message.token != self.flight_token:

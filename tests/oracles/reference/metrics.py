@@ -4,7 +4,6 @@ import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from oracles.reference.server import Server
     from oracles.reference.world import World
 
 COUNTS = [
@@ -67,8 +66,9 @@ def client_burden(world: "World") -> Metrics:
     """Of the sample with the most attempts."""
     duration, width = (world.scenario["run"][key] for key in ("duration_s", "sample_s"))
     by_sample, clients = world.measures.attempts_by_sample, len(world.clients)
-    rates = [n / clients / min(width, duration - k * width) for k, n in by_sample.items()]
-    worst = max(rates, default=0.0)  # attempts per second of client time
+    whole = max(1, math.floor(duration / width + 1e-9))  # CHOICE: a last one that is shorter does not count
+    most = max((n for k, n in by_sample.items() if k < whole), default=0)
+    worst = most / clients / min(width, duration)  # attempts per second of client time
     return {
         "client_busy_fraction": worst * world.scenario["clients"]["attempt_cpu_ms"] / 1000,
         "attempts_per_client_hour_peak": worst * 3600,
@@ -78,19 +78,15 @@ def client_burden(world: "World") -> Metrics:
 def storm_peak_ratio(world: "World") -> float | None:
     """Of whole seconds, the highest at any server, over the mean before at that same server.
 
-    CHOICE: before is the measured time before the first fault; the warm-up when there is none.
+    CHOICE: before is the measured time before the first fault; the warm-up when there is none. The second in which
+    the first fault comes counts as a whole.
     """
     if world.faults.first == math.inf:
         return None
-    first = world.faults.first - world.warmup_s
-
-    def peak_of(server: "Server") -> int:
-        return max((n for second, n in server.arrivals.items() if second >= first), default=0)
-
-    server = max(world.servers, key=peak_of)
-    since = 0 if first > 0 else -world.warmup_s
-    before = sum(n for second, n in server.arrivals.items() if since <= second < first)
-    return peak_of(server) * (first - since) / before if before else None
+    server = max(world.servers, key=lambda server: server.peak)
+    begin = world.warmup_s if world.faults.first > world.warmup_s else 0.0
+    before = sum(begin <= time < world.faults.first for time in server.early)
+    return server.peak * (world.faults.first - begin) / before if before else None
 
 
 def since_faults_s(world: "World", is_wrong: bool, righted: float) -> float | None:

@@ -18,7 +18,7 @@ class Releases:
         self.client, self.world = client, client.world
         self.is_deferred = client.settings["release_old"] == "deferred"
         self.pause_s = client.settings["deferred_retry_s"]
-        self.debts: set[Server] = set()  # servers to which a kept release is owed
+        self.debts: dict[Server, int] = {}  # servers to which a kept release is owed; newer offers settle it
         self.offering = False
 
     def give_back(self, program: "Program") -> None:
@@ -59,7 +59,7 @@ class Releases:
     def owe(self, server: "Server") -> None:
         """CHOICE: one timer for all debts of a client, so that a later debt waits less for its first offer."""
         if self.is_deferred:
-            self.debts.add(server)
+            self.debts[server] = self.client.token
             if not self.offering:
                 self.offering = True
                 self.world.after(self.pause_s, self.offer)
@@ -70,6 +70,14 @@ class Releases:
         for server in sorted(self.debts, key=lambda server: server.number):
             self.client.token += 1
             message = Message(KEPT_RELEASE, self.client, names=self.client.held_at(server))
+            message.token = self.client.token
             self.world.network.send(server, self.client, server.receive, message)
+            if self.client.awaits_at(server):
+                self.debts[server] = self.client.token
         if self.offering:
             self.world.after(self.pause_s, self.offer)
+
+    def settle(self, server: "Server", token: int) -> None:
+        """The server has answered an offer."""
+        if token > self.debts.get(server, token):
+            del self.debts[server]

@@ -28,6 +28,8 @@ class Server:
         self.demand: Counter = Counter()
         self.granting, self.callbacks = Granting(self), Callbacks(self)
         self.arrivals: Counter = Counter()  # by whole second of the measured time
+        self.early: list[float] = []  # arrivals before the first fault
+        self.peak = 0  # most in a second, of those that have some from the first fault on
         self.queue: deque[tuple[float, Message]] = deque()
         self.requests_waiting = 0
         self.serving: Message | None = None
@@ -43,7 +45,7 @@ class Server:
                 world.network.lose((self.granting.forsaken, message))
                 return
             self.granting.forsaken(message)
-        self.arrivals[math.floor(world.now - world.warmup_s)] += 1
+        self.count_arrival()
         if refuses:
             self.answer(REFUSED, message)
             return
@@ -53,6 +55,14 @@ class Server:
             self.answer(OVERLOADED, message)
         else:
             self.line_up(message)
+
+    def count_arrival(self) -> None:
+        now, second = self.world.now, math.floor(self.world.now - self.world.warmup_s)
+        self.arrivals[second] += 1
+        if now < self.world.faults.first:
+            self.early.append(now)
+        else:
+            self.peak = max(self.peak, self.arrivals[second])
 
     @property
     def is_full(self) -> bool:

@@ -29,6 +29,7 @@ class World:
         self.end_s = self.warmup_s + scenario["run"]["duration_s"]
         self.timeout_s = scenario["clients"]["request_timeout_s"]
         self.calls_back = scenario["policies"]["denial"]["name"] == "callback"
+        self.waits: dict = {}  # of each client's slot: where its user last lined up, for which program and request
         self.products = scenario["products"]
         self.profile = Profile(scenario["workload"]["profile"], self.warmup_s)
         self.network = Network(self)

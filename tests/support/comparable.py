@@ -1,0 +1,48 @@
+"""Small scenarios that the reference plays with the engine's draws: without policies that draw, jitter and loss.
+
+Times are odd, and services random, so that nothing but what belongs together happens at one instant.
+"""
+
+from random import Random
+from typing import Any
+
+from support import recountable
+from support.recountable import Raw
+
+TIMES = ("_s", "_ms")
+DRAWING = {"full-jitter", "retry", "sticky-random"}  # policies
+BALANCING = ("static", "shared-pool")  # who moves licenses has messages of its own at one instant
+
+
+def scenario(random: Random) -> Raw:
+    """At most 20 clients, half an hour."""
+    while True:
+        raw = recountable.scenario(random)
+        named = {policy["name"] for policy in raw["policies"].values()}
+        if not named & DRAWING:
+            return _without_chance(raw, random)
+
+
+def _without_chance(raw: Raw, random: Random) -> Raw:
+    some = random.choice
+    raw["title"] = "the same draws"
+    raw["network"] = {"latency_ms": raw["network"]["latency_ms"]}
+    raw["servers"].pop("callback_cycle_s")
+    raw["servers"] |= {"service": "exponential", "service_ms": some([50.0, 1000.0])}
+    raw["servers"] |= {"heartbeat_cost": some([0.2, 1.0]), "release_cost": some([0.2, 1.0])}
+    raw["workload"]["launch"] = some(["exponential", "lognormal", "gamma"])
+    calls_back = raw["policies"]["denial"]["name"] == "callback"  # in one line at several servers, if all share
+    raw["policies"]["balancing"] = {"name": "static" if calls_back else some(BALANCING)}
+    raw["policies"]["admission"].pop("retry_after_s", None)
+    if "jitter" in raw["policies"]["denial"]:
+        raw["policies"]["denial"]["jitter"] = 0.0
+    raw["faults"] = [fault for fault in raw["faults"] if fault["kind"] != "loss"]
+    for table in (raw["network"], raw["servers"], raw["clients"], *raw["policies"].values(), *raw["faults"]):
+        _make_odd(table, random)
+    return raw
+
+
+def _make_odd(table: dict[str, Any], random: Random) -> None:
+    """Times a little shorter, each by another part."""
+    for key in [key for key in table if key.endswith(TIMES)]:
+        table[key] *= 1 - random.random() / 50
