@@ -1,6 +1,7 @@
 """What runs inside a Ray actor: a shard."""
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from ..shards.shard import Shard
 from ..shards.tally import Tally
 from ..shards.transport.mesh import Mesh
 from ..shards.windows import Windows
+from .gauges import Gauges
 
 
 class ShardHost:
@@ -21,6 +23,7 @@ class ShardHost:
         self.cpu_started = 0.0
         self.begun: tuple[Shard, int | None] | None = None
         self.windows: Windows | None = None
+        self.gauges = Gauges(None)
 
     def listen(self, folder: str | None = None) -> dict[str, Any]:
         """Open the sockets, where shards on other nodes can reach them, and return their address."""
@@ -44,15 +47,17 @@ class ShardHost:
         scenario: Scenario,
         replication: int,
         keep_journal: bool,
+        tags: Mapping[str, str] | None = None,
         saved: tuple[Path, list[bytes]] | None = None,
     ) -> None:
-        """Build this shard of a new world, or of a checkpoint's: its folder and seals.
+        """Build this shard of a new world, or of a checkpoint's: its folder and seals; `tags` are its gauges'.
 
         Nobody waits for a frame of it yet: on a node where nothing is compiled that takes half a minute.
         """
         self.cpu_started = time.process_time()
         shard = Shard(scenario, replication, self.mesh.shard, self.mesh.shards, keep_journal)
         self.begun = shard, None if saved is None else self._restore(shard, *saved)
+        self.gauges = Gauges(tags, shard.shard)
 
     def _restore(self, shard: Shard, folder: Path, seals: list[bytes]) -> int:
         numbers, tables = load(folder, self.mesh.shard, seals)
@@ -81,6 +86,7 @@ class ShardHost:
             self.mesh.close()  # lets the peers fail at once instead of waiting for a frame
             raise
         self.window = self.windows.window
+        self.gauges.watch(self.windows.shard)
         return reached, self.windows.done
 
     def tally(self) -> Tally:

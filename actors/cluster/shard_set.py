@@ -6,7 +6,7 @@ License messages do not pass through Ray: shards exchange them over sockets of t
 import logging
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -48,8 +48,11 @@ class ShardSet:
         on_progress: Callable[[float], None] = lambda share: None,
         keep_journal: bool = False,
         checkpoints: Checkpoints | None = None,
+        tags: Mapping[str, str] | None = None,
     ) -> Tally:
         """Run one replication on the shards; `on_progress` is told the share of simulated time done.
+
+        With `tags` its figures are metrics of Ray's that carry these.
 
         With checkpoints the world goes on from the last one; when a shard is lost, all are started again.
         Without, or when that happens again and again, raises ShardLost. Raises ValueError where the network has
@@ -57,7 +60,7 @@ class ShardSet:
         """
         if scenario.network.latency_ms == 0:
             raise ValueError("shards need network.latency_ms > 0")
-        world = (scenario, replication, keep_journal)
+        world = (scenario, replication, keep_journal, tags)
         restarts = 0
         while True:
             written = checkpoints.written if checkpoints else 0

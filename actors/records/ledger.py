@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..compiled.jit import inlined, jit
-from ..state import counters
+from ..state import clients, counters
 from ..state import sums as words
 from ..state.rows import NONE
 from . import sums
@@ -77,8 +77,21 @@ def write_states(world):
     world.series[row + counters.WAITING_USERS] = control.waiting
     world.series[row + counters.UNMETERED_PROGRAMS] = control.unmetered
     world.series[row + counters.UNANSWERED_PROGRAMS] = control.unanswered
+    _write_links(world, row)
     for s in range(config.first_server, config.first_server + config.local_servers):
         _write_server(world, s, control.sample_index * config.local_servers + s - config.first_server)
+
+
+@jit
+def _write_links(world, row):
+    """Write how many clients' links are in which state."""
+    control = world.control[0]
+    elsewhere = control.away + control.retrying + control.searching + control.offline
+    world.series[row + counters.AT_PREFERRED] = world.config[0].local - elsewhere
+    world.series[row + counters.AT_ANOTHER] = control.away
+    world.series[row + counters.RETRYING] = control.retrying
+    world.series[row + counters.SEARCHING] = control.searching
+    world.series[row + counters.OFFLINE] = control.offline
 
 
 @jit
@@ -130,6 +143,34 @@ def served_again(world):
     control = world.control[0]
     control.hit -= 1
     control.served_again = control.now
+
+
+@inlined
+def turn_link(world, client, state):
+    """A client's link is in this state from now on."""
+    if client.link != state:
+        _turn(world.control[0], client, state)
+
+
+@jit
+def _turn(control, client, state):
+    """As `turn_link`; takes rows alone, since a call with a whole world costs who never comes here, too."""
+    count_client(control, client, -1)
+    client.link = state
+    count_client(control, client, 1)
+
+
+@jit
+def count_client(control, client, change):
+    """Count a client where it is (+1), or no longer (-1): before and after its link or its server changes."""
+    if client.link == clients.RETRYING:
+        control.retrying += change
+    elif client.link == clients.SEARCHING:
+        control.searching += change
+    elif client.link == clients.OFFLINE:
+        control.offline += change
+    elif client.server != client.home:
+        control.away += change
 
 
 @inlined
@@ -288,4 +329,4 @@ def _note_maximum(world, p):
         product.imbalance_max = max(product.imbalance_max, imbalance(world, p))
 
 
-assert counters.COLUMNS == counters.UNANSWERED_PROGRAMS + 1
+assert counters.COLUMNS == counters.OFFLINE + 1

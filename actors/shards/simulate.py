@@ -23,10 +23,11 @@ def simulate(
     keep_journal: bool = False,
     checkpoints: Checkpoints | None = None,
     on_progress: Callable[[float], None] = lambda share: None,
+    watch: Callable[[Shard], None] = lambda shard: None,
 ) -> Tally:
     """Run one replication of a scenario as one shard, in this process; with checkpoints, from the last one on.
 
-    `on_progress` is told the share of simulated time done.
+    `on_progress` is told the share of simulated time done; `watch` may look at the shard after each slice of it.
     """
     started_s = time.process_time()
     shard = Shard(scenario, replication, keep_journal=keep_journal)
@@ -40,8 +41,10 @@ def simulate(
 
     for share in _slices(shard, checkpoints):
         on_progress(share)
+        watch(shard)
         if checkpoints and checkpoints.is_due():
             checkpoints.save(write_parts)
+    watch(shard)
     tally = conserved(scenario, shard.tally())
     tally.cpu_s = time.process_time() - started_s
     return tally

@@ -62,6 +62,10 @@ FIELDS = (
     Field("unanswered", SUM),  # programs that wait for a server's answer
     Field("hit", SUM),  # clients that a fault has hit and no server has served since
     Field("served_again", MAX),  # when the latest of those that were hit before was served
+    Field("away", SUM),  # clients that are online at another server than their first
+    Field("retrying", SUM),  # clients by the state of their link; all others are online
+    Field("searching", SUM),
+    Field("offline", SUM),
     Field("unbalanced", SUM),  # servers whose share of clients is out of tolerance
     Field("balanced", MAX),  # when the latest of those that were came back into it
     Field("leased", SUM),

@@ -67,6 +67,17 @@ UNMETERED_PROGRAMS = _count(
 UNANSWERED_PROGRAMS = _count(
     "unanswered_programs", "programs that wait for a server's answer at the end of the sample", is_metric=False
 )
+AT_PREFERRED = _count(
+    "clients_preferred", "clients online at their preferred server at the end of the sample", is_metric=False
+)
+AT_ANOTHER = _count("clients_away", "clients online at another server at the end of the sample", is_metric=False)
+RETRYING = _count(
+    "clients_retrying",
+    "clients that wait to try the same server again, or try it, at the end of the sample",
+    is_metric=False,
+)
+SEARCHING = _count("clients_searching", "clients that try other servers at the end of the sample", is_metric=False)
+OFFLINE = _count("clients_offline", "clients that ask nobody at the end of the sample", is_metric=False)
 
 STATES_FROM = IN_USE  # columns from here on are states, not counts
 COLUMNS = len(COUNTERS)

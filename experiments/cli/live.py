@@ -67,14 +67,15 @@ def lines(version: Version, replication: int, seen: Look, speed: float, blocks: 
     clock = Clock(run.duration_s, run.sample_s)
     who = " / ".join(filter(None, (version.case, version.arm))) or "the scenario"
     now = time_in_words(seen.now_s) if seen.now_s >= 0 else "warming up"
-    links = ", ".join(f"{name} {number(count)}" for name, count in seen.links.items())
+    links = [f"{name} {number(count)}" for name, count in seen.links.items()]
     return [
         _fitting(f"{who}, replication {replication}"),
         _fitting(
             f"{now} of {time_in_words(run.duration_s)}; {number(speed)} events/s, {number(seen.events)} done"
         ),
         "",
-        f"{'links':{NAME}} {links}",
+        f"{'clients online':{NAME}} {', '.join(links[:2])}",
+        f"{'not online':{NAME}} {', '.join(links[2:])}",
         f"{'faults':{NAME}} {faults(version, clock, blocks)}",
         *(_row(name, values, word, clock, blocks) for name, values, word in _measures(seen, run.sample_s)),
         f"{'':{NAME}} {'0':{SPARK - 8}}{time_in_words(run.duration_s):>8}",

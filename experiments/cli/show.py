@@ -90,9 +90,13 @@ def _unknown(name: str) -> str:
     from ..metrics.names import METRICS
     from ..scenario import reference
     from ..scenario.faults import KINDS
+    from ..scenario.replaced import OLD_TABLE, spelling_now
     from ..scenario.wording import did_you_mean
 
     keys = [_path(key.path) for key in reference.all_keys()]
+    table, _, old = _path(name).rpartition(".")
+    if now := spelling_now(table or OLD_TABLE, old, {}):
+        return f"{name}: no key any more; write {now}"
     known = [
         *scenarios.names(),
         *TOPICS,

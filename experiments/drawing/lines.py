@@ -26,6 +26,7 @@ class Line(NamedTuple):
     y: Any
     low: Any = None
     high: Any = None
+    is_faint: bool = False  # of a stack: whether windows shine through it
 
     @property
     def edges(self) -> tuple[Any, Any]:
@@ -127,7 +128,7 @@ def _line(line: Line, x: Scale, y: Scale, is_area: bool) -> Iterator[str]:
     kinds = f"{color(line.key.color)} {arm(line.key.color)}" if line.key.is_arm else color(line.key.color)
     across = np.asarray(x(np.asarray(line.x, float)), float)
     if line.low is not None and (d := paths.band(across, y(np.asarray(line.low)), y(np.asarray(line.high)))):
-        yield f'<path class="{"area" if is_area else "band"} {kinds}" d="{d}"/>'
+        yield f'<path class="{"area" if is_area and not line.is_faint else "band"} {kinds}" d="{d}"/>'
     up = y(np.asarray(line.y, float))
     if is_area:
         return

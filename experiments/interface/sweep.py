@@ -133,6 +133,7 @@ class Sweep:
 
         `out` is a folder for the files of `meterstorm sweep`. What is done is kept there at once: run again, the
         same sweep goes on where it was ended, and tries again what has failed. Without it nothing is left on disk.
+        `write_report` makes a page of it.
 
         Raises ValueError for a folder that has something else, CheckpointError for one that another process is at
         or another version began, OSError, and PoolError and ClusterError for whoever runs the worlds.

@@ -1,13 +1,15 @@
 """License clients and metering servers, and what they do to each other when servers fail.
 
-`load` reads a scenario and `run` runs it; a `Sweep` runs it at many points; a `World` is one replication, event by
-event. All are imported on first use: `import meterstorm` loads nothing else.
+`load` reads a scenario and `run` runs it; a `Sweep` runs it at many points, and `write_report` makes a page of its
+folder; a `World` is one replication, event by event. All are imported on first use: `import meterstorm` loads
+nothing else.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from meterstorm.experiments.interface.report import write_report
     from meterstorm.experiments.interface.sweep import Sweep, SweepResults
     from meterstorm.experiments.interface.world import World
     from meterstorm.experiments.runs.run import run
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 
     __version__: str
 
-__all__ = ["ScenarioError", "Sweep", "SweepResults", "World", "__version__", "load", "run"]
+__all__ = ["ScenarioError", "Sweep", "SweepResults", "World", "__version__", "load", "run", "write_report"]
 
 _MODULES = {
     "ScenarioError": "meterstorm.experiments.scenario",
@@ -24,6 +26,7 @@ _MODULES = {
     "World": "meterstorm.experiments.interface.world",
     "load": "meterstorm.experiments.scenario",
     "run": "meterstorm.experiments.runs.run",
+    "write_report": "meterstorm.experiments.interface.report",
 }
 
 

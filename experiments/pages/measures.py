@@ -27,6 +27,13 @@ MEANT = {
     "ghost": "held by no program",
     "exhausted": "all in use",
 }
+LINKS = {
+    "clients_away": "on another",
+    "clients_retrying": "retrying",
+    "clients_searching": "searching",
+    "clients_offline": "offline",
+    "clients_preferred": "on preferred",
+}
 ABNORMAL = ("denials_misplaced", "denials_stranded", "denials_ghost")
 
 MEASURES = (

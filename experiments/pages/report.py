@@ -21,9 +21,8 @@ def report(paths: Sequence[Path], shown: Shown | None = None) -> Report:
     if others and len(paths) > 1:
         raise ValueError(folders.alone(others[0], kinds[others[0]]))
     if shown and kinds[paths[0]] != folders.SWEEP:
-        raise ValueError(
-            f"{paths[0]}: --metric and --bad are for sweeps; this is the folder of a {kinds[paths[0]]}"
-        )
+        what = "--metric and --bad are for sweeps: what is drawn over its settings, and what of it is bad"
+        raise ValueError(f"{paths[0]}: the folder of a {kinds[paths[0]]}; {what}")
     if not others:
         return runs.report(folders.book(paths))
     provenance = _json(paths[0], kinds[paths[0]], "provenance.json")

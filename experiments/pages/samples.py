@@ -42,6 +42,10 @@ class Samples:
         self._sample_s = run.folder.scenario.run.sample_s
         self._duration_s = run.folder.scenario.run.duration_s
 
+    def has(self, name: str) -> bool:
+        """Whether the file has a column: one of an earlier version may lack it."""
+        return name in self._table.column_names
+
     def column(self, case: str | None, arm: str | None, name: str) -> Any:
         """Return a column of a version's samples after the warm-up, a row for each replication."""
         first, count = self._places[case, arm]

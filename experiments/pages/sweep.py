@@ -17,6 +17,7 @@ from .chapters import Chapter, Group, Report
 from .markup import code, items, name, paragraph
 from .markup import facts as pairs
 from .quantities import spoken
+from .verdict import interrupted
 
 ROWS_MAX = 300  # of the table of points; metrics.parquet has all
 
@@ -37,7 +38,10 @@ def report(folder: Path, summary: dict[str, Any], provenance: dict[str, Any], sh
         shown = shown._replace(metrics=usual)
     found = points.field(plan, groups)
     intervals = " (95 % intervals)" if _is_replicated(groups) else ""
-    verdict = f"<strong>{name(points.sentence(found, shown.metrics[0]))}</strong>{intervals}."
+    done, worlds = summary["done"], summary["worlds"]
+    was_cut = done + summary["failed"] < worlds
+    before = interrupted(folder, "sweep", done, worlds) if was_cut else ""
+    verdict = f"{before}<strong>{name(points.sentence(found, shown.metrics[0]))}</strong>{intervals}."
     explained = causes.explained(outcomes.read(folder), shown.metrics[0], shown.bad)
     arms = [one.key for one in found.contenders]
     chapters = _chapters(folder, summary, provenance, shown, plan, groups, found, explained)

@@ -1,23 +1,23 @@
-"""What happened over time: a figure for each measure with a line for each arm, and denials by their causes."""
+"""What happened over time: a figure for each measure with a line for each arm, and one for each arm's stacks."""
 
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from ..drawing import lines
-from ..drawing.figure import Figure, Key
+from ..drawing.figure import Figure
 from ..drawing.lines import Axis, Line, Plot
 from ..drawing.scales import time_in_words
 from ..drawing.text import number
 from .folders import Arm, Book
-from .measures import CAUSES, MEANT, MEASURES, Measure
+from .measures import MEASURES, Measure
 from .samples import Samples
+from .stacks import STACKS, Stack
 from .windows import Faults, merged, windows
 
 TIME = Axis("time", is_time=True)
 UNITS = {"rate": "per minute", "state": "at the end of each sample", "queue": "s"}
 DRAWN = "Faults are shaded as the first replication drew them."
-CAUSE_COLORS = (1, 3, 0, 5)
 
 
 class Case:
@@ -34,17 +34,20 @@ class Case:
         self._drawn_words = f" {DRAWN}" if self._all.is_drawn else ""
         self.span = 0.0, max(arm.run.folder.scenario.run.duration_s for arm, _ in self.arms)
         self._drawn = {measure: self._lines(measure) for measure in MEASURES}
+        self._stacks = [(stack, self._layers(stack)) for stack in STACKS]
 
     def figures(self) -> Iterator[Figure]:
-        """Yield the figures of a case: causes of denials first, then each measure that is not 0 throughout."""
-        yield from self._causes()
+        """Yield the figures of a case: stacks first, then each measure that is not 0 throughout."""
+        for stack, by_arm in self._stacks:
+            yield from self._stack(stack, by_arm)
         for measure, found in self._drawn.items():
             if found:
                 yield self._figure(measure, found)
 
     def still(self) -> list[str]:
-        """Return the titles of the measures that are 0 throughout."""
-        return [measure.title for measure, found in self._drawn.items() if not found]
+        """Return the titles of what is 0 throughout."""
+        stacks = [stack.absent for stack, by_arm in self._stacks if not by_arm]
+        return [*stacks, *(measure.title for measure, found in self._drawn.items() if not found)]
 
     def _lines(self, measure: Measure) -> list[Line]:
         """Return a line for each arm; none where all of them are 0 throughout."""
@@ -65,40 +68,23 @@ class Case:
         """Return the name of a figure's file with the case."""
         return f"{self.name} {name}" if self.name else name
 
-    def _causes(self) -> Iterator[Figure]:
-        """Yield a figure for each arm, all of one scale: denials a minute, one cause on top of the other."""
-        by_arm = [(arm, self._layers(arm, samples)) for arm, samples in self.arms]
-        top = max(float(layers[-1].high.max(initial=0.0)) for _, layers in by_arm)
-        for arm, layers in by_arm if top > 0 else ():
+    def _stack(self, stack: Stack, by_arm: Sequence[tuple[Arm, list[Line]]]) -> Iterator[Figure]:
+        """Yield a figure for each arm, all of one scale."""
+        top = max((float(layers[-1].edges[1].max(initial=0.0)) for _, layers in by_arm), default=0.0)
+        for arm, layers in by_arm:
             windows = self._shading[arm.key].windows
-            plot = Plot(layers, TIME, Axis("per minute"), windows, self.span, top, tops=True)
+            plot = Plot(layers, TIME, Axis(stack.unit), windows, self.span, top, tops=True)
             of = f": {arm.key.name}" if len(self.arms) > 1 else ""
             yield lines.figure(
-                self.file(f"denials {arm.key.name}"), f"{self.title('Denials by cause')}{of}",
-                f"{_shares(layers)}{self._drawn_words}", plot, arm.key.color,
+                self.file(f"{stack.name} {arm.key.name}"), f"{self.title(stack.title)}{of}",
+                f"{stack.words(layers)}{self._drawn_words}", plot, arm.key.color,
             )  # fmt: skip
 
-    def _layers(self, arm: Arm, samples: Samples) -> list[Line]:
-        """Return a band for each cause, on top of the one before."""
-        found, below = [], np.zeros(len(samples.ends()))
-        for color, (column, cause) in zip(CAUSE_COLORS, CAUSES.items(), strict=True):
-            curve = samples.curve(self.name, arm.name, Measure(column, cause, "rate", (column,), ""))
-            above = below + curve.y
-            found.append(Line(Key(cause, color, is_arm=False), curve.x, curve.y, below, above))
-            below = above
-        return found
-
-
-def _shares(layers: Sequence[Line]) -> str:
-    """Return in words which causes there are."""
-    totals = {line.key.name: float(line.y.sum()) for line in layers}
-    everything = sum(totals.values())
-    if everything == 0:
-        return "No denial at all."
-    parts = [
-        f"{100 * total / everything:.3g} % {cause} ({MEANT[cause]})" for cause, total in totals.items() if total
-    ]
-    return f"Of all denials: {', '.join(parts)}. Means of the replications."
+    def _layers(self, stack: Stack) -> list[tuple[Arm, list[Line]]]:
+        """Return the parts of each arm whose run has them; none where no arm has any but the usual ones."""
+        every = [(arm, stack.layers(self.name, arm.name, samples)) for arm, samples in self.arms]
+        known = [(arm, layers) for arm, layers in every if layers]
+        return known if any(stack.is_there(layers) for _, layers in known) else []
 
 
 def peaks(found: Sequence[Line], fault: float | None, kind: str) -> str:

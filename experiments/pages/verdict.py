@@ -1,19 +1,22 @@
 """What a run found, in one sentence with its interval."""
 
+import shlex
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from ..reports.finished_runs import Run
+from ..runs.folder import unfinished
 from ..scenario import counted
-from .markup import name
+from .markup import code, name
 from .quantities import plain, spoken, value
 
 CLEAR = 0.05  # of p, adjusted for the number of comparisons
 
 
 def verdict(run: Run) -> str:
-    """Return what was found, as HTML, and whether the run was interrupted before that."""
-    return f"{_found(run.summary)}{_interrupted(run)}"
+    """Return what was found, as HTML, after whether the run was interrupted."""
+    return f"{_interrupted(run)}{_found(run.summary)}"
 
 
 def _found(summary: dict[str, Any]) -> str:
@@ -30,7 +33,16 @@ def _interrupted(run: Run) -> str:
         return ""
     done = sum(entry["replications"] for entry in run.summary["arms"])
     worlds = len(run.scenarios) * run.folder.scenario.run.replications
-    return f" <strong>Interrupted: {done:,} of {counted(worlds, 'world')}.</strong>"
+    return interrupted(run.folder.path, "run", done, worlds)
+
+
+def interrupted(folder: Path, command: str, done: int, worlds: int) -> str:
+    """Return as HTML how much was done before an interrupt, and the command that goes on, or begins anew."""
+    kept = f"<strong>Interrupted: kept {done:,} of {counted(worlds, 'world')}.</strong>"
+    if unfinished(folder):
+        return f"{kept} {code(shlex.join(['meterstorm', 'resume', str(folder)]))} goes on. "
+    again = shlex.join(["meterstorm", command, str(folder / "scenario.toml")])
+    return f"{kept} {code(again)} runs all of them. "
 
 
 def _of_symptoms(found: Sequence[dict[str, Any]]) -> str:

@@ -2,10 +2,11 @@
 
 import resource
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from meterstorm.actors.cluster.connection import start_ray
+from meterstorm.actors.cluster.gauges import Gauges
 from meterstorm.actors.cluster.shard_set import ShardSet
 from meterstorm.actors.cluster.workers import spread
 from meterstorm.actors.shards.checkpoints import Checkpoints
@@ -13,7 +14,7 @@ from meterstorm.actors.shards.simulate import simulate
 from meterstorm.actors.shards.tally import Tally
 
 from ..metrics.metrics import metrics
-from ..scenario import Scenario, replications, versions
+from ..scenario import Scenario, Version, replications, versions
 from . import until, watching
 from .identity import world_of
 from .inputs import inputs
@@ -102,7 +103,7 @@ def _run_left(
 ) -> None:
     """Run the replications that are wanted and not there."""
     have = {(v, row.number) for v, result in enumerate(results.versions) for row in result.replications}
-    jobs = [job for job in _jobs(results, options.keep_journal) if (job.version, job.number) not in have]
+    jobs = [job for job in _jobs(results, options) if (job.version, job.number) not in have]
     if watch:
         jobs = [job._replace(watcher=watch(results.versions[job.version].version, job.number)) for job in jobs]
     if unfinished:
@@ -148,6 +149,18 @@ def run_world(
     return _replication(scenario, replication, tally)
 
 
+def run_on_worker(
+    scenario: Scenario,
+    replication: int,
+    keep_journal: bool,
+    checkpoints: Checkpoints | None,
+    tags: Mapping[str, str] | None,
+) -> Replication:
+    """Do what `run_world` does, on a Ray worker, with gauges that have these tags."""
+    tally = simulate(scenario, replication, keep_journal, checkpoints, watch=Gauges(tags).watch)
+    return _replication(scenario, replication, tally)
+
+
 def _replication(scenario: Scenario, number: int, tally: Tally) -> Replication:
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     values = metrics(scenario, tally)
@@ -175,6 +188,7 @@ class Job(NamedTuple):
     number: int
     scenario: Scenario
     keep_journal: bool
+    tags: Mapping[str, str] | None = None  # of its gauges, on a cluster
     checkpoints: Checkpoints | None = None
     watcher: Watcher | None = None
 
@@ -183,12 +197,28 @@ class Job(NamedTuple):
         """The arguments of `run_world`."""
         return self.scenario, self.number, self.keep_journal, self.checkpoints, self.watcher
 
+    @property
+    def on_worker(self) -> tuple[Scenario, int, bool, Checkpoints | None, Mapping[str, str] | None]:
+        """The arguments of `run_on_worker`."""
+        return self.scenario, self.number, self.keep_journal, self.checkpoints, self.tags
 
-def _jobs(results: Results, keep_journal: bool) -> list[Job]:
+
+def _jobs(results: Results, options: Options) -> list[Job]:
     """Return all jobs; every version's first replication comes before the second of any."""
-    scenarios = [result.version.scenario for result in results.versions]
-    numbers = replications(results.scenario.run)
-    return [Job(v, r, scenario, keep_journal) for r in numbers for v, scenario in enumerate(scenarios)]
+    versions = [result.version for result in results.versions]
+    return [
+        Job(v, number, version.scenario, options.keep_journal, _tags(version, number, options))
+        for number in replications(results.scenario.run)
+        for v, version in enumerate(versions)
+    ]
+
+
+def _tags(version: Version, number: int, options: Options) -> dict[str, str] | None:
+    """Return what the gauges of a world say it is; none on a Ray of one's own, which nobody looks at."""
+    if options.ray_address is None:
+        return None
+    names = {"scenario": version.scenario.title, "case": version.case or "", "arm": version.arm or ""}
+    return names | {"replication": str(number)}
 
 
 Steps = Iterator[tuple[Job, Replication]]
@@ -215,18 +245,19 @@ def _in_parallel(jobs: list[Job], options: Options, on_progress: Progress) -> St
                 break
     rest = jobs[here:]
     if rest:
-        arguments = [job.arguments for job in rest]
-        for index, replication in spread(run_world, arguments, workers, options.ray_address):
+        arguments = [job.on_worker for job in rest]
+        for index, replication in spread(run_on_worker, arguments, workers, options.ray_address):
             yield rest[index], replication
 
 
 def _on_shards(jobs: list[Job], options: Options, on_progress: Progress) -> Steps:
     with ShardSet(options.shards, options.ray_address, options.placement) as shard_set:
         for done, job in enumerate(jobs):
-            scenario, number, keep_journal, checkpoints, _ = job.arguments
             report = _added_to(done, on_progress)
-            tally = shard_set.simulate(scenario, number, report, keep_journal, checkpoints)
-            yield job, _replication(scenario, number, tally)
+            tally = shard_set.simulate(
+                job.scenario, job.number, report, job.keep_journal, job.checkpoints, job.tags
+            )
+            yield job, _replication(job.scenario, job.number, tally)
 
 
 def _added_to(done: int, on_progress: Progress) -> Progress:

@@ -6,20 +6,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from meterstorm.actors.records import sums
+from meterstorm.actors.shards.figures import links
 from meterstorm.actors.shards.shard import Shard
 from meterstorm.actors.shards.tally import Tally, conserved
-from meterstorm.actors.state import clients, counters
+from meterstorm.actors.state import counters
 
 from ..scenario import Scenario, Version
 
 SLICE_S = 0.1  # wall time between two times that a watcher is asked whether it wants to look
 SLICES = 1000  # of simulated time: the first is one of so many
-LINKS = {
-    "online": clients.ONLINE,
-    "retrying": clients.RETRYING,
-    "searching": clients.SEARCHING,
-    "offline": clients.OFFLINE,
-}
 
 Watcher = Callable[[Shard], None]  # of one world: called between slices of it
 Watch = Callable[[Version, int], Watcher]  # gives each replication of each version its watcher
@@ -30,7 +25,7 @@ class Look(NamedTuple):
 
     now_s: float  # from the end of the warm-up
     events: int
-    links: dict[str, int]  # how many clients' links are in which state
+    links: dict[str, int]  # clients by the state of their link
     waiting: int  # requests in queues
     series: dict[str, Any]  # columns of the time series, the warm-up left out
     queue_s: Any  # mean wait of the requests served in each sample; 0 where none was
@@ -43,11 +38,10 @@ def look(shard: Shard) -> Look:
     over = slice(1, int(control.sample_index))
     series = world.series.reshape(-1, counters.COLUMNS)[over]
     columns = {one.column: series[:, k] for k, one in enumerate(counters.COUNTERS)}
-    states = np.bincount(world.clients["link"], minlength=max(LINKS.values()) + 1)
     return Look(
         (int(control.now) - int(world.config[0].measure_from)) / 1e9,
         int(control.events),
-        {name: int(states[state]) for name, state in LINKS.items()},
+        links(world),
         int(world.servers["waiting"].sum()),
         columns,
         sums.values(world.queueing[over]) / 1e9 / np.maximum(columns["requests_served"], 1),

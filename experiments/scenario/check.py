@@ -5,8 +5,10 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from .choices import Resolve
+from .choices import Resolve, named
+from .fault_times import GIVEN
 from .faults import DEFAULT_KIND, FAULTS, Fault
+from .policy_table import Policies
 from .replaced import spelling_now
 from .rules import Facts, broken_rules
 from .schema import LISTS, SECTIONS, Head, Scenario
@@ -58,6 +60,8 @@ def _parse_list(name: str, raw: object) -> tuple[list[Parsed], list[str]]:
     if name == "products" and not raw:
         return [], [refuse(name, raw, "a list of one or more tables, [[products]]")]
     items = [_parse(f"{name}[{i}]", _model(name, item), item) for i, item in enumerate(raw)]
+    for item, given in zip(items, raw, strict=True):
+        item.facts.update({GIVEN: frozenset(given)} if isinstance(given, Mapping) else {})
     return items, [line for item in items for line in item.errors]
 
 
@@ -88,7 +92,8 @@ def _line(path: str, error: Any, model: type[Table], raw: Mapping[str, object]) 
     at = f"{path}.{key}".removeprefix(".") + "".join(f"[{index}]" for index in indices)
     match error["type"]:
         case "refused":
-            return f"{at}: {error['msg']}"
+            names = named(key, error["input"]) if model is Policies else ""
+            return f"{at}: {error['msg']}{names}"
         case "extra_forbidden":
             now = spelling_now(path, key, raw)
             return _unknown_key(at, key, model) if now is None else f"{at}: no key any more; write {now}"

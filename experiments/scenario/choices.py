@@ -1,9 +1,12 @@
 """The policies that a scenario chooses, resolved; in one load, each choice once."""
 
+import difflib
 import pickle
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
+
+from .wording import show
 
 
 class Resolved(NamedTuple):
@@ -29,6 +32,15 @@ def resolver() -> Resolve:
         return found[key]
 
     return resolve_once
+
+
+def named(kind: str, given: object) -> str:
+    """Return in words which policies of a kind there are, and how the one is written that seems to be meant."""
+    from meterstorm.policies.registry import BUILT_IN
+
+    close = difflib.get_close_matches(given, BUILT_IN[kind], n=1, cutoff=0.5) if isinstance(given, str) else []
+    hint = f"; write policies.{kind}.name = {show(close[0])}" if close else ""
+    return f": {', '.join(BUILT_IN[kind])}, or your own as FILE.py:CLASS{hint}"
 
 
 def _resolved(kind: str, name: str, parameters: Mapping[str, Any]) -> Resolved:

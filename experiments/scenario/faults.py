@@ -1,8 +1,8 @@
 """The kinds of faults: a table of the file for each, and what each kind does."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
 from .values import Allowed, Count, Positive, PositiveSeconds, Probability, Seconds, Share, Table, Whole
 
@@ -58,6 +58,12 @@ class Fault(Table):
     drawn_by: Annotated[Sharers, Allowed()] = Field(
         default="server", description="Who draws: each server, each site for all of its servers, or all at once."
     )
+
+    @model_serializer(mode="wrap")
+    def _as_a_file_has_it(self, inner: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Return every key but a duration in whose place another one is drawn."""
+        found: dict[str, Any] = inner(self)
+        return {key: value for key, value in found.items() if key != "duration_s" or self.mttr_s == 0}
 
 
 class Outage(Fault, extra="forbid"):

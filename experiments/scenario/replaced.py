@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 from .wording import show
 
-# Of [clients]: what a denied user did, and the parameter that this had.
+OLD_TABLE = "clients"
+# What a denied user did, and the parameter that this had.
 ON_DENIAL = {"retry": ("retry_denied_s", "delay_s"), "callback": ("callback_poll_s", "poll_s")}
 NAMED_BY = {old: name for name, (old, _) in ON_DENIAL.items()}  # by a parameter alone
 REPLACED = ("on_denial", *NAMED_BY)
@@ -12,7 +13,7 @@ REPLACED = ("on_denial", *NAMED_BY)
 
 def spelling_now(table: str, key: str, raw: Mapping[str, object]) -> str | None:
     """Return how a table that has an old key is written now; None for a key that was never there."""
-    if table != "clients" or key not in REPLACED:
+    if table != OLD_TABLE or key not in REPLACED:
         return None
     name = raw.get("on_denial", NAMED_BY.get(key))
     if name not in ("give-up", *ON_DENIAL):

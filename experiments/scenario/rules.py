@@ -7,7 +7,7 @@ from typing import Any
 
 from ..metrics.names import MEANINGS, METRICS, WALL_METRICS
 from .choices import Resolve, Resolved
-from .faults import Fault
+from .fault_times import no_key_is_in_vain
 from .rivals import rivals
 from .wording import did_you_mean, refuse, show
 
@@ -257,9 +257,6 @@ def _fault_is_drawn_or_planned(path: str, fault: Facts, _: Facts) -> Iterator[st
     for key in ("repeat_s", *(("stagger_s",) if fault["mtbf_s"] > 0 else ())):
         if drawn and fault[key] > 0:
             yield refuse(f"{path}.{key}", fault[key], f"0 while {drawn[0]} = {show(fault[drawn[0]])}")
-    if fault["mttr_s"] > 0 and fault["duration_s"] != Fault.model_fields["duration_s"].default:
-        words = f"left out while mttr_s, the mean of the duration, is {show(fault['mttr_s'])}"
-        yield refuse(f"{path}.duration_s", fault["duration_s"], words)
 
 
 def _case_shows_all_or_nothing(path: str, case: Facts, _: Facts) -> Iterator[str]:
@@ -368,6 +365,7 @@ ITEM_RULES: dict[str, tuple[Callable[[str, Facts, Facts], Iterator[str]], ...]] 
         _fault_repeats_are_bounded,
         _fault_draws_are_bounded,
         _fault_is_drawn_or_planned,
+        no_key_is_in_vain,
     ),
     "cases": (_case_shows_all_or_nothing, _metric_exists, _case_baseline_exists),
     "expect": (

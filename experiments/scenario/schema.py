@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from .choices import resolver
+from .fault_times import GIVEN
 from .faults import AnyFault, Fault
 from .policy_table import Policies
 from .rules import Facts, broken_rules
@@ -350,7 +351,7 @@ def facts(scenario: Scenario) -> Facts:
         if name in SECTIONS:
             known.update({f"{name}.{key}": item for key, item in value})
         elif name in LISTS:
-            known[name] = [Facts(dict(item)) for item in value]
+            known[name] = [Facts(dict(item) | {GIVEN: item.model_fields_set}) for item in value]
         else:
             known[name] = value
     return known

@@ -141,6 +141,8 @@ def faults(
         "start_s": float(draw(st.integers(0, 600))),
         **draw(times),
     }
+    if isinstance(fault["servers"], list) and len(fault["servers"]) == 1:
+        fault.pop("stagger_s", None)
     if kind == "slow":
         fault["factor"] = draw(st.floats(0.5, 50.0))
     elif kind == "loss":

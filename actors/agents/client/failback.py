@@ -84,7 +84,7 @@ def _move(world, i, server):
     link.void_timer(world, i)
     client.flight = clients.NOTHING
     client.resend = clients.NOTHING
-    client.link = clients.ONLINE
+    ledger.turn_link(world, client, clients.ONLINE)
     client.marks &= ~clients.BEAT_DUE
     client.beat_failures = 0
     moving.change_server(world, i, server, 1)

@@ -59,11 +59,11 @@ def _fail(world, i, failure, retry_after_s):
 def _carry_out(world, i, action, delay):
     client = world.clients[i]
     if action == RETRY:
-        client.link = clients.RETRYING
+        ledger.turn_link(world, client, clients.RETRYING)
         client.resend = client.flight
         _pause(world, i, clients.RESUME, delay)
     elif action == FAIL_OVER:
-        client.link = clients.SEARCHING
+        ledger.turn_link(world, client, clients.SEARCHING)
         roaming.depart(world, i)
         _pause(world, i, clients.MOVE, delay)
     elif action == GO_OFFLINE:
@@ -146,7 +146,7 @@ def _go_offline(world, i):
     """Ask no server: what waits for an answer does without, what runs runs on."""
     client = world.clients[i]
     ledger.count(world, counters.OFFLINE_SPELLS)
-    client.link = clients.OFFLINE
+    ledger.turn_link(world, client, clients.OFFLINE)
     client.marks &= ~clients.BEAT_DUE
     client.beat_failures = 0
     client.wants = 0
@@ -160,7 +160,7 @@ def _go_offline(world, i):
 def _come_back(world, i):
     """After a spell offline, whatever runs is requested (again), and so is what waits for a callback."""
     client = world.clients[i]
-    client.link = clients.RETRYING
+    ledger.turn_link(world, client, clients.RETRYING)
     for j in range(world.config[0].programs):
         slot = slots.slot_of(world, i, j)
         if slot.state == clients.CALLED:
@@ -176,7 +176,7 @@ def _give_up(world, i):
     client = world.clients[i]
     j = client.flight
     client.flight = clients.NOTHING
-    client.link = clients.ONLINE
+    ledger.turn_link(world, client, clients.ONLINE)
     if j == clients.BEAT:
         client.marks &= ~clients.BEAT_DUE
         client.beat_failures = 0

@@ -29,7 +29,7 @@ def send_next(world, i):
     elif client.wants != 0:
         _send_request(world, i, _next_in_turn(world, i))
     else:
-        client.link = clients.ONLINE
+        ledger.turn_link(world, client, clients.ONLINE)
         client.marks &= ~clients.BEAT_DUE  # the last lease ended while it was due
         client.resend = clients.NOTHING
 
@@ -152,7 +152,7 @@ def on_good_answer(world, i):
     client = world.clients[i]
     void_timer(world, i)
     client.flight = clients.NOTHING
-    client.link = clients.ONLINE
+    ledger.turn_link(world, client, clients.ONLINE)
     client.tries_here = 0
     client.servers_tried = 0
     if client.marks & clients.HIT:

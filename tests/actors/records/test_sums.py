@@ -52,9 +52,11 @@ EVENTS = 10 * 366 * 24 * 3600 * 10**9
 LICENSES = int(VALUE_MAX)
 
 STATES = {"waiting", "unmetered", "unanswered", "leased", "ghosts", "hit"}
+LINKS = {"away", "retrying", "searching", "offline"}
 MOST_OF_A_SUM = {
     **dict.fromkeys(STATES, SLOTS),
     **dict.fromkeys(["events", "wait_count", "queue_count"], EVENTS),
+    **dict.fromkeys(LINKS, CLIENTS),
     "unbalanced": CLIENTS,  # servers: more than clients would be idle
 }
 MOST_OF_A_SERVER = {
@@ -87,7 +89,8 @@ def test_every_column_of_a_server_fits(row, most):
 
 def test_counts_and_states_of_a_sample_fit():
     assert max(EVENTS, SLOTS) < 2**63
-    assert counters.STATES_FROM + len(STATES - {"hit"}) == counters.COLUMNS, "a column that is neither"
+    states = STATES - {"hit"} | LINKS | {"all others"}
+    assert counters.STATES_FROM + len(states) == counters.COLUMNS, "a column that is neither"
 
 
 def test_two_words_hold_any_sum_of_times():

@@ -244,19 +244,17 @@ def test_a_fault_holds_from_its_start_after_the_warm_up_for_its_duration(start_s
 
 
 @covers("faults.repeat_s", "faults.repeats")
-@pytest.mark.parametrize(
-    ("repeat_s", "repeats", "times"), [(0.0, 1, 1), (0.0, 5, 1), (60.0, 1, 1), (60.0, 3, 3), (20.0, 4, 4)]
-)
-def test_a_fault_repeats(repeat_s, repeats, times):
+@pytest.mark.parametrize(("repeat_s", "repeats"), [(0.0, 1), (60.0, 1), (60.0, 3), (20.0, 4)])
+def test_a_fault_repeats(repeat_s, repeats):
     """`repeats` counts all spells; a fault as long as its interval holds all the time."""
     layer = fault(start_s=10.5, duration_s=20.0, repeat_s=repeat_s, repeats=repeats)
     result = run(EVERY_SECOND, QUICK, layer)
-    spells = [(10.5 + n * repeat_s, 30.5 + n * repeat_s) for n in range(times)]
-    assert result["timeouts"] == sum(is_in(time, *spells) for time, *_ in EVERY_SECOND) == 20 * times
+    spells = [(10.5 + n * repeat_s, 30.5 + n * repeat_s) for n in range(repeats)]
+    assert result["timeouts"] == sum(is_in(time, *spells) for time, *_ in EVERY_SECOND) == 20 * repeats
 
 
 @covers("faults.stagger_s")
-@pytest.mark.parametrize("servers", [(0, 1), (1, 0), (1,)])
+@pytest.mark.parametrize("servers", [(0, 1), (1, 0)])
 @pytest.mark.parametrize("stagger_s", [0.0, 15.0, 50.0])
 def test_a_staggered_fault_goes_from_server_to_server_in_the_order_of_its_list(servers, stagger_s):
     """All have asked before it has held everywhere."""
@@ -270,7 +268,7 @@ def test_a_staggered_fault_goes_from_server_to_server_in_the_order_of_its_list(s
     assert result["timeouts"] == len(hit)
 
 
-DRAWN = fault("refusing", start_s=0.0, duration_s=600.0)["faults"][0]  # 600 s: the default
+DRAWN = {"kind": "refusing", "servers": [0], "start_s": 0.0}
 
 
 @covers("faults.mtbf_s", "faults.mttr_s", "faults.drawn_by=server")

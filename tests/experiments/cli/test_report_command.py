@@ -45,7 +45,10 @@ def test_png_without_its_library_says_what_to_install(folder, monkeypatch):
     ("words", "told"),
     [
         (["nowhere"], ["nowhere: not the folder of a finished run, sweep or benchmark"]),
-        (["run", "--metric", "attempts"], ["run: --metric and --bad are for sweeps"]),
+        (
+            ["run", "--metric", "attempts"],
+            ["run: the folder of a run; --metric and --bad are for sweeps: "],
+        ),
         (["run", "--metric", "no_such"], ["no_such"]),
         (["run", "--bad", "much"], ["--bad", "much"]),
         (["run", "--out", "run/no/such/page.html"], ["--out run/no/such/page.html: cannot be written"]),

@@ -38,6 +38,15 @@ def shown(*arguments: str) -> str:
     return str(result.stdout)
 
 
+def test_an_old_key_says_what_to_write_now():
+    """With its table or without it; `test_replaced_keys.py` has the spellings."""
+    for name in ("clients.on_denial", "on_denial"):
+        result = invoke("show", name)
+        assert result.exit_code == 2
+        assert f"{name}: no key any more; write policies.denial = " in result.stderr
+    assert "no key any more" not in invoke("show", "servers.on_denial").stderr
+
+
 # Start
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from meterstorm import Sweep, SweepResults, load, run
+from meterstorm import Sweep, SweepResults, load, run, write_report
 from meterstorm.actors.shards.sealed import CheckpointError
 from meterstorm.experiments.runs.table import COLUMNS
 from meterstorm.experiments.scenario import ScenarioError
@@ -323,3 +323,22 @@ def test_a_task_on_a_ray_of_ones_own(here: Path):
         f"{results.versions[0].replications[0].digest:016x}",
     ]
     assert done.stdout.split() == expected
+
+
+def test_a_report_is_that_of_the_command(here: Path):
+    sweep().run(workers=0, out="mine")
+    assert not (here / "mine" / "report.html").exists()
+    assert write_report("mine") == Path("mine/report.html")
+    written = (here / "mine" / "report.html").read_bytes()
+    (here / "mine" / "report.html").unlink()
+    assert invoke("report", "mine").exit_code == 0
+    assert (here / "mine" / "report.html").read_bytes() == written
+    assert write_report("mine", out=here / "page.html").read_bytes() == written
+
+
+def test_a_report_of_nothing_or_of_a_sweep_beside_another_is_refused(here: Path):
+    with pytest.raises(ValueError, match="temporary: not the folder of a finished run"):
+        write_report(here / "temporary")
+    sweep().run(workers=0, out="mine")
+    with pytest.raises(ValueError, match="mine: the folder of a sweep stands alone"):
+        write_report("mine", "mine")

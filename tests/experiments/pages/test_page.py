@@ -128,18 +128,24 @@ def test_markdown_shows_names_as_they_are_and_none_turns_its_line():
     assert markdown.text(made) == "# R\\&D \\&lt;3 \\\\u202eabc\n\na \\&amp; b\\\\u2067\n"
 
 
-def test_an_interrupted_run_says_so_first(tmp_path):
+@pytest.mark.parametrize(
+    ("every_s", "command"),
+    [(None, "meterstorm run {}/scenario.toml runs all of them."), (3600.0, "meterstorm resume {} goes on.")],
+)
+def test_an_interrupted_run_says_so_first(tmp_path, every_s, command):
     def interrupt(done: float) -> None:
         if done == 3:
             raise KeyboardInterrupt
 
     setting = {key: value for key, value in SETTING.items() if key not in ("arms", "cases")}
-    options = Options(out=tmp_path / "run", name="run", workers=0)
+    options = Options(out=tmp_path / "run", name="run", workers=0, checkpoint_every_s=every_s)
     scenario = validate(setting | {"arms": [{"name": "a"}, {"name": "b"}]})
-    made = report.report([execution.finish(scenario, options, interrupt).folder])
-    words = "Interrupted: 3 of 6 worlds."
-    assert words in made.html().partition('class="verdict"')[2].partition("</p>")[0]
-    assert words in markdown.text(made).partition("##")[0]
+    unfinished = execution.begin(scenario, options) if every_s else None
+    folder = execution.finish(scenario, options, interrupt, unfinished).folder
+    made = report.report([folder])
+    told = re.sub("<[^>]+>", "", made.html().partition('class="verdict">')[2].partition("</p>")[0])
+    assert told.startswith(f"Interrupted: kept 3 of 6 worlds. {command.format(folder)}")
+    assert "Interrupted: kept 3 of 6 worlds." in markdown.text(made).partition("##")[0]
 
 
 def test_a_finished_run_is_not_called_interrupted(page):

@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 import pytest
-from meterstorm.experiments.pages import folders, samples
+from meterstorm.experiments.drawing.text import number
+from meterstorm.experiments.pages import folders, report, samples
 from meterstorm.experiments.pages.measures import MEASURES
 from meterstorm.experiments.pages.samples import Samples
 from scipy import stats
@@ -49,3 +50,20 @@ def test_the_band_of_one_replication_is_none():
 def test_bands_do_not_go_below_nothing():
     _, low, _ = samples.mean_and_interval(np.array([[0.0], [10.0]]))
     assert low == [0.0]
+
+
+def test_stacks_add_up_and_say_where_clients_are(run_folder):
+    """Of the time series' own numbers: every client is in one state, and the words have those at the end."""
+    table = pd.read_parquet(run_folder / "timeseries.parquet")
+    figures = {one.name: one for one in report.report([run_folder]).figures()}
+    case, arm = table["case"].iloc[0], table["arm"].iloc[0]
+    rows = table[(table["case"] == case) & (table["arm"] == arm)]
+    columns = ["clients_away", "clients_retrying", "clients_searching", "clients_offline", "clients_preferred"]
+    assert (rows[columns].sum(axis=1) == SETTING["clients"]["count"]).all()
+    found = figures[f"{case} links {arm}"]
+    assert found.title == f"Clients by link state in “{case}”: {arm}"
+    last = rows[rows["start_s"] == rows["start_s"].max()][columns].mean()
+    assert f"At the end: {number(float(last['clients_preferred']))} on preferred" in found.caption
+    assert len(found.table.rows[0]) == 1 + len(columns)
+    calm = [name for name in figures if "links" in name and "calm" in name]
+    assert not calm

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from meterstorm.experiments.interface.sweep import Sweep
 from meterstorm.experiments.pages import report
 from meterstorm.experiments.pages.markup import words
 from meterstorm.experiments.pages.sweep import Shown
@@ -142,3 +143,18 @@ def test_one_replication_has_no_intervals(endless, folder):
     assert "intervals" not in endless.verdict
     assert not [figure.name for figure in endless.figures() if "Bands" in figure.caption]
     assert report.report([folder]).verdict.endswith(" (95 % intervals).")
+
+
+def test_an_interrupted_sweep_says_so_first(tmp_path):
+    def interrupt(done: float) -> None:
+        if done == 3:
+            raise KeyboardInterrupt
+
+    (tmp_path / "some.toml").write_text(FILE)
+    sweep = Sweep(tmp_path / "some.toml", {"clients.count": [20, 30, 40]})
+    assert sweep.run(workers=0, out=tmp_path / "out", on_progress=interrupt).interrupted
+    folder = tmp_path / "out"
+    told = words(report.report([folder]).verdict)
+    assert told.startswith(f"Interrupted: kept 3 of 6 worlds. meterstorm resume {folder} goes on.")
+    sweep.run(workers=0, out=folder)
+    assert "Interrupted" not in report.report([folder]).html()

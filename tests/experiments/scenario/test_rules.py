@@ -1,9 +1,11 @@
 """Rules within and between tables: an error has the key, the value and what is allowed."""
 
 import math
+import tomllib
 from typing import Any
 
 import pytest
+from meterstorm.experiments.scenario import to_toml, validate
 
 from support.scenario_file import errors
 
@@ -214,14 +216,37 @@ ANYWHERE = [
         for servers in ([], [4], [1, 1])
     ),
     (
-        fault(repeat_s=59),
+        fault(repeat_s=59, repeats=2),
         "faults[0].repeat_s: 59.0 is not allowed; it must be 0 or at least duration_s = 60.0",
     ),
     (fault(repeats=0), "faults[0].repeats: 0 is not allowed; it must be an integer >= 1"),
     (
-        {"policies": {"selection": "ring"}},
-        'policies.selection: "ring" is not allowed; '
-        'it must be a table { name = "..." } that may also give the parameters of the policy',
+        fault(repeats=2),
+        "faults[0].repeats: 2 is not allowed; it must be 1 while repeat_s, the time from start to start, is 0.0",
+    ),
+    (fault(repeat_s=60), "faults[0].repeats: missing; with repeat_s = 60.0 it must be an integer >= 1"),
+    *(
+        (
+            {"faults": [{"duration_s": duration_s, "mttr_s": 5.0}]},
+            f"faults[0].duration_s: {duration_s} is not allowed; "
+            "it must be left out while mttr_s, the mean of the duration, is 5.0",
+        )
+        for duration_s in (60.0, 600.0)  # the latter is the default
+    ),
+    (
+        fault(stagger_s=5, servers=[2]),
+        "faults[0].stagger_s: 5.0 is not allowed; it must be 0 while servers = [2] is one server",
+    ),
+    (
+        {"policies": {"selection": "rings"}},
+        'policies.selection: "rings" is not allowed; it must be a table { name = "..." } that may also give the '
+        "parameters of the policy: ring, sticky-random, or your own as FILE.py:CLASS; "
+        'write policies.selection.name = "ring"',
+    ),
+    (
+        {"policies": {"selection": 5}},
+        'policies.selection: 5 is not allowed; it must be a table { name = "..." } that may also give the '
+        "parameters of the policy: ring, sticky-random, or your own as FILE.py:CLASS",
     ),
     (
         {"cases": [{}]},
@@ -249,6 +274,15 @@ ANYWHERE = [
         'cases[1].baseline: "b" is not allowed; it must be the name of another case: "a"',
     ),
 ]
+
+
+@pytest.mark.parametrize(
+    "keys", [{"mttr_s": 5.0}, {"repeat_s": 700.0, "repeats": 1}, {"stagger_s": 5.0, "servers": "all"}]
+)
+def test_what_has_an_effect_is_taken_and_written_as_a_file_that_is_taken_too(keys):
+    made = validate({"title": "x", "faults": [keys]})
+    assert validate(tomllib.loads(to_toml(made))) == made
+    assert ("duration_s" in to_toml(made).partition("faults")[2]) == ("mttr_s" not in keys)
 
 
 @pytest.mark.parametrize(("raw", "line"), ANYWHERE)

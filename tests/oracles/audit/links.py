@@ -1,0 +1,20 @@
+"""How many clients' links are in which state, by the clients' own rows."""
+
+import numpy as np
+from meterstorm.actors.state import clients
+
+from oracles.audit.tables import Tables
+
+
+def check(tables: Tables) -> None:
+    """Clients that are not online are counted by their state, and of those that are online who is away."""
+    assert count(tables.world.clients) == [tables.control[name] for name in ("away", *STATES)]
+
+
+STATES = {"retrying": clients.RETRYING, "searching": clients.SEARCHING, "offline": clients.OFFLINE}
+
+
+def count(rows: np.ndarray) -> list[int]:
+    """Online at another server than the first, retrying, searching, offline."""
+    away = (rows["link"] == clients.ONLINE) & (rows["server"] != rows["home"])
+    return [int(away.sum()), *(int((rows["link"] == state).sum()) for state in STATES.values())]
