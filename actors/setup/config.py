@@ -23,6 +23,7 @@ DISTRIBUTIONS = {
     "lognormal": distributions.LOGNORMAL,
     "gamma": distributions.GAMMA,
 }
+ON_LOST_LEASE = {"run-on": words.RUN_ON, "request": words.REQUEST, "stop": words.STOP}
 ARRIVALS = {"closed": words.CLOSED, "open": words.OPEN, "trace": words.TRACE}
 
 REPORT_PATIENCE_S = 30.0  # how long a site server waits for the servers' reports
@@ -110,6 +111,7 @@ def _clients(scenario: Scenario) -> dict[str, Any]:
         "request_timeout": ns(clients.request_timeout_s),
         "heartbeat": ns(clients.heartbeat_s),
         "names_leases": clients.heartbeat_names_leases,
+        "on_lost_lease": ON_LOST_LEASE[clients.on_lost_lease],
         "offline_deny": clients.offline == "deny",
         "rerequest": clients.rerequest,
         "deferred": clients.release_old == "deferred",

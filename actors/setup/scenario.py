@@ -68,6 +68,7 @@ class Clients(Protocol):
     request_timeout_s: float
     heartbeat_s: float
     heartbeat_names_leases: bool
+    on_lost_lease: Literal["run-on", "request", "stop"]
     offline: Literal["allow", "deny"]
     rerequest: bool
     release_old: Literal["lost", "deferred"]

@@ -103,5 +103,8 @@ PATIENCE = rows(
     ("draws", "i4"),  # times that the policy was asked, in all waits
 )
 
+# What a client does with a program whose lease its server has lost (`clients.on_lost_lease`).
+RUN_ON, REQUEST, STOP = range(3)
+
 # How launches come (`workload.arrivals`).
 CLOSED, OPEN, TRACE = range(3)

@@ -33,7 +33,10 @@ GHOST = _count(
     "denials_ghost", "denials with none free, while a lease existed whose program no longer ran under it"
 )
 EXHAUSTED = _count("denials_exhausted", "denials because every license was in use: the normal ones")
-EVICTIONS = _count("evictions", "programs killed by a denial while they ran under a lease elsewhere")
+EVICTIONS = _count(
+    "evictions",
+    "programs killed while they ran under a lease: denied another one, or stopped because that one was lost",
+)
 GAVE_UP = _count("gave_up", "launches that ended without a license because no server decided")
 TIMEOUTS = _count("timeouts", "link failures: no answer in time")
 REFUSALS = _count("refusals", "link failures: refused after one round trip")
@@ -51,6 +54,9 @@ DOUBLE_GRANTS = _count(
 )
 OFFLINE_SPELLS = _count("offline_spells", "spells that clients spent offline")
 UNMETERED_STARTS = _count("unmetered_starts", "programs started without an answer because the client was offline")
+LEASES_LOST = _count(
+    "leases_lost", "leases lost in a crash of their server, or reclaimed, while their programs ran on"
+)
 MESSAGES = _count("messages", "messages sent, of all kinds")
 MESSAGES_LOST = _count("messages_lost", "messages lost on the way")
 QUEUED = _count("requests_served", "requests whose service began", is_metric=False)

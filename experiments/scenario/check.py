@@ -6,9 +6,10 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from .choices import Resolve
+from .facts import Facts
 from .faults import DEFAULT_KIND, FAULTS, Fault
 from .replaced import spelling_now
-from .rules import Facts, broken_rules
+from .rules import broken_rules
 from .schema import LISTS, SECTIONS, Head, Scenario
 from .values import Allowed, Table
 from .wording import did_you_mean, refuse, show

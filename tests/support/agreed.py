@@ -7,6 +7,7 @@ from support.agreed_layers import (
     BEFORE,
     DEFERRED,
     FLAPPING,
+    FORGOTTEN,
     GIVE_UP_AFTER_2,
     IMMEDIATE,
     NEVER,
@@ -160,6 +161,14 @@ SCENARIOS: dict[str, tuple[str, list[dict[str, Any]]]] = {
     "a crash, leases durable": (
         "refusals failovers evictions",
         [patient(0.0, 0.0), faults(fault("crash", [0, 1], 600.0, 60.0, repeat_s=600.0, repeats=3))],
+    ),
+    "leases lost, and requested anew": (
+        "leases_lost unmetered_license_hours evictions",
+        [*FORGOTTEN, clients(on_lost_lease="request", programs=2), policy("denial", "retry", delay_s=60.0)],
+    ),
+    "leases lost, and programs stopped": (
+        "leases_lost unmetered_license_hours evictions",
+        [*FORGOTTEN, clients(on_lost_lease="stop"), BEFORE, {"network": {"loss": 0.05}}],
     ),
     "grants lost in crashes": (
         "unmetered_license_hours timeouts",

@@ -212,14 +212,17 @@ def _products(draw: st.DrawFn, names: list[str], most: int) -> list[dict[str, An
 
 
 def _clients(draw: st.DrawFn, count: int, programs: int, servers: int) -> dict[str, Any]:
+    heartbeat_s, names = draw(st.sampled_from([0.0, 60.0, 300.0])), draw(st.booleans())
+    ways = ["run-on", "request", "stop"] if names and heartbeat_s else ["run-on"]
     return {
         "count": count,
         "programs": programs,
         "assignment": draw(st.one_of(st.sampled_from(["round-robin", "random"]), _weights(servers))),
         "enforcement": draw(st.sampled_from(["after-start", "before-start"])),
         "request_timeout_s": draw(st.floats(2.0, 10.0)),
-        "heartbeat_s": draw(st.sampled_from([0.0, 60.0, 300.0])),
-        "heartbeat_names_leases": draw(st.booleans()),
+        "heartbeat_s": heartbeat_s,
+        "heartbeat_names_leases": names,
+        "on_lost_lease": draw(st.sampled_from(ways)),
         "offline": draw(st.sampled_from(["allow", "deny"])),
         "rerequest": draw(st.booleans()),
         "release_old": draw(st.sampled_from(["lost", "deferred"])),

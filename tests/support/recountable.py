@@ -93,14 +93,16 @@ def _products(random: Random, names: list[str], most: int) -> list[Raw]:
 
 def _clients(random: Random, count: int, programs: int, servers: int) -> Raw:
     some = random.choice
+    heartbeat_s, names = some([0.0, 60.0, 300.0]), some([True, False])
     return {
         "count": count,
         "programs": programs,
         "assignment": some(["round-robin", [random.random() + 0.1 for _ in range(servers)]]),
         "enforcement": some(["after-start", "before-start"]),
         "request_timeout_s": some([2.0, 5.0]),
-        "heartbeat_s": some([0.0, 60.0, 300.0]),
-        "heartbeat_names_leases": some([True, False]),
+        "heartbeat_s": heartbeat_s,
+        "heartbeat_names_leases": names,
+        "on_lost_lease": some(["run-on", "request", "stop"]) if names and heartbeat_s else "run-on",
         "offline": some(["allow", "deny"]),
         "rerequest": some([True, True, False]),
         "release_old": some(["lost", "deferred"]),

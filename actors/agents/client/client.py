@@ -3,8 +3,8 @@
 A slot is idle (its user thinks), waits for an answer, runs under a lease (metered) or without one (unmetered,
 the client being offline), or its user was denied and waits to ask again or to be called back (`slots.py`). How the
 client talks to its server is in `link.py`, what it does about one that does not answer in `failures.py`, what
-a denied user does in `denials.py`, what becomes of its leases in `returns.py`, how it moves without a failure in
-`failback.py`.
+a denied user does in `denials.py`, what becomes of its leases in `returns.py` and of those that a server lost
+in `lost_leases.py`, how it moves without a failure in `failback.py`.
 
 Functions take the client's index `i` within its shard and a slot `j`.
 """
@@ -19,7 +19,7 @@ from ...records import ledger
 from ...state import clients, counters, kinds
 from ...state.rows import NONE
 from .. import roaming
-from . import denials, failback, failures, link, moving, returns, slots, workload
+from . import denials, failback, failures, link, lost_leases, moving, returns, slots, workload
 
 
 @inlined
@@ -181,6 +181,8 @@ def _on_answer(world, i, message):
     if message.kind == kinds.ACK:
         world.clients[i].marks &= ~clients.BEAT_DUE
         world.clients[i].beat_failures = 0
+        if message.value != 0:
+            lost_leases.hear(world, i, message.value)
     elif not _awaits(world, i, j, message.program):
         if message.kind == kinds.GRANT:
             returns.release(world, i, j, message.program, world.clients[i].server)

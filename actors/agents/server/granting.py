@@ -128,7 +128,8 @@ def _cause(world, s, product, client):
 def on_heartbeat(world, n, s, frees):
     """Refresh the leases here of a client that is alive; free those it does not name, if it names what it holds.
 
-    Of a slot that is named, the newest lease is meant. A lease asked for after this message left is spared.
+    Of a slot that is named, the newest lease is meant. A lease asked for after this message left is spared. Return
+    the slots named that have none, as the bits of a signed number of 32.
     """
     event = world.events[n]
     named = np.int64(event.value)
@@ -143,6 +144,7 @@ def on_heartbeat(world, n, s, frees):
             else:
                 free(world, lease)
         lease = following
+    return np.int64(np.int32(named))
 
 
 @inlined

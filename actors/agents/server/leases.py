@@ -12,7 +12,7 @@ from ...messaging.addresses import observer
 from ...messaging.messages import post
 from ...queue.letters import letter
 from ...records import ledger
-from ...state import kinds
+from ...state import counters, kinds
 from ...state.rows import NEVER, NONE
 from ...state.servers import GHOST, LIVE, LOST, RESERVED
 from .accounts import account_of
@@ -132,7 +132,14 @@ def lose(world, n):
         lease.granted = -lease.granted
         _link_unsettled(world, n)
     else:
-        ledger.unmetered(world, 1)
+        _count_lost(world)
+
+
+@inlined
+def _count_lost(world):
+    """A program runs on, and its lease is gone."""
+    ledger.count(world, counters.LEASES_LOST)
+    ledger.unmetered(world, 1)
 
 
 @jit
@@ -148,7 +155,7 @@ def settle(world, s):
         else:
             _unlink_unsettled(world, n)
             lease.granted = -lease.granted
-            ledger.unmetered(world, 1)
+            _count_lost(world)
         n = following
     if due != NEVER:
         agent = observer(world, world.servers[s].site)

@@ -45,6 +45,12 @@ HOME = {"failover": {"name": "immediate"}}
 CALLBACK = {"denial": {"name": "callback", "poll_s": 90.0}}
 LOSSY = {"latency_ms": 50.0, "loss": 0.1}
 BURST = {"service_ms": 900.0, "service": "exponential"}
+FORGOTTEN = {"programs": 2, "heartbeat_s": 60.0, "heartbeat_names_leases": True}
+LOSING = {
+    "servers": {"durable": False, "reclaim_after_s": 150.0},
+    "workload": {"run_time_s": 200.0},
+    "faults": [CRASH | {"duration_s": 10.0, "repeat_s": 250.0, "repeats": 4}, AWAY | {"servers": [1]}],
+}
 TWO = [
     {"name": "editor", "licenses": 8, "popularity": 3.0},
     {"name": "viewer", "licenses": 5, "popularity": 1.0},
@@ -67,6 +73,8 @@ CHOSEN: dict[str, Raw] = {
         "clients": {"programs": 2, "heartbeat_names_leases": True},
         "faults": [CRASH],
     },
+    "leases lost, and requested anew": LOSING | {"clients": FORGOTTEN | {"on_lost_lease": "request"}},
+    "leases lost, and programs stopped": LOSING | {"clients": FORGOTTEN | {"on_lost_lease": "stop"}},
     "crash, durable, users called back": {
         "policies": CALLBACK,
         "servers": {"callback_grace_s": 5.0},

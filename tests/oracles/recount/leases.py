@@ -78,6 +78,7 @@ class Leases:
     def bereave(self, key: Key, attempt: int) -> None:
         """The program runs on, and its lease is gone."""
         self.bereft[key] = attempt
+        self.ledger.count("leases_lost")
         self.ledger.unmetered.add(1)
 
     def take(self, key: Key, attempt: int) -> None:

@@ -33,6 +33,7 @@ class Links:
         self.faults, self.timeout_ns = faults, ns(scenario.clients.request_timeout_s)
         self.first_server = scenario.clients.count
         self.all_move = scenario.clients.failback_moves == "all"
+        self.stops_lost = scenario.clients.on_lost_lease == "stop"
 
     def handle(self, client: Client, event: Row, outcome: Outcome) -> None:
         """Enter an event of a client, and what the client did then."""
@@ -106,12 +107,21 @@ class Links:
             self.ledger.count("overloaded")
         else:
             self._served(client)
+        if event.kind == kinds.ACK and self.stops_lost:
+            self._stop_lost(client, event.value, outcome)
         if event.kind in {kinds.GRANT, kinds.DENY} and slot.awaits and slot.program == event.program:
             server, slot.awaits = slot.awaits[0], None
             if event.kind == kinds.GRANT:
                 self._granted(client, slot, Key(event.target, event.slot, event.program, server), event.attempt)
             else:
                 self._denied(client, slot, outcome)
+
+    def _stop_lost(self, client: Client, lost: int, outcome: Outcome) -> None:
+        """Programs whose lease the client's server does not know."""
+        for slot in client.slots:
+            if lost >> slot.number & 1 and slot.holds is not None and slot.holds == client.server:
+                self.ledger.count("evictions")
+                self.users.end(client, slot, outcome)
 
     def _granted(self, client: Client, slot: Slot, key: Key, attempt: int) -> None:
         self.ledger.count("grants")

@@ -79,6 +79,7 @@ class Granting:
                 named.discard(lease.program.slot)
             else:
                 lease.end()
+        message.unknown = named
 
     def released(self, message: Message) -> Lease | None:
         """The lease that a RELEASE means: its program's, unless asked for since."""
@@ -99,8 +100,8 @@ class Granting:
         if "crash" not in self.world.faults.kinds(self.server):
             for lease in self.leases:
                 if self.world.now - lease.heard >= settings["reclaim_after_s"]:
-                    lease.end()
+                    lease.lose()
 
     def forget(self) -> None:
         for lease in self.leases:
-            lease.end()
+            lease.lose()

@@ -60,6 +60,11 @@ class Lease:
         self.left = True
         self.review()
 
+    def lose(self) -> None:
+        """The server knows it no more, whether or not its program runs on."""
+        self.world.measures.counts["leases_lost"] += self.program.running and self.program.lease is self
+        self.end()
+
     def end(self) -> None:
         """The license is free from this instant."""
         self.alive = False

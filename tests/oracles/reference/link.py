@@ -120,6 +120,7 @@ class Link:
             self.failures.failed(kind)
         else:
             self.answered(kind, lease)
+            self.client.releases.hear_of_lost(server, message.unknown)
         self.turn()
 
     def answered(self, kind: str, lease: "Lease | None") -> None:

@@ -19,3 +19,4 @@ class Message:
     ):
         self.kind, self.client, self.program, self.names = kind, client, program, names
         self.token = client.token
+        self.unknown: set[int] = set()  # slots that it names and that have no lease, as its server finds

@@ -11,7 +11,7 @@ COUNTS = [
     *("launches", "suppressed", "attempts", "grants", "denials", "evictions", "gave_up"),
     *("denials_misplaced", "denials_stranded", "denials_ghost", "denials_exhausted"),
     *("timeouts", "refusals", "overloaded", "retries", "failovers", "offline_spells", "unmetered_starts"),
-    *("failbacks", "probes", "programs_moved", "double_grants", "messages", "messages_lost"),
+    *("failbacks", "probes", "programs_moved", "double_grants", "leases_lost", "messages", "messages_lost"),
 ]
 
 Metrics = dict[str, float | None]

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from oracles.reference.items import ELSEWHERE, Item
 from oracles.reference.messages import KEPT_RELEASE, RELEASE, Message
 
 if TYPE_CHECKING:
@@ -37,6 +38,22 @@ class Releases:
         message, network = Message(RELEASE, self.client, lease.program), self.world.network
         lost = (network.notice, lease.server.granting.forsaken, message)
         network.send(lease.server, self.client, lease.server.receive, message, lost=lost)
+
+    def hear_of_lost(self, server: "Server", slots: set[int]) -> None:
+        """A heartbeat's answer: there are no leases of these slots."""
+        way = self.client.settings["on_lost_lease"]
+        for program in self.client.programs:
+            if way == "run-on" or program.slot not in slots:
+                continue
+            if program.lease is None or program.lease.server is not server:
+                continue
+            if way == "request":
+                if not self.client.link.is_asking(program):
+                    self.client.link.waiting.append(Item(program.order, program, ELSEWHERE))
+            else:
+                self.world.measures.counts["evictions"] += 1
+                program.lease = None
+                self.client.user.end(program)
 
     def leave(self, lease: "Lease") -> None:
         """The program has no more use for it, and its server is not told now."""

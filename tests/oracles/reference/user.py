@@ -106,6 +106,7 @@ class User:
             self.world.measures.waits.append(self.world.now - program.launched)
         program.decided, program.unmetered = True, False
         program.wait(False)
+        self.world.measures.counts["leases_lost"] += not lease.alive  # while its grant was on its way
         old, program.lease = program.lease, lease
         if old is not None and old.server is not lease.server:
             self.world.measures.counts["double_grants"] += 1
