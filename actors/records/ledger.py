@@ -152,6 +152,13 @@ def ghost(world, s, product, change):
     sums.add(world.sums[words.GHOST_AREA], -change * instant(world))
 
 
+@jit
+def orphan(world, change):
+    """A lease becomes a ghost in a crash of its client (+1), or such a ghost ceases to be one (-1)."""
+    world.control[0].orphans += change
+    sums.add(world.sums[words.ORPHAN_AREA], -change * instant(world))
+
+
 def area_us(row: Any, still: int, end_us: int) -> int:
     """Return the area under a number of things: a row of SUM, closed for those that there still are at the end."""
     return sums.value(row) + still * end_us

@@ -66,6 +66,7 @@ FIELDS = (
     Field("balanced", MAX),  # when the latest of those that were came back into it
     Field("leased", SUM),
     Field("ghosts", SUM),
+    Field("orphans", SUM),  # of those
     Field("overissued", MAX),
     Field("callbacks", LOCAL),  # users who wait to be called back
     Field("journaled", LOCAL),

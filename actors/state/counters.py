@@ -24,7 +24,9 @@ def _count(column: str, meaning: str, is_metric: bool = True) -> int:
 
 # Counts.
 LAUNCHES = _count("launches", "programs launched")
-SUPPRESSED = _count("suppressed", "launches that did not happen because the program's slot was busy")
+SUPPRESSED = _count(
+    "suppressed", "launches that did not happen because the program's slot was busy, or its client down"
+)
 ATTEMPTS = _count("attempts", "requests sent to a server, first tries and repetitions alike")
 GRANTS = _count("grants", "grants that a program took up")
 MISPLACED = _count("denials_misplaced", "denials while a license was free on a reachable server")
@@ -56,6 +58,13 @@ OFFLINE_SPELLS = _count("offline_spells", "spells that clients spent offline")
 UNMETERED_STARTS = _count("unmetered_starts", "programs started without an answer because the client was offline")
 LEASES_LOST = _count(
     "leases_lost", "leases lost in a crash of their server, or reclaimed, while their programs ran on"
+)
+CLIENT_CRASHES = _count("client_crashes", "crashes of clients")
+LEASES_ORPHANED = _count(
+    "leases_orphaned", "leases that became ghosts as their programs ended in a crash of their client"
+)
+PROGRAMS_RESTARTED = _count(
+    "programs_restarted", "programs started again after a crash of their client; launches, too"
 )
 MESSAGES = _count("messages", "messages sent, of all kinds")
 MESSAGES_LOST = _count("messages_lost", "messages lost on the way")

@@ -74,7 +74,7 @@ def lines(version: Version, replication: int, seen: Look, speed: float, blocks: 
             f"{now} of {time_in_words(run.duration_s)}; {number(speed)} events/s, {number(seen.events)} done"
         ),
         "",
-        f"{'links':{NAME}} {links}",
+        _fitting(f"{'links':{NAME}} {links}"),
         f"{'faults':{NAME}} {faults(version, clock, blocks)}",
         *(_row(name, values, word, clock, blocks) for name, values, word in _measures(seen, run.sample_s)),
         f"{'':{NAME}} {'0':{SPARK - 8}}{time_in_words(run.duration_s):>8}",

@@ -19,6 +19,7 @@ LINKS = {
     "retrying": clients.RETRYING,
     "searching": clients.SEARCHING,
     "offline": clients.OFFLINE,
+    "down": clients.DOWN,
 }
 
 Watcher = Callable[[Shard], None]  # of one world: called between slices of it

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from .choices import Resolve
 from .facts import Facts
-from .faults import DEFAULT_KIND, FAULTS, Fault
+from .faults import DEFAULT_KIND, FAULTS, Fault, OfAKind
 from .replaced import spelling_now
 from .rules import broken_rules
 from .schema import LISTS, SECTIONS, Head, Scenario
@@ -112,7 +112,7 @@ def _unknown_key(at: str, key: str, model: type[Table]) -> str:
     hint = did_you_mean(key, allowed)
     elsewhere = [f"{name}.{key}" for name, section in SECTIONS.items() if key in section.model_fields]
     kinds = [kind for kind, fault in FAULTS.items() if key in fault.model_fields]
-    if issubclass(model, Fault) and kinds:
+    if issubclass(model, OfAKind) and kinds:
         hint = f' (it belongs to kind = "{kinds[0]}")'
     elif len(elsewhere) == 1:
         hint = f' (did you mean "{elsewhere[0]}"?)'

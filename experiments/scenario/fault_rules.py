@@ -10,7 +10,7 @@ REPEATS_MAX = 1_000_000  # of a fault within the run, at all its servers togethe
 
 
 def _fault_servers_exist(path: str, fault: Facts, facts: Facts) -> Iterator[str]:
-    servers, count = fault["servers"], facts["servers.count"]
+    servers, count = fault["servers"], facts["servers.count"]  # crashes of clients have none
     if not isinstance(servers, tuple):  # "all" or a fraction
         return
     if not servers or len(set(servers)) < len(servers) or max(servers) >= count:
@@ -19,7 +19,7 @@ def _fault_servers_exist(path: str, fault: Facts, facts: Facts) -> Iterator[str]
 
 
 def _fault_clients_exist(path: str, fault: Facts, facts: Facts) -> Iterator[str]:
-    if "clients" not in fault:
+    if not isinstance(fault.get("clients"), tuple):  # of another kind, "all" or a fraction
         return
     (first, last), count = fault["clients"], facts["clients.count"]
     if not first <= last < count:
@@ -43,17 +43,25 @@ def _fault_draws_are_bounded(path: str, fault: Facts, facts: Facts) -> Iterator[
 
 
 def _happens_too_often(path: str, key: str, fault: Facts, facts: Facts, within_s: float) -> Iterator[str]:
-    servers, count = fault["servers"], facts["servers.count"]
-    away = len(servers) if isinstance(servers, tuple) else count
+    whom, away = _hit(fault, facts)
     if fault[key] > 0 and within_s / fault[key] * away > REPEATS_MAX:
-        words = f"at least {within_s * away / REPEATS_MAX:g}: faults happen to servers {REPEATS_MAX} times at most"
+        words = f"at least {within_s * away / REPEATS_MAX:g}: faults happen to {whom} {REPEATS_MAX} times at most"
         yield refuse(f"{path}.{key}", fault[key], words)
+
+
+def _hit(fault: Facts, facts: Facts) -> tuple[str, int]:
+    """Return whom a fault hits, and how many of them at the most."""
+    if fault["kind"] == "client-crash":
+        clients, count = fault["clients"], facts["clients.count"]
+        return "clients", clients[1] - clients[0] + 1 if isinstance(clients, tuple) else count
+    servers = fault["servers"]
+    return "servers", len(servers) if isinstance(servers, tuple) else facts["servers.count"]
 
 
 def _fault_is_drawn_or_planned(path: str, fault: Facts, _: Facts) -> Iterator[str]:
     """Each value is the default where another key takes its place."""
     drawn = [key for key in ("mtbf_s", "mttr_s") if fault[key] > 0]
-    if not drawn and fault["drawn_by"] != "server":
+    if not drawn and fault.get("drawn_by", "server") != "server":
         yield refuse(f"{path}.drawn_by", fault["drawn_by"], '"server", or mtbf_s or mttr_s > 0')
     for key in ("repeat_s", *(("stagger_s",) if fault["mtbf_s"] > 0 else ())):
         if drawn and fault[key] > 0:
@@ -63,6 +71,17 @@ def _fault_is_drawn_or_planned(path: str, fault: Facts, _: Facts) -> Iterator[st
         yield refuse(f"{path}.duration_s", fault["duration_s"], words)
 
 
+def _restarts_make_sense(path: str, fault: Facts, facts: Facts) -> Iterator[str]:
+    if fault["kind"] != "client-crash":
+        return
+    restart, delay_s = fault["restart"], fault["restart_delay_s"]
+    if restart == "all" and facts["workload.arrivals"] == "trace":
+        words = '"none" while workload.arrivals = "trace": a trace has all launches'
+        yield refuse(f"{path}.restart", restart, words)
+    if restart == "none" and delay_s > 0:
+        yield refuse(f"{path}.restart_delay_s", delay_s, '0 while restart = "none"')
+
+
 FAULT_RULES: tuple[ItemRule, ...] = (
     _fault_servers_exist,
     _fault_clients_exist,
@@ -70,4 +89,5 @@ FAULT_RULES: tuple[ItemRule, ...] = (
     _fault_repeats_are_bounded,
     _fault_draws_are_bounded,
     _fault_is_drawn_or_planned,
+    _restarts_make_sense,
 )

@@ -205,6 +205,17 @@ def mark_ghost(world, n):
 
 
 @jit
+def orphan(world, n):
+    """Note that the program of a lease has ended in a crash of its client."""
+    lease = world.leases[n]
+    if lease.state == LIVE:
+        lease.orphan = 1
+        ledger.count(world, counters.LEASES_ORPHANED)
+        ledger.orphan(world, 1)
+    mark_ghost(world, n)
+
+
+@jit
 def decline(world, n, attempt):
     """Note that a program did not take up the grant of `attempt`; it runs without a lease until the next."""
     lease = world.leases[n]
@@ -222,6 +233,9 @@ def unmark_ghost(world, n):
     if lease.state == GHOST:
         lease.state = LIVE
         ledger.ghost(world, lease.server, lease.product, -1)
+        if lease.orphan:
+            lease.orphan = 0
+            ledger.orphan(world, -1)
 
 
 @inlined

@@ -77,7 +77,10 @@ class Granting:
         """A client is alive; of each slot that it names, the newest lease is meant. Those that have none."""
         named = {j for j in self.programs if row.value >> j & 1}
         for lease in reversed([lease for lease in self.leases.at(s) if lease.key.client == row.source]):
-            if not frees or lease.key.slot in named or lease.attempt > row.attempt:
+            if lease.attempt <= row.program:  # from before a crash of the client
+                if frees:
+                    self.leases.free(lease)
+            elif not frees or lease.key.slot in named or lease.attempt > row.attempt:
                 lease.heard = self.clock.now
                 named.discard(lease.key.slot)
             else:

@@ -33,11 +33,18 @@ class Links:
         self.faults, self.timeout_ns = faults, ns(scenario.clients.request_timeout_s)
         self.first_server = scenario.clients.count
         self.all_move = scenario.clients.failback_moves == "all"
+        self.restarts = [getattr(fault, "restart", "none") == "all" for fault in scenario.faults]
         self.stops_lost = scenario.clients.on_lost_lease == "stop"
 
     def handle(self, client: Client, event: Row, outcome: Outcome) -> None:
         """Enter an event of a client, and what the client did then."""
-        if event.kind == kinds.LAUNCH:
+        if event.kind in {kinds.CLIENT_CRASH, kinds.CLIENT_BACK}:
+            self._went_down(client, event)
+        elif client.down and event.kind != kinds.LAUNCH:
+            pass  # it hears nothing
+        elif event.kind == kinds.RELAUNCH:
+            self.users.relaunch(client, event)
+        elif event.kind == kinds.LAUNCH:
             self.users.launch(client, event)
         elif event.kind == kinds.END:
             self.users.end(client, client.slots[event.slot], outcome)
@@ -52,6 +59,16 @@ class Links:
         for row in outcome:
             self._did(client, row)
         self.users.review(client)
+
+    def _went_down(self, client: Client, event: Row) -> None:
+        """A crash, or its end."""
+        client.down = event.kind == kinds.CLIENT_CRASH
+        if client.down:
+            self.ledger.count("client_crashes")
+            restarts = self.restarts[event.program]
+            for slot in client.slots:
+                self.users.crash(client, slot, restarts)
+            client.flight, client.server, client.offline = None, None, False
 
     def _did(self, client: Client, row: Row) -> None:
         if row.what == journal.MOVED:

@@ -26,7 +26,9 @@ DEFAULTS: dict = {
 
 PRODUCT = {"name": "product", "licenses": 400, "popularity": 1.0}
 FAULT = {"kind": "unreachable", "servers": [0], "start_s": 3600, "duration_s": 600, "repeat_s": 0,
-         "repeats": 1, "stagger_s": 0, "mtbf_s": 0, "mttr_s": 0, "drawn_by": "server"}  # fmt: skip
+         "repeats": 1, "stagger_s": 0, "mtbf_s": 0, "mttr_s": 0, "drawn_by": "server",
+         "clients": "all", "restart": "none", "restart_delay_s": 0, "restart_delay": "constant",
+         "restart_delay_cv": 1.0}  # fmt: skip
 
 
 def complete(scenario: dict) -> dict:

@@ -74,7 +74,10 @@ class Granting:
         named = set(message.names or ())  # of a slot's leases, the newest is meant
         for lease in reversed(list(leases.values())):
             asked_since = lease.token > message.token
-            if message.names is None or lease.program.slot in named or asked_since:
+            if lease.token <= message.started:  # from before a crash of the client
+                if message.names is not None:
+                    lease.end()
+            elif message.names is None or lease.program.slot in named or asked_since:
                 lease.heard = self.world.now
                 named.discard(lease.program.slot)
             else:

@@ -78,11 +78,26 @@ class Releases:
         if self.is_deferred:
             self.debts.add(server)
             if not self.offering:
-                self.offering = True
-                self.world.after(self.pause_s, self.offer)
+                self.offer_later()
+
+    def offer_later(self) -> None:
+        self.offering = True
+        self.world.after(self.pause_s, self.offer)
+
+    def forsake(self, program: "Program") -> None:
+        """The client has crashed: only the observer learns of it."""
+        lease, program.lease = program.lease, None
+        if lease is not None:
+            self.world.network.notice(lease.orphan)
+        if program.asked is not None:
+            self.world.network.notice(program.abandon, program.asked, program.asked_token)
+        program.asked = program.kept = None
 
     def offer(self) -> None:
         """Name to each server the slots that hold or await a lease there, so that it frees the rest."""
+        if self.client.is_down:
+            self.offering = False
+            return
         self.offering = bool(self.debts)
         for server in sorted(self.debts, key=lambda server: server.number):
             self.client.token += 1

@@ -2,6 +2,7 @@
 
 from tools.mutations import (
     client,
+    client_crashes,
     comparisons,
     denials,
     engine,
@@ -24,6 +25,7 @@ MUTATIONS: list[Mutation] = [
     mutation
     for room in (
         client,
+        client_crashes,
         denials,
         failback,
         server,
