@@ -28,13 +28,13 @@ def is_balancing(kind):
 @inlined
 def is_notice(kind):
     """Whether a client tells it to an observer: it is no message of the system."""
-    return kinds.NOTICE <= kind <= kinds.NOT_TAKEN
+    return kinds.NOTICE <= kind <= kinds.ORPHANED
 
 
 @inlined
 def is_slot_timer(kind):
     """Whether it is a timer of a client's slot."""
-    return kind == kinds.LAUNCH or kind == kinds.END or kind == kinds.ASK_AGAIN
+    return kind == kinds.LAUNCH or kind == kinds.END or kind == kinds.ASK_AGAIN or kind == kinds.RELAUNCH
 
 
 @inlined

@@ -86,12 +86,13 @@ def write_states(world):
 def _write_links(world, row):
     """Write how many clients' links are in which state."""
     control = world.control[0]
-    elsewhere = control.away + control.retrying + control.searching + control.offline
+    elsewhere = control.away + control.retrying + control.searching + control.offline + control.down
     world.series[row + counters.AT_PREFERRED] = world.config[0].local - elsewhere
     world.series[row + counters.AT_ANOTHER] = control.away
     world.series[row + counters.RETRYING] = control.retrying
     world.series[row + counters.SEARCHING] = control.searching
     world.series[row + counters.OFFLINE] = control.offline
+    world.series[row + counters.DOWN] = control.down
 
 
 @jit
@@ -169,6 +170,8 @@ def count_client(control, client, change):
         control.searching += change
     elif client.link == clients.OFFLINE:
         control.offline += change
+    elif client.link == clients.DOWN:
+        control.down += change
     elif client.server != client.home:
         control.away += change
 
@@ -191,6 +194,13 @@ def ghost(world, s, product, change):
     world.products[world.servers[s].first_product + product].ghosts += change
     control.ghosts += change
     sums.add(world.sums[words.GHOST_AREA], -change * instant(world))
+
+
+@jit
+def orphan(world, change):
+    """A lease becomes a ghost in a crash of its client (+1), or such a ghost ceases to be one (-1)."""
+    world.control[0].orphans += change
+    sums.add(world.sums[words.ORPHAN_AREA], -change * instant(world))
 
 
 def area_us(row: Any, still: int, end_us: int) -> int:
@@ -329,4 +339,4 @@ def _note_maximum(world, p):
         product.imbalance_max = max(product.imbalance_max, imbalance(world, p))
 
 
-assert counters.COLUMNS == counters.OFFLINE + 1
+assert counters.COLUMNS == counters.DOWN + 1

@@ -16,7 +16,7 @@ from ..state.rows import NEVER, NONE
 from ..state.servers import SERVER_SAMPLE
 from ..state.sums import SUM, SUMS
 from ..state.world import POLICIES, World
-from . import faults, partition, spells
+from . import crashes, faults, partition, spells
 from .clients import client_tables, first_servers
 from .config import config_row
 from .policies import PolicySet
@@ -37,8 +37,9 @@ def build(
     part = partition.parts(scenario, shards)[shard]
     keys = stream_keys(scenario.run.seed, replication)
     homes = first_servers(scenario, keys)
-    laid_out = spells.lay_out(scenario, keys)
-    schedule = faults.schedule(scenario, laid_out)
+    at_servers, at_clients = spells.lay_out(scenario, keys), crashes.lay_out(scenario, keys)
+    schedule = faults.schedule(scenario, at_servers)
+    laid_out = np.concatenate([at_servers, crashes.as_faults(at_clients)]).view(np.recarray)
     first_fault = spells.first_start(laid_out)
     profile = day_profile(scenario)
     buckets = _bucket_count(_timers(scenario, part.end - part.first))
@@ -57,6 +58,7 @@ def build(
         inbox=zeros(0, EVENT),
         outbox=zeros(4 * RESERVE if shards == 1 else OUTBOX, EVENT),
         **client_tables(scenario, chosen, homes[part.first : part.end], part.first),
+        **crashes.crash_tables(scenario, at_clients, part.first, part.end - part.first),
         **server_tables(scenario, chosen, homes, config[0]),
         faults=laid_out,
         spells=schedule.spells,

@@ -5,24 +5,18 @@ from typing import Any
 import numpy as np
 
 from ..queue.calendar import RESERVE
-from ..randomness import distributions
 from ..state import clients as words
 from ..state.allocation import zeros
 from ..state.config import CONFIG
 from ..state.servers import DRAINED_MOST
 from .partition import Part, first_client
 from .policies import PolicySet
-from .scenario import Scenario, is_failback, members, ns
+from .scenario import DISTRIBUTIONS, Scenario, is_client_crash, is_failback, members, ns
 
 SECOND = 1_000_000_000
 MILLISECOND = 1_000_000
 
-DISTRIBUTIONS = {
-    "constant": distributions.CONSTANT,
-    "exponential": distributions.EXPONENTIAL,
-    "lognormal": distributions.LOGNORMAL,
-    "gamma": distributions.GAMMA,
-}
+ON_LOST_LEASE = {"run-on": words.RUN_ON, "request": words.REQUEST, "stop": words.STOP}
 ARRIVALS = {"closed": words.CLOSED, "open": words.OPEN, "trace": words.TRACE}
 
 REPORT_PATIENCE_S = 30.0  # how long a site server waits for the servers' reports
@@ -110,6 +104,7 @@ def _clients(scenario: Scenario) -> dict[str, Any]:
         "request_timeout": ns(clients.request_timeout_s),
         "heartbeat": ns(clients.heartbeat_s),
         "names_leases": clients.heartbeat_names_leases,
+        "on_lost_lease": ON_LOST_LEASE[clients.on_lost_lease],
         "offline_deny": clients.offline == "deny",
         "rerequest": clients.rerequest,
         "deferred": clients.release_old == "deferred",
@@ -177,6 +172,8 @@ def _room(scenario: Scenario, hosts_servers: bool) -> int:
     """Return how many events one event may add, at the very most, besides one for each user called back."""
     servers, sites, products = scenario.servers.count, scenario.servers.sites, len(scenario.products)
     room = RESERVE + scenario.clients.programs
+    if scenario.clients.on_lost_lease == "stop" or any(map(is_client_crash, scenario.faults)):
+        room += 5 * scenario.clients.programs  # each may end: notices, and a timer
     if hosts_servers:  # a site server's messages
         room += 4 * servers // sites * products
         room += 4 * sites * products if sites > 1 else 0

@@ -5,11 +5,18 @@ unit that ends the key.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypeGuard
 
+from ..randomness import distributions
 from ..state.rows import LONGEST
 
 Distribution = Literal["constant", "exponential", "lognormal", "gamma"]
+DISTRIBUTIONS = {
+    "constant": distributions.CONSTANT,
+    "exponential": distributions.EXPONENTIAL,
+    "lognormal": distributions.LOGNORMAL,
+    "gamma": distributions.GAMMA,
+}
 
 
 class Run(Protocol):
@@ -68,6 +75,7 @@ class Clients(Protocol):
     request_timeout_s: float
     heartbeat_s: float
     heartbeat_names_leases: bool
+    on_lost_lease: Literal["run-on", "request", "stop"]
     offline: Literal["allow", "deny"]
     rerequest: bool
     release_old: Literal["lost", "deferred"]
@@ -114,7 +122,7 @@ class Policies(Protocol):
 
 
 class Fault(Protocol):
-    """One of [[faults]]; some kinds have a `factor`, a `probability` or `clients` besides."""
+    """One of [[faults]]; most kinds have `servers` and `drawn_by` besides, some a `factor` and the like."""
 
     start_s: float
     duration_s: float
@@ -125,11 +133,19 @@ class Fault(Protocol):
     mttr_s: float
 
     @property
-    def drawn_by(self) -> str: ...
-    @property
     def kind(self) -> str: ...
+
+
+class ClientCrash(Fault, Protocol):
+    """One that hits clients, not servers."""
+
+    restart: Literal["none", "all"]
+    restart_delay_s: float
+    restart_delay: Distribution
+    restart_delay_cv: float
+
     @property
-    def servers(self) -> Any: ...
+    def clients(self) -> Any: ...
 
 
 class Scenario(Protocol):
@@ -161,6 +177,11 @@ def members(scenario: Scenario) -> int:
 def is_failback(scenario: Scenario) -> bool:
     """Whether clients change their server without a failure, too."""
     return scenario.policies.failback.name != "none"
+
+
+def is_client_crash(fault: Fault) -> TypeGuard[ClientCrash]:
+    """Whether a fault hits clients, not servers."""
+    return fault.kind == "client-crash"
 
 
 def ns(seconds: float) -> int:

@@ -10,7 +10,7 @@ import numpy as np
 from ..queue.durations import whole
 from ..randomness import distributions, streams
 from ..state.schedule import FAULT
-from .scenario import Fault, Scenario, members, ns
+from .scenario import Fault, Scenario, is_client_crash, members, ns
 
 Times = tuple[int, int]  # a start and an end, ns
 Draw = Callable[[int, float], int]  # an exponential time, ns, by its number and its mean in s
@@ -19,13 +19,16 @@ Draw = Callable[[int, float], int]  # an exponential time, ns, by its number and
 def lay_out(scenario: Scenario, keys: Any) -> Any:
     """Return rows of FAULT in the order of the list, as far as the run goes: what comes later is left out.
 
+    So are crashes of clients: crashes.py has them.
+
     `keys` are those of the replication's random streams, which faults that are drawn come from.
     """
     rows = [
-        (entry, server, *times)
+        (entry, server, *when)
         for entry, fault in enumerate(scenario.faults)
+        if not is_client_crash(fault)
         for place, server in enumerate(servers_of(fault, scenario.servers.count))
-        for times in _times(scenario, fault, place, _draw(keys, entry, _sharer(scenario, fault, server)))
+        for when in times(scenario, fault, place, draw(keys, entry, _sharer(scenario, fault, server)))
     ]
     return np.array(rows, dtype=FAULT).view(np.recarray)
 
@@ -40,8 +43,8 @@ def last_end(spells: Any) -> int | None:
     return int(spells["end"].max()) if len(spells) else None
 
 
-def _draw(keys: Any, entry: int, sharer: int) -> Draw:
-    """Return the random times of one fault at those servers that share them."""
+def draw(keys: Any, entry: int, sharer: int) -> Draw:
+    """Return the random times of one fault at those servers that share them, or at one client."""
     return partial(_exponential, keys[streams.FAULT], entry << 32 | sharer)
 
 
@@ -52,7 +55,7 @@ def _exponential(key: Any, agent: int, index: int, mean_s: float) -> int:
         return max(1, int(whole(mean_s * 1e9 * float(distributions.exponential(bits)))))
 
 
-def servers_of(fault: Fault, count: int) -> range | tuple[int, ...]:
+def servers_of(fault: Any, count: int) -> range | tuple[int, ...]:
     """Return a fault's servers, in the order in which it comes to them."""
     if fault.servers == "all":
         return range(count)
@@ -61,13 +64,13 @@ def servers_of(fault: Fault, count: int) -> range | tuple[int, ...]:
     return tuple(fault.servers)
 
 
-def _sharer(scenario: Scenario, fault: Fault, server: int) -> int:
+def _sharer(scenario: Scenario, fault: Any, server: int) -> int:
     """Return a number that is alike for all servers that a fault is drawn for at once."""
     return {"server": server, "site": server // members(scenario), "all": 0}[fault.drawn_by]
 
 
-def _times(scenario: Scenario, fault: Fault, place: int, draw: Draw) -> Iterator[Times]:
-    """Yield when a fault holds at one server, which is number `place` of its servers."""
+def times(scenario: Scenario, fault: Fault, place: int, draw: Draw) -> Iterator[Times]:
+    """Yield when a fault holds at one server or client, which is number `place` of those that it hits."""
     if fault.mtbf_s > 0:
         yield from _drawn(scenario, fault, draw)
         return

@@ -47,5 +47,5 @@ def figures(world: World) -> Figures:
 def links(world: World) -> dict[str, int]:
     """Return how many clients are online at their preferred server, or away, and how many are not online."""
     control = world.control[0]
-    others = {name: int(control[name]) for name in ("away", "retrying", "searching", "offline")}
+    others = {name: int(control[name]) for name in ("away", "retrying", "searching", "offline", "down")}
     return {"preferred": int(world.config[0].local) - sum(others.values()), **others}

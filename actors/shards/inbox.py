@@ -8,7 +8,7 @@ from ..compiled.jit import inlined, jit
 from ..messaging.addresses import LEADER
 from ..messaging.protocol import is_answer, is_balancing, is_for_service, is_notice, may_be_answered
 from ..queue import calendar, events
-from ..state import kinds
+from ..state import clients, kinds
 from ..state.events import FOREIGN, WANTS_CALLBACK
 from ..state.status import GROW, HORIZON
 
@@ -76,8 +76,12 @@ def _is_right(config, row, senders):
 
 @jit
 def _is_for_client(config, row):
-    """Whether it is an answer to a client of this shard."""
-    return config.first <= row.target < config.first + config.local and row.value >= 0
+    """Whether it is an answer to a client of this shard; the value of an ACK is any bits, or 0 if nobody asks."""
+    if row.kind == kinds.ACK and row.value != 0:
+        is_value = config.on_lost_lease != clients.RUN_ON
+    else:
+        is_value = row.value >= 0
+    return config.first <= row.target < config.first + config.local and is_value
 
 
 @jit

@@ -14,6 +14,7 @@ ONLINE = 0
 RETRYING = 1  # waits to try the same server again, or tries
 SEARCHING = 2  # tries other servers
 OFFLINE = 3  # asks nobody
+DOWN = 4  # has crashed: hears nothing, either
 
 # Marks of a client, as bits.
 BEAT_DUE = 1  # a heartbeat is due
@@ -49,6 +50,7 @@ METERED = 2  # runs under a lease
 UNMETERED = 3  # runs without one, the client being offline
 WILL_ASK = 4  # its user was denied and asks again later
 CALLED = 5  # its user was denied and waits to be called back
+WILL_START = 6  # its program ended in a crash of the client, and its user starts it again
 
 # Marks of a slot, as bits.
 RUNNING = 1  # its program runs
@@ -102,6 +104,9 @@ PATIENCE = rows(
     ("servers_asked", "i4"),  # servers that have denied the latest try
     ("draws", "i4"),  # times that the policy was asked, in all waits
 )
+
+# What a client does with a program whose lease its server has lost (`clients.on_lost_lease`).
+RUN_ON, REQUEST, STOP = range(3)
 
 # How launches come (`workload.arrivals`).
 CLOSED, OPEN, TRACE = range(3)

@@ -38,6 +38,7 @@ CONFIG = rows(
     ("request_timeout", "i8"),
     ("heartbeat", "i8"),
     ("names_leases", "i8"),
+    ("on_lost_lease", "i8"),  # what a client does that hears of it; RUN_ON: it does not hear
     ("gives_up", "i8"),  # whether users just give up when they are denied; else the denial policy is asked
     ("calls_back", "i8"),  # whether users may wait to be called back
     ("draws_pauses", "i8"),  # whether a denial may lead to a random pause

@@ -66,10 +66,12 @@ FIELDS = (
     Field("retrying", SUM),  # clients by the state of their link; all others are online
     Field("searching", SUM),
     Field("offline", SUM),
+    Field("down", SUM),
     Field("unbalanced", SUM),  # servers whose share of clients is out of tolerance
     Field("balanced", MAX),  # when the latest of those that were came back into it
     Field("leased", SUM),
     Field("ghosts", SUM),
+    Field("orphans", SUM),  # of those
     Field("overissued", MAX),
     Field("callbacks", LOCAL),  # users who wait to be called back
     Field("journaled", LOCAL),

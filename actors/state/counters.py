@@ -24,7 +24,9 @@ def _count(column: str, meaning: str, is_metric: bool = True) -> int:
 
 # Counts.
 LAUNCHES = _count("launches", "programs launched")
-SUPPRESSED = _count("suppressed", "launches that did not happen because the program's slot was busy")
+SUPPRESSED = _count(
+    "suppressed", "launches that did not happen because the program's slot was busy, or its client down"
+)
 ATTEMPTS = _count("attempts", "requests sent to a server, first tries and repetitions alike")
 GRANTS = _count("grants", "grants that a program took up")
 MISPLACED = _count("denials_misplaced", "denials while a license was free on a reachable server")
@@ -33,7 +35,10 @@ GHOST = _count(
     "denials_ghost", "denials with none free, while a lease existed whose program no longer ran under it"
 )
 EXHAUSTED = _count("denials_exhausted", "denials because every license was in use: the normal ones")
-EVICTIONS = _count("evictions", "programs killed by a denial while they ran under a lease elsewhere")
+EVICTIONS = _count(
+    "evictions",
+    "programs killed while they ran under a lease: denied another one, or stopped because that one was lost",
+)
 GAVE_UP = _count("gave_up", "launches that ended without a license because no server decided")
 TIMEOUTS = _count("timeouts", "link failures: no answer in time")
 REFUSALS = _count("refusals", "link failures: refused after one round trip")
@@ -51,6 +56,16 @@ DOUBLE_GRANTS = _count(
 )
 OFFLINE_SPELLS = _count("offline_spells", "spells that clients spent offline")
 UNMETERED_STARTS = _count("unmetered_starts", "programs started without an answer because the client was offline")
+LEASES_LOST = _count(
+    "leases_lost", "leases lost in a crash of their server, or reclaimed, while their programs ran on"
+)
+CLIENT_CRASHES = _count("client_crashes", "crashes of clients")
+LEASES_ORPHANED = _count(
+    "leases_orphaned", "leases that became ghosts as their programs ended in a crash of their client"
+)
+PROGRAMS_RESTARTED = _count(
+    "programs_restarted", "programs started again after a crash of their client; launches, too"
+)
 MESSAGES = _count("messages", "messages sent, of all kinds")
 MESSAGES_LOST = _count("messages_lost", "messages lost on the way")
 QUEUED = _count("requests_served", "requests whose service began", is_metric=False)
@@ -78,6 +93,9 @@ RETRYING = _count(
 )
 SEARCHING = _count("clients_searching", "clients that try other servers at the end of the sample", is_metric=False)
 OFFLINE = _count("clients_offline", "clients that ask nobody at the end of the sample", is_metric=False)
+DOWN = _count(
+    "clients_down", "clients that have crashed, and are not back, at the end of the sample", is_metric=False
+)
 
 STATES_FROM = IN_USE  # columns from here on are states, not counts
 COLUMNS = len(COUNTERS)

@@ -9,7 +9,9 @@ FREE = 0  # no event, where one might be: in a slot's row there is room for a ti
 # Client to server.
 REQUEST = 1  # a license of `product` for `program` of `slot`; flag: call me back if you have none
 RELEASE = 2  # the license of `program` of `slot` is free again; never answered
-HEARTBEAT = 3  # I am alive; value: the slots that hold or await a lease at the receiver, as bits
+# I am alive. value: the slots that hold or await a lease at the receiver, as bits; program: the attempt after
+# which I was last started, so that leases asked for by then are not mine any more
+HEARTBEAT = 3
 KEPT_RELEASE = 4  # every lease of mine but those of the slots in value is free; answered, unlike RELEASE
 PROBE = 5  # do you serve? I prefer you to the server that I have
 
@@ -18,7 +20,7 @@ GRANT = 11
 DENY = 12
 OVERLOADED = 13  # value: when to come back (queue/durations.py), 0 if not said
 REFUSED = 14
-ACK = 15
+ACK = 15  # of a heartbeat; value: slots that it named and that have no lease here, as bits, if clients act on that
 KEPT_ACK = 16
 CALLBACK = 17  # a license is (reserved and) free: ask again
 PROBE_ACK = 18
@@ -40,8 +42,9 @@ DROP = 27  # `value` of the licenses of `product` that you sent and kept have ar
 # attempts up to `attempt`.
 NOTICE = 31
 NOT_TAKEN = 32  # the grant of `attempt` at server `value` came late: the program awaits another answer there
+ORPHANED = 33  # as NOTICE, of a program that ended in a crash of its client
 
-# Timers of a client; LAUNCH, END and ASK_AGAIN are a slot's.
+# Timers of a client; LAUNCH, END, ASK_AGAIN and RELAUNCH are a slot's.
 LAUNCH = 41
 END = 42
 LINK_TIMER = 43
@@ -49,6 +52,9 @@ HEARTBEAT_TICK = 44
 ASK_AGAIN = 45
 OFFER_RELEASES = 46
 PLAN_DUE = 47  # what a client has planned to come back is due
+CLIENT_CRASH = 48  # program: the fault's place in the scenario's list
+CLIENT_BACK = 49
+RELAUNCH = 50  # a user starts a program again that ended in a crash
 
 # Timers of a server, and of a site server.
 SCAN = 51

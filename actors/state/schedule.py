@@ -2,7 +2,8 @@
 
 from .rows import rows
 
-# From `start` on, until `end`, a fault holds at a server. `entry` is its place in the scenario's list.
+# From `start` on, until `end`, a fault holds at a server. `entry` is its place in the scenario's list. One that
+# hits clients has one row, without a server: from its first start to its last end.
 FAULT = rows(("entry", "i8"), ("server", "i8"), ("start", "i8"), ("end", "i8"))
 
 # From `start` on, until `end`, one server's fault state. Rows of a server are contiguous.
@@ -21,6 +22,24 @@ SPELL = rows(
 
 # From `start` on, until `end`, a server is cut off from the clients [first, last].
 CUT = rows(("start", "i8"), ("end", "i8"), ("server", "i8"), ("first", "i8"), ("last", "i8"))
+
+# From `start` on, until `end`, a client is down: it has crashed. `entry` is the fault's place in the list. Rows of
+# a client are contiguous, in order, and do not touch.
+OUTAGE = rows(
+    ("start", "i8"),
+    ("end", "i8"),
+    ("client", "i4"),
+    ("number", "i4"),  # among the client's
+    ("entry", "i8"),
+)
+
+# What users do whose client is back after a crash of an entry of the list.
+RESTART = rows(
+    ("again", "i8"),  # whether they start again what ran
+    ("delay", "f8"),  # after such a time, ns, on average
+    ("distribution", "i8"),
+    ("cv", "f8"),
+)
 
 # A point of the day profile: from `hour` (ns within the period) the factor runs linearly to the next row's.
 POINT = rows(

@@ -118,6 +118,7 @@ LEASE = rows(
     ("slot", "i2"),
     ("product", "i2"),
     ("state", "i1"),
+    ("orphan", "i1"),  # whether it is a GHOST because its client has crashed
 )
 
 # What a site knows of a client. First come the site's own clients, then visitors (agents/server/accounts.py).

@@ -11,5 +11,5 @@ LOW_BITS = 48
 SUM = rows(("high", "i8"), ("low", "i8"))
 
 # Rows of `world.sums`. Areas are in us: see records/ledger.py.
-WAITS, WAITING_AREA, UNMETERED_AREA, LEASED_AREA, GHOST_AREA = range(5)
-SUMS = 5
+WAITS, WAITING_AREA, UNMETERED_AREA, LEASED_AREA, GHOST_AREA, ORPHAN_AREA = range(6)
+SUMS = 6

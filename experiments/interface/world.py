@@ -25,6 +25,7 @@ LINKS = {
     clients.RETRYING: "retrying",
     clients.SEARCHING: "searching",
     clients.OFFLINE: "offline",
+    clients.DOWN: "down",
 }
 FLIGHTS = {
     clients.NOTHING: "nothing",
@@ -40,6 +41,7 @@ SLOTS = {
     clients.UNMETERED: "unmetered",
     clients.WILL_ASK: "will ask again",
     clients.CALLED: "waiting to be called back",
+    clients.WILL_START: "will start again",
 }
 LEASES = {servers.LIVE: "live", servers.GHOST: "ghost", servers.LOST: "lost", servers.RESERVED: "reserved"}
 
@@ -93,7 +95,9 @@ class Server(NamedTuple):
 class Slot(NamedTuple):
     """A slot of a client: room for one metered program."""
 
-    state: str  # idle, awaiting, metered, unmetered, will ask again, or waiting to be called back
+    state: (
+        str  # idle, awaiting, metered, unmetered, will ask again, waiting to be called back, or will start again
+    )
     is_running: bool
     program: int  # number of its latest launch
     product: str

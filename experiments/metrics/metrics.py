@@ -55,6 +55,7 @@ def metrics(scenario: Any, tally: Tally) -> dict[str, Value]:
         "imbalance_mean": float(tally.products["imbalance_area"].max() / duration_ns),
         "imbalance_max": float(tally.products["imbalance_max"].max()),
         "ghost_license_hours": area_us(words.GHOST_AREA, "ghosts") / HOUR_US,
+        "orphan_license_hours": area_us(words.ORPHAN_AREA, "orphans") / HOUR_US,
         "overissued": int(control["overissued"]),
         "licenses_in_use_mean": area_us(words.LEASED_AREA, "leased") / duration_us,
         "waiting_users_mean": area_us(words.WAITING_AREA, "waiting") / duration_us,

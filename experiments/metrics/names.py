@@ -33,6 +33,7 @@ VIRTUAL: tuple[Metric, ...] = (
     ),
     Metric("imbalance_max", "", "the same distance: maximum"),
     Metric("ghost_license_hours", "h", "lease-hours without a program"),
+    Metric("orphan_license_hours", "h", "of these, lease-hours of programs that ended in a crash of their client"),
     Metric("overissued", "", "the most licenses ever leased beyond those owned; more than 0 is a defect"),
     Metric("licenses_in_use_mean", "", "licenses in use: time mean"),
     Metric("waiting_users_mean", "", "users who wait for a license after a denial: time mean"),

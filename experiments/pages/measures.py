@@ -32,6 +32,7 @@ LINKS = {
     "clients_retrying": "retrying",
     "clients_searching": "searching",
     "clients_offline": "offline",
+    "clients_down": "down",
     "clients_preferred": "on preferred",
 }
 ABNORMAL = ("denials_misplaced", "denials_stranded", "denials_ghost")

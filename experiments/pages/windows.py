@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from meterstorm.actors.setup import crashes, spells
 
 from ..drawing.lines import Window
 from ..reports.finished_runs import Run
@@ -12,7 +13,7 @@ from ..scenario import Scenario
 from .samples import read
 
 FILE = "faults.parquet"
-KINDS = {"cut": "cut off", "stall": "stalled"}  # the others are words already
+KINDS = {"cut": "cut off", "stall": "stalled", "client-crash": "down"}  # the others are words already
 WINDOWS_MAX = 500  # more would touch each other
 DRAWN_MAX = 30  # windows at drawn times that can be told apart
 
@@ -40,7 +41,8 @@ class Faults:
 
     def servers(self) -> set[int]:
         """Return the servers at which any fault held."""
-        return {held.server for rows in self._held.values() for held in rows}
+        rows = [held for held_in_version in self._held.values() for held in held_in_version]
+        return {held.server for held in rows if held.server is not None}
 
     def shading(self, case: str | None, arm: str | None) -> Shading:
         """Return when faults hold in a version: as planned, or as drawn, where that is known and they are few."""
@@ -65,17 +67,17 @@ class Faults:
     def _came(self, case: str | None, arm: str | None, server: int | None = None) -> list[Window]:
         """Return when faults held at a server, or at any: at several of them at once, one window."""
         scenario = self._scenarios[case, arm]
-        kinds = [_kind(fault) for fault in scenario.faults]
+        kinds = [_words(fault) if _hits_clients(fault) else _kind(fault) for fault in scenario.faults]
         held = [one for one in self._held.get((case, arm), ()) if server in (None, one.server)]
         found = [part for one in held for part in _within(one.begin, one.end, scenario, kinds[one.fault])]
         return list(dict.fromkeys(found))
 
 
 class _Held(NamedTuple):
-    """A fault that held at a server for some time."""
+    """A fault that held at a server for some time, or some of clients, at none."""
 
     fault: int
-    server: int
+    server: int | None
     begin: float
     end: float
 
@@ -100,7 +102,7 @@ def windows(scenario: Scenario) -> Iterator[Window]:
         if fault.mtbf_s > 0:
             yield from _within(fault.start_s, math.inf, scenario, f"{_words(fault)}, at drawn times")
             continue
-        lasts = (fault.mttr_s or fault.duration_s) + fault.stagger_s * (_servers(fault, scenario) - 1)
+        lasts = (fault.mttr_s or fault.duration_s) + fault.stagger_s * (_hit(fault, scenario) - 1)
         words = f"{_words(fault)}, on average" if fault.mttr_s else _words(fault)
         times = fault.repeats if fault.repeat_s > 0 else 1
         for n in range(min(times, WINDOWS_MAX)):
@@ -115,17 +117,21 @@ def _within(begin: float, until: float, scenario: Scenario, words: str) -> Itera
         yield Window(begin, end, words)
 
 
-def _servers(fault: Any, scenario: Scenario) -> int:
-    """Return how many servers a fault happens to, one after the other."""
-    if fault.servers == "all":
-        return scenario.servers.count
-    if isinstance(fault.servers, Sequence):
-        return len(fault.servers)
-    return math.ceil(float(fault.servers.fraction) * scenario.servers.count)
+def _hits_clients(fault: Any) -> bool:
+    return bool(fault.kind == "client-crash")
+
+
+def _hit(fault: Any, scenario: Scenario) -> int:
+    """Return how many servers a fault happens to, or clients, one after the other."""
+    if _hits_clients(fault):
+        return len(crashes.clients_of(fault, scenario.clients.count))
+    return len(spells.servers_of(fault, scenario.servers.count))
 
 
 def _words(fault: Any) -> str:
     """Return in words what goes wrong, and where."""
+    if _hits_clients(fault):
+        return f"{_clients(fault)} {_kind(fault)}"
     if fault.servers == "all":
         where = "all servers"
     elif isinstance(fault.servers, Sequence):
@@ -133,6 +139,15 @@ def _words(fault: Any) -> str:
     else:
         where = f"{100 * fault.servers.fraction:g} % of the servers"
     return f"{where} {_kind(fault)}"
+
+
+def _clients(fault: Any) -> str:
+    if fault.clients == "all":
+        return "all clients"
+    if isinstance(fault.clients, Sequence):
+        first, last = fault.clients
+        return f"client {first}" if first == last else f"clients {first} to {last}"
+    return f"{100 * fault.clients.fraction:g} % of the clients"
 
 
 def _kind(fault: Any) -> str:

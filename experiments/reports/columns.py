@@ -38,7 +38,7 @@ SERVER_SERIES = {
 FAULTS = {
     "fault": "number of the fault in the scenario's list, from 0",
     "kind": "kind of the fault",
-    "server": "number of the server that it holds at",
+    "server": "number of the server that it holds at; none if clients crash, from the first of these to the last",
     "start_s": "its start, s, from the end of the warm-up",
     "end_s": "its end, likewise; it may come after that of the run",
 }

@@ -94,16 +94,17 @@ def _servers_time_series(results: Results) -> pa.Table:
 
 
 def _faults(results: Results) -> pa.Table:
-    """One row for each time that a fault begins at a server, in each replication."""
+    """One row for each time that a fault begins at a server, or clients crash, in each replication."""
     run = results.scenario.run
 
     def columns(row: Replication, scenario: Scenario) -> Columns:
         faults = row.faults[row.faults["start"] < ns(run.warmup_s + run.duration_s)]
         kinds = pa.array([fault.kind for fault in scenario.faults], pa.large_string())
+        servers = pa.array([*range(scenario.servers.count), None], pa.int64())  # -1 is the last one: none
         return {
             "fault": faults["entry"],
             "kind": kinds.take(_numbers(faults["entry"])),
-            "server": faults["server"],
+            "server": servers.take(_numbers(faults["server"] % len(servers))),
             **{f"{name}_s": faults[name] / 1e9 - run.warmup_s for name in ("start", "end")},
         }
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from meterstorm.actors.randomness.streams import stream_keys
-from meterstorm.actors.setup import spells
+from meterstorm.actors.setup import crashes, spells
 from rich.console import Console
 from rich.table import Table
 
@@ -88,7 +88,9 @@ def _faults(scenario: Scenario) -> Any:
     run = scenario.run
     drawn = any(fault.mtbf_s > 0 or fault.mttr_s > 0 for fault in scenario.faults)
     numbers = range(run.first_replication, run.first_replication + (run.replications if drawn else 1))
-    return np.concatenate([spells.lay_out(scenario, stream_keys(run.seed, number)) for number in numbers])
+    every = [stream_keys(run.seed, number) for number in numbers]
+    at_clients = [crashes.as_faults(crashes.lay_out(scenario, keys)) for keys in every]
+    return np.concatenate([*(spells.lay_out(scenario, keys) for keys in every), *at_clients])
 
 
 def _unsteady(scenario: Scenario) -> str | None:

@@ -2,7 +2,7 @@
 
 import os
 
-from ..scenario import Scenario, versions
+from ..scenario import Fault, Scenario, versions
 
 # Starting Ray takes about five seconds, so workers must save more than that.
 RAY_PAYS_FROM_S = 12.0
@@ -51,5 +51,10 @@ def _events_per_s(scenario: Scenario) -> float:
     clients, work = scenario.clients, scenario.workload
     between_s = work.launch_interval_s + (work.run_time_s if work.arrivals == "closed" else 0.0)
     calm = clients.count * clients.programs * EVENTS_PER_RUN / between_s
-    all_fail = any(fault.servers == "all" and fault.kind not in {"slow", "loss"} for fault in scenario.faults)
+    all_fail = any(isinstance(fault, Fault) and _stops_all(fault) for fault in scenario.faults)
     return max(calm, 2.0 * clients.count / clients.request_timeout_s if all_fail else 0.0)
+
+
+def _stops_all(fault: Fault) -> bool:
+    """Whether no server serves while a fault holds."""
+    return fault.servers == "all" and fault.kind not in {"slow", "loss"}

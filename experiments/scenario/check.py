@@ -6,11 +6,11 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from .choices import Resolve, named
-from .fault_times import GIVEN
-from .faults import DEFAULT_KIND, FAULTS, Fault
+from .facts import GIVEN, Facts
+from .faults import DEFAULT_KIND, FAULTS, Fault, OfAKind
 from .policy_table import Policies
 from .replaced import spelling_now
-from .rules import Facts, broken_rules
+from .rules import broken_rules
 from .schema import LISTS, SECTIONS, Head, Scenario
 from .values import Allowed, Table
 from .wording import did_you_mean, refuse, show
@@ -116,7 +116,7 @@ def _unknown_key(at: str, key: str, model: type[Table]) -> str:
     hint = did_you_mean(key, allowed)
     elsewhere = [f"{name}.{key}" for name, section in SECTIONS.items() if key in section.model_fields]
     kinds = [kind for kind, fault in FAULTS.items() if key in fault.model_fields]
-    if issubclass(model, Fault) and kinds:
+    if issubclass(model, OfAKind) and kinds:
         hint = f' (it belongs to kind = "{kinds[0]}")'
     elif len(elsewhere) == 1:
         hint = f' (did you mean "{elsewhere[0]}"?)'

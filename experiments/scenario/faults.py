@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
-from .values import Allowed, Count, Positive, PositiveSeconds, Probability, Seconds, Share, Table, Whole
+from .values import Allowed, Count, Positive, PositiveSeconds, Probability, Seconds, Share, Table, Times, Whole
 
 DEFAULT_KIND: Literal["unreachable"] = "unreachable"
 KINDS = {
@@ -16,35 +16,54 @@ KINDS = {
     "loss": "Messages to and from the servers are lost with `probability`.",
     "cut": "The servers are unreachable for the clients `first` to `last` only.",
     "stall": "The servers stand still: what arrives waits in their queues, unrefused; then they work on.",
+    "client-crash": "Clients crash, not servers: their programs end in silence, and their leases become ghosts; "
+    "they hear nothing while it lasts, and are back with nothing in memory.",
 }
 
 
 class Fraction(Table):
-    """A share of the servers."""
+    """A share of the servers, or clients."""
 
-    fraction: Share = Field(description="This share of the servers, rounded up: the first ones.", examples=[0.5])
+    fraction: Share = Field(description="This share of them, rounded up: the first ones.", examples=[0.5])
 
 
 ServerIds = Annotated[
     Literal["all"] | tuple[Whole, ...] | Fraction,
     Allowed('"all", a list of server ids (integers >= 0) or { fraction = f } with 0 < f <= 1'),
 ]
-Kind = Literal["unreachable", "refusing", "crash", "slow", "loss", "cut", "stall"]
+ClientIds = Annotated[
+    Literal["all"] | tuple[Whole, Whole] | Fraction,
+    Allowed('"all", [first, last], two client ids >= 0, or { fraction = f } with 0 < f <= 1'),
+]
+Kind = Literal["unreachable", "refusing", "crash", "slow", "loss", "cut", "stall", "client-crash"]
 Sharers = Literal["server", "site", "all"]
 
 
-class Fault(Table):
-    """What happens to servers for a while, and may happen again."""
+class OfAKind(Table):
+    """What happens."""
 
     model_config = ConfigDict(extra="ignore")  # the keys of an unknown kind are unknown, too
     kind: Annotated[Kind, Allowed()] = Field(default=DEFAULT_KIND, description="What goes wrong.")
-    servers: ServerIds = Field(default=(0,), description="The servers that it happens to.")
+
+
+class AtServers(Table):
+    """To whom it happens, if not to clients."""
+
+    servers: ServerIds = Field(
+        default=(0,), description="The servers that it happens to; crashes of clients have none."
+    )
+
+
+class AtTimes(Table):
+    """When it happens."""
+
     start_s: Seconds = Field(default=3600.0, description="Its start, from the end of the warm-up.")
     duration_s: PositiveSeconds = Field(default=600.0, description="How long it lasts.")
     repeat_s: Seconds = Field(default=0.0, description="Time from one start to the next; 0: it happens once.")
     repeats: Count = Field(default=1, description="How often it happens, if repeat_s > 0.")
     stagger_s: Seconds = Field(
-        default=0.0, description="Time from its start at one server to that at the next: a rolling restart."
+        default=0.0,
+        description="Time from its start at one server (or client) to that at the next: a rolling restart.",
     )
     mtbf_s: Seconds = Field(
         default=0.0,
@@ -55,15 +74,20 @@ class Fault(Table):
         default=0.0,
         description="Mean of its exponential duration, in the place of duration_s; 0: that is constant.",
     )
-    drawn_by: Annotated[Sharers, Allowed()] = Field(
-        default="server", description="Who draws: each server, each site for all of its servers, or all at once."
-    )
 
     @model_serializer(mode="wrap")
     def _as_a_file_has_it(self, inner: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Return every key but a duration in whose place another one is drawn."""
         found: dict[str, Any] = inner(self)
         return {key: value for key, value in found.items() if key != "duration_s" or self.mttr_s == 0}
+
+
+class Fault(AtTimes, AtServers, OfAKind):
+    """What happens to servers (or clients) for a while, and may happen again."""
+
+    drawn_by: Annotated[Sharers, Allowed()] = Field(
+        default="server", description="Who draws: each server, each site for all of its servers, or all at once."
+    )
 
 
 class Outage(Fault, extra="forbid"):
@@ -100,12 +124,31 @@ class Cut(Fault, extra="forbid"):
     )
 
 
-FAULTS: dict[str, type[Fault]] = {
+class ClientCrash(AtTimes, OfAKind, extra="forbid"):
+    """Clients that crash. Each draws for itself."""
+
+    kind: Literal["client-crash"] = Field(description="What goes wrong.")
+    clients: ClientIds = Field(default="all", description="The clients that crash.")
+    restart: Annotated[Literal["none", "all"], Allowed()] = Field(
+        default="none", description="Which of the programs that ran users start again when their client is back."
+    )
+    restart_delay_s: Seconds = Field(
+        default=0.0, description="Mean time from then until such a program is started; each has its own."
+    )
+    restart_delay: Times = Field(default="constant", description="Distribution of that time.")
+    restart_delay_cv: Positive = Field(
+        default=1.0, description="Its coefficient of variation, if lognormal or gamma."
+    )
+
+
+FAULTS: dict[str, type[Fault | ClientCrash]] = {
     **dict.fromkeys(("unreachable", "refusing", "crash", "stall"), Outage),
     "slow": Slow,
     "loss": Lossy,
     "cut": Cut,
+    "client-crash": ClientCrash,
 }
+AT_SERVERS = tuple(kind for kind, fault in FAULTS.items() if issubclass(fault, Fault))
 
 
 def _with_kind(value: object) -> object:
@@ -113,5 +156,5 @@ def _with_kind(value: object) -> object:
 
 
 AnyFault = Annotated[
-    Annotated[Outage | Slow | Lossy | Cut, Field(discriminator="kind")], BeforeValidator(_with_kind)
+    Annotated[Outage | Slow | Lossy | Cut | ClientCrash, Field(discriminator="kind")], BeforeValidator(_with_kind)
 ]

@@ -3,28 +3,16 @@
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
 
 from ..metrics.names import MEANINGS, METRICS, WALL_METRICS
 from .choices import Resolve, Resolved
-from .fault_times import no_key_is_in_vain
+from .facts import Facts, ItemRule, UnknownError
+from .fault_rules import FAULT_RULES
 from .rivals import rivals
 from .wording import did_you_mean, refuse, show
 
 SAMPLES_MAX = 1_000_000
 SERVER_SAMPLES_MAX = 20_000_000  # 800 MB
-REPEATS_MAX = 1_000_000  # of a fault within the run, at all its servers together
-
-
-class UnknownError(Exception):
-    """A rule asked for a value that is wrong by itself, and so reported already."""
-
-
-class Facts(dict[str, Any]):
-    """The values of a scenario that are right in themselves, by dotted key; lists hold one Facts an item."""
-
-    def __missing__(self, key: str) -> Any:
-        raise UnknownError(key)
 
 
 def broken_rules(facts: Facts, resolve: Resolve) -> Iterator[str]:
@@ -197,6 +185,16 @@ def _failback_has_a_way(facts: Facts) -> Iterator[str]:
         yield refuse("policies.failback.name", name, words)
 
 
+def _lost_leases_are_heard_of(facts: Facts) -> Iterator[str]:
+    way, names, heartbeat_s = (
+        facts[f"clients.{key}"] for key in ("on_lost_lease", "heartbeat_names_leases", "heartbeat_s")
+    )
+    if way == "run-on" or (names and heartbeat_s > 0):
+        return
+    why = f"clients.heartbeat_s = {show(heartbeat_s)}" if names else "clients.heartbeat_names_leases = false"
+    yield refuse("clients.on_lost_lease", way, f'"run-on" while {why}: clients hear of it by such heartbeats')
+
+
 def _names_differ(facts: Facts) -> Iterator[str]:
     for table in ("products", "cases", "arms", "expect"):
         seen: Counter[str] = Counter()
@@ -206,57 +204,6 @@ def _names_differ(facts: Facts) -> Iterator[str]:
                 yield refuse(f"{table}[{index}].name", name, "a name that no other of the list has")
             elif name is not None:
                 seen[name] += 1
-
-
-def _fault_servers_exist(path: str, fault: Facts, facts: Facts) -> Iterator[str]:
-    servers, count = fault["servers"], facts["servers.count"]
-    if not isinstance(servers, tuple):  # "all" or a fraction
-        return
-    if not servers or len(set(servers)) < len(servers) or max(servers) >= count:
-        words = f"a list of one or more distinct ids from 0 to {count - 1} (servers.count = {count})"
-        yield refuse(f"{path}.servers", servers, words)
-
-
-def _fault_clients_exist(path: str, fault: Facts, facts: Facts) -> Iterator[str]:
-    if "clients" not in fault:
-        return
-    (first, last), count = fault["clients"], facts["clients.count"]
-    if not first <= last < count:
-        words = f"[first, last] with 0 <= first <= last <= {count - 1} (clients.count = {count})"
-        yield refuse(f"{path}.clients", fault["clients"], words)
-
-
-def _fault_ends_before_it_repeats(path: str, fault: Facts, _: Facts) -> Iterator[str]:
-    repeat_s, duration_s = fault["repeat_s"], fault["duration_s"]
-    if 0 < repeat_s < duration_s and fault["mttr_s"] == 0:
-        yield refuse(f"{path}.repeat_s", repeat_s, f"0 or at least duration_s = {show(duration_s)}")
-
-
-def _fault_repeats_are_bounded(path: str, fault: Facts, facts: Facts) -> Iterator[str]:
-    within_s = min(fault["repeats"] * fault["repeat_s"], facts["run.duration_s"] - fault["start_s"])
-    yield from _happens_too_often(path, "repeat_s", fault, facts, within_s)
-
-
-def _fault_draws_are_bounded(path: str, fault: Facts, facts: Facts) -> Iterator[str]:
-    yield from _happens_too_often(path, "mtbf_s", fault, facts, facts["run.duration_s"] - fault["start_s"])
-
-
-def _happens_too_often(path: str, key: str, fault: Facts, facts: Facts, within_s: float) -> Iterator[str]:
-    servers, count = fault["servers"], facts["servers.count"]
-    away = len(servers) if isinstance(servers, tuple) else count
-    if fault[key] > 0 and within_s / fault[key] * away > REPEATS_MAX:
-        words = f"at least {within_s * away / REPEATS_MAX:g}: faults happen to servers {REPEATS_MAX} times at most"
-        yield refuse(f"{path}.{key}", fault[key], words)
-
-
-def _fault_is_drawn_or_planned(path: str, fault: Facts, _: Facts) -> Iterator[str]:
-    """Each value is the default where another key takes its place."""
-    drawn = [key for key in ("mtbf_s", "mttr_s") if fault[key] > 0]
-    if not drawn and fault["drawn_by"] != "server":
-        yield refuse(f"{path}.drawn_by", fault["drawn_by"], '"server", or mtbf_s or mttr_s > 0')
-    for key in ("repeat_s", *(("stagger_s",) if fault["mtbf_s"] > 0 else ())):
-        if drawn and fault[key] > 0:
-            yield refuse(f"{path}.{key}", fault[key], f"0 while {drawn[0]} = {show(fault[drawn[0]])}")
 
 
 def _case_shows_all_or_nothing(path: str, case: Facts, _: Facts) -> Iterator[str]:
@@ -352,21 +299,14 @@ RULES: tuple[Callable[[Facts], Iterator[str]], ...] = (
     _next_servers_can_be_asked,
     _intersite_has_reports,
     _failback_has_a_way,
+    _lost_leases_are_heard_of,
     _names_differ,
     _compared_metrics_exist,
     _compared_baseline_exists,
 )
 
-ITEM_RULES: dict[str, tuple[Callable[[str, Facts, Facts], Iterator[str]], ...]] = {
-    "faults": (
-        _fault_servers_exist,
-        _fault_clients_exist,
-        _fault_ends_before_it_repeats,
-        _fault_repeats_are_bounded,
-        _fault_draws_are_bounded,
-        _fault_is_drawn_or_planned,
-        no_key_is_in_vain,
-    ),
+ITEM_RULES: dict[str, tuple[ItemRule, ...]] = {
+    "faults": FAULT_RULES,
     "cases": (_case_shows_all_or_nothing, _metric_exists, _case_baseline_exists),
     "expect": (
         _metric_exists,

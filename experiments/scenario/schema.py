@@ -6,10 +6,10 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from .choices import resolver
-from .fault_times import GIVEN
+from .facts import GIVEN, Facts
 from .faults import AnyFault, Fault
 from .policy_table import Policies
-from .rules import Facts, broken_rules
+from .rules import broken_rules
 from .values import (
     Allowed,
     Article,
@@ -153,6 +153,11 @@ class Clients(Table):
     heartbeat_names_leases: Flag = Field(
         default=False,
         description="Whether a heartbeat names the leases in use; the server frees the client's others.",
+    )
+    on_lost_lease: Annotated[Literal["run-on", "request", "stop"], Allowed()] = Field(
+        default="run-on",
+        description="What becomes of a program whose lease the server does not know any more, as the answer to a "
+        "heartbeat that names leases says: it runs on without, is requested anew at once, or is stopped.",
     )
     offline: Annotated[Literal["allow", "deny"], Allowed()] = Field(
         default="allow", description="What becomes of launches while offline: they run unmetered, or are denied."

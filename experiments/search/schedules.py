@@ -1,11 +1,11 @@
-"""Schedules of faults, as Hypothesis draws and shrinks them: few of them, mild, of few servers, short, early."""
+"""Schedules of servers' faults, as Hypothesis draws and shrinks them: few, mild, of few servers, short, early."""
 
 from collections.abc import Callable, Mapping
 from itertools import combinations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..scenario import Scenario
-from ..scenario.faults import FAULTS, KINDS
+from ..scenario.faults import AT_SERVERS, FAULTS
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
@@ -61,7 +61,7 @@ def _fault(draw: Draw, bounds: Bounds) -> dict[str, Any]:
     """Draw a fault; what is drawn first is made as small as can be first."""
     from hypothesis import strategies as st
 
-    kind = draw(st.sampled_from(tuple(KINDS)))
+    kind = draw(st.sampled_from(AT_SERVERS))
     servers = _servers(draw, bounds.servers)
     duration_s = float(draw(st.integers(1, bounds.longest_s)))
     start_s = float(draw(st.integers(bounds.first_s, bounds.last_s)))

@@ -7,11 +7,13 @@ from support.agreed_layers import (
     BEFORE,
     DEFERRED,
     FLAPPING,
+    FORGOTTEN,
     GIVE_UP_AFTER_2,
     IMMEDIATE,
     NEVER,
     ONE,
     PLENTY,
+    STARTED_AGAIN,
     TWO_PRODUCTS,
     backoff,
     by_age,
@@ -161,6 +163,14 @@ SCENARIOS: dict[str, tuple[str, list[dict[str, Any]]]] = {
         "refusals failovers evictions",
         [patient(0.0, 0.0), faults(fault("crash", [0, 1], 600.0, 60.0, repeat_s=600.0, repeats=3))],
     ),
+    "leases lost, and requested anew": (
+        "leases_lost unmetered_license_hours evictions",
+        [*FORGOTTEN, clients(on_lost_lease="request", programs=2), policy("denial", "retry", delay_s=60.0)],
+    ),
+    "leases lost, and programs stopped": (
+        "leases_lost unmetered_license_hours evictions",
+        [*FORGOTTEN, clients(on_lost_lease="stop"), BEFORE, {"network": {"loss": 0.05}}],
+    ),
     "grants lost in crashes": (
         "unmetered_license_hours timeouts",
         [
@@ -277,6 +287,37 @@ SCENARIOS: dict[str, tuple[str, list[dict[str, Any]]]] = {
             faults(
                 fault("slow", [0], 300.0, 600.0, factor=100.0),
                 fault("loss", [0], 300.0, 3000.0, probability=0.6),
+            ),
+        ],
+    ),
+    "clients crash, and their ghosts are reclaimed": (
+        "client_crashes leases_orphaned orphan_license_hours denials_ghost",
+        [
+            clients(programs=2),
+            servers(reclaim_after_s=200.0, scan_s=50.0),
+            faults({"kind": "client-crash", "start_s": 0.0, "mtbf_s": 600.0, "mttr_s": 60.0}),
+        ],
+    ),
+    "clients crash, and users start again": (
+        "programs_restarted orphan_license_hours failbacks ghost_license_hours",
+        [
+            *(IMMEDIATE, DEFERRED, failback("probe", interval_s=40.0, jitter_s=20.0), workload(arrivals="open")),
+            faults(
+                fault("unreachable", [0], 900.0, 600.0),
+                STARTED_AGAIN,
+            ),
+        ],
+    ),
+    "a crash of all clients, whose leases are named again": (
+        "programs_restarted orphan_license_hours storm_peak_ratio",
+        [
+            clients(heartbeat_s=60.0, heartbeat_names_leases=True, programs=3),
+            offline(0.0),
+            policy("denial", "retry", delay_s=60.0),
+            faults(
+                {"kind": "client-crash", "start_s": 900.0, "duration_s": 40.0, "stagger_s": 5.0, "restart": "all"},
+                {"kind": "client-crash", "start_s": 1000.0, "duration_s": 200.0, "clients": [0, 9]},
+                fault("unreachable", "all", 700.0, 600.0),
             ),
         ],
     ),

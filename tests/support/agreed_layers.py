@@ -49,6 +49,26 @@ def workload(**settings: Any) -> dict[str, Any]:
     return {"workload": settings}
 
 
+STARTED_AGAIN = {
+    **{
+        "kind": "client-crash",
+        "clients": {"fraction": 0.5},
+        "start_s": 300.0,
+        "mtbf_s": 500.0,
+        "duration_s": 30.0,
+    },
+    **{"restart": "all", "restart_delay_s": 30.0, "restart_delay": "lognormal", "restart_delay_cv": 0.8},
+}
+FORGOTTEN = (
+    {"clients": {"heartbeat_s": 60.0, "heartbeat_names_leases": True}},
+    {"servers": {"durable": False, "reclaim_after_s": 150.0, "scan_s": 50.0}},
+    {
+        "faults": [
+            fault("crash", [0, 1], 300.0, 20.0, repeat_s=500.0, repeats=6),
+            fault("unreachable", [2], 900.0, 600.0),
+        ]
+    },
+)
 FLAPPING = fault("unreachable", [0], 300.0, 200.0, repeat_s=500.0, repeats=6)
 IMMEDIATE = policy("failover", "immediate")
 NEVER = policy("failover", "never")

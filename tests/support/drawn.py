@@ -133,6 +133,8 @@ def faults(
 ) -> dict[str, Any]:
     """A fault of any kind, at any times."""
     kind = draw(st.sampled_from(kinds))
+    if kind == "client-crash":
+        return draw(client_crashes(clients, times))
     some = st.sets(st.integers(0, servers - 1), min_size=1).map(sorted)
     share = st.floats(0.1, 1.0).map(lambda fraction: {"fraction": fraction})
     fault: dict[str, Any] = {
@@ -150,6 +152,34 @@ def faults(
     elif kind == "cut":
         fault["clients"] = sorted(draw(st.tuples(*[st.integers(0, clients - 1)] * 2)))
     return fault
+
+
+@st.composite
+def client_crashes(draw: st.DrawFn, clients: int, times: st.SearchStrategy[dict[str, Any]]) -> dict[str, Any]:
+    """Clients that crash, each at times of its own."""
+    some = st.tuples(*[st.integers(0, clients - 1)] * 2).map(sorted)
+    share = st.floats(0.1, 1.0).map(lambda fraction: {"fraction": fraction})
+    when = draw(times)
+    when.pop("drawn_by", None)
+    fault = {
+        "kind": "client-crash",
+        "clients": draw(st.one_of(st.just("all"), some, share)),
+        "start_s": float(draw(st.integers(0, 600))),
+        **when,
+    }
+    if draw(st.booleans()):
+        fault |= {
+            "restart": "all",
+            "restart_delay_s": draw(st.sampled_from([0.0, 5.0, 60.0])),
+            "restart_delay": draw(TIMES),
+            "restart_delay_cv": draw(st.floats(0.2, 3.0)),
+        }
+    return fault
+
+
+def without_restarts(faults: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The same faults, after which nobody starts programs again: a trace has all launches."""
+    return [{key: value for key, value in fault.items() if not key.startswith("restart")} for fault in faults]
 
 
 @st.composite
@@ -214,14 +244,17 @@ def _products(draw: st.DrawFn, names: list[str], most: int) -> list[dict[str, An
 
 
 def _clients(draw: st.DrawFn, count: int, programs: int, servers: int) -> dict[str, Any]:
+    heartbeat_s, names = draw(st.sampled_from([0.0, 60.0, 300.0])), draw(st.booleans())
+    ways = ["run-on", "request", "stop"] if names and heartbeat_s else ["run-on"]
     return {
         "count": count,
         "programs": programs,
         "assignment": draw(st.one_of(st.sampled_from(["round-robin", "random"]), _weights(servers))),
         "enforcement": draw(st.sampled_from(["after-start", "before-start"])),
         "request_timeout_s": draw(st.floats(2.0, 10.0)),
-        "heartbeat_s": draw(st.sampled_from([0.0, 60.0, 300.0])),
-        "heartbeat_names_leases": draw(st.booleans()),
+        "heartbeat_s": heartbeat_s,
+        "heartbeat_names_leases": names,
+        "on_lost_lease": draw(st.sampled_from(ways)),
         "offline": draw(st.sampled_from(["allow", "deny"])),
         "rerequest": draw(st.booleans()),
         "release_old": draw(st.sampled_from(["lost", "deferred"])),
@@ -279,6 +312,8 @@ def scenarios(
         },
         "faults": [draw(faults(servers, clients)) for _ in range(draw(st.sampled_from([0, 1, 1, 2, 3])))],
     }
+    if come == "trace":
+        raw["faults"] = without_restarts(raw["faults"])
     if servers > 1:
         raw["policies"]["failback"] = failback = draw(policies("failback"))
         if failback["name"] != "none":
@@ -286,7 +321,8 @@ def scenarios(
     denial = raw["policies"]["denial"]
     if denial.get("servers", 1.0) > servers:
         denial["servers"] = math.inf
-    if denial.get("servers", 1.0) > 1 and programs > 1:  # which must take time
+    asks_next = denial.get("servers", 1.0) > 1 and programs > 1
+    if asks_next or failover["name"] == "each-server-once":  # which must take time
         raw["network"]["latency_ms"] = max(1.0, raw["network"]["latency_ms"])
     return in_sites(raw, sites)
 

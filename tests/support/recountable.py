@@ -93,14 +93,16 @@ def _products(random: Random, names: list[str], most: int) -> list[Raw]:
 
 def _clients(random: Random, count: int, programs: int, servers: int) -> Raw:
     some = random.choice
+    heartbeat_s, names = some([0.0, 60.0, 300.0]), some([True, False])
     return {
         "count": count,
         "programs": programs,
         "assignment": some(["round-robin", [random.random() + 0.1 for _ in range(servers)]]),
         "enforcement": some(["after-start", "before-start"]),
         "request_timeout_s": some([2.0, 5.0]),
-        "heartbeat_s": some([0.0, 60.0, 300.0]),
-        "heartbeat_names_leases": some([True, False]),
+        "heartbeat_s": heartbeat_s,
+        "heartbeat_names_leases": names,
+        "on_lost_lease": some(["run-on", "request", "stop"]) if names and heartbeat_s else "run-on",
         "offline": some(["allow", "deny"]),
         "rerequest": some([True, True, False]),
         "release_old": some(["lost", "deferred"]),
@@ -167,7 +169,7 @@ def _denial(random: Random, servers: int) -> Raw:
 
 
 def _fault(random: Random, servers: int, clients: int) -> Raw:
-    kind = random.choice(["unreachable", "refusing", "crash", "slow", "loss", "cut", "stall"])
+    kind = random.choice(["unreachable", "refusing", "crash", "slow", "loss", "cut", "stall", "client-crash"])
     some = sorted(random.sample(range(servers), random.randint(1, servers)))
     drawn = {
         "kind": kind,
@@ -177,10 +179,25 @@ def _fault(random: Random, servers: int, clients: int) -> Raw:
     }
     if random.random() < 0.5:
         drawn |= {"duration_s": 30.0, "repeat_s": 90.0, "repeats": random.randint(1, 4)}
+    if kind == "client-crash":
+        return _client_crash(random, drawn, clients)
     if kind == "slow":
         drawn["factor"] = random.choice([0.5, 4.0, 30.0])
     elif kind == "loss":
         drawn["probability"] = random.choice([0.2, 0.7, 1.0])
     elif kind == "cut":
         drawn["clients"] = sorted(random.choices(range(clients), k=2))
+    return drawn
+
+
+def _client_crash(random: Random, drawn: Raw, clients: int) -> Raw:
+    some = random.choice
+    del drawn["servers"]
+    drawn["clients"] = some(["all", sorted(random.choices(range(clients), k=2)), {"fraction": 0.5}])
+    if random.random() < 0.5:
+        drawn = {key: value for key, value in drawn.items() if not key.startswith("repeat")}
+        drawn |= {"mtbf_s": 300.0}
+    if random.random() < 0.7:
+        delay = some([{}, {"restart_delay_s": 20.0}, {"restart_delay_s": 40.0, "restart_delay": "exponential"}])
+        drawn |= {"restart": "all"} | delay
     return drawn

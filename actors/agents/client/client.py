@@ -3,8 +3,8 @@
 A slot is idle (its user thinks), waits for an answer, runs under a lease (metered) or without one (unmetered,
 the client being offline), or its user was denied and waits to ask again or to be called back (`slots.py`). How the
 client talks to its server is in `link.py`, what it does about one that does not answer in `failures.py`, what
-a denied user does in `denials.py`, what becomes of its leases in `returns.py`, how it moves without a failure in
-`failback.py`.
+a denied user does in `denials.py`, what becomes of its leases in `returns.py` and of those that a server lost
+in `lost_leases.py`, how it moves without a failure in `failback.py`.
 
 Functions take the client's index `i` within its shard and a slot `j`.
 """
@@ -19,14 +19,16 @@ from ...records import ledger
 from ...state import clients, counters, kinds
 from ...state.rows import NONE
 from .. import roaming
-from . import denials, failback, failures, link, moving, returns, slots, workload
+from . import crashes, denials, failback, failures, link, lost_leases, moving, returns, slots, workload
 
 
 @inlined
 def handle(world, i, message):
     """Handle a message, or a timer that is not a slot's."""
     s = message.source - world.config[0].clients
-    if message.kind == kinds.LINK_TIMER:
+    if world.clients[i].link == clients.DOWN:
+        crashes.handle(world, i, message)
+    elif message.kind == kinds.LINK_TIMER:
         failures.on_timer(world, i)
     elif message.kind == kinds.HEARTBEAT_TICK:
         link.on_heartbeat_tick(world, i)
@@ -42,6 +44,8 @@ def handle(world, i, message):
         _on_late_grant(world, i, s, message.slot, message.program, message.attempt)
     elif roaming.may_follow(world, message.kind):
         roaming.expect(world, message.source, -1)
+    elif message.kind == kinds.CLIENT_CRASH:
+        crashes.crash(world, i)
     elif world.config[0].failback:
         failback.handle(world, i, message)
     if world.clients[i].marks & clients.ROAMING:
@@ -50,11 +54,13 @@ def handle(world, i, message):
 
 @inlined
 def on_slot_timer(world, i, j, kind):
-    """Handle a timer of a slot: LAUNCH, END or ASK_AGAIN."""
+    """Handle a timer of a slot: LAUNCH, END, ASK_AGAIN or RELAUNCH."""
     if kind == kinds.LAUNCH:
         _on_launch(world, i, j)
     elif kind == kinds.END:
         _end(world, i, j)
+    elif kind == kinds.RELAUNCH:
+        _relaunch(world, i, j)
     else:
         _want(world, i, j)
     if world.clients[i].marks & clients.ROAMING:
@@ -66,7 +72,7 @@ def is_stale(world, i, event):
     """Whether an event is a timer that was overtaken by others; it then counts for nothing."""
     if event.kind == kinds.LINK_TIMER:
         return event.attempt != world.clients[i].timer
-    if event.kind in (kinds.END, kinds.ASK_AGAIN):
+    if event.kind in (kinds.END, kinds.ASK_AGAIN, kinds.RELAUNCH):
         return event.attempt != slots.slot_of(world, i, event.slot).epoch
     return False
 
@@ -86,6 +92,7 @@ def start(world, i):
     if config.heartbeat > 0:
         u = streams.uniform(streams.draw(world.keys[streams.PHASE], agent, 0))
         set_timer(world, kinds.HEARTBEAT_TICK, agent, np.int64(u * config.heartbeat))
+    crashes.await_next(world, i)
 
 
 @jit
@@ -102,11 +109,15 @@ def _on_launch(world, i, j):
         _on_recorded_launch(world, i)
         return
     slot = slots.slot_of(world, i, j)
+    is_down = world.clients[i].link == clients.DOWN
     number = np.int64(slot.program + 1)
     if config.arrivals == clients.OPEN:
         number = _take_arrival(world, i, j)
         slots.await_launch(world, i, j, number + 1, world.control[0].now)
-    if slot.state != clients.IDLE:
+    elif is_down:
+        crashes.put_off_launch(world, i, j)
+        return
+    if slot.state != clients.IDLE or is_down:
         ledger.count(world, counters.SUPPRESSED)
         return
     _launch(world, i, j, number, workload.product(world, slots.slot_number(world, i, j), number))
@@ -125,11 +136,25 @@ def _on_recorded_launch(world, i):
     k = world.recorded_next[i]
     world.recorded_next[i] = k + 1
     _await_recorded(world, i)
+    if world.clients[i].link == clients.DOWN:
+        ledger.count(world, counters.SUPPRESSED)
+        return
     for j in range(world.config[0].programs):
         if slots.slot_of(world, i, j).state == clients.IDLE:
             _launch(world, i, j, k + 1, world.recorded[k].product)
             return
     ledger.count(world, counters.SUPPRESSED)
+
+
+@jit
+def _relaunch(world, i, j):
+    """A user starts a program again that ended in a crash: another launch, of the same product."""
+    slot = slots.slot_of(world, i, j)
+    number = np.int64(slot.program + 1)
+    if world.config[0].arrivals == clients.OPEN:
+        number = _take_arrival(world, i, j)
+    ledger.count(world, counters.PROGRAMS_RESTARTED)
+    _launch(world, i, j, number, np.int64(slot.product))
 
 
 @inlined
@@ -181,6 +206,8 @@ def _on_answer(world, i, message):
     if message.kind == kinds.ACK:
         world.clients[i].marks &= ~clients.BEAT_DUE
         world.clients[i].beat_failures = 0
+        if message.value != 0:
+            lost_leases.hear(world, i, message.value)
     elif not _awaits(world, i, j, message.program):
         if message.kind == kinds.GRANT:
             returns.release(world, i, j, message.program, world.clients[i].server)

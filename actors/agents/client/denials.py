@@ -36,13 +36,13 @@ def _give_up(world, i, j):
     slot = slots.slot_of(world, i, j)
     if slot.state == clients.AWAITING and not slot.marks & clients.STOPPED:
         ledger.waited(world, world.control[0].now - slot.launched)
-    _end(world, i, j)
+    end(world, i, j)
     slots.idle(world, i, j)
 
 
 @inlined
-def _end(world, i, j):
-    """End a program that is denied, and its lease, if it has one."""
+def end(world, i, j):
+    """End a program that has no right to run any more, and its lease, if it has one."""
     client = world.clients[i]
     slot = slots.slot_of(world, i, j)
     if slot.state == clients.METERED:
@@ -100,7 +100,7 @@ def _ask_next(world, i, j):
 def _wait(world, i, j, ran, action, delay):
     """Have a user wait: to ask again after a while, or to be called back."""
     slot = slots.slot_of(world, i, j)
-    _end(world, i, j)
+    end(world, i, j)
     if not slot.marks & clients.WAITS:
         slot.marks |= clients.STOPPED if ran else clients.DENIED
         ledger.waiting(world, 1)

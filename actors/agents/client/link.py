@@ -93,6 +93,7 @@ def _send_heartbeat(world, i):
         kinds.HEARTBEAT,
         config.first + i,
         config.clients + client.server,
+        program=world.started[i] if world.started.size > 0 else 0,
         attempt=client.attempt,
         value=returns.held_at(world, i, client.server),
     )

@@ -46,13 +46,13 @@ def release(world, i, j, program, server, abandoned=0):
 
 
 @jit
-def leave_behind(world, i, j):
-    """Leave the lease of a slot's program without telling its server now."""
+def leave_behind(world, i, j, notice=kinds.NOTICE):
+    """Leave the lease of a slot's program without telling its server now; the observer hears of it by a notice."""
     config = world.config[0]
     slot = world.slots[i * config.programs + j]
     server = slot.lease
     slot.lease = NONE
-    notify(world, kinds.NOTICE, config.first + i, server, j, slot.program, _last_late(world, i, j))
+    notify(world, notice, config.first + i, server, j, slot.program, _last_late(world, i, j))
     remember_release(world, i, server)
 
 
@@ -194,6 +194,15 @@ def offer_releases(world, i):
         if _awaits_at(world, i, server):
             world.pending_releases[n].since = client.attempt
         n = world.pending_releases[n].next
+    if world.first_pending_release[i] != NONE:
+        _offer_later(world, i)
+
+
+@jit
+def resume_offers(world, i):
+    """Go on offering what is pending: its client is back, and its timer may have come due while it was down."""
+    if world.config[0].deferred == 0 or world.clients[i].marks & clients.RELEASE_PENDING:
+        return
     if world.first_pending_release[i] != NONE:
         _offer_later(world, i)
 

@@ -128,7 +128,9 @@ def _cause(world, s, product, client):
 def on_heartbeat(world, n, s, frees):
     """Refresh the leases here of a client that is alive; free those it does not name, if it names what it holds.
 
-    Of a slot that is named, the newest lease is meant. A lease asked for after this message left is spared.
+    Of a slot that is named, the newest lease is meant. A lease asked for after this message left is spared; one
+    that its client lost in a crash is no longer its own. Return the slots named that have none, as the bits of a
+    signed number of 32.
     """
     event = world.events[n]
     named = np.int64(event.value)
@@ -137,12 +139,16 @@ def on_heartbeat(world, n, s, frees):
         row = world.leases[lease]
         following = row.next
         if row.server == s and (row.state == LIVE or row.state == GHOST):
-            if not frees or named & (np.int64(1) << np.int64(row.slot)) or row.attempt > event.attempt:
+            if row.attempt <= event.program:  # its client has crashed since
+                if frees:
+                    free(world, lease)
+            elif not frees or named & (np.int64(1) << np.int64(row.slot)) or row.attempt > event.attempt:
                 leases.refresh(world, lease, row.attempt)
                 named &= ~(np.int64(1) << np.int64(row.slot))
             else:
                 free(world, lease)
         lease = following
+    return np.int64(np.int32(named))
 
 
 @inlined

@@ -12,7 +12,7 @@ from ...messaging.addresses import observer
 from ...messaging.messages import post
 from ...queue.letters import letter
 from ...records import ledger
-from ...state import kinds
+from ...state import counters, kinds
 from ...state.rows import NEVER, NONE
 from ...state.servers import GHOST, LIVE, LOST, RESERVED
 from .accounts import account_of
@@ -132,7 +132,14 @@ def lose(world, n):
         lease.granted = -lease.granted
         _link_unsettled(world, n)
     else:
-        ledger.unmetered(world, 1)
+        _count_lost(world)
+
+
+@inlined
+def _count_lost(world):
+    """A program runs on, and its lease is gone."""
+    ledger.count(world, counters.LEASES_LOST)
+    ledger.unmetered(world, 1)
 
 
 @jit
@@ -148,7 +155,7 @@ def settle(world, s):
         else:
             _unlink_unsettled(world, n)
             lease.granted = -lease.granted
-            ledger.unmetered(world, 1)
+            _count_lost(world)
         n = following
     if due != NEVER:
         agent = observer(world, world.servers[s].site)
@@ -198,6 +205,17 @@ def mark_ghost(world, n):
 
 
 @jit
+def orphan(world, n):
+    """Note that the program of a lease has ended in a crash of its client."""
+    lease = world.leases[n]
+    if lease.state == LIVE:
+        lease.orphan = 1
+        ledger.count(world, counters.LEASES_ORPHANED)
+        ledger.orphan(world, 1)
+    mark_ghost(world, n)
+
+
+@jit
 def decline(world, n, attempt):
     """Note that a program did not take up the grant of `attempt`; it runs without a lease until the next."""
     lease = world.leases[n]
@@ -215,6 +233,9 @@ def unmark_ghost(world, n):
     if lease.state == GHOST:
         lease.state = LIVE
         ledger.ghost(world, lease.server, lease.product, -1)
+        if lease.orphan:
+            lease.orphan = 0
+            ledger.orphan(world, -1)
 
 
 @inlined

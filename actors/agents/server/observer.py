@@ -22,5 +22,8 @@ def handle(world, notice):
             leases.decline(world, lease, notice.attempt)
         return
     if lease != NONE:
-        leases.mark_ghost(world, lease)
+        if notice.kind == kinds.ORPHANED:
+            leases.orphan(world, lease)
+        else:
+            leases.mark_ghost(world, lease)
     granting.abandon(world, s, client, slot, notice.attempt)

@@ -275,6 +275,9 @@ def _carry_out(world, n, s):
         answer(world, n, s, kinds.PROBE_ACK)
     else:
         frees = kind == kinds.KEPT_RELEASE or world.config[0].names_leases == 1
-        granting.on_heartbeat(world, n, s, frees)
-        answer(world, n, s, kinds.KEPT_ACK if kind == kinds.KEPT_RELEASE else kinds.ACK)
+        unknown = granting.on_heartbeat(world, n, s, frees)
+        if kind == kinds.KEPT_RELEASE:
+            answer(world, n, s, kinds.KEPT_ACK)
+        else:
+            answer(world, n, s, kinds.ACK, unknown if world.config[0].on_lost_lease else 0)
     events.free(world, n)

@@ -67,7 +67,7 @@ def expected(tally: Any) -> dict[str, float]:
     """What a whole world's gauges are at its end, by name and own tag."""
     total = tally.series.sum(axis=0)
     columns = [counters.MISPLACED, counters.STRANDED, counters.GHOST, counters.EXHAUSTED]
-    links = ["preferred", "away", "retrying", "searching", "offline"]
+    links = ["preferred", "away", "retrying", "searching", "offline", "down"]
     return {
         "attempts": total[counters.ATTEMPTS],
         "events": tally.events,

@@ -19,10 +19,11 @@ MESSAGES = {
         "MOVE_ON",
     },
     protocol.is_balancing: {"ASK_REPORT", "REPORT", "TAKE", "TAKEN", "GIVE", "GIVEN", "DROP"},
-    protocol.is_notice: {"NOTICE", "NOT_TAKEN"},
+    protocol.is_notice: {"NOTICE", "NOT_TAKEN", "ORPHANED"},
 }
 TIMERS = {
     *("LAUNCH", "END", "LINK_TIMER", "HEARTBEAT_TICK", "ASK_AGAIN", "OFFER_RELEASES", "PLAN_DUE"),
+    *("CLIENT_CRASH", "CLIENT_BACK", "RELAUNCH"),
     *("SCAN", "CRASH", "GRACE_END", "CALLBACK_CYCLE", "DRAIN", "STALL_END"),
     *("BALANCE", "REPORTS_DUE", "BALANCE_SITES", "SETTLE"),
 }
@@ -47,7 +48,7 @@ def test_each_kind_is_of_one_sort_or_a_timer(name: str):
 
 
 def test_slots_timers():
-    assert of(protocol.is_slot_timer) == {"LAUNCH", "END", "ASK_AGAIN"}
+    assert of(protocol.is_slot_timer) == {"LAUNCH", "END", "ASK_AGAIN", "RELAUNCH"}
 
 
 def test_answers_that_do_not_serve():
@@ -56,4 +57,4 @@ def test_answers_that_do_not_serve():
 
 def test_messages_that_may_be_answered():
     messages = set().union(*MESSAGES.values())
-    assert of(protocol.may_be_answered) & messages == messages - {"RELEASE", "NOTICE", "NOT_TAKEN"}
+    assert of(protocol.may_be_answered) & messages == messages - {"RELEASE", "NOTICE", "NOT_TAKEN", "ORPHANED"}

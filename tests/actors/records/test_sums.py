@@ -51,8 +51,8 @@ SPAN_US = SPAN_NS // 1000
 EVENTS = 10 * 366 * 24 * 3600 * 10**9
 LICENSES = int(VALUE_MAX)
 
-STATES = {"waiting", "unmetered", "unanswered", "leased", "ghosts", "hit"}
-LINKS = {"away", "retrying", "searching", "offline"}
+STATES = {"waiting", "unmetered", "unanswered", "leased", "ghosts", "orphans", "hit"}
+LINKS = {"away", "retrying", "searching", "offline", "down"}
 MOST_OF_A_SUM = {
     **dict.fromkeys(STATES, SLOTS),
     **dict.fromkeys(["events", "wait_count", "queue_count"], EVENTS),
@@ -89,7 +89,7 @@ def test_every_column_of_a_server_fits(row, most):
 
 def test_counts_and_states_of_a_sample_fit():
     assert max(EVENTS, SLOTS) < 2**63
-    states = STATES - {"hit"} | LINKS | {"all others"}
+    states = STATES - {"orphans", "hit"} | LINKS | {"all others"}
     assert counters.STATES_FROM + len(states) == counters.COLUMNS, "a column that is neither"
 
 

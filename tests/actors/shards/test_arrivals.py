@@ -36,7 +36,9 @@ SCENARIO = validate({
 
 # The same with messages of every kind.
 FULL = SCENARIO.model_copy(update={
-    "clients": SCENARIO.clients.model_copy(update={"release_old": "deferred"}),
+    "clients": SCENARIO.clients.model_copy(
+        update={"release_old": "deferred", "heartbeat_names_leases": True, "on_lost_lease": "stop"}
+    ),
     "policies": validate({
         "title": "policies",
         "policies": {"denial": {"name": "callback"}, "failback": {"name": "drain"}},
@@ -76,6 +78,7 @@ GOOD = {
     "heartbeat of all slots": (0, REQUEST | {"kind": kinds.HEARTBEAT, "value": -1}),
     "notice": (0, NOTICE),
     "grant not taken": (0, NOTICE | {"kind": kinds.NOT_TAKEN, "value": 0}),
+    "orphan": (0, NOTICE | {"kind": kinds.ORPHANED}),
     "grant": (1, GRANT),
 }
 # Where a scenario has them; else there is no table for what they say.
@@ -86,6 +89,7 @@ SPECIAL = {
     "callback": (1, GRANT | {"kind": kinds.CALLBACK}),
     "what is kept is known": (1, GRANT | {"kind": kinds.KEPT_ACK}),
     "probe answered": (1, GRANT | {"kind": kinds.PROBE_ACK}),
+    "leases lost": (1, GRANT | {"kind": kinds.ACK, "value": -2}),
     "move on": (1, GRANT | {"kind": kinds.MOVE_ON}),
 }
 

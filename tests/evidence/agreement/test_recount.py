@@ -45,6 +45,14 @@ HOME = {"failover": {"name": "immediate"}}
 CALLBACK = {"denial": {"name": "callback", "poll_s": 90.0}}
 LOSSY = {"latency_ms": 50.0, "loss": 0.1}
 BURST = {"service_ms": 900.0, "service": "exponential"}
+FORGOTTEN = {"programs": 2, "heartbeat_s": 60.0, "heartbeat_names_leases": True}
+LOSING = {
+    "servers": {"durable": False, "reclaim_after_s": 150.0},
+    "workload": {"run_time_s": 200.0},
+    "faults": [CRASH | {"duration_s": 10.0, "repeat_s": 250.0, "repeats": 4}, AWAY | {"servers": [1]}],
+}
+ALL_CRASH = {"kind": "client-crash", "start_s": 100.0, "duration_s": 30.0}
+CRASHING = {"servers": {"reclaim_after_s": 150.0}, "clients": {"programs": 2}, "workload": {"run_time_s": 200.0}}
 TWO = [
     {"name": "editor", "licenses": 8, "popularity": 3.0},
     {"name": "viewer", "licenses": 5, "popularity": 1.0},
@@ -66,6 +74,23 @@ CHOSEN: dict[str, Raw] = {
         "servers": {"durable": False, "service_ms": 500.0},
         "clients": {"programs": 2, "heartbeat_names_leases": True},
         "faults": [CRASH],
+    },
+    "leases lost, and requested anew": LOSING | {"clients": FORGOTTEN | {"on_lost_lease": "request"}},
+    "leases lost, and programs stopped": LOSING | {"clients": FORGOTTEN | {"on_lost_lease": "stop"}},
+    "clients crash, ghosts are reclaimed": CRASHING | {"faults": [ALL_CRASH | {"mtbf_s": 300.0}]},
+    "clients crash, users start again": CRASHING
+    | {"faults": [ALL_CRASH | {"mtbf_s": 200.0, "restart": "all", "restart_delay_s": 15.0}]},
+    "clients crash with what they owe": CRASHING
+    | {
+        "clients": FORGOTTEN | {"release_old": "deferred", "deferred_retry_s": 20.0, "on_lost_lease": "request"},
+        "network": {"latency_ms": 50.0, "jitter_ms": 200.0, "loss": 0.1},
+        "workload": {"arrivals": "open", "run_time_s": 100.0},
+        "policies": HOME | {"failback": {"name": "probe", "interval_s": 20.0, "jitter_s": 20.0}} | CALLBACK,
+        "faults": [
+            ALL_CRASH | {"clients": [0, 12], "repeat_s": 150.0, "repeats": 6, "restart": "all", "stagger_s": 3.0},
+            ALL_CRASH | {"clients": {"fraction": 0.5}, "duration_s": 90.0, "start_s": 120.0},
+            AWAY,
+        ],
     },
     "crash, durable, users called back": {
         "policies": CALLBACK,

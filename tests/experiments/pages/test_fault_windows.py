@@ -35,6 +35,33 @@ def test_windows_of_faults_that_are_staggered_or_drawn(times, window):
     assert list(windows.windows(scenario)) == [window]
 
 
+@pytest.mark.parametrize(
+    ("more", "window"),
+    [
+        ({"clients": [0, 9], "stagger_s": 5.0}, (300, 405, "clients 0 to 9 down")),
+        ({"clients": [7, 7]}, (300, 360, "client 7 down")),
+        ({"clients": {"fraction": 0.5}}, (300, 360, "50 % of the clients down")),
+        ({"mtbf_s": 200.0}, (300, 1500, "all clients down, at drawn times")),
+    ],
+)
+def test_windows_of_clients_that_crash(more, window):
+    fault = {"kind": "client-crash", "start_s": 300.0, "duration_s": 60.0}
+    scenario = validate(layered(SETTING, {"faults": [fault | more], "cases": []}))
+    assert list(windows.windows(scenario)) == [window]
+
+
+def test_clients_that_crash_at_drawn_times_are_one_window_and_are_at_no_server(tmp_path):
+    fault = {"kind": "client-crash", "start_s": 300.0, "mtbf_s": 300.0, "mttr_s": 60.0}
+    folder = written(tmp_path / "run", layered(SETTING, {"faults": [fault]}))
+    rows = pd.read_parquet(folder / windows.FILE)
+    (row,) = rows[
+        (rows["case"] == "as is") & (rows["arm"] == HOSTILE[0]) & (rows["replication"] == 0)
+    ].itertuples()
+    assert pd.isna(row.server) and row.start_s > 300.0
+    assert shaded(folder).windows == [(row.start_s, min(row.end_s, 1500.0), "all clients down")]
+    assert windows.Faults(folders.book([folder]).runs[0]).servers() == set()
+
+
 @pytest.fixture(scope="module")
 def drawn_folder(tmp_path_factory):
     return written(tmp_path_factory.mktemp("drawn") / "run", layered(SETTING, {"faults": [DRAWN]}))

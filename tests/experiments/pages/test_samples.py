@@ -58,7 +58,8 @@ def test_stacks_add_up_and_say_where_clients_are(run_folder):
     figures = {one.name: one for one in report.report([run_folder]).figures()}
     case, arm = table["case"].iloc[0], table["arm"].iloc[0]
     rows = table[(table["case"] == case) & (table["arm"] == arm)]
-    columns = ["clients_away", "clients_retrying", "clients_searching", "clients_offline", "clients_preferred"]
+    states = ["away", "retrying", "searching", "offline", "down", "preferred"]
+    columns = [f"clients_{state}" for state in states]
     assert (rows[columns].sum(axis=1) == SETTING["clients"]["count"]).all()
     found = figures[f"{case} links {arm}"]
     assert found.title == f"Clients by link state in “{case}”: {arm}"

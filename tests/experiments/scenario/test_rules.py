@@ -167,7 +167,7 @@ ANYWHERE = [
     (
         fault(kind="crashed"),
         'faults[0].kind: "crashed" is not allowed; '
-        'it must be "unreachable", "refusing", "crash", "slow", "loss", "cut" or "stall"',
+        'it must be "unreachable", "refusing", "crash", "slow", "loss", "cut", "stall" or "client-crash"',
     ),
     (fault(kind="slow"), "faults[0].factor: missing; it must be a number > 0, for example 10"),
     (

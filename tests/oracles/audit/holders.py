@@ -28,6 +28,7 @@ def check(tables: Tables) -> None:
         _check_lease(tables, lease, state)
     _check_slots(tables, held)
     _check_counts(tables)
+    _check_down(tables)
 
 
 def _check_lease(tables: Tables, lease: Lease, state: int) -> None:
@@ -54,6 +55,7 @@ def _fate_is_known(tables: Tables, lease: Lease) -> bool:
         or (kinds.GRANT, server, c, j, program) in tables.under_way
         or (kinds.RELEASE, c, server, j, program) in tables.under_way
         or (kinds.NOTICE, c, observer, j, program) in tables.under_way
+        or (kinds.ORPHANED, c, observer, j, program) in tables.under_way
     )
 
 
@@ -62,6 +64,17 @@ def _check_slots(tables: Tables, held: set[Lease]) -> None:
         if slot["state"] == clients.METERED:
             lease = Lease(c, j, int(slot["program"]), int(slot["lease"]))
             assert lease in held, f"client {c}'s slot {j} runs under a lease that server {lease.server} has not"
+
+
+def _check_down(tables: Tables) -> None:
+    """A client that is down wants, holds and awaits nothing; orphans are ghosts."""
+    down = tables.world.clients["link"] == clients.DOWN
+    slots, rows = tables.slots[down], tables.world.clients[down]
+    assert np.isin(slots["state"], (clients.IDLE, clients.WILL_START)).all()
+    assert (slots["lease"] == NONE).all() and (slots["asked"] == NONE).all()
+    assert not rows["wants"].any() and (rows["flight"] == clients.NOTHING).all()
+    orphans = tables.leases[tables.leases["orphan"] != 0]
+    assert (orphans["state"] == GHOST).all() and len(orphans) == tables.control.orphans
 
 
 def _check_counts(tables: Tables) -> None:

@@ -30,14 +30,15 @@ def _are_all_counted(tables: Tables) -> None:
 def _have_outcomes(tables: Tables) -> None:
     """A launched program that asks is granted, denied, given up, started without a server, or undecided.
 
-    Two things are not counted: a program that ran out before its answer, so that the sum may fall short under
-    `after-start`; and a user who asks again after an eviction or after a start without a server, so that it may
-    be too large where users do not just give up.
+    Some are not counted: a program that ran out before its answer, or ended in a crash of its client, so that the
+    sum may fall short under `after-start` or with crashes; and a user who asks again after an eviction or after a
+    start without a server, so that it may be too large where users do not just give up.
     """
     config, total = tables.config, tables.total
     undecided = np.isin(tables.slots["state"], DECIDED_LATER).sum()
     known = tables.control.wait_count + total[counters.GAVE_UP] + total[counters.UNMETERED_STARTS] + undecided
     no_second = config.gives_up or total[counters.EVICTIONS] == total[counters.UNMETERED_STARTS] == 0
     none_runs_out = config.before_start or (config.run_time == 0 and config.arrivals != clients.TRACE)
+    none_runs_out &= total[counters.CLIENT_CRASHES] == 0
     assert known <= total[counters.LAUNCHES] or not no_second
     assert known >= total[counters.LAUNCHES] or not none_runs_out

@@ -11,10 +11,15 @@ def check(tables: Tables) -> None:
     assert count(tables.world.clients) == [tables.control[name] for name in ("away", *STATES)]
 
 
-STATES = {"retrying": clients.RETRYING, "searching": clients.SEARCHING, "offline": clients.OFFLINE}
+STATES = {
+    "retrying": clients.RETRYING,
+    "searching": clients.SEARCHING,
+    "offline": clients.OFFLINE,
+    "down": clients.DOWN,
+}
 
 
 def count(rows: np.ndarray) -> list[int]:
-    """Online at another server than the first, retrying, searching, offline."""
+    """Online at another server than the first, retrying, searching, offline, down."""
     away = (rows["link"] == clients.ONLINE) & (rows["server"] != rows["home"])
     return [int(away.sum()), *(int((rows["link"] == state).sum()) for state in STATES.values())]

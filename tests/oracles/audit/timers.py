@@ -29,6 +29,8 @@ def _of_slot(tables: Tables, pending: Counter[tuple[int, ...]], c: int, j: int, 
     run_time = workload.run_time(tables.world, c * config.programs + j, int(slot["program"]))
     if slot["marks"] & clients.RUNNING and run_time < left:
         assert pending[kinds.END, c, j, int(slot["epoch"])] == 1
+    if slot["state"] == clients.WILL_START:  # after a delay that may end with the run
+        assert pending[kinds.RELAUNCH, c, j, int(slot["epoch"])] <= 1
     if slot["state"] == clients.CALLED and 0 < _poll(tables) < left:
         assert pending[kinds.ASK_AGAIN, c, j, int(slot["epoch"])] == 1
 

@@ -25,6 +25,7 @@ FRACTIONS = [
 
 NAMES = (
     *("SUPPRESSED", "GRANTS", "MISPLACED", "STRANDED", "GHOST", "EXHAUSTED", "EVICTIONS", "GAVE_UP", "TIMEOUTS"),
+    *("LEASES_LOST", "CLIENT_CRASHES", "LEASES_ORPHANED", "PROGRAMS_RESTARTED"),
     *("REFUSALS", "OVERLOADS", "RETRIES", "FAILOVERS", "OFFLINE_SPELLS", "UNMETERED_STARTS", "MESSAGES_LOST"),
 )
 COUNTED = {name: getattr(counters, name) for name in NAMES}
@@ -106,7 +107,7 @@ def _sums_are_bounded(scenario: Scenario, shard: Shard) -> Any:
     assert total[counters.GRANTS] + denials <= total[counters.ATTEMPTS] <= total[counters.MESSAGES]
     assert total[counters.RETRIES] <= min(failures, total[counters.ATTEMPTS])
     assert total[counters.FAILOVERS] + total[counters.OFFLINE_SPELLS] <= failures + denials
-    assert total[counters.EVICTIONS] <= denials
+    assert total[counters.EVICTIONS] <= denials + total[counters.LEASES_LOST]
     assert total[counters.MESSAGES_LOST] <= total[counters.MESSAGES]
     assert found["denials"] == sum(found[f"denials_{c}"] for c in ("misplaced", "stranded", "ghost", "exhausted"))
     copies = int(tally.products["copies"].sum())

@@ -28,7 +28,7 @@ from meterstorm.actors.setup import spells
 from meterstorm.actors.shards.shard import Shard
 from meterstorm.actors.state import clients
 from meterstorm.experiments.scenario import Scenario
-from meterstorm.experiments.scenario.faults import FAULTS
+from meterstorm.experiments.scenario.faults import AT_SERVERS, FAULTS
 
 from support import drawn
 
@@ -69,7 +69,7 @@ def healing(draw: st.DrawFn) -> dict[str, Any]:
     raw["policies"]["failback"], clients["failback_moves"] = {"name": "none"}, "new"
     for product in raw["products"]:
         product["licenses"] = 50 * clients["count"] * clients["programs"] * servers["count"]
-    worst = draw(drawn.faults(servers["count"], clients["count"], times=drawn.PLANNED))
+    worst = draw(drawn.faults(servers["count"], clients["count"], AT_SERVERS, drawn.PLANNED))
     others = drawn.faults(servers["count"], clients["count"], OTHER_FAULTS, drawn.PLANNED)
     raw["faults"] = [worst | {"servers": "all"}, *draw(st.lists(others, max_size=2))]
     return raw

@@ -1,6 +1,7 @@
 """A client and its slots, as far as the record shows them."""
 
 IDLE, WAITING, METERED, UNMETERED, DENIED = "idle", "waiting", "metered", "unmetered", "denied"
+STARTS_AGAIN = "starts again"  # after a crash
 
 
 class Slot:
@@ -27,6 +28,6 @@ class Client:
         self.number, self.slots = number, [Slot(n) for n in range(programs)]
         self.server: int | None = None  # known when it matters
         self.flight: int | None = None  # the number of the attempt or heartbeat in flight
-        self.offline = False
+        self.offline = self.down = False
         self.waiting = self.unmetered = self.unanswered = 0
         self.is_hit = False  # by a fault, and not served since

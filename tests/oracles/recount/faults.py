@@ -10,19 +10,23 @@ from oracles.recount.clock import ns
 class Faults:
     """The faults of a scenario by server, each with its first and its last instant.
 
-    Those that are drawn are taken from `record`, the (entry, server, begin, end) of a run's faults.
+    Those that are drawn are taken from `record`, the (entry, server, begin, end) of a run's faults; so is when
+    clients crash first, and when the last one is back.
     """
 
     def __init__(self, scenario: Any, start: int, record: Iterable[tuple[int, int, int, int]]) -> None:
         self.spells: list[list[tuple[int, int, Any]]] = [[] for _ in range(scenario.servers.count)]
+        crashes: list[tuple[int, int]] = []  # of clients: from the first to the last end
         for fault in scenario.faults:
-            if fault.mtbf_s == fault.mttr_s == 0:
+            if fault.kind != "client-crash" and fault.mtbf_s == fault.mttr_s == 0:
                 self.plan(fault, start, scenario.servers.count)
         for entry, server, begin, end in record:
             fault = scenario.faults[entry]
-            if fault.mtbf_s > 0 or fault.mttr_s > 0:
+            if fault.kind == "client-crash":
+                crashes.append((begin, end))
+            elif fault.mtbf_s > 0 or fault.mttr_s > 0:
                 self.spells[server].append((begin, end, fault))
-        bounds = [spell[:2] for spells in self.spells for spell in spells]
+        bounds = crashes + [spell[:2] for spells in self.spells for spell in spells]
         self.first_start = min((begin for begin, _ in bounds), default=None)
         self.last_end = max((end for _, end in bounds), default=None)
 

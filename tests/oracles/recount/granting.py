@@ -8,7 +8,7 @@ from oracles.recount.callbacks import Callbacks
 from oracles.recount.clock import Clock, ns
 from oracles.recount.leases import Key, Lease, Leases
 from oracles.recount.observer import Observer
-from oracles.recount.record import Outcome, Row, expect
+from oracles.recount.record import Contradiction, Outcome, Row, expect
 
 
 class Granting:
@@ -20,6 +20,7 @@ class Granting:
         self.clock, self.leases, self.callbacks, self.observer = clock, leases, callbacks, observer
         self.programs = range(scenario.clients.programs)
         self.heartbeats_free = scenario.clients.heartbeat_names_leases
+        self.tells_lost = scenario.clients.on_lost_lease != "run-on"
         self.reclaim_ns = ns(scenario.servers.reclaim_after_s)
 
     def carry_out(self, s: int, row: Row, outcome: Outcome) -> None:
@@ -30,9 +31,12 @@ class Granting:
         elif row.kind == kinds.PROBE:
             expect(outcome, row, kinds.PROBE_ACK)
         else:
-            self._hear(s, row, frees=row.kind == kinds.KEPT_RELEASE or self.heartbeats_free)
+            unknown = self._hear(s, row, frees=row.kind == kinds.KEPT_RELEASE or self.heartbeats_free)
             self.callbacks.call_back(outcome)
-            expect(outcome, row, kinds.ACK if row.kind == kinds.HEARTBEAT else kinds.KEPT_ACK)
+            ack = expect(outcome, row, kinds.ACK if row.kind == kinds.HEARTBEAT else kinds.KEPT_ACK)
+            said = {j for j in self.programs if ack.value >> j & 1}
+            if said != (unknown if self.tells_lost and row.kind == kinds.HEARTBEAT else set()):
+                raise Contradiction(f"server {s} answers {row} with {said}, though {unknown} have no lease")
 
     def _decide(self, s: int, row: Row, outcome: Outcome) -> None:
         key = key_of(s, row)
@@ -69,15 +73,19 @@ class Granting:
             self.leases.free(lease)
             self.callbacks.call_back(outcome)
 
-    def _hear(self, s: int, row: Row, frees: bool) -> None:
-        """A client is alive; of each slot that it names, the newest lease is meant."""
+    def _hear(self, s: int, row: Row, frees: bool) -> set[int]:
+        """A client is alive; of each slot that it names, the newest lease is meant. Those that have none."""
         named = {j for j in self.programs if row.value >> j & 1}
         for lease in reversed([lease for lease in self.leases.at(s) if lease.key.client == row.source]):
-            if not frees or lease.key.slot in named or lease.attempt > row.attempt:
+            if lease.attempt <= row.program:  # from before a crash of the client
+                if frees:
+                    self.leases.free(lease)
+            elif not frees or lease.key.slot in named or lease.attempt > row.attempt:
                 lease.heard = self.clock.now
                 named.discard(lease.key.slot)
             else:
                 self.leases.free(lease)
+        return named
 
     def scan(self, s: int) -> None:
         """Reclaim what has not been heard of."""

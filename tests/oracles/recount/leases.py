@@ -28,6 +28,7 @@ class Lease:
     heard: int = 0
     taken: bool = False
     ghost: bool = False
+    orphan: bool = False  # a ghost whose client has crashed
 
 
 class Leases:
@@ -38,6 +39,7 @@ class Leases:
         self.owned = [product.licenses for product in scenario.products]
         self.by_key: dict[Key, Lease] = {}
         self.bereft: dict[Key, int] = {}  # programs that run on, as far as is known; their lease was taken away
+        self.taken_at: dict[Key, int] = {}  # of these, those that took their grant up when the lease was gone
         self.released: dict[Key, int] = {}  # up to which attempt
         self.leased, self.ghosts = [0] * len(self.owned), [0] * len(self.owned)
         self.overissued = 0
@@ -74,10 +76,14 @@ class Leases:
         lease.ghost = is_ghost
         self.ghosts[lease.product] += change
         self.ledger.ghost_leases.add(change)
+        if lease.orphan and not is_ghost:
+            lease.orphan = False
+            self.ledger.orphans.add(-1)
 
     def bereave(self, key: Key, attempt: int) -> None:
         """The program runs on, and its lease is gone."""
         self.bereft[key] = attempt
+        self.ledger.count("leases_lost")
         self.ledger.unmetered.add(1)
 
     def take(self, key: Key, attempt: int) -> None:
@@ -85,15 +91,23 @@ class Leases:
         if key in self.by_key:
             self.by_key[key].taken = True
         elif self.released.get(key, 0) < attempt:
+            self.taken_at[key] = self.ledger.clock.now
             self.bereave(key, attempt)
 
-    def forsake(self, key: Key) -> None:
-        """The program no longer runs under a lease there."""
+    def forsake(self, key: Key, is_orphan: bool = False) -> None:
+        """The program no longer runs under a lease there, maybe because its client has crashed."""
         if key in self.by_key:
-            self.by_key[key].taken = False
-            self.mark(self.by_key[key], is_ghost=True)
+            lease = self.by_key[key]
+            lease.taken = False
+            if is_orphan and not lease.ghost:
+                lease.orphan = True
+                self.ledger.count("leases_orphaned")
+                self.ledger.orphans.add(1)
+            self.mark(lease, is_ghost=True)
         if self.bereft.pop(key, None) is not None:
             self.ledger.unmetered.add(-1)
+            if self.taken_at.get(key) == self.ledger.clock.now:  # it was over as it began
+                self.ledger.count("leases_lost", -1)
 
     def see_release(self, key: Key, attempt: int) -> None:
         """The observer sees a RELEASE arrive."""

@@ -18,7 +18,7 @@ class Ledger:
         self.queued_ns: Counter[int] = Counter()
         self.waits: list[int] = []
         self.queueing: list[int] = []
-        self.in_use, self.ghost_leases = Level(clock), Level(clock)
+        self.in_use, self.ghost_leases, self.orphans = (Level(clock) for _ in range(3))
         self.waiting_users, self.unmetered, self.unanswered = (
             SampledLevel(clock, self.sample_ns) for _ in range(3)
         )

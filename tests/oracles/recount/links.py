@@ -33,10 +33,18 @@ class Links:
         self.faults, self.timeout_ns = faults, ns(scenario.clients.request_timeout_s)
         self.first_server = scenario.clients.count
         self.all_move = scenario.clients.failback_moves == "all"
+        self.restarts = [getattr(fault, "restart", "none") == "all" for fault in scenario.faults]
+        self.stops_lost = scenario.clients.on_lost_lease == "stop"
 
     def handle(self, client: Client, event: Row, outcome: Outcome) -> None:
         """Enter an event of a client, and what the client did then."""
-        if event.kind == kinds.LAUNCH:
+        if event.kind in {kinds.CLIENT_CRASH, kinds.CLIENT_BACK}:
+            self._went_down(client, event)
+        elif client.down and event.kind != kinds.LAUNCH:
+            pass  # it hears nothing
+        elif event.kind == kinds.RELAUNCH:
+            self.users.relaunch(client, event)
+        elif event.kind == kinds.LAUNCH:
             self.users.launch(client, event)
         elif event.kind == kinds.END:
             self.users.end(client, client.slots[event.slot], outcome)
@@ -51,6 +59,16 @@ class Links:
         for row in outcome:
             self._did(client, row)
         self.users.review(client)
+
+    def _went_down(self, client: Client, event: Row) -> None:
+        """A crash, or its end."""
+        client.down = event.kind == kinds.CLIENT_CRASH
+        if client.down:
+            self.ledger.count("client_crashes")
+            restarts = self.restarts[event.program]
+            for slot in client.slots:
+                self.users.crash(client, slot, restarts)
+            client.flight, client.server, client.offline = None, None, False
 
     def _did(self, client: Client, row: Row) -> None:
         if row.what == journal.MOVED:
@@ -106,12 +124,21 @@ class Links:
             self.ledger.count("overloaded")
         else:
             self._served(client)
+        if event.kind == kinds.ACK and self.stops_lost:
+            self._stop_lost(client, event.value, outcome)
         if event.kind in {kinds.GRANT, kinds.DENY} and slot.awaits and slot.program == event.program:
             server, slot.awaits = slot.awaits[0], None
             if event.kind == kinds.GRANT:
                 self._granted(client, slot, Key(event.target, event.slot, event.program, server), event.attempt)
             else:
                 self._denied(client, slot, outcome)
+
+    def _stop_lost(self, client: Client, lost: int, outcome: Outcome) -> None:
+        """Programs whose lease the client's server does not know."""
+        for slot in client.slots:
+            if lost >> slot.number & 1 and slot.holds is not None and slot.holds == client.server:
+                self.ledger.count("evictions")
+                self.users.end(client, slot, outcome)
 
     def _granted(self, client: Client, slot: Slot, key: Key, attempt: int) -> None:
         self.ledger.count("grants")

@@ -15,7 +15,8 @@ COUNTS = (
     *("launches", "suppressed", "attempts", "grants", "denials", "evictions", "gave_up"),
     *("denials_misplaced", "denials_stranded", "denials_ghost", "denials_exhausted"),
     *("timeouts", "refusals", "overloaded", "retries", "failovers", "offline_spells", "unmetered_starts"),
-    *("failbacks", "probes", "programs_moved", "double_grants", "messages", "messages_lost"),
+    *("failbacks", "probes", "programs_moved", "double_grants", "leases_lost", "messages", "messages_lost"),
+    *("client_crashes", "leases_orphaned", "programs_restarted"),
 )
 
 Metrics = dict[str, float | None]
@@ -57,6 +58,7 @@ def _over_time(books: Books) -> Metrics:
     return {
         "unmetered_license_hours": ledger.unmetered.total_us() / HOUR_US,
         "ghost_license_hours": ledger.ghost_leases.total_us() / HOUR_US,
+        "orphan_license_hours": ledger.orphans.total_us() / HOUR_US,
         "licenses_in_use_mean": ledger.in_use.total_us() / span_us,
         "waiting_users_mean": ledger.waiting_users.total_us() / span_us,
         "imbalance_mean": max(distance.area for distance in distances) / (clock.end - clock.start),

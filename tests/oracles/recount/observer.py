@@ -22,6 +22,7 @@ class Fact(NamedTuple):
     server: int | None
     attempt: int
     taken: bool = False
+    orphan: bool = False  # the program ended in a crash of its client
 
 
 class Observer:
@@ -33,10 +34,13 @@ class Observer:
         self.facts: deque[Fact] = deque()
         self.unwanted: Counter[tuple[int, int, int | None]] = Counter()  # by client, slot and server: the last one
 
-    def tell(self, client: Client, slot: Slot, server: int | None, attempt: int = 0) -> None:
+    def tell(
+        self, client: Client, slot: Slot, server: int | None, attempt: int = 0, is_orphan: bool = False
+    ) -> None:
         """A client's fact, on its way to the observer."""
         due = self.clock.now + self.latency
-        self.facts.append(Fact(due, client.number, slot.number, slot.program, server, attempt))
+        fact = Fact(due, client.number, slot.number, slot.program, server, attempt, orphan=is_orphan)
+        self.facts.append(fact)
 
     def tell_taken(self, key: Key, attempt: int) -> None:
         """A grant has arrived, and the program runs under it."""
@@ -57,7 +61,7 @@ class Observer:
             return
         self.unwanted[*seat, fact.server] = max(self.unwanted[*seat, fact.server], fact.attempt)
         if fact.server is not None and fact.program is not None:
-            self.leases.forsake(Key(*seat, fact.program, fact.server))
+            self.leases.forsake(Key(*seat, fact.program, fact.server), fact.orphan)
 
     def wants(self, key: Key, attempt: int) -> bool:
         """Whether an answer is wanted, as far as is known."""

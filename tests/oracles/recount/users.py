@@ -4,7 +4,7 @@ from typing import Any
 
 from meterstorm.actors.state import kinds
 
-from oracles.recount.client import IDLE, UNMETERED, WAITING, Client, Slot
+from oracles.recount.client import IDLE, STARTS_AGAIN, UNMETERED, WAITING, Client, Slot
 from oracles.recount.ledger import Ledger
 from oracles.recount.observer import Observer
 from oracles.recount.record import Outcome, Row
@@ -16,16 +16,28 @@ class Users:
     def __init__(self, scenario: Any, ledger: Ledger, observer: Observer) -> None:
         self.ledger, self.observer = ledger, observer
         self.first_server, self.rules = scenario.clients.count, scenario.clients
+        self.loses_launches = scenario.workload.arrivals != "closed"
         self.recorded = scenario.workload.arrivals == "trace"
         self.runs_at_once = self.rules.enforcement == "after-start" and scenario.workload.run_time_s > 0
 
     def launch(self, client: Client, event: Row) -> None:
         slot = client.slots[event.slot]
+        if client.down:  # who would launch when the last program has ended waits until it is back
+            self.ledger.count("suppressed", self.loses_launches)
+            return
         if self.recorded:  # a recorded launch takes any slot
             slot = next((slot for slot in client.slots if slot.state == IDLE), slot)
         if slot.state != IDLE:
             self.ledger.count("suppressed")
             return
+        self._begin(client, slot)
+
+    def relaunch(self, client: Client, event: Row) -> None:
+        """A user starts a program again that ended in a crash."""
+        self.ledger.count("programs_restarted")
+        self._begin(client, client.slots[event.slot])
+
+    def _begin(self, client: Client, slot: Slot) -> None:
         self.ledger.count("launches")
         slot.program, slot.launched, slot.is_decided, slot.asked = None, self.ledger.clock.now, False, 0
         self.want(client, slot)
@@ -57,6 +69,17 @@ class Users:
         """A program has run its time."""
         self.stop(client, slot, outcome)
         self.idle(slot)
+
+    def crash(self, client: Client, slot: Slot, restarts: bool) -> None:
+        """The client of a slot crashes, and nobody is told but the observer."""
+        starts_again = restarts and (slot.running or slot.state == STARTS_AGAIN)
+        server, slot.holds = slot.holds, None
+        self.forget(client, slot)
+        if server is not None:
+            self.observer.tell(client, slot, server, is_orphan=True)
+        self.abandon(client, slot)
+        self.idle(slot)
+        slot.state = STARTS_AGAIN if starts_again else IDLE
 
     def stop(self, client: Client, slot: Slot, outcome: Outcome) -> None:
         """A program neither runs nor waits for an answer any more; its lease is given back, or left behind."""

@@ -10,6 +10,7 @@ from oracles.reference.releases import Releases
 from oracles.reference.user import User
 
 if TYPE_CHECKING:
+    from oracles.reference.crashes import Crash
     from oracles.reference.server import Server
     from oracles.reference.world import World
 
@@ -22,6 +23,9 @@ class Client:
         self.settings = world.scenario["clients"]
         self.slots: list[Program | None] = [None] * self.settings["programs"]
         self.token = 0  # of the latest message that is answered
+        self.is_down = False
+        self.started = 0  # the token with which it was last started
+        self.crash: Crash | None = None  # the latest one
         self.user, self.releases, self.link = User(self), Releases(self), Link(self, server)
         self.denials = Denials(self)
         self.failback = Failback(self.link)

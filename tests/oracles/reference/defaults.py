@@ -13,8 +13,8 @@ DEFAULTS: dict = {
     "products": [{"name": "editor"}],
     "clients": {"count": 800, "programs": 1, "assignment": "round-robin", "enforcement": "after-start",
                 "request_timeout_s": 5.0, "heartbeat_s": 3600, "heartbeat_names_leases": False,
-                "offline": "allow", "rerequest": True, "release_old": "lost", "deferred_retry_s": 60.0,
-                "attempt_cpu_ms": 50.0, "failback_moves": "new"},
+                "on_lost_lease": "run-on", "offline": "allow", "rerequest": True, "release_old": "lost",
+                "deferred_retry_s": 60.0, "attempt_cpu_ms": 50.0, "failback_moves": "new"},
     "workload": {"arrivals": "closed", "launch_interval_s": 3600, "launch": "exponential", "launch_cv": 1.0,
                  "run_time_s": 1800, "run_time": "exponential", "run_time_cv": 1.0, "profile": []},
     "policies": {"failover": {"name": "retry-then-failover", "retries": 3, "delay_s": 60.0},
@@ -26,7 +26,9 @@ DEFAULTS: dict = {
 
 PRODUCT = {"name": "product", "licenses": 400, "popularity": 1.0}
 FAULT = {"kind": "unreachable", "servers": [0], "start_s": 3600, "duration_s": 600, "repeat_s": 0,
-         "repeats": 1, "stagger_s": 0, "mtbf_s": 0, "mttr_s": 0, "drawn_by": "server"}  # fmt: skip
+         "repeats": 1, "stagger_s": 0, "mtbf_s": 0, "mttr_s": 0, "drawn_by": "server",
+         "clients": "all", "restart": "none", "restart_delay_s": 0, "restart_delay": "constant",
+         "restart_delay_cv": 1.0}  # fmt: skip
 
 
 def complete(scenario: dict) -> dict:

@@ -40,7 +40,7 @@ class Failback:
             self.world.after(seconds, self.due, self.turn)
 
     def due(self, turn: int) -> None:
-        if turn != self.turn:
+        if turn != self.turn or self.client.is_down:
             return
         if self.action == CHOOSE and not self.link.offline:
             selection, count = self.world.scenario["policies"]["selection"], len(self.world.servers)
@@ -65,7 +65,7 @@ class Failback:
 
     def asked(self) -> None:
         """A server asks the client to move."""
-        if self.action == WHEN_ASKED and self.may_go:
+        if self.action == WHEN_ASKED and self.may_go and not self.client.is_down:
             self.probe()
 
     def launches(self) -> None:

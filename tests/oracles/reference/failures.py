@@ -108,10 +108,13 @@ class Failures:
         for item in items:
             if item.program is not None and item.wanted and item.program.lease is None:
                 self.client.user.without_answer(item.program)
-        self.world.after(seconds, self.come_back)
+        self.link.spells += 1
+        self.world.after(seconds, self.come_back, self.link.spells)
 
-    def come_back(self) -> None:
+    def come_back(self, spell: int) -> None:
         """CHOICE: tries_here is as it was: only a good answer resets it."""
+        if spell != self.link.spells:
+            return
         self.link.offline = False
         running = [program for program in self.client.programs if program.running]
         self.link.waiting = [Item(p.order, p, WAITING if p.lease is None else ELSEWHERE) for p in running]

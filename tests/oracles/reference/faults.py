@@ -20,16 +20,21 @@ class Faults:
         self.holding: list[list[dict]] = [[] for _ in range(count)]
         self.first, self.last = math.inf, -math.inf  # the first start, and the last end
         for entry, fault in enumerate(faults):
+            if fault["kind"] == "client-crash":
+                continue
             for place, number in enumerate(self.servers(fault["servers"], count)):
                 sharer = {"server": number, "site": 0, "all": 0}[fault["drawn_by"]]
                 stream = world.stream("fault", entry, sharer)  # anew for each server: those who share draw alike
                 for start, end in self.times(fault, place, stream):
-                    self.first, self.last = min(self.first, start), max(self.last, end)
+                    self.note(start, end)
                     world.at(start, self.begin, number, fault)
                     world.at(end, self.end, number, fault)
 
+    def note(self, start: float, end: float) -> None:
+        self.first, self.last = min(self.first, start), max(self.last, end)
+
     def times(self, fault: dict, place: int, stream: Random) -> Iterator[tuple[float, float]]:
-        """When a fault holds at the server in that place of its list."""
+        """When a fault holds at the server (or client) in that place of its list."""
         begin = self.world.warmup_s + fault["start_s"] + place * fault["stagger_s"]
         if not fault["mtbf_s"]:
             times = fault["repeats"] if fault["repeat_s"] else 1  # CHOICE: `repeats` counts all of them

@@ -75,11 +75,15 @@ class Granting:
         named = set(message.names or ())  # of a slot's leases, the newest is meant
         for lease in reversed(list(leases.values())):
             asked_since = lease.token > message.token
-            if message.names is None or lease.program.slot in named or asked_since:
+            if lease.token <= message.started:  # from before a crash of the client
+                if message.names is not None:
+                    lease.end()
+            elif message.names is None or lease.program.slot in named or asked_since:
                 lease.heard = self.world.now
                 named.discard(lease.program.slot)
             else:
                 lease.end()
+        message.unknown = named
 
     def released(self, message: Message) -> Lease | None:
         """The lease that a RELEASE means: its program's, unless asked for since."""
@@ -100,8 +104,8 @@ class Granting:
         if "crash" not in self.world.faults.kinds(self.server):
             for lease in self.leases:
                 if self.world.now - lease.heard >= settings["reclaim_after_s"]:
-                    lease.end()
+                    lease.lose()
 
     def forget(self) -> None:
         for lease in self.leases:
-            lease.end()
+            lease.lose()

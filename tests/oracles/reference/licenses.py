@@ -39,7 +39,7 @@ class Lease:
 
     def __init__(self, world: "World", server: "Server", program: "Program"):
         self.world, self.server, self.program = world, server, program
-        self.alive, self.left, self.ghost = True, False, False
+        self.alive, self.left, self.ghost, self.is_orphan = True, False, False, False
         self.token = 0  # of the latest request that it answers
         self.heard = world.now
         self.pool = server.pools[program.product]
@@ -55,10 +55,24 @@ class Lease:
         if ghost != self.ghost:
             self.ghost = ghost
             self.world.measures.ghosts[self.program.product].add(1 if ghost else -1)
+            if self.is_orphan:
+                self.world.measures.orphans.add(1 if ghost else -1)
 
     def leave(self) -> None:
         self.left = True
         self.review()
+
+    def orphan(self) -> None:
+        """Its program has ended in a crash of its client."""
+        if self.alive and not self.left:
+            self.world.measures.counts["leases_orphaned"] += 1
+            self.is_orphan = True
+        self.leave()
+
+    def lose(self) -> None:
+        """The server knows it no more, whether or not its program runs on."""
+        self.world.measures.counts["leases_lost"] += self.program.running and self.program.lease is self
+        self.end()
 
     def end(self) -> None:
         """The license is free from this instant."""

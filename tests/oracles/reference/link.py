@@ -35,6 +35,7 @@ class Link:
         self.pausing = False  # before the same server is tried again
         self.pauses = 0  # so far: an earlier one does not end a later one
         self.offline = False
+        self.spells = 0  # offline, so far: a crash ends one
         self.online = True
 
     @property
@@ -116,7 +117,18 @@ class Link:
             self.waiting.append(Item(self.world.number(), rank=LAST))
             self.turn()
 
+    def forget(self) -> None:
+        """A crash: nothing is in memory any more, and the first server is the current one again."""
+        self.waiting, self.in_flight = [], None
+        self.stop_pausing()
+        self.spells += 1
+        self.offline, self.online = False, True
+        self.server = self.client.failback.preferred
+        self.failures.tries_here = 0
+
     def receive(self, kind: str, server: "Server", message: Message, lease: "Lease | None") -> None:
+        if self.client.is_down:
+            return
         if kind == KEPT_ACK:
             self.client.releases.settle(server, message.token)
         elif kind == PROBE_ACK:
@@ -128,6 +140,7 @@ class Link:
             self.failures.failed(kind)
         else:
             self.answered(kind, lease)
+            self.client.releases.hear_of_lost(server, message.unknown)
         self.turn()
 
     def answered(self, kind: str, lease: "Lease | None") -> None:

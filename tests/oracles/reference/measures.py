@@ -20,7 +20,7 @@ class Measures:
         self.attempts_by_sample: Counter = Counter()
         self.waits: list[float] = []
         self.queueing: list[float] = []
-        self.in_use, self.waiting_users, self.unmetered = (Level(world) for _ in range(3))
+        self.in_use, self.waiting_users, self.unmetered, self.orphans = (Level(world) for _ in range(4))
         self.hit: set[Client] = set()  # by faults, and not answered since
         self.answered_again = 0.0  # the last of those that were hit before
         self.ghosts = [Level(world) for _ in world.products]
@@ -28,7 +28,7 @@ class Measures:
     @property
     def levels(self) -> list[Level]:
         """All levels there are."""
-        over_servers = [self.in_use, self.waiting_users, self.unmetered, *self.ghosts]
+        over_servers = [self.in_use, self.waiting_users, self.unmetered, self.orphans, *self.ghosts]
         busy = [server.busy for server in self.world.servers]
         return [*over_servers, *self.world.imbalance.levels, *busy]
 

@@ -10,7 +10,8 @@ COUNTS = [
     *("launches", "suppressed", "attempts", "grants", "denials", "evictions", "gave_up"),
     *("denials_misplaced", "denials_stranded", "denials_ghost", "denials_exhausted"),
     *("timeouts", "refusals", "overloaded", "retries", "failovers", "offline_spells", "unmetered_starts"),
-    *("failbacks", "probes", "programs_moved", "double_grants", "messages", "messages_lost"),
+    *("failbacks", "probes", "programs_moved", "double_grants", "leases_lost", "messages", "messages_lost"),
+    *("client_crashes", "leases_orphaned", "programs_restarted"),
 ]
 
 Metrics = dict[str, float | None]
@@ -53,6 +54,7 @@ def over_time(world: "World") -> Metrics:
     return {
         "unmetered_license_hours": measures.unmetered.area / 3600,
         "ghost_license_hours": sum(level.area for level in measures.ghosts) / 3600,
+        "orphan_license_hours": measures.orphans.area / 3600,
         "licenses_in_use_mean": measures.in_use.area / duration,
         "waiting_users_mean": measures.waiting_users.area / duration,
         "imbalance_mean": max(level.area for level in world.imbalance.levels) / duration,

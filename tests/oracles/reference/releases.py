@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from oracles.reference.items import ELSEWHERE, Item
 from oracles.reference.messages import KEPT_RELEASE, RELEASE, Message
 
 if TYPE_CHECKING:
@@ -38,6 +39,22 @@ class Releases:
         lost = (network.notice, lease.server.granting.forsaken, message)
         network.send(lease.server, self.client, lease.server.receive, message, lost=lost)
 
+    def hear_of_lost(self, server: "Server", slots: set[int]) -> None:
+        """A heartbeat's answer: there are no leases of these slots."""
+        way = self.client.settings["on_lost_lease"]
+        for program in self.client.programs:
+            if way == "run-on" or program.slot not in slots:
+                continue
+            if program.lease is None or program.lease.server is not server:
+                continue
+            if way == "request":
+                if not self.client.link.is_asking(program):
+                    self.client.link.waiting.append(Item(program.order, program, ELSEWHERE))
+            else:
+                self.world.measures.counts["evictions"] += 1
+                program.lease = None
+                self.client.user.end(program)
+
     def leave(self, lease: "Lease") -> None:
         """The program has no more use for it, and its server is not told now."""
         self.world.network.notice(lease.leave)
@@ -61,11 +78,26 @@ class Releases:
         if self.is_deferred:
             self.debts[server] = self.client.token
             if not self.offering:
-                self.offering = True
-                self.world.after(self.pause_s, self.offer)
+                self.offer_later()
+
+    def offer_later(self) -> None:
+        self.offering = True
+        self.world.after(self.pause_s, self.offer)
+
+    def forsake(self, program: "Program") -> None:
+        """The client has crashed: only the observer learns of it."""
+        lease, program.lease = program.lease, None
+        if lease is not None:
+            self.world.network.notice(lease.orphan)
+        if program.asked is not None:
+            self.world.network.notice(program.abandon, program.asked, program.asked_token)
+        program.asked = program.kept = None
 
     def offer(self) -> None:
         """Name to each server the slots that hold or await a lease there, so that it frees the rest."""
+        if self.client.is_down:
+            self.offering = False
+            return
         self.offering = bool(self.debts)
         for server in sorted(self.debts, key=lambda server: server.number):
             self.client.token += 1

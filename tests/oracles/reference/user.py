@@ -30,15 +30,25 @@ class User:
         self.world.at(self.world.profile.later(self.world.now, interval), self.launch, slot)
 
     def launch(self, slot: int) -> None:
-        counts = self.world.measures.counts
+        crash = self.client.crash
         if self.world.scenario["workload"]["arrivals"] == "open":
             self.next_launch(slot)
-            if self.client.slots[slot] is not None:
-                counts["suppressed"] += 1
+            is_busy = self.client.slots[slot] is not None or (crash is not None and slot in crash.restarts)
+            if is_busy or self.client.is_down:
+                self.world.measures.counts["suppressed"] += 1
                 return
-        counts["launches"] += 1
+        elif self.client.is_down and crash is not None:
+            crash.late.append(slot)
+            return
+        self.begin(slot)
+
+    def begin(self, slot: int, product: int | None = None) -> None:
+        """A launch, of a product if it is known already."""
+        self.world.measures.counts["launches"] += 1
         self.client.failback.launches()
         program = self.client.slots[slot] = self.new_program(slot)
+        if product is not None:
+            program.product = product
         self.ask(program)
 
     def new_program(self, slot: int) -> Program:
@@ -50,6 +60,8 @@ class User:
 
     def ask(self, program: Program) -> None:
         """At the launch, and again after a denial."""
+        if program.ended:  # in a crash, since
+            return
         if self.client.link.offline:
             self.without_answer(program)
             return
@@ -77,8 +89,12 @@ class User:
         self.client.releases.give_back(program)
         program.review()
         self.client.slots[program.slot] = None
+        self.rest(program.slot)
+
+    def rest(self, slot: int) -> None:
+        """A program has ended."""
         if self.world.scenario["workload"]["arrivals"] == "closed":
-            self.next_launch(program.slot)
+            self.next_launch(slot)
 
     def without_answer(self, program: Program) -> None:
         """The client is offline, so nobody is asked."""
@@ -106,6 +122,7 @@ class User:
             self.world.measures.waits.append(self.world.now - program.launched)
         program.decided, program.unmetered = True, False
         program.wait(False)
+        self.world.measures.counts["leases_lost"] += not lease.alive  # while its grant was on its way
         old, program.lease = program.lease, lease
         if old is not None and old.server is not lease.server:
             self.world.measures.counts["double_grants"] += 1

@@ -6,6 +6,7 @@ from random import Random
 
 from oracles.reference.balance import Balance
 from oracles.reference.client import Client
+from oracles.reference.crashes import Crashes
 from oracles.reference.faults import Faults
 from oracles.reference.imbalance import Imbalance
 from oracles.reference.licenses import Pool
@@ -41,6 +42,7 @@ class World:
         policies = self.scenario["policies"]
         self.build_servers(policies)
         self.faults = Faults(self, self.scenario["faults"])
+        Crashes(self, self.scenario["faults"])
         self.at(self.warmup_s, self.measures.start)
         self.build_clients()
         if policies["balancing"]["name"] == "periodic-demand":

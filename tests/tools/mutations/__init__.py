@@ -2,11 +2,13 @@
 
 from tools.mutations import (
     client,
+    client_crashes,
     comparisons,
     denials,
     engine,
     failback,
     faults,
+    lost_leases,
     messaging,
     policies,
     queue,
@@ -23,6 +25,7 @@ MUTATIONS: list[Mutation] = [
     mutation
     for room in (
         client,
+        client_crashes,
         denials,
         failback,
         server,
@@ -32,6 +35,7 @@ MUTATIONS: list[Mutation] = [
         engine,
         setup,
         faults,
+        lost_leases,
         shards,
         state,
         policies,

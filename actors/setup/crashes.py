@@ -1,0 +1,87 @@
+"""When clients crash: their outages, laid out from the scenario's list of faults."""
+
+import math
+from collections.abc import Iterator
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
+
+import numpy as np
+
+from ..randomness import distributions
+from ..state.rows import NONE
+from ..state.schedule import FAULT, OUTAGE, RESTART
+from . import spells
+from .scenario import DISTRIBUTIONS, ClientCrash, Scenario, is_client_crash, ns
+
+Held = tuple[int, int, int, int]  # an entry of the list, a client, a start and an end, ns
+
+
+def lay_out(scenario: Scenario, keys: Any) -> list[Held]:
+    """Return when each crash holds at each client, in the order of the list."""
+    return [
+        (entry, client, *when)
+        for entry, fault in enumerate(scenario.faults)
+        if is_client_crash(fault)
+        for place, client in enumerate(clients_of(fault, scenario.clients.count))
+        for when in spells.times(scenario, fault, place, spells.draw(keys, entry, client))
+    ]
+
+
+def clients_of(fault: ClientCrash, count: int) -> range:
+    """Return a fault's clients, in the order in which it comes to them."""
+    if fault.clients == "all":
+        return range(count)
+    if hasattr(fault.clients, "fraction"):
+        return range(math.ceil(fault.clients.fraction * count - 1e-9))
+    first, last = fault.clients
+    return range(first, last + 1)
+
+
+def as_faults(held: list[Held]) -> Any:
+    """Return a row of FAULT for each entry of the list: from its first start to its last end."""
+    entries = {entry: [times[2:] for times in rows] for entry, rows in groupby(held, itemgetter(0))}
+    rows = [
+        (entry, NONE, min(start for start, _ in times), max(end for _, end in times))
+        for entry, times in entries.items()
+    ]
+    return np.array(rows, dtype=FAULT).view(np.recarray)
+
+
+def crash_tables(scenario: Scenario, held: list[Held], first: int, local: int) -> dict[str, Any]:
+    """Return the tables of the crashes of a shard's clients, the first of whom has number `first`."""
+    here = sorted(
+        (client, start, end, entry) for entry, client, start, end in held if first <= client < first + local
+    )
+    rows = [row for client, outages in groupby(here, itemgetter(0)) for row in _merged(client, outages)]
+    outages = np.array(rows, dtype=OUTAGE).view(np.recarray)
+    numbers = np.arange(first, first + local if any(map(is_client_crash, scenario.faults)) else first)
+    begin, end = (np.searchsorted(outages["client"], numbers, side) for side in ("left", "right"))
+    return {
+        "outages": outages,
+        "outages_next": begin.astype(np.int64),
+        "outages_end": end.astype(np.int64),
+        "started": np.zeros(len(numbers), np.int32),
+        "restarts": np.array([_restart(fault) for fault in scenario.faults], dtype=RESTART).view(np.recarray),
+    }
+
+
+def _merged(client: int, outages: Iterator[tuple[int, int, int, int]]) -> Iterator[tuple[int, ...]]:
+    """Yield a client's rows of OUTAGE: crashes that overlap or touch are one, and the first one's."""
+    row: list[int] = []
+    for _, start, end, entry in outages:
+        if row and start <= row[1]:
+            row[1] = max(row[1], end)
+            continue
+        if row:
+            yield tuple(row)
+        row = [start, end, client, row[3] + 1 if row else 0, entry]
+    yield tuple(row)
+
+
+def _restart(fault: Any) -> tuple[Any, ...]:
+    """Return the row of RESTART of a fault; users start nothing again after others than crashes of clients."""
+    if not is_client_crash(fault):
+        return (0, 0.0, distributions.CONSTANT, 0.0)
+    distribution = DISTRIBUTIONS[fault.restart_delay]
+    return (fault.restart == "all", ns(fault.restart_delay_s), distribution, fault.restart_delay_cv)
