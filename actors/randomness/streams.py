@@ -29,8 +29,9 @@ from ..compiled.jit import inlined
     FAULT,
     FAILBACK,
     DENIAL,
-) = range(15)
-STREAMS = 15
+    SIZE,
+) = range(16)
+STREAMS = 16
 
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)

@@ -134,7 +134,7 @@ def served_again(world):
 
 @inlined
 def leased(world, s, product, change):
-    """A server leases a license of a product (+1) or no longer (-1)."""
+    """A server leases so many licenses of a product more, or less."""
     control = world.control[0]
     row = world.products[world.servers[s].first_product + product]
     row.leased += change
@@ -145,7 +145,7 @@ def leased(world, s, product, change):
 
 @inlined
 def ghost(world, s, product, change):
-    """A lease of a server becomes a ghost (+1) or ceases to be one (-1)."""
+    """So many licenses of a product more, or less, are held by ghosts at a server."""
     control = world.control[0]
     world.products[world.servers[s].first_product + product].ghosts += change
     control.ghosts += change

@@ -7,8 +7,8 @@ have numbers in a row: `messaging/protocol.py` has the sorts.
 FREE = 0  # no event, where one might be: in a slot's row there is room for a timer
 
 # Client to server.
-REQUEST = 1  # a license of `product` for `program` of `slot`; flag: call me back if you have none
-RELEASE = 2  # the license of `program` of `slot` is free again; never answered
+REQUEST = 1  # 1 + `value` licenses of `product` for `program` of `slot`; flag: call me back if you have too few
+RELEASE = 2  # what `program` of `slot` held is free again; never answered
 HEARTBEAT = 3  # I am alive; value: the slots that hold or await a lease at the receiver, as bits
 KEPT_RELEASE = 4  # every lease of mine but those of the slots in value is free; answered, unlike RELEASE
 PROBE = 5  # do you serve? I prefer you to the server that I have
@@ -20,7 +20,7 @@ OVERLOADED = 13  # value: when to come back (queue/durations.py), 0 if not said
 REFUSED = 14
 ACK = 15
 KEPT_ACK = 16
-CALLBACK = 17  # a license is (reserved and) free: ask again
+CALLBACK = 17  # what you asked for is (reserved and) free: ask again
 PROBE_ACK = 18
 MOVE_ON = 19  # I have more clients than my share: see whether the server that you prefer serves
 

@@ -32,7 +32,7 @@ VIRTUAL: tuple[Metric, ...] = (
         "distance of where licenses are from where demand is (total variation), worst product: time mean",
     ),
     Metric("imbalance_max", "", "the same distance: maximum"),
-    Metric("ghost_license_hours", "h", "lease-hours without a program"),
+    Metric("ghost_license_hours", "h", "license-hours of leases without a program"),
     Metric("overissued", "", "the most licenses ever leased beyond those owned; more than 0 is a defect"),
     Metric("licenses_in_use_mean", "", "licenses in use: time mean"),
     Metric("waiting_users_mean", "", "users who wait for a license after a denial: time mean"),

@@ -17,7 +17,7 @@ from .windows import Faults, merged, windows
 TIME = Axis("time", is_time=True)
 UNITS = {"rate": "per minute", "state": "at the end of each sample", "queue": "s"}
 DRAWN = "Faults are shaded as the first replication drew them."
-CAUSE_COLORS = (1, 3, 0, 5)
+CAUSE_COLORS = (1, 3, 0, 5, 2, 4)
 
 
 class Case:

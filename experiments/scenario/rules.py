@@ -8,6 +8,7 @@ from typing import Any
 from ..metrics.names import MEANINGS, METRICS, WALL_METRICS
 from .choices import Resolve, Resolved
 from .faults import Fault
+from .product_rules import PRODUCT_RULES
 from .rivals import rivals
 from .wording import did_you_mean, refuse, show
 
@@ -361,6 +362,7 @@ RULES: tuple[Callable[[Facts], Iterator[str]], ...] = (
 )
 
 ITEM_RULES: dict[str, tuple[Callable[[str, Facts, Facts], Iterator[str]], ...]] = {
+    "products": PRODUCT_RULES,
     "faults": (
         _fault_servers_exist,
         _fault_clients_exist,

@@ -8,6 +8,7 @@ from pydantic_core import PydanticCustomError
 from .choices import resolver
 from .faults import AnyFault, Fault
 from .policy_table import Policies
+from .products import Product
 from .rules import Facts, broken_rules
 from .values import (
     Allowed,
@@ -115,14 +116,6 @@ class Servers(Table):
     )
 
 
-class Product(Table):
-    """A metered product; there is at least one."""
-
-    name: Name = Field(default="product", description="Its name, which no other product has.")
-    licenses: Whole = Field(default=400, description="Number of licenses owned at all sites.")
-    popularity: Number = Field(default=1.0, description="Relative chance that a launch is of this product.")
-
-
 class Clients(Table):
     """The client computers, all alike."""
 
@@ -185,7 +178,8 @@ class Workload(Table):
     )
     trace: Text = Field(
         default="",
-        description="CSV or Parquet file with time_s, client, run_time_s, product; relative to the scenario file; "
+        description="CSV or Parquet file with time_s, client, run_time_s, product, and maybe count (licenses of a "
+        "launch; else as its product's tokens say); relative to the scenario file; "
         'only with arrivals = "trace".',
     )
     launch_interval_s: PositiveSeconds = Field(
