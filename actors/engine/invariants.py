@@ -90,7 +90,8 @@ def _check_leases(world):
         n = world.servers[s].oldest
         while n != NONE:
             lease = world.leases[n]
-            held += lease.state != RESERVED
+            if lease.state != RESERVED:
+                held += lease.count
             if leases.find(world, s, lease.client, lease.slot, lease.program) != n:
                 return _found(world, DOUBLE_LEASE, config.clients + s, lease.client)
             n = lease.newer

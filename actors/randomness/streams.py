@@ -30,8 +30,9 @@ from ..compiled.jit import inlined
     FAILBACK,
     DENIAL,
     RESTART,
-) = range(16)
-STREAMS = 16
+    SIZE,
+) = range(17)
+STREAMS = 17
 
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)

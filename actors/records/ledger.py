@@ -178,7 +178,7 @@ def count_client(control, client, change):
 
 @inlined
 def leased(world, s, product, change):
-    """A server leases a license of a product (+1) or no longer (-1)."""
+    """A server leases so many licenses of a product more, or less."""
     control = world.control[0]
     row = world.products[world.servers[s].first_product + product]
     row.leased += change
@@ -189,7 +189,7 @@ def leased(world, s, product, change):
 
 @inlined
 def ghost(world, s, product, change):
-    """A lease of a server becomes a ghost (+1) or ceases to be one (-1)."""
+    """So many licenses of a product more, or less, are held by ghosts at a server."""
     control = world.control[0]
     world.products[world.servers[s].first_product + product].ghosts += change
     control.ghosts += change
@@ -198,7 +198,7 @@ def ghost(world, s, product, change):
 
 @jit
 def orphan(world, change):
-    """A lease becomes a ghost in a crash of its client (+1), or such a ghost ceases to be one (-1)."""
+    """Leases of so many licenses become ghosts in a crash of their client, or such ghosts cease to be (< 0)."""
     world.control[0].orphans += change
     sums.add(world.sums[words.ORPHAN_AREA], -change * instant(world))
 

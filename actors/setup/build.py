@@ -23,6 +23,7 @@ from .policies import PolicySet
 from .profile import day_profile
 from .scenario import Scenario, ns
 from .servers import server_tables
+from .sizes import size_table
 
 BUCKETS_PER_TIMER = 1.06  # at the least
 FIRST_DEADLINES = 1 << 10  # a power of two
@@ -65,6 +66,7 @@ def build(
         spells_from=schedule.spells_from,
         cuts=schedule.cuts,
         profile=profile,
+        sizes=size_table(scenario),
         **_record_tables(scenario, int(config[0].local_servers), keep_journal),
         **{kind: getattr(chosen, kind).call for kind in POLICIES},
         **{f"{kind}_parameters": chosen.table(kind) for kind in POLICIES},

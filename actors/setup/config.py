@@ -135,6 +135,8 @@ def _workload(scenario: Scenario) -> dict[str, Any]:
         "run_time": work.run_time_s * SECOND,
         "run_distribution": DISTRIBUTIONS[work.run_time],
         "run_cv": work.run_time_cv,
+        "sized": work.arrivals == "trace" or any(product.tokens != 1 for product in scenario.products),
+        "restricted": any(product.max_per_client or product.reserve for product in scenario.products),
     }
 
 

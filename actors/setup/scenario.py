@@ -57,12 +57,28 @@ class Servers(Protocol):
     def split(self) -> str | Sequence[float]: ...
 
 
+class Reserve(Protocol):
+    """products.reserve"""
+
+    licenses: int
+
+    @property
+    def clients(self) -> Any: ...
+
+
 class Product(Protocol):
     """One of [[products]]"""
 
     name: str
     licenses: int
     popularity: float
+    max_per_client: int
+
+    @property
+    def tokens(self) -> int | Sequence[tuple[int, float]]: ...
+
+    @property
+    def reserve(self) -> Reserve | None: ...
 
 
 class Clients(Protocol):

@@ -1,5 +1,6 @@
 """The tables of servers, their pools of licenses, and what sites know of clients."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,8 @@ from ..state.rows import NONE
 from ..state.servers import ACCOUNT, CALLER, LEASE, POOL, PRODUCT, SEAT, SERVER, SITE, VISITOR
 from .partition import first_client
 from .policies import PolicySet
-from .scenario import Scenario, members
+from .scenario import Product, Scenario, members
+from .sizes import first_sizes
 
 FIRST_VISITORS = 1 << 6  # a power of two
 
@@ -73,8 +75,28 @@ def _pools(scenario: Scenario, chosen: PolicySet) -> Any:
         np.add.at(allocated[:, p], _pooled(scenario, chosen), shares)
     pools = zeros(allocated.size, POOL)
     pools["allocated"] = pools["free"] = allocated.ravel()
+    pools["earmarked"] = _earmarked(scenario, allocated).ravel()
     pools["queue_head"] = pools["queue_tail"] = NONE
     return pools
+
+
+def _earmarked(scenario: Scenario, allocated: Any) -> Any:
+    """Return the pools' parts of the reservations, in proportion to their licenses."""
+    parts = np.zeros_like(allocated)
+    for p, product in enumerate(scenario.products):
+        if product.reserve:
+            parts[:, p] = share_out(product.reserve.licenses, allocated[:, p])
+    return parts
+
+
+def _favored(scenario: Scenario, product: Product) -> tuple[int, int]:
+    """Return the clients that a product's reservation is for: the first one, and the one after the last."""
+    if product.reserve is None:
+        return 0, 0
+    clients = product.reserve.clients
+    if hasattr(clients, "fraction"):
+        return 0, math.ceil(clients.fraction * scenario.clients.count - 1e-9)
+    return clients[0], clients[1] + 1
 
 
 def _products(scenario: Scenario, pools: Any) -> Any:
@@ -82,6 +104,10 @@ def _products(scenario: Scenario, pools: Any) -> Any:
     products = zeros(sites * count, PRODUCT)
     popularity = np.cumsum([product.popularity for product in scenario.products])
     products["up_to"] = np.tile(popularity / popularity[-1], sites)
+    products["first_size"] = np.tile(first_sizes(scenario), sites)
+    products["cap"] = np.tile([product.max_per_client for product in scenario.products], sites)
+    favored = np.array([_favored(scenario, product) for product in scenario.products])
+    products["first_favored"], products["end_favored"] = np.tile(favored, (sites, 1)).T
     products["owned"] = products["allocated"] = pools["allocated"].reshape(sites, -1, count).sum(axis=1).ravel()
     limits = first_client(scenario.clients.count, sites, np.arange(sites + 1))
     products["clients"] = np.repeat(np.diff(limits), count)

@@ -1,8 +1,8 @@
 """Recorded launches: a trace from a CSV or Parquet file, told apart by its content.
 
-Columns: `time_s` (from the end of the warm-up; negative ones fall into it), `client`, `run_time_s`, and
-`product` (a name; may be left out when there is one product). Names are text, whatever they
-look like.
+Columns: `time_s` (from the end of the warm-up; negative ones fall into it), `client`, `run_time_s`, `product` (a
+name; may be left out when there is one product), and maybe `count` (licenses that the launch takes; without it, as
+`tokens` of the product says). Names are text, whatever they look like.
 """
 
 from pathlib import Path
@@ -10,11 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from ..state.limits import LICENSES_MAX
 from ..state.schedule import RECORDED
 from .scenario import Scenario, ns
 
 SECOND = 1_000_000_000
-COLUMNS = ("time_s", "client", "run_time_s", "product")
+NEEDED = ("time_s", "client", "run_time_s", "product")
+COLUMNS = (*NEEDED, "count")
 NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 PARQUET = b"PAR1"  # how such a file begins
 
@@ -27,13 +29,14 @@ def read(scenario: Scenario) -> Any:
     """
     path = Path(scenario.workload.trace)
     names = [product.name for product in scenario.products]
-    table = _table(path, COLUMNS if len(names) > 1 else COLUMNS[:-1])
+    table = _table(path, NEEDED if len(names) > 1 else NEEDED[:-1])
     rows = np.zeros(table.num_rows, dtype=RECORDED)
     origin = scenario.run.warmup_s
     rows["time"] = np.round((_numbers(path, table, "time_s", -origin) + origin) * SECOND)
     rows["run_time"] = np.round(_numbers(path, table, "run_time_s", 0.0) * SECOND)
     rows["client"] = _clients(path, table, scenario.clients.count)
     rows["product"] = _products(path, table, names)
+    rows["count"] = _counts(path, table)
     return rows[np.lexsort((rows["time"], rows["client"]))].view(np.recarray)
 
 
@@ -124,6 +127,19 @@ def _clients(path: Path, table: Any, count: int) -> Any:
         where = f"in row {row + 1} it is {clients[row]:g}"
         raise ValueError(f"{path}: client must be a whole number below clients.count = {count}; {where}")
     return clients
+
+
+def _counts(path: Path, table: Any) -> Any:
+    """Return how many licenses each launch takes; 0 where the trace does not say."""
+    if "count" not in table.column_names:
+        return 0
+    counts = _numbers(path, table, "count", 1.0)
+    bad = (counts > LICENSES_MAX) | (counts % 1 != 0)
+    if bad.any():
+        row = int(np.flatnonzero(bad)[0])
+        where = f"in row {row + 1} it is {counts[row]:g}"
+        raise ValueError(f"{path}: count must be a whole number from 1 to {LICENSES_MAX}; {where}")
+    return counts
 
 
 def _products(path: Path, table: Any, names: list[str]) -> Any:

@@ -10,6 +10,8 @@ CAUSES = {
     "stranded": counters.STRANDED,
     "ghost": counters.GHOST,
     "exhausted": counters.EXHAUSTED,
+    "capped": counters.CAPPED,
+    "reserved": counters.KEPT,
 }
 
 

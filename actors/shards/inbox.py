@@ -10,6 +10,7 @@ from ..messaging.protocol import is_answer, is_balancing, is_for_service, is_not
 from ..queue import calendar, events
 from ..state import clients, kinds
 from ..state.events import FOREIGN, WANTS_CALLBACK
+from ..state.limits import LICENSES_MAX
 from ..state.status import GROW, HORIZON
 
 
@@ -104,6 +105,8 @@ def _is_for_site_server(config, row):
 def _is_for_server(config, row):
     """Whether it is a client's message for a server, or its notice for an observer, that lives in this shard."""
     server = row.target - config.clients
+    if row.kind == kinds.REQUEST and not 0 <= row.value < LICENSES_MAX:
+        return False
     if is_for_service(row.kind):
         return config.first_server <= server < config.first_server + config.local_servers
     site = server - config.servers - config.sites

@@ -59,6 +59,8 @@ CONFIG = rows(
     ("run_distribution", "i8"),
     ("run_cv", "f8"),
     ("profile_period", "i8"),
+    ("sized", "i8"),  # whether a launch may take more than one license
+    ("restricted", "i8"),  # whether a product has a cap or a reservation
     # servers
     ("service", "f8"),
     ("service_exponential", "i8"),

@@ -29,12 +29,14 @@ SUPPRESSED = _count(
 )
 ATTEMPTS = _count("attempts", "requests sent to a server, first tries and repetitions alike")
 GRANTS = _count("grants", "grants that a program took up")
-MISPLACED = _count("denials_misplaced", "denials while a license was free on a reachable server")
-STRANDED = _count("denials_stranded", "denials while a license was free only on an unreachable server")
+MISPLACED = _count("denials_misplaced", "denials while the licenses asked for were free on a reachable server")
+STRANDED = _count("denials_stranded", "denials while as many were free only on an unreachable server")
 GHOST = _count(
-    "denials_ghost", "denials with none free, while a lease existed whose program no longer ran under it"
+    "denials_ghost", "denials that licenses held by leases whose programs no longer ran would have prevented"
 )
-EXHAUSTED = _count("denials_exhausted", "denials because every license was in use: the normal ones")
+EXHAUSTED = _count("denials_exhausted", "denials because licenses were in use: the normal ones")
+CAPPED = _count("denials_capped", "denials because the client would have had more licenses than it may")
+KEPT = _count("denials_reserved", "denials because what was free is reserved for other clients")
 EVICTIONS = _count(
     "evictions",
     "programs killed while they ran under a lease: denied another one, or stopped because that one was lost",
@@ -72,7 +74,7 @@ QUEUED = _count("requests_served", "requests whose service began", is_metric=Fal
 
 # States at the end of a sample.
 IN_USE = _count("licenses_in_use", "licenses in use at the end of the sample", is_metric=False)
-GHOST_LEASES = _count("ghost_leases", "leases without a program at the end of the sample", is_metric=False)
+GHOST_LEASES = _count("ghost_leases", "licenses leased to no program at the end of the sample", is_metric=False)
 WAITING_USERS = _count(
     "waiting_users", "denied users who wait for a license at the end of the sample", is_metric=False
 )

@@ -7,8 +7,8 @@ have numbers in a row: `messaging/protocol.py` has the sorts.
 FREE = 0  # no event, where one might be: in a slot's row there is room for a timer
 
 # Client to server.
-REQUEST = 1  # a license of `product` for `program` of `slot`; flag: call me back if you have none
-RELEASE = 2  # the license of `program` of `slot` is free again; never answered
+REQUEST = 1  # 1 + `value` licenses of `product` for `program` of `slot`; flag: call me back if you have too few
+RELEASE = 2  # what `program` of `slot` held is free again; never answered
 # I am alive. value: the slots that hold or await a lease at the receiver, as bits; program: the attempt after
 # which I was last started, so that leases asked for by then are not mine any more
 HEARTBEAT = 3
@@ -22,7 +22,7 @@ OVERLOADED = 13  # value: when to come back (queue/durations.py), 0 if not said
 REFUSED = 14
 ACK = 15  # of a heartbeat; value: slots that it named and that have no lease here, as bits, if clients act on that
 KEPT_ACK = 16
-CALLBACK = 17  # a license is (reserved and) free: ask again
+CALLBACK = 17  # what you asked for is (reserved and) free: ask again
 PROBE_ACK = 18
 MOVE_ON = 19  # I have more clients than my share: see whether the server that you prefer serves
 

@@ -1,4 +1,4 @@
-"""Rows of what is known before a run begins: faults, the day profile, recorded launches."""
+"""Rows of what is known before a run begins: faults, the day profile, what launches take, recorded launches."""
 
 from .rows import rows
 
@@ -48,5 +48,8 @@ POINT = rows(
     ("integral", "f8"),  # of the factor, from the period's start
 )
 
-# One launch of a recorded trace, in order of client and time.
-RECORDED = rows(("time", "i8"), ("run_time", "i8"), ("client", "i4"), ("product", "i4"))
+# A number of licenses that a launch may take. Rows of a product are contiguous.
+SIZE = rows(("up_to", "f8"), ("count", "i8"))  # up_to: cumulative probability, the product's last one 1
+
+# One launch of a recorded trace, in order of client and time. A count of 0 is not recorded: it is drawn.
+RECORDED = rows(("time", "i8"), ("run_time", "i8"), ("client", "i4"), ("product", "i2"), ("count", "i2"))

@@ -54,7 +54,9 @@ POOL = rows(
     ("free", "i8"),
     ("reserved", "i8"),  # for users who were called back
     ("leased", "i8"),
-    ("requests", "i8"),  # decided since the last report
+    ("earmarked", "i8"),  # its part of the reservation for some clients
+    ("favored", "i8"),  # leased to these, or reserved for their users who were called back
+    ("requests", "i8"),  # licenses asked for by requests decided since the last report
     ("reported_allocated", "i8"),  # by the last report, and the orders since
     ("reported_leased", "i8"),
     ("reported_requests", "i8"),
@@ -68,6 +70,10 @@ POOL = rows(
 # A site's licenses of one product; row site * products + product.
 PRODUCT = rows(
     ("up_to", "f8"),  # cumulative popularity, the last one 1
+    ("first_size", "i8"),  # row of the first of its launches' sizes
+    ("cap", "i8"),  # most licenses of one pool that a client may have; 0: any number
+    ("first_favored", "i8"),  # the clients for whom some are reserved: [first_favored, end_favored)
+    ("end_favored", "i8"),
     ("owned", "i8"),  # by the site
     ("copies", "i8"),  # in transit and still in their sender's pool (KB Q269547)
     ("allocated", "i8"),  # in all pools
@@ -75,7 +81,7 @@ PRODUCT = rows(
     ("reserve", "i8"),  # at the site server
     ("shipped", "i8"),  # to other sites, less what has come from there
     ("leased", "i8"),
-    ("ghosts", "i8"),
+    ("ghosts", "i8"),  # licenses held by ghosts
     ("distance", "i8"),  # of licenses from demand: see records/ledger.py
     ("distance_since", "i8"),
     ("imbalance_area", "f8"),
@@ -117,6 +123,7 @@ LEASE = rows(
     ("granted", "i4"),  # the attempt whose grant its program runs under; 0: none; less than 0: unsettled
     ("slot", "i2"),
     ("product", "i2"),
+    ("count", "i2"),  # licenses that it holds
     ("state", "i1"),
     ("orphan", "i1"),  # whether it is a GHOST because its client has crashed
 )

@@ -68,6 +68,7 @@ TABLES: dict[str, Any] = {
     "spells_from": np.dtype("i8"),  # each server's first row of `spells`
     "cuts": schedule.CUT,
     "profile": schedule.POINT,
+    "sizes": schedule.SIZE,  # how many licenses launches take, by product
     # what is measured
     "series": np.dtype("i8"),  # counters.COLUMNS numbers for each sample
     "server_series": servers.SERVER_SAMPLE,

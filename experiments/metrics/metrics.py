@@ -20,7 +20,7 @@ RECOVERY_SLACK = 10.0
 NOT_SERVED = [counters.WAITING_USERS, counters.UNMETERED_PROGRAMS, counters.UNANSWERED_PROGRAMS]
 
 ABNORMAL = [counters.MISPLACED, counters.STRANDED, counters.GHOST]
-DENIALS = [*ABNORMAL, counters.EXHAUSTED]
+DENIALS = [*ABNORMAL, counters.EXHAUSTED, counters.CAPPED, counters.KEPT]
 
 Value = float | int | None
 
@@ -32,7 +32,7 @@ def metrics(scenario: Any, tally: Tally) -> dict[str, Value]:
     duration_s = scenario.run.duration_s
     counted = {c.column: int(counts[n]) for n, c in enumerate(counters.COUNTERS) if c.is_metric}
     denials = int(counts[DENIALS].sum())
-    abnormal = denials - counted["denials_exhausted"]
+    abnormal = int(counts[ABNORMAL].sum())
     grants, launches, attempts = counted["grants"], counted["launches"], counted["attempts"]
     start_ns, duration_ns = round(scenario.run.warmup_s * SECOND), round(duration_s * SECOND)
     # Areas count whole microseconds, so the mean of a constant state is exactly that state.

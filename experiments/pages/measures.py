@@ -20,12 +20,16 @@ CAUSES = {
     "denials_stranded": "stranded",
     "denials_ghost": "ghost",
     "denials_exhausted": "exhausted",
+    "denials_capped": "capped",
+    "denials_reserved": "reserved",
 }
 MEANT = {
     "misplaced": "a license was free within reach",
     "stranded": "free only out of reach",
     "ghost": "held by no program",
     "exhausted": "all in use",
+    "capped": "the client would have had too many",
+    "reserved": "free for others only",
 }
 LINKS = {
     "clients_away": "on another",

@@ -78,9 +78,9 @@ def _at(layers: Sequence[Line], place: int) -> str:
 
 
 STACKS = (
-    Stack("denials", "Denials by cause", "Denials", "per minute", "rate", CAUSES, (1, 3, 0, 5), _causes),
+    Stack("denials", "Denials by cause", "Denials", "per minute", "rate", CAUSES, (1, 3, 0, 5, 2, 4), _causes),
     Stack(
-        "links", "Clients by link state", NOT_PREFERRED, "clients", "state", LINKS, (1, 3, 4, 5, 0), _links,
+        "links", "Clients by link state", NOT_PREFERRED, "clients", "state", LINKS, (1, 3, 4, 5, 2, 0), _links,
         usual="clients_preferred",
     ),
 )  # fmt: skip

@@ -5,6 +5,7 @@ from .faults import ClientCrash, Cut, Fault, Fraction, Lossy, Outage, Slow
 from .files import load, source_text, to_toml, validate
 from .overrides import each_once, parse_override
 from .policy_table import Choice, Policies
+from .products import Product
 from .schema import (
     Arm,
     Case,
@@ -12,7 +13,6 @@ from .schema import (
     Compare,
     Expect,
     Network,
-    Product,
     Run,
     Scenario,
     Servers,

@@ -8,6 +8,7 @@ from ..metrics.names import MEANINGS, METRICS, WALL_METRICS
 from .choices import Resolve, Resolved
 from .facts import Facts, ItemRule, UnknownError
 from .fault_rules import FAULT_RULES
+from .product_rules import PRODUCT_RULES
 from .rivals import rivals
 from .wording import did_you_mean, refuse, show
 
@@ -306,6 +307,7 @@ RULES: tuple[Callable[[Facts], Iterator[str]], ...] = (
 )
 
 ITEM_RULES: dict[str, tuple[ItemRule, ...]] = {
+    "products": PRODUCT_RULES,
     "faults": FAULT_RULES,
     "cases": (_case_shows_all_or_nothing, _metric_exists, _case_baseline_exists),
     "expect": (

@@ -9,6 +9,7 @@ from .choices import resolver
 from .facts import GIVEN, Facts
 from .faults import AnyFault, Fault
 from .policy_table import Policies
+from .products import Product
 from .rules import broken_rules
 from .values import (
     Allowed,
@@ -116,14 +117,6 @@ class Servers(Table):
     )
 
 
-class Product(Table):
-    """A metered product; there is at least one."""
-
-    name: Name = Field(default="product", description="Its name, which no other product has.")
-    licenses: Whole = Field(default=400, description="Number of licenses owned at all sites.")
-    popularity: Number = Field(default=1.0, description="Relative chance that a launch is of this product.")
-
-
 class Clients(Table):
     """The client computers, all alike."""
 
@@ -191,7 +184,8 @@ class Workload(Table):
     )
     trace: Text = Field(
         default="",
-        description="CSV or Parquet file with time_s, client, run_time_s, product; relative to the scenario file; "
+        description="CSV or Parquet file with time_s, client, run_time_s, product, and maybe count (licenses of a "
+        "launch; else as its product's tokens say); relative to the scenario file; "
         'only with arrivals = "trace".',
     )
     launch_interval_s: PositiveSeconds = Field(

@@ -2,6 +2,7 @@
 
 from typing import Annotated, Any, Literal, get_args, get_origin
 
+from meterstorm.actors.state.limits import LICENSES_MAX
 from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationError
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
@@ -84,6 +85,11 @@ Point = Annotated[
     Allowed(f"a pair [hour, factor] of numbers >= 0, hour at most {HOURS_MAX}, factor at most {VALUE_MAX:g}"),
 ]
 Weights = tuple[Number, ...]
+_Licenses = Annotated[int, Field(strict=True, ge=1, le=LICENSES_MAX)]
+Tokens = Annotated[
+    _Licenses | tuple[tuple[_Licenses, Number], ...],
+    Allowed(f"an integer from 1 to {LICENSES_MAX} or a list of pairs [licenses, weight], weights numbers >= 0"),
+]
 Overrides = Annotated[dict[Name, Any], Allowed('a table of overrides, { "dotted.key" = value, ... }')]
 DesignName = Literal["grid", "zip", "sobol", "lhs", "random", "saltelli"]
 Design = Annotated[DesignName, Allowed()]

@@ -13,7 +13,9 @@ from support.agreed_layers import (
     NEVER,
     ONE,
     PLENTY,
+    RIGHTS,
     STARTED_AGAIN,
+    TOKENS,
     TWO_PRODUCTS,
     backoff,
     by_age,
@@ -88,6 +90,32 @@ SCENARIOS: dict[str, tuple[str, list[dict[str, Any]]]] = {
             policy("denial", "give-up", servers=2.0),
             clients(programs=2),
             faults(FLAPPING),
+        ],
+    ),
+    "launches of several licenses": (
+        "denials_misplaced denials_exhausted",
+        [TOKENS, clients(programs=2)],
+    ),
+    "who wants several waits to be called": (
+        "waiting_users_mean denials_exhausted",
+        [TOKENS, servers(count=2), BEFORE, policy("denial", "callback"), clients(count=12)],
+    ),
+    "launches of several licenses, ghosts and a storm": (
+        "denials_ghost denials_stranded evictions",
+        [TOKENS, IMMEDIATE, faults(FLAPPING), policy("balancing", "periodic-demand", interval_s=400.0)],
+    ),
+    "caps, and licenses for some, who wait to be called": (
+        "waiting_users_mean denials_exhausted denials_capped denials_reserved",
+        [RIGHTS, servers(count=2), BEFORE, policy("denial", "callback"), clients(programs=2)],
+    ),
+    "caps, licenses for some, and a storm": (
+        "denials_capped denials_reserved denials_misplaced denials_ghost failovers",
+        [
+            RIGHTS,
+            IMMEDIATE,
+            faults(FLAPPING),
+            policy("balancing", "periodic-demand", interval_s=400.0),
+            clients(programs=2),
         ],
     ),
     "two products, split and assignment by weights": (

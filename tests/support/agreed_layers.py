@@ -21,6 +21,14 @@ TWO_PRODUCTS = {
     ]
 }
 
+TOKENS = {"products": [{"name": "solver", "licenses": 36, "tokens": [[1, 5.0], [3, 2.0], [8, 1.0]]}]}
+
+RIGHTS = {
+    "products": [
+        TOKENS["products"][0] | {"max_per_client": 9, "reserve": {"clients": {"fraction": 0.25}, "licenses": 14}}
+    ]
+}
+
 LOST, DEFERRED = ({"clients": {"release_old": kind}} for kind in ("lost", "deferred"))
 BEFORE = {"clients": {"enforcement": "before-start"}}
 

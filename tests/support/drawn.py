@@ -32,6 +32,9 @@ LATENCIES = st.one_of(st.just(0.0), st.floats(1.0, 300.0))
 QUIET_HOURS = [[0.0, 1.0], [0.2, 1.0], [0.201, 0.0], [1000.0, 0.0]]  # nobody launches after 12 minutes
 PROFILES = [[], [[0.0, 0.2], [0.5, 2.0], [1.0, 0.5]], [[0.3, 1.0], [0.6, 0.0]], QUIET_HOURS]
 
+# What launches take; nobody ever gets the last one of all.
+SIZES = [1, 1, 1, 2, [[1, 3.0], [2, 1.0], [5, 0.5]], [[1, 9.0], [32767, 0.1]]]
+
 # A policy that pauses for less than this in its last 20 of 40 failures asks as fast as the network answers.
 HASTY_S = 10.0
 
@@ -192,7 +195,11 @@ def traces(draw: st.DrawFn, clients: int, products: list[str]) -> str:
         st.sampled_from(products),
     )
     rows = draw(st.lists(row, min_size=1, max_size=60))
-    text = "time_s,client,run_time_s,product\n" + "".join(f"{t},{c},{run},{name}\n" for t, c, run, name in rows)
+    table = [("time_s", "client", "run_time_s", "product"), *rows]
+    chance = random.Random(repr(rows))  # whether launches are counted follows from them
+    if chance.random() < 0.5:
+        table = [(*row, chance.choice([1, 1, 4]) if n else "count") for n, row in enumerate(table)]
+    text = "".join(f"{','.join(map(str, row))}\n" for row in table)
     folder = Path(tempfile.gettempdir()) / "meterstorm-drawn"
     folder.mkdir(exist_ok=True)
     path = folder / f"{hashlib.sha256(text.encode()).hexdigest()[:16]}.csv"
@@ -324,7 +331,21 @@ def scenarios(
     asks_next = denial.get("servers", 1.0) > 1 and programs > 1
     if asks_next or failover["name"] == "each-server-once":  # which must take time
         raw["network"]["latency_ms"] = max(1.0, raw["network"]["latency_ms"])
-    return in_sites(raw, sites)
+    return in_sites(with_rights(raw), sites)
+
+
+def with_rights(raw: dict[str, Any]) -> dict[str, Any]:
+    """The scenario, with what launches take of products and who may have how many. This follows from its seed."""
+    chance = random.Random(raw["run"]["seed"] + 1)
+    count = raw["clients"]["count"]
+    for product in raw["products"]:
+        product["tokens"] = chance.choice(SIZES)
+        product["max_per_client"] = chance.choice([0, 0, 0, 2, 5])
+        if product["licenses"] and chance.random() < 0.4:
+            some = sorted(chance.choices(range(count), k=2))
+            clients = chance.choice([some, {"fraction": chance.uniform(0.1, 1.0)}])
+            product["reserve"] = {"clients": clients, "licenses": chance.randint(1, product["licenses"])}
+    return raw
 
 
 def in_sites(raw: dict[str, Any], sites: tuple[int, ...]) -> dict[str, Any]:

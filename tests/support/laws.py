@@ -19,6 +19,17 @@ def erlang_b(licenses: int, erlangs: float) -> float:
     return blocking
 
 
+def kaufman_roberts(licenses: int, erlangs: dict[int, float]) -> dict[int, float]:
+    """Blocking of each class of requests, by how many licenses it takes, of a loss system that classes share.
+
+    The chance that n are in use: n q(n) = sum over classes of a b q(n - b) (Kaufman 1981; Roberts 1981).
+    """
+    chances = [1.0]
+    for n in range(1, licenses + 1):
+        chances.append(sum(a * b * chances[n - b] for b, a in erlangs.items() if b <= n) / n)
+    return {b: sum(chances[max(0, licenses - b + 1) :]) / sum(chances) for b in erlangs}
+
+
 def erlang_c(servers: int, erlangs: float) -> float:
     """Probability of waiting in M/M/c (Erlang 1917)."""
     blocking = erlang_b(servers, erlangs)

@@ -15,7 +15,7 @@ def scenario(random: Random) -> Raw:
         "run": _run(random),
         "network": _network(random),
         "servers": _servers(random, servers),
-        "products": _products(random, names, clients * programs),
+        "products": _products(random, names, clients, clients * programs),
         "clients": _clients(random, clients, programs, servers),
         "workload": _workload(random),
         "policies": _policies(random, servers),
@@ -85,9 +85,25 @@ def _servers(random: Random, count: int) -> Raw:
     }
 
 
-def _products(random: Random, names: list[str], most: int) -> list[Raw]:
+def _reserve(random: Random, clients: int, licenses: int) -> Raw | None:
+    """Some of the licenses for some of the clients, or none."""
+    if random.random() < 0.6 or licenses == 0:
+        return None
+    some = sorted(random.choices(range(clients), k=2))
+    return {"clients": random.choice([some, {"fraction": 0.3}]), "licenses": random.randint(1, licenses)}
+
+
+def _products(random: Random, names: list[str], clients: int, most: int) -> list[Raw]:
     return [
-        {"name": name, "licenses": random.randint(0, most), "popularity": random.random() + 0.1} for name in names
+        {
+            "name": name,
+            "licenses": (licenses := random.randint(0, most)),
+            "popularity": random.random() + 0.1,
+            "tokens": random.choice([1, 1, 2, [[1, 3.0], [3, 1.0], [7, 0.5]]]),
+            "max_per_client": random.choice([0, 0, 2, 3, 7]),
+            "reserve": _reserve(random, clients, licenses),
+        }
+        for name in names
     ]
 
 

@@ -78,6 +78,7 @@ def _send_request(world, i, j):
         program=slot.program,
         product=slot.product,
         attempt=client.attempt,
+        value=slots.licenses(world, i, j) - 1,
         flag=WANTS_CALLBACK if config.calls_back else 0,
     )
     if send(world, request, client.server):

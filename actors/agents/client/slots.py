@@ -95,6 +95,15 @@ def run_time(world, i, j):
 
 
 @inlined
+def licenses(world, i, j):
+    """Return how many licenses the slot's program takes."""
+    if world.config[0].sized == 0:
+        return np.int64(1)
+    slot = slot_of(world, i, j)
+    return workload.licenses(world, slot_number(world, i, j), np.int64(slot.program), np.int64(slot.product))
+
+
+@inlined
 def run(world, i, j, duration):
     """Start the slot's program, to run for `duration` ns."""
     slot = slot_of(world, i, j)

@@ -1,4 +1,4 @@
-"""What users do: when they launch programs, which, and for how long.
+"""What users do: when they launch programs, which, for how long, and how many licenses each takes.
 
 Everything is drawn by (client, slot, number of the launch), so that the same users launch the same programs for
 as long under every policy.
@@ -52,6 +52,20 @@ def product(world, slot_number, number):
     while u >= world.products[p].up_to:
         p += 1
     return p
+
+
+@jit
+def licenses(world, slot_number, number, product):
+    """Return how many licenses a launch takes, as recorded or drawn. Recorded ones have numbers over all slots."""
+    if world.config[0].arrivals == clients.TRACE:
+        slot_number = np.int64(0)
+        if world.recorded[number - 1].count > 0:
+            return np.int64(world.recorded[number - 1].count)
+    u = streams.uniform(streams.draw(world.keys[streams.SIZE], slot_number, number))
+    k = world.products[product].first_size
+    while u >= world.sizes[k].up_to:
+        k += 1
+    return np.int64(world.sizes[k].count)
 
 
 @jit

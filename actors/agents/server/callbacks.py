@@ -1,6 +1,6 @@
 """Users who were denied and wait for a license: a queue for each pool, first come, first called back.
 
-A freed license stays reserved for the user who is called back, for a grace time. SMS 2.0 had a defect (KB
+Freed licenses stay reserved for the user who is called back, for a grace time. SMS 2.0 had a defect (KB
 Q226823): a user called back before a site server cycle had passed since the denial was denied again;
 `servers.callback_cycle_s` sets it.
 """
@@ -15,7 +15,7 @@ from ...queue import events
 from ...queue.letters import letter
 from ...state import kinds
 from ...state.rows import NONE
-from . import leases
+from . import leases, rights
 from .accounts import account_of
 
 
@@ -73,26 +73,58 @@ def is_barred(world, s, client, slot, program):
 
 
 @inlined
-def license_freed(world, s, product):
-    """Offer a free license to the first user who waits for a callback, or else to anyone."""
+def licenses_freed(world, s, product, count):
+    """Offer freed licenses to those who wait for a callback; what they leave is free for anyone."""
     pool = world.pools[pool_of(world, s, product)]
-    while pool.queue_head != NONE:
-        n = pool.queue_head
+    pool.free += count
+    if pool.queue_head != NONE:
+        offer(world, np.int64(s), np.int64(product), count)
+
+
+@jit
+def offer(world, s, product, freed):
+    """Call back who waits for licenses of a pool, first come first called, as long as enough are free.
+
+    Nobody comes before one who waits for more, but for what is kept for some; `rights.has_no_turn` says who holds
+    nobody up. Where callbacks depend on a cycle, each license is offered once, when it is freed.
+    """
+    pool = world.pools[pool_of(world, s, product)]
+    is_limited = world.config[0].callback_cycle > 0
+    before, n, only_kept = np.int64(NONE), np.int64(pool.queue_head), False
+    while n != NONE and not (is_limited and freed <= 0):
+        following = np.int64(events.chain(world, n).next)
         event = world.events[n]
-        pool.queue_head = events.chain(world, n).next
-        if pool.queue_head == NONE:
-            pool.queue_tail = NONE
-        world.control[0].callbacks -= 1
         caller = _caller(world, s, event.source, event.slot)
-        if caller.queued == event.attempt:  # else this user has stopped waiting, or waits elsewhere
-            caller.queued = 0
-            is_honored = _call_back(world, n)
+        waits = caller.queued == event.attempt  # else this user has stopped waiting, or waits elsewhere
+        wanted = leases.wanted(event)
+        if waits and not rights.may_be_called(world, s, event.source, product, wanted, only_kept):
+            if not rights.has_no_turn(world, s, event.source, product, wanted):
+                only_kept = True
+                if rights.leaves_nothing(world, s, event.source, product):
+                    return
+            before = n
+        else:
+            _leave_queue(world, s, product, before, n)
+            if waits:
+                freed -= wanted
+                caller.queued = 0
+                _call_back(world, n)
             events.free(world, n)
-            if is_honored:
-                return
-            break
-        events.free(world, n)
-    pool.free += 1
+        n = following
+
+
+@inlined
+def _leave_queue(world, s, product, before, n):
+    """Take a request out of its pool's queue, in which it is behind another (or NONE)."""
+    pool = world.pools[pool_of(world, s, product)]
+    following = events.chain(world, n).next
+    if before == NONE:
+        pool.queue_head = following
+    else:
+        events.chain(world, before).next = following
+    if following == NONE:
+        pool.queue_tail = before
+    world.control[0].callbacks -= 1
 
 
 @jit
@@ -112,18 +144,14 @@ def begin_cycle(world, s):
     if world.spells[network.spell_at(world, s, now)].crashed:
         return
     for product in range(config.products):
-        pool = world.pools[pool_of(world, s, product)]
-        for _ in range(pool.free):
-            if pool.queue_head != NONE:
-                pool.free -= 1
-                license_freed(world, s, product)
+        offer(world, s, product, world.pools[pool_of(world, s, product)].free)
 
 
 @jit
 def _call_back(world, n):
-    """Tell a user that a license is free, and reserve it for the grace time; return whether it is.
+    """Tell a user that licenses are free, and reserve them for the grace time.
 
-    It is not for a user denied in the present site server cycle, who is then denied again (KB Q226823).
+    Nothing is for a user denied in the present site server cycle, who is then denied again (KB Q226823).
     """
     config = world.config[0]
     event = world.events[n]
@@ -132,12 +160,14 @@ def _call_back(world, n):
     if not is_honored:
         _caller(world, s, event.source, event.slot).barred = _cycle_now(world)
     else:
-        world.pools[pool_of(world, s, event.product)].reserved += 1
+        pool = world.pools[pool_of(world, s, event.product)]
+        pool.free -= leases.wanted(event)
+        pool.reserved += leases.wanted(event)
+        rights.note(world, s, event.source, event.product, leases.wanted(event))
         lost = leases.find(world, s, event.source, event.slot, event.program)
         leases.enter(world, lost, s, event)
         _await_user(world, event)
     answer(world, n, s, kinds.CALLBACK)
-    return is_honored
 
 
 @jit

@@ -12,7 +12,7 @@ from ...state.events import WANTS_CALLBACK
 from ...state.rows import NEVER, NONE
 from ...state.servers import GHOST, LIVE, LOST, RESERVED
 from .. import roaming
-from . import callbacks, leases
+from . import callbacks, leases, rights
 from .accounts import account_of
 
 
@@ -47,18 +47,22 @@ def decide(world, n, s):
         _grant(world, n, s, lease)
         return False
     world.servers[s].decided += 1
-    world.pools[s * world.config[0].products + event.product].requests += 1
+    wanted = leases.wanted(event)
+    world.pools[s * world.config[0].products + event.product].requests += wanted
     if lease != NONE:
-        pool.reserved -= 1
+        pool.reserved -= wanted
         leases.refresh(world, lease, event.attempt)
-    elif pool.free > 0 and not callbacks.is_barred(world, s, event.source, event.slot, event.program):
-        pool.free -= 1
+    elif rights.room(world, s, event.source, event.product) >= wanted and not callbacks.is_barred(
+        world, s, event.source, event.slot, event.program
+    ):
+        pool.free -= wanted
+        rights.note(world, s, event.source, event.product, wanted)
         lease = leases.enter(world, lost, s, event)
     else:
         return _deny(world, n, s)
     leases.activate(world, lease)
-    pool.leased += 1
-    ledger.leased(world, s, event.product, 1)
+    pool.leased += wanted
+    ledger.leased(world, s, event.product, wanted)
     if world.leases[lease].granted == 0 and _is_abandoned(world, event, s):
         leases.mark_ghost(world, lease)
     _grant(world, n, s, lease)
@@ -96,7 +100,7 @@ def abandon(world, s, client, slot, attempt):
 def _deny(world, n, s):
     event = world.events[n]
     world.servers[s].denied += 1
-    ledger.count(world, _cause(world, s, event.product, event.source))
+    ledger.count(world, _cause(world, s, event.product, event.source, leases.wanted(event)))
     if answer(world, n, s, kinds.DENY) != NEVER and world.config[0].asks_next:
         roaming.expect(world, event.source, 1)
     if event.flag & WANTS_CALLBACK == 0:
@@ -105,23 +109,32 @@ def _deny(world, n, s):
 
 
 @inlined
-def _cause(world, s, product, client):
-    """Return why server `s` denies a client a license of a product now: a column of the time series.
+def _cause(world, s, product, client, wanted):
+    """Return why server `s` denies a client so many licenses of a product now: a column of the time series.
 
-    Misplaced: one is free on a server that this client could reach; else stranded: free only on one that it
-    could not; else ghost: a lease exists whose program no longer runs under it; else exhausted. All at that site.
+    Capped: it would have more than it may; reserved: they are free, but kept for others. Else misplaced: as many
+    are free for it on a server that it could reach; else stranded: only on one that it could not; else ghost: all
+    together, with those of leases whose programs no longer run under them; else exhausted. All at that site.
     """
     config = world.config[0]
     now = world.control[0].now
+    if config.restricted:
+        forbidden = rights.forbidden(world, s, client, product, wanted)
+        if forbidden != NONE:
+            return forbidden
     ghosts = world.products[world.servers[s].first_product + product].ghosts
-    cause = counters.GHOST if ghosts > 0 else counters.EXHAUSTED
+    free, is_stranded = np.int64(0), False
     first = world.servers[s].site * config.members
     for other in range(first, first + config.members):
-        if world.pools[other * config.products + product].free > 0:
+        room = rights.room(world, other, client, product)
+        free += room if pool_of(world, other, product) == other * config.products + product else 0
+        if room >= wanted:
             if network.is_reachable(world, other, client, now):
                 return counters.MISPLACED
-            cause = counters.STRANDED
-    return cause
+            is_stranded = True
+    if is_stranded:
+        return counters.STRANDED
+    return counters.GHOST if ghosts > 0 and free + ghosts >= wanted else counters.EXHAUSTED
 
 
 @jit
@@ -153,14 +166,15 @@ def on_heartbeat(world, n, s, frees):
 
 @inlined
 def free(world, lease):
-    """End a lease; its license is free from this instant."""
+    """End a lease; its licenses are free from this instant."""
     row = world.leases[lease]
-    s, product = row.server, row.product
+    s, product, count = row.server, row.product, np.int64(row.count)
     leases.unmark_ghost(world, lease)
-    world.pools[pool_of(world, s, product)].leased -= 1
-    ledger.leased(world, s, product, -1)
+    world.pools[pool_of(world, s, product)].leased -= count
+    rights.note(world, s, row.client, product, -count)
+    ledger.leased(world, s, product, -count)
     leases.remove(world, lease)
-    callbacks.license_freed(world, s, product)
+    callbacks.licenses_freed(world, s, product, count)
 
 
 @jit
@@ -170,21 +184,22 @@ def reclaim(world, lease):
     if row.state == GHOST or (row.state == LIVE and row.granted == 0):
         free(world, lease)
         return
-    s, product = row.server, row.product
+    s, product, count = row.server, row.product, np.int64(row.count)
     pool = world.pools[pool_of(world, s, product)]
+    rights.note(world, s, row.client, product, -count)
     if row.state == RESERVED:
-        pool.reserved -= 1
+        pool.reserved -= count
         leases.cancel(world, lease)
     else:
-        pool.leased -= 1
-        ledger.leased(world, s, product, -1)
+        pool.leased -= count
+        ledger.leased(world, s, product, -count)
         leases.lose(world, lease)
-    callbacks.license_freed(world, s, product)
+    callbacks.licenses_freed(world, s, product, count)
 
 
 @jit
 def end_grace(world, s, client, slot, program):
-    """Free the license of a user who was called back and has not come; not one reserved anew since.
+    """Free the licenses of a user who was called back and has not come; not those reserved anew since.
 
     The time is past, not just over, where the server has stalled meanwhile.
     """

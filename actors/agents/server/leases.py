@@ -31,8 +31,14 @@ def find(world, s, client, slot, program):
 
 
 @inlined
+def wanted(request):
+    """Return how many licenses a request is for."""
+    return np.int64(request.value) + 1
+
+
+@inlined
 def enter(world, lost, s, request):
-    """Enter a lease for a request, whose license the caller has taken from the pool, as RESERVED; return its row.
+    """Enter a lease for a request, whose licenses the caller has taken from the pool, as RESERVED; return its row.
 
     It takes the place of a lost one (or NONE) under whose grant the program still runs.
     """
@@ -51,6 +57,7 @@ def enter(world, lost, s, request):
     lease.slot = request.slot
     lease.program = request.program
     lease.product = request.product
+    lease.count = wanted(request)
     lease.state = RESERVED
     lease.granted = granted
     lease.arrival = arrival
@@ -121,7 +128,7 @@ def _is_unsettled(world, lease):
 
 @jit
 def lose(world, n):
-    """Take the license of a live lease away while its program runs on.
+    """Take the licenses of a live lease away while its program runs on.
 
     The program may have yet to take up its grant: the lease is unsettled until that is known.
     """
@@ -195,7 +202,7 @@ def mark_ghost(world, n):
     if lease.state == LIVE:
         lease.state = GHOST
         lease.granted = 0
-        ledger.ghost(world, lease.server, lease.product, 1)
+        ledger.ghost(world, lease.server, lease.product, np.int64(lease.count))
     elif lease.state == LOST:
         _no_longer_unmetered(world, lease)
         remove(world, n)
@@ -211,7 +218,7 @@ def orphan(world, n):
     if lease.state == LIVE:
         lease.orphan = 1
         ledger.count(world, counters.LEASES_ORPHANED)
-        ledger.orphan(world, 1)
+        ledger.orphan(world, np.int64(lease.count))
     mark_ghost(world, n)
 
 
@@ -232,10 +239,11 @@ def unmark_ghost(world, n):
     lease = world.leases[n]
     if lease.state == GHOST:
         lease.state = LIVE
-        ledger.ghost(world, lease.server, lease.product, -1)
+        count = np.int64(lease.count)
+        ledger.ghost(world, lease.server, lease.product, -count)
         if lease.orphan:
             lease.orphan = 0
-            ledger.orphan(world, -1)
+            ledger.orphan(world, -count)
 
 
 @inlined

@@ -8,12 +8,12 @@ from ...messaging.messages import send
 from ...queue.letters import letter
 from ...records import ledger
 from ...state import kinds
-from . import callbacks
+from . import callbacks, rights
 
 
 @jit
 def report(world, s):
-    """Report allocations, leases, and the requests decided since the last report."""
+    """Report allocations, leases and what is kept for some, and the requests decided since the last report."""
     config = world.config[0]
     agent = config.clients + s
     receiver = site_server(world, world.servers[s].site)
@@ -22,20 +22,20 @@ def report(world, s):
     for product in range(config.products):
         pool = world.pools[s * config.products + product]
         pool.reported_allocated = pool.allocated
-        pool.reported_leased = pool.leased + pool.reserved
+        pool.reported_leased = pool.leased + pool.reserved + rights.kept(pool)
         pool.reported_requests = pool.requests
         pool.requests = 0
 
 
 @jit
 def take(world, s, product, wanted, onward):
-    """Give up free licenses, as many as wanted and there are, unless the site server cannot be told.
+    """Give up licenses that are free for all, as many as wanted and there, unless the site server cannot be told.
 
     `onward` tells it what they are for (see `intersite.py`).
     """
     config = world.config[0]
     pool = world.pools[s * config.products + product]
-    taken = min(np.int64(wanted), pool.free)
+    taken = min(np.int64(wanted), pool.free - rights.kept(pool))
     receiver = site_server(world, world.servers[s].site)
     message = letter(kinds.TAKEN, config.clients + s, receiver, program=onward, product=product, value=taken)
     if taken == 0 or not send(world, message, s):
@@ -60,6 +60,7 @@ def _give_up(world, s, product, count):
     pool.allocated -= count
     world.products[p].allocated -= count
     ledger.allocation_changed(world, p)
+    callbacks.offer(world, s, product, np.int64(0))
 
 
 @jit
@@ -68,7 +69,8 @@ def drop(world, s, product, arrived):
 
     The others are from now on in two pools, which is how licenses became more (KB Q269547).
     """
-    dropped = min(np.int64(arrived), world.pools[s * world.config[0].products + product].free)
+    pool = world.pools[s * world.config[0].products + product]
+    dropped = min(np.int64(arrived), pool.free - rights.kept(pool))
     world.products[world.servers[s].first_product + product].copies -= dropped
     _give_up(world, s, product, dropped)
 
@@ -87,6 +89,5 @@ def give(world, s, product, given):
     row.in_transit -= given
     row.allocated += given
     pool.allocated += given
-    for _ in range(given):
-        callbacks.license_freed(world, s, product)
+    callbacks.licenses_freed(world, s, product, given)
     ledger.allocation_changed(world, p)

@@ -66,7 +66,8 @@ def recorded(monkeypatch):
 def expected(tally: Any) -> dict[str, float]:
     """What a whole world's gauges are at its end, by name and own tag."""
     total = tally.series.sum(axis=0)
-    columns = [counters.MISPLACED, counters.STRANDED, counters.GHOST, counters.EXHAUSTED]
+    names = ("MISPLACED", "STRANDED", "GHOST", "EXHAUSTED", "CAPPED", "KEPT")
+    columns = [getattr(counters, name) for name in names]
     links = ["preferred", "away", "retrying", "searching", "offline", "down"]
     return {
         "attempts": total[counters.ATTEMPTS],

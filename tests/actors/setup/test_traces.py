@@ -7,6 +7,8 @@ from meterstorm.experiments.scenario import Scenario, validate
 from pyarrow import parquet
 
 HEAD = "time_s,client,run_time_s,product\n"
+COUNT = "count must be a whole number from 1 to 32767"
+COUNTED = "time_s,client,run_time_s,product,count\n"
 NAMES = [
     "0100",
     "0200",
@@ -67,9 +69,9 @@ def test_what_a_file_is_tells_its_content(name, tmp_path):
 def test_numbers_as_people_write_them(tmp_path):
     path = written(tmp_path, HEAD + "+1.5, 2 ,1e1,a\n-10,0.0,.5,b\r\n\n3.,1,0,a\n")
     assert traces.read(scenario(path)).tolist() == [
-        (0, 500_000_000, 0, 1),
-        (13_000_000_000, 0, 1, 0),
-        (11_500_000_000, 10_000_000_000, 2, 0),
+        (0, 500_000_000, 0, 1, 0),
+        (13_000_000_000, 0, 1, 0, 0),
+        (11_500_000_000, 10_000_000_000, 2, 0, 0),
     ]
 
 
@@ -91,6 +93,9 @@ WRONG = {
     "before the warm-up": (f"{HEAD}-11,0,1,a\n", "time_s in row 1 is -11.0; it must be from -10.0 to 1e9"),
     "an unknown client": (f"{HEAD}1,5,1,a\n", "client must be a whole number below clients.count = 5; in row 1"),
     "half a client": (f"{HEAD}1,1.5,1,a\n", "client must be a whole number below clients.count = 5; in row 1"),
+    "a count of half a license": (f"{COUNTED}1,0,1,a,1.5\n", f"{COUNT}; in row 1"),
+    "a count of too many": (f"{COUNTED}1,0,1,a,32768\n", f"{COUNT}; in row 1 it is 32768"),
+    "a count of none": (f"{COUNTED}1,0,1,a,0\n", "count in row 1 is 0.0; it must be from 1.0 to 1e9"),
     "too few cells": (f"{HEAD}1,0,1\n", "cannot be read"),
     "nothing": ("", "cannot be read"),
 }
@@ -132,6 +137,11 @@ def test_a_parquet_file_with_a_column_twice(tmp_path):
     parquet.write_table(table, tmp_path / "trace")
     with pytest.raises(ValueError, match="2 columns 'time_s'; there must be one"):
         traces.read(scenario(tmp_path / "trace"))
+
+
+def test_licenses_are_counted_or_left_to_the_product(tmp_path):
+    assert traces.read(scenario(written(tmp_path, COUNTED + "1,0,1,a,7\n")))["count"].tolist() == [7]
+    assert traces.read(scenario(written(tmp_path, HEAD + "1,0,1,a\n")))["count"].tolist() == [0]
 
 
 def test_launches_after_the_end_are_counted(tmp_path):

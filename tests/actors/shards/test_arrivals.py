@@ -75,6 +75,7 @@ def shards() -> list[Shard]:
 
 GOOD = {
     "request": (0, REQUEST | {"slot": 1, "product": 1}),
+    "request for many": (0, REQUEST | {"value": 32766}),
     "heartbeat of all slots": (0, REQUEST | {"kind": kinds.HEARTBEAT, "value": -1}),
     "notice": (0, NOTICE),
     "grant not taken": (0, NOTICE | {"kind": kinds.NOT_TAKEN, "value": 0}),
@@ -119,6 +120,8 @@ BAD = {
     "a timer": (0, REQUEST | {"kind": kinds.CRASH}),
     "answer to a server": (0, REQUEST | {"kind": kinds.GRANT}),
     "notice for a server": (0, NOTICE | {"target": CLIENTS}),
+    "request for less than one": (0, REQUEST | {"value": -1}),
+    "request for too many": (0, REQUEST | {"value": 32767}),
     "notice of no server": (0, NOTICE | {"value": SERVERS}),
     "notice of a negative server": (0, NOTICE | {"value": -1}),
     "request where no servers live": (1, REQUEST | {"source": 5}),

@@ -57,6 +57,12 @@ TWO = [
     {"name": "editor", "licenses": 8, "popularity": 3.0},
     {"name": "viewer", "licenses": 5, "popularity": 1.0},
 ]
+LIMITED = {
+    "licenses": 30,
+    "tokens": [[1, 3.0], [3, 1.0], [7, 0.5]],
+    "max_per_client": 7,
+    "reserve": {"clients": {"fraction": 0.3}, "licenses": 12},
+}
 
 CHOSEN: dict[str, Raw] = {
     "calm": {"servers": {"split": [3.0, 2.0, 1.0]}, "clients": {"assignment": [1.0, 2.0, 3.0]}},
@@ -207,6 +213,19 @@ CHOSEN: dict[str, Raw] = {
     "drained": {
         "policies": HOME | {"failback": {"name": "drain", "drain_share": 0.2}},
         "faults": [AWAY, CRASH | {"servers": [1], "start_s": 450.0}],
+    },
+    "tokens, caps and a reservation": {
+        "products": [LIMITED],
+        "policies": {"balancing": {"name": "periodic-demand", "interval_s": 200.0}},
+        "clients": {"programs": 3},
+        "faults": [AWAY],
+    },
+    "tokens, caps and a reservation, users called back from one pool": {
+        "products": [LIMITED],
+        "policies": CALLBACK | {"balancing": {"name": "shared-pool"}},
+        "clients": {"programs": 3},
+        "servers": {"durable": False},
+        "faults": [CRASH],
     },
     "released as soon as granted": {
         "workload": {"run_time_s": 0.0, "launch_interval_s": 10.0},

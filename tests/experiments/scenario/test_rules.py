@@ -40,6 +40,40 @@ ANYWHERE = [
         "products[0].popularity: 0.0 is not allowed; it must be > 0 for at least one product",
     ),
     (
+        {"products": [{"tokens": 0}]},
+        "products[0].tokens: 0 is not allowed; it must be an integer from 1 to 32767 or a list of pairs "
+        "[licenses, weight], weights numbers >= 0",
+    ),
+    (
+        {"products": [{"tokens": [[1, 0], [5, 0]]}]},
+        "products[0].tokens: [[1, 0.0], [5, 0.0]] is not allowed; it must be a number, or a list of pairs "
+        "[licenses, weight] with a weight > 0",
+    ),
+    (
+        {"products": [{"tokens": [[3, 1], [5, 1], [1, 0]], "max_per_client": 2}]},
+        "products[0].max_per_client: 2 is not allowed; it must be 0 or at least 3, the fewest that a launch takes",
+    ),
+    (
+        {"products": [{"reserve": {"clients": [0, 9], "licenses": 401}}]},
+        "products[0].reserve.licenses: 401 is not allowed; it must be at most products[0].licenses = 400",
+    ),
+    (
+        {"products": [{"reserve": {"clients": [9, 800], "licenses": 1}}]},
+        "products[0].reserve.clients: [9, 800] is not allowed; it must be [first, last] with "
+        "0 <= first <= last <= 799 (clients.count = 800)",
+    ),
+    (
+        {"products": [{"reserve": {"clients": [0, 9], "licenses": 0}}]},
+        "products[0].reserve: {clients = [0, 9], licenses = 0} is not allowed; it must be a table "
+        "{ clients = [first, last] or { fraction = f }, licenses = n }: client ids (integers >= 0) or the "
+        "first f of the clients, 0 < f <= 1, rounded up, and an integer >= 1",
+    ),
+    (
+        {"products": [{"tokens": []}]},
+        "products[0].tokens: [] is not allowed; it must be a number, or a list of pairs [licenses, weight] "
+        "with a weight > 0",
+    ),
+    (
         {"policies": {"intersite": {"name": "periodic-demand"}}},
         'policies.intersite.name: "periodic-demand" is not allowed; it must be "none" while servers.sites = 1',
     ),

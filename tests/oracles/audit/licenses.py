@@ -20,6 +20,7 @@ def check(tables: Tables) -> None:
     assert (pools["free"] + pools["leased"] + pools["reserved"] == pools["allocated"]).all()
     assert min(value.min() for value in (*pools.values(), products["in_transit"], products["reserve"])) >= 0
     _leased(tables, pools, products)
+    _within_rights(tables)
 
 
 def shipped(tables: Tables) -> Any:
@@ -52,7 +53,8 @@ def _owned(tables: Tables, pools: dict[str, Any], products: Any) -> None:
 
 def _leased(tables: Tables, pools: dict[str, Any], products: Any) -> None:
     """Pools and products count the leases that there are."""
-    state, server, product = (tables.leases[name] for name in ("state", "server", "product"))
+    names = ("state", "server", "product", "count")
+    state, server, product, count = (tables.leases[name] for name in names)
     ghosts, reserved = state == GHOST, state == RESERVED
     holds = np.isin(state, (LIVE, GHOST))
     pool = server
@@ -60,10 +62,25 @@ def _leased(tables: Tables, pools: dict[str, Any], products: Any) -> None:
         pool = server // tables.config.members * tables.config.members
     for name, rows in (("leased", holds), ("reserved", reserved)):
         counted = np.zeros((tables.config.servers, tables.config.products), int)
-        np.add.at(counted, (pool[rows], product[rows]), 1)
+        np.add.at(counted, (pool[rows], product[rows]), count[rows])
         assert (counted == pools[name].reshape(counted.shape)).all(), name
     for name, rows in (("leased", holds), ("ghosts", ghosts)):
         counted = np.zeros(products.shape, int)
-        np.add.at(counted, (tables.site_of[server][rows], product[rows]), 1)
+        np.add.at(counted, (tables.site_of[server][rows], product[rows]), count[rows])
         assert (counted == products[name]).all(), name
         assert counted.sum() == tables.control[name], name
+
+
+def _within_rights(tables: Tables) -> None:
+    """No client has more than its cap, and what is kept for some is free."""
+    config, pools = tables.config, tables.world.pools
+    first_pool = tables.world.servers["first_pool"]
+    held = np.zeros((pools.size, config.clients), int)
+    rows = tables.leases[np.isin(tables.leases["state"], (LIVE, GHOST, RESERVED))]
+    np.add.at(held, (first_pool[rows["server"]] + rows["product"], rows["client"]), rows["count"])
+    for p, pool in enumerate(pools):
+        server, product = divmod(p, config.products)
+        row = tables.world.products[tables.site_of[server] * config.products + product]
+        assert not row.cap or held[p].max() <= row.cap, "a cap"
+        assert held[p, row.first_favored : row.end_favored].sum() == pool.favored, "what the favored have"
+        assert max(0, pool.earmarked - pool.favored) <= pool.free, "what is kept is free"

@@ -24,10 +24,12 @@ FRACTIONS = [
 ]
 
 NAMES = (
-    *("SUPPRESSED", "GRANTS", "MISPLACED", "STRANDED", "GHOST", "EXHAUSTED", "EVICTIONS", "GAVE_UP", "TIMEOUTS"),
+    *("SUPPRESSED", "GRANTS", "MISPLACED", "STRANDED", "GHOST", "EXHAUSTED", "CAPPED", "KEPT"),
+    *("EVICTIONS", "GAVE_UP", "TIMEOUTS"),
     *("LEASES_LOST", "CLIENT_CRASHES", "LEASES_ORPHANED", "PROGRAMS_RESTARTED"),
     *("REFUSALS", "OVERLOADS", "RETRIES", "FAILOVERS", "OFFLINE_SPELLS", "UNMETERED_STARTS", "MESSAGES_LOST"),
 )
+CAUSES = [getattr(counters, n) for n in ("MISPLACED", "STRANDED", "GHOST", "EXHAUSTED", "CAPPED", "KEPT")]
 COUNTED = {name: getattr(counters, name) for name in NAMES}
 QUIET = "drawn: a quiet end"
 
@@ -101,7 +103,7 @@ def _sums_are_bounded(scenario: Scenario, shard: Shard) -> Any:
     tally = shard.tally()
     found = metrics(scenario, tally)
     total = tally.series.sum(axis=0)
-    denials = total[[counters.MISPLACED, counters.STRANDED, counters.GHOST, counters.EXHAUSTED]].sum()
+    denials = total[CAUSES].sum()
     failures = total[[counters.TIMEOUTS, counters.REFUSALS, counters.OVERLOADS]].sum()
     assert (tally.series >= 0).all()
     assert total[counters.GRANTS] + denials <= total[counters.ATTEMPTS] <= total[counters.MESSAGES]
@@ -109,7 +111,7 @@ def _sums_are_bounded(scenario: Scenario, shard: Shard) -> Any:
     assert total[counters.FAILOVERS] + total[counters.OFFLINE_SPELLS] <= failures + denials
     assert total[counters.EVICTIONS] <= denials + total[counters.LEASES_LOST]
     assert total[counters.MESSAGES_LOST] <= total[counters.MESSAGES]
-    assert found["denials"] == sum(found[f"denials_{c}"] for c in ("misplaced", "stranded", "ghost", "exhausted"))
+    assert found["denials"] == sum(found[counters.COUNTERS[cause].column] for cause in CAUSES)
     copies = int(tally.products["copies"].sum())
     assert found["overissued"] <= copies == 0 or scenario.policies.balancing.name == "keep-until-ack"
     assert all(found[name] is None or 0 <= found[name] <= 1 for name in FRACTIONS)

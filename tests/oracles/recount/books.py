@@ -17,6 +17,7 @@ from oracles.recount.links import Links
 from oracles.recount.observer import Observer
 from oracles.recount.pools import Balancing, pools_of
 from oracles.recount.record import Outcome, Row
+from oracles.recount.rights import Rights
 from oracles.recount.server import Server
 from oracles.recount.users import Users
 
@@ -40,10 +41,11 @@ class Books:
         pools = pools_of(scenario)
         self.imbalance = Imbalance(scenario, self.clock, pools)
         self.leases = Leases(scenario, self.ledger, pools, self.clients)
-        self.observer = Observer(scenario, self.clock, self.faults, self.leases)
         callbacks = Callbacks(scenario, self.clock, pools)
+        rights = Rights(scenario, self.leases, callbacks)
+        self.observer = Observer(scenario, self.clock, self.faults, self.leases, rights)
         granting = Granting(scenario, self.clock, self.leases, callbacks, self.observer)
-        balancing = Balancing(scenario, pools, self.imbalance)
+        balancing = Balancing(scenario, pools, self.imbalance, rights.kept)
         self.balance = Balance(scenario, self.clock, self.faults, self.imbalance)
         self.servers = [
             Server(number, scenario, self.faults, granting, balancing, self.balance)

@@ -1,11 +1,11 @@
-"""Licenses reserved for users who are told that one is free."""
+"""Licenses reserved for users who are told that they are free."""
 
 from typing import Any
 
 from meterstorm.actors.state import kinds
 
 from oracles.recount.clock import Clock, ns
-from oracles.recount.leases import Key
+from oracles.recount.leases import Key, wanted
 from oracles.recount.pools import Pool
 from oracles.recount.record import Outcome, Row
 
@@ -17,13 +17,13 @@ class Callbacks:
         self.clock, self.pools, self.first_server = clock, pools, scenario.clients.count
         self.cycle_ns = ns(scenario.servers.callback_cycle_s)
         self.grace_ns = ns(scenario.servers.callback_grace_s)
-        self.reserved: dict[Key, tuple[int, int, int]] = {}  # product, when the grace ends, for which attempt
-        self.denied_at: dict[tuple[Key, int], int] = {}  # by request
+        self.reserved: dict[Key, tuple[Row, int]] = {}  # for which request, and when the grace ends
+        self.denied_at: dict[tuple[Key, int], tuple[int, Row]] = {}  # by request: when
         self.barred: dict[tuple[int, int], tuple[int, int]] = {}  # a slot's program: in which site server cycle
         self.denied: dict[tuple[int, int], int] = {}  # a slot's latest program
 
-    def deny(self, key: Key, attempt: int) -> None:
-        self.denied_at[key, attempt] = self.clock.now
+    def deny(self, key: Key, row: Row) -> None:
+        self.denied_at[key, row.attempt] = self.clock.now, row
         if key.program > self.denied.get(key[:2], 0):
             self.denied[key[:2]] = key.program
             self.barred.pop(key[:2], None)
@@ -36,17 +36,25 @@ class Callbacks:
         return 1 + self.clock.now // self.cycle_ns if self.cycle_ns else -1
 
     def call_back(self, outcome: Outcome) -> None:
-        """Reserve a license for each user who is told that one is free, unless denied in this very cycle."""
+        """Reserve licenses for each user who is told that they are free, unless denied in this very cycle."""
         while outcome and outcome[0].kind == kinds.CALLBACK:
             self._call(outcome.popleft())
 
     def _call(self, row: Row) -> None:
         key = Key(row.target, row.slot, row.program, row.source - self.first_server)
-        if self.cycle_ns and self.denied_at[key, row.attempt] // self.cycle_ns == self.clock.now // self.cycle_ns:
+        denied_at, request = self.denied_at[key, row.attempt]
+        if self.cycle_ns and denied_at // self.cycle_ns == self.clock.now // self.cycle_ns:
             self.barred[key[:2]] = key.program, self._cycle()
             return
-        self.pools[key.server][row.product].free -= 1
-        self.reserved[key] = row.product, self.clock.now + self.grace_ns, row.attempt
+        self.pools[key.server][row.product].free -= wanted(request)
+        self.reserved[key] = request, self.clock.now + self.grace_ns
+
+    def claim(self, key: Key) -> int:
+        """The attempt for which licenses are reserved, no longer for a user called back; 0 if there are none."""
+        if key not in self.reserved:
+            return 0
+        request, _ = self.reserved.pop(key)
+        return request.attempt
 
     def end_grace(self, key: Key) -> None:
         if key in self.reserved and self.reserved[key][1] <= self.clock.now:
@@ -58,5 +66,5 @@ class Callbacks:
             self._unreserve(key)
 
     def _unreserve(self, key: Key) -> None:
-        product, _, _ = self.reserved.pop(key)
-        self.pools[key.server][product].free += 1
+        request, _ = self.reserved.pop(key)
+        self.pools[key.server][request.product].free += wanted(request)

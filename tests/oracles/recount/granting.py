@@ -6,7 +6,7 @@ from meterstorm.actors.state import kinds
 
 from oracles.recount.callbacks import Callbacks
 from oracles.recount.clock import Clock, ns
-from oracles.recount.leases import Key, Lease, Leases
+from oracles.recount.leases import Key, Lease, Leases, wanted
 from oracles.recount.observer import Observer
 from oracles.recount.record import Contradiction, Outcome, Row, expect
 
@@ -41,25 +41,25 @@ class Granting:
     def _decide(self, s: int, row: Row, outcome: Outcome) -> None:
         key = key_of(s, row)
         known = key in self.leases.by_key or key in self.callbacks.reserved
-        none_free = self.leases.pools[s][row.product].free == 0
-        if not known and (none_free or self.callbacks.is_barred(key)):
+        too_few = self.observer.rights.room(s, row.product, row.source) < wanted(row)
+        if not known and (too_few or self.callbacks.is_barred(key)):
             self._deny(key, row, outcome)
         else:
             self._grant(key, row, outcome)
 
     def _deny(self, key: Key, row: Row, outcome: Outcome) -> None:
         expect(outcome, row, kinds.DENY)
-        self.leases.ledger.count_denial(self.observer.cause(row.product, row.source))
-        self.callbacks.deny(key, row.attempt)
+        self.leases.ledger.count_denial(self.observer.cause(key.server, row.product, row.source, wanted(row)))
+        self.callbacks.deny(key, row)
 
     def _grant(self, key: Key, row: Row, outcome: Outcome) -> None:
         expect(outcome, row, kinds.GRANT)
         lease = self.leases.by_key.get(key)
         is_wanted = self.observer.wants(key, row.attempt)
         if lease is None:
-            _, _, called = self.callbacks.reserved.pop(key, (0, 0, 0))
+            called = self.callbacks.claim(key)
             if not called:
-                self.leases.pools[key.server][row.product].free -= 1
+                self.leases.pools[key.server][row.product].free -= wanted(row)
             lease = self.leases.open(key, row)
             lease.attempt = called  # a request that was denied, and is now answered by an earlier one
             self.leases.mark(lease, is_ghost=not is_wanted)

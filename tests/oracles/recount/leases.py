@@ -20,10 +20,11 @@ class Key(NamedTuple):
 
 @dataclass
 class Lease:
-    """A license in use. `taken`: its program runs under it, as far as is known."""
+    """Licenses in use. `taken`: its program runs under it, as far as is known."""
 
     key: Key
     product: int
+    licenses: int
     attempt: int  # the latest request that it answers
     heard: int = 0
     taken: bool = False
@@ -52,11 +53,11 @@ class Leases:
         """A new lease, whose license is no longer free."""
         slot = self.clients[key.client].slots[key.slot]
         is_held = slot.holds == key.server and slot.program == key.program
-        lease = self.by_key[key] = Lease(key, row.product, row.attempt, taken=is_held)
+        lease = self.by_key[key] = Lease(key, row.product, wanted(row), row.attempt, taken=is_held)
         if self.bereft.pop(key, None) is not None:
             self.ledger.unmetered.add(-1)
-        self.ledger.in_use.add(1)
-        self.leased[row.product] += 1
+        self.ledger.in_use.add(lease.licenses)
+        self.leased[row.product] += lease.licenses
         self.overissued = max(self.overissued, self.leased[row.product] - self.owned[row.product])
         return lease
 
@@ -65,20 +66,20 @@ class Leases:
         was_in_use = lease.taken and not lease.ghost
         self.mark(lease, is_ghost=False)
         del self.by_key[lease.key]
-        self.ledger.in_use.add(-1)
-        self.leased[lease.product] -= 1
-        self.pools[lease.key.server][lease.product].free += 1
+        self.ledger.in_use.add(-lease.licenses)
+        self.leased[lease.product] -= lease.licenses
+        self.pools[lease.key.server][lease.product].free += lease.licenses
         if is_taken_away and was_in_use:
             self.bereave(lease.key, lease.attempt)
 
     def mark(self, lease: Lease, is_ghost: bool) -> None:
-        change = is_ghost - lease.ghost
+        change = (is_ghost - lease.ghost) * lease.licenses
         lease.ghost = is_ghost
         self.ghosts[lease.product] += change
         self.ledger.ghost_leases.add(change)
         if lease.orphan and not is_ghost:
             lease.orphan = False
-            self.ledger.orphans.add(-1)
+            self.ledger.orphans.add(-lease.licenses)
 
     def bereave(self, key: Key, attempt: int) -> None:
         """The program runs on, and its lease is gone."""
@@ -102,7 +103,7 @@ class Leases:
             if is_orphan and not lease.ghost:
                 lease.orphan = True
                 self.ledger.count("leases_orphaned")
-                self.ledger.orphans.add(1)
+                self.ledger.orphans.add(lease.licenses)
             self.mark(lease, is_ghost=True)
         if self.bereft.pop(key, None) is not None:
             self.ledger.unmetered.add(-1)
@@ -116,3 +117,8 @@ class Leases:
         last = lease.attempt if lease else self.bereft.get(key, 0)
         if last <= attempt:
             self.forsake(key)
+
+
+def wanted(request: Row) -> int:
+    """How many licenses a request is for."""
+    return 1 + request.value

@@ -5,6 +5,8 @@ from typing import Any
 
 from oracles.recount.clock import Clock, Level, SampledLevel, ns
 
+ABNORMAL = ("misplaced", "stranded", "ghost")  # causes of denials
+
 
 class Ledger:
     """Counts by name and by sample, durations in ns, and levels over time."""
@@ -41,7 +43,7 @@ class Ledger:
     def count_denial(self, cause: str) -> None:
         self.count("denials")
         self.count(f"denials_{cause}")
-        if cause != "exhausted":
+        if cause in ABNORMAL:
             self.abnormal[self.sample] += 1
 
     def waited(self, since: int) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from oracles.recount.books import Books
 from oracles.recount.clock import MICROSECOND, SECOND, SampledLevel, ns
+from oracles.recount.ledger import ABNORMAL
 
 WINDOW = 10  # samples in a window of the recovery; band: twice what was before, plus
 SLACK = 10  # so many abnormal denials, or one service time
@@ -14,6 +15,7 @@ HOUR_US = 3600 * SECOND // MICROSECOND
 COUNTS = (
     *("launches", "suppressed", "attempts", "grants", "denials", "evictions", "gave_up"),
     *("denials_misplaced", "denials_stranded", "denials_ghost", "denials_exhausted"),
+    *("denials_capped", "denials_reserved"),
     *("timeouts", "refusals", "overloaded", "retries", "failovers", "offline_spells", "unmetered_starts"),
     *("failbacks", "probes", "programs_moved", "double_grants", "leases_lost", "messages", "messages_lost"),
     *("client_crashes", "leases_orphaned", "programs_restarted"),
@@ -45,7 +47,7 @@ def _fractions(counts: dict[str, int]) -> Metrics:
     decided = counts["grants"] + counts["denials"]
     return {
         "denial_fraction": _ratio(counts["denials"], decided),
-        "abnormal_denial_fraction": _ratio(counts["denials"] - counts["denials_exhausted"], decided),
+        "abnormal_denial_fraction": _ratio(sum(counts[f"denials_{cause}"] for cause in ABNORMAL), decided),
         "amplification": _ratio(counts["attempts"], counts["launches"]),
     }
 

@@ -7,6 +7,7 @@ from oracles.recount.client import Client, Slot
 from oracles.recount.clock import Clock, ns
 from oracles.recount.faults import Faults
 from oracles.recount.leases import Key, Leases
+from oracles.recount.rights import Rights
 
 
 class Fact(NamedTuple):
@@ -28,8 +29,8 @@ class Fact(NamedTuple):
 class Observer:
     """Facts on their way to it, and what it makes of them."""
 
-    def __init__(self, scenario: Any, clock: Clock, faults: Faults, leases: Leases) -> None:
-        self.clock, self.faults, self.leases = clock, faults, leases
+    def __init__(self, scenario: Any, clock: Clock, faults: Faults, leases: Leases, rights: Rights) -> None:
+        self.clock, self.faults, self.leases, self.rights = clock, faults, leases, rights
         self.latency = ns(scenario.network.latency_ms / 1000)
         self.facts: deque[Fact] = deque()
         self.unwanted: Counter[tuple[int, int, int | None]] = Counter()  # by client, slot and server: the last one
@@ -67,11 +68,18 @@ class Observer:
         """Whether an answer is wanted, as far as is known."""
         return attempt > max(self.unwanted[key.client, key.slot, server] for server in (key.server, None))
 
-    def cause(self, product: int, client: int) -> str:
-        """Why a request of the client is denied, at this instant."""
-        having = [s for s, pools in enumerate(self.leases.pools) if pools[product].free > 0]
+    def cause(self, server: int, product: int, client: int, wanted: int) -> str:
+        """Why a server denies a client's request for so many licenses, at this instant."""
+        room = [self.rights.room(s, product, client) for s in range(len(self.leases.pools))]
+        if self.rights.below_cap(server, product, client) < wanted:
+            return "capped"
+        if room[server] < wanted <= self.leases.pools[server][product].free:
+            return "reserved"
+        having = [s for s, count in enumerate(room) if count >= wanted]
         if any(self.faults.is_reachable(s, client, self.clock.now) for s in having):
             return "misplaced"
         if having:
             return "stranded"
-        return "ghost" if self.leases.ghosts[product] > 0 else "exhausted"
+        ghosts = self.leases.ghosts[product]
+        free = sum({pools[product]: count for pools, count in zip(self.leases.pools, room, strict=True)}.values())
+        return "ghost" if ghosts > 0 and ghosts + free >= wanted else "exhausted"

@@ -1,5 +1,6 @@
 """Licenses that may be leased, and how balancing moves them."""
 
+from collections.abc import Callable
 from typing import Any
 
 from meterstorm.actors.records import journal
@@ -13,8 +14,9 @@ from oracles.recount.shares import shared_out
 class Pool:
     """Licenses of a product at a server, or at all servers together."""
 
-    def __init__(self, allocated: int) -> None:
+    def __init__(self, allocated: int, part: int) -> None:
         self.allocated = self.free = allocated
+        self.part = part  # of the licenses that are reserved for some clients
 
 
 def pools_of(scenario: Any) -> list[list[Pool]]:
@@ -23,17 +25,22 @@ def pools_of(scenario: Any) -> list[list[Pool]]:
     weights = [1.0] * servers.count if servers.split == "even" else list(servers.split)
     found: list[list[Pool]] = [[] for _ in range(servers.count)]
     for product in scenario.products:
-        one = Pool(product.licenses)
-        for pools, part in zip(found, shared_out(product.licenses, weights), strict=True):
-            pools.append(one if shared else Pool(part))
+        reserved = product.reserve.licenses if product.reserve else 0
+        one, parts = Pool(product.licenses, reserved), shared_out(product.licenses, weights)
+        some = shared_out(reserved, [float(part) for part in parts]) if reserved else [0] * servers.count
+        for pools, *allocated in zip(found, parts, some, strict=True):
+            pools.append(one if shared else Pool(*allocated))
     return found
 
 
 class Balancing:
     """Licenses that leave a server's pools and arrive there."""
 
-    def __init__(self, scenario: Any, pools: list[list[Pool]], imbalance: Imbalance) -> None:
-        self.pools, self.imbalance = pools, imbalance
+    def __init__(
+        self, scenario: Any, pools: list[list[Pool]], imbalance: Imbalance, kept: Callable[[int, int], int]
+    ) -> None:
+        """`kept`: how many free licenses of a product are for some clients only, at a server."""
+        self.pools, self.imbalance, self.kept = pools, imbalance, kept
         self.keeps_until_ack = scenario.policies.balancing.name == "keep-until-ack"
 
     def handle(self, s: int, event: Row, outcome: Outcome) -> None:
@@ -42,14 +49,14 @@ class Balancing:
         elif event.kind == kinds.GIVE:
             self._give(s, event, outcome)
         elif event.kind == kinds.DROP:
-            self._restock(s, event.product, -min(event.value, self.pools[s][event.product].free))
+            self._restock(s, event.product, -min(event.value, self._spare(s, event.product)))
 
     def _take(self, s: int, event: Row, outcome: Outcome) -> None:
-        """Free licenses leave, unless the site server cannot be told, or they stay until they have arrived."""
+        """What is free for all leaves, unless the site server cannot be told, or it stays until it has arrived."""
         if not outcome:
             return
         taken = outcome.popleft()
-        if taken.value != min(event.value, self.pools[s][event.product].free):
+        if taken.value != min(event.value, self._spare(s, event.product)):
             raise Contradiction(f"server {s} gave up {taken.value} licenses when asked by {event}")
         if taken.what == journal.SENT and not self.keeps_until_ack:
             self._restock(s, event.product, -taken.value)
@@ -58,6 +65,9 @@ class Balancing:
         if self.keeps_until_ack:
             outcome.popleft()  # the ack
         self._restock(s, event.product, event.value)
+
+    def _spare(self, s: int, product: int) -> int:
+        return self.pools[s][product].free - self.kept(s, product)
 
     def _restock(self, s: int, product: int, change: int) -> None:
         pool = self.pools[s][product]

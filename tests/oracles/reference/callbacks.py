@@ -1,7 +1,7 @@
-"""Users who are called back when a license is free.
+"""Users who are called back when licenses are free.
 
-A freed license is kept for the user first in line, who is told and asks as usual. Not claimed within the grace
-time, it goes to the next in line, and the user is no longer in the line.
+Freed licenses are kept for the user first in line, who is told and asks as usual. Not claimed within the grace
+time, they go to the next in line, and the user is no longer in the line.
 """
 
 from collections import deque
@@ -43,10 +43,10 @@ class Callbacks:
         self.world.after(self.world.scenario["servers"]["callback_grace_s"], self.unreserve, program, ticket)
 
     def claim(self, program: "Program") -> bool:
-        """Whether a license was reserved for the program, which is free now."""
+        """Whether licenses were reserved for the program, which are free now."""
         if self.reserved.pop(program, None) is None:
             return False
-        self.server.pools[program.product].reserved -= 1
+        self._give_back(program)
         return True
 
     def unreserve(self, program: "Program", ticket: int) -> None:
@@ -61,5 +61,10 @@ class Callbacks:
         for pool in self.server.pools:
             pool.callbacks = deque(pair for pair in pool.callbacks if pair[0] is not self.server)
         for program in self.reserved:
-            self.server.pools[program.product].reserved -= 1
+            self._give_back(program)
         self.reserved.clear()
+
+    def _give_back(self, program: "Program") -> None:
+        pool = self.server.pools[program.product]
+        pool.reserved -= program.licenses
+        pool.rights.note(program.client, -program.licenses)

@@ -48,7 +48,8 @@ class Granting:
     def decide(self, message: Message, lease: Lease | None) -> None:
         program = message.program
         if lease is None:
-            self.server.demand[program.product] += 1  # CHOICE: a repeated request is no further demand
+            # CHOICE: a repeated request is no further demand
+            self.server.demand[program.product] += program.licenses
             if not self.take(program):
                 self.deny(message)
                 return
@@ -61,11 +62,12 @@ class Granting:
         self.server.answer(GRANT, message, lease)
 
     def take(self, program: "Program") -> bool:
-        """Whether there is a license for the program: a reserved one, or a free one."""
-        return self.server.callbacks.claim(program) or self.server.pools[program.product].free > 0
+        """Whether there are licenses for the program: reserved ones, or free ones."""
+        room = self.server.pools[program.product].rights.room(program.client)
+        return self.server.callbacks.claim(program) or program.licenses <= room
 
     def deny(self, message: Message) -> None:
-        self.world.measures.count_denial(message.program.product, message.client)
+        self.world.measures.count_denial(message.program, self.server)
         if self.world.calls_back:
             self.server.callbacks.line_up(message.program, message.token)
         self.server.answer(DENY, message)

@@ -8,6 +8,9 @@ from oracles.reference.level import Level
 
 if TYPE_CHECKING:
     from oracles.reference.client import Client
+    from oracles.reference.licenses import Pool
+    from oracles.reference.program import Program
+    from oracles.reference.server import Server
     from oracles.reference.world import World
 
 
@@ -54,15 +57,22 @@ class Measures:
             self.hit.remove(client)
             self.answered_again = self.world.now
 
-    def count_denial(self, product: int, client: "Client") -> None:
+    def count_denial(self, program: "Program", server: "Server") -> None:
         self.counts["denials"] += 1
-        self.counts[f"denials_{self.cause(product, client)}"] += 1
+        self.counts[f"denials_{self.cause(program, server.pools[program.product])}"] += 1
 
-    def cause(self, product: int, client: "Client") -> str:
+    def cause(self, program: "Program", pool: "Pool") -> str:
         """As an observer of all servers and all programs sees it at this instant."""
-        with_free = [server for server in self.world.servers if server.pools[product].free > 0]
-        if any(self.world.faults.reachable(server, client) for server in with_free):
+        if pool.rights.below_cap(program.client) < program.licenses:
+            return "capped"
+        if pool.rights.room(program.client) < program.licenses <= pool.free:
+            return "reserved"
+        free = {s: s.pools[program.product].rights.room(program.client) for s in self.world.servers}
+        with_free = [server for server in free if free[server] >= program.licenses]
+        if any(self.world.faults.reachable(server, program.client) for server in with_free):
             return "misplaced"
         if with_free:
             return "stranded"
-        return "ghost" if self.ghosts[product].value else "exhausted"
+        ghosts = self.ghosts[program.product].value
+        total = max(free.values()) if self.world.shared else sum(free.values())
+        return "ghost" if ghosts and ghosts + total >= program.licenses else "exhausted"

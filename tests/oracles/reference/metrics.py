@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 COUNTS = [
     *("launches", "suppressed", "attempts", "grants", "denials", "evictions", "gave_up"),
     *("denials_misplaced", "denials_stranded", "denials_ghost", "denials_exhausted"),
+    *("denials_capped", "denials_reserved"),
     *("timeouts", "refusals", "overloaded", "retries", "failovers", "offline_spells", "unmetered_starts"),
     *("failbacks", "probes", "programs_moved", "double_grants", "leases_lost", "messages", "messages_lost"),
     *("client_crashes", "leases_orphaned", "programs_restarted"),
@@ -40,7 +41,7 @@ def metrics(world: "World") -> Metrics:
 
 def fractions(counts: dict[str, float]) -> Metrics:
     decided = counts["grants"] + counts["denials"]
-    abnormal = counts["denials"] - counts["denials_exhausted"]
+    abnormal = counts["denials_misplaced"] + counts["denials_stranded"] + counts["denials_ghost"]
     return {
         "denial_fraction": counts["denials"] / decided if decided else None,
         "abnormal_denial_fraction": abnormal / decided if decided else None,

@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 class Program:
     """One launch and what becomes of it."""
 
-    def __init__(self, client: "Client", slot: int, order: int, product: int, run_time: float):
+    def __init__(self, client: "Client", slot: int, order: int, product: int, run_time: float, licenses: int):
         self.client, self.slot, self.order = client, slot, order
-        self.product, self.run_time = product, run_time
+        self.product, self.run_time, self.licenses = product, run_time, licenses
         self.launched = client.world.now
         self.running = self.ended = self.unmetered = self.decided = self.waiting = self.counted = False
         self.tells_old_server = False  # that it has moved, when it has: its client chose to

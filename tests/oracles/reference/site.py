@@ -55,7 +55,7 @@ class PeriodicDemand:
         """At the server. A report costs no service time; the demand is that since the last report."""
         demand = server.demand
         server.demand = Counter()
-        report = [(pool.allocated, pool.allocated - pool.free, demand[product])
+        report = [(pool.allocated, pool.allocated - pool.free + pool.rights.kept, demand[product])
                   for product, pool in enumerate(server.pools)]  # fmt: skip
         self.send(server, self.reported, server, report, undone=lambda: server.demand.update(demand))
 
@@ -85,9 +85,9 @@ class PeriodicDemand:
             self.give(product)
 
     def take(self, server: "Server", product: int, most: int) -> None:
-        """At the server: what is free of what is asked for leaves its pool."""
+        """At the server: what is free for all, of what is asked for, leaves its pool."""
         pool = server.pools[product]
-        count = min(most, pool.free)
+        count = min(most, pool.free - pool.rights.kept)
         if count:
             pool.move(-count)
             self.send(server, self.taken, product, count, undone=lambda: pool.move(count))

@@ -19,6 +19,7 @@ class User:
         slots, stream = range(len(client.slots)), client.world.stream
         self.launch_streams = [stream("launch", client.number, slot) for slot in slots]
         self.program_streams = [stream("program", client.number, slot) for slot in slots]
+        self.size_streams = [stream("size", client.number, slot) for slot in slots]
 
     def next_launch(self, slot: int, first: bool = False) -> None:
         """Closed: think, then launch. Open: the next arrival of this slot's own stream."""
@@ -56,7 +57,15 @@ class User:
         products = self.world.products
         product = stream.choices(range(len(products)), [p["popularity"] for p in products])[0]
         run_time = draw(work["run_time"], work["run_time_s"], work["run_time_cv"], stream)
-        return Program(self.client, slot, self.world.number(), product, run_time)
+        return Program(self.client, slot, self.world.number(), product, run_time, self.size(slot, product))
+
+    def size(self, slot: int, product: int) -> int:
+        """How many licenses a launch takes."""
+        tokens = self.world.products[product]["tokens"]
+        if isinstance(tokens, int):
+            return tokens
+        numbers, weights = zip(*tokens, strict=True)
+        return self.size_streams[slot].choices(numbers, weights)[0]
 
     def ask(self, program: Program) -> None:
         """At the launch, and again after a denial."""

@@ -62,10 +62,11 @@ class World:
 
     def build_pools(self, split: str | list[float]) -> None:
         weights = [1.0] * len(self.servers) if split == "even" else split
-        for product, owned in enumerate(p["licenses"] for p in self.products):
-            pool = Pool(self, product, owned)
-            for server, part in zip(self.servers, shares(owned, weights), strict=True):
-                server.pools.append(pool if self.shared else Pool(self, product, part))
+        for product, settings in enumerate(self.products):
+            owned, reserved = settings["licenses"], (settings["reserve"] or {"licenses": 0})["licenses"]
+            pool, parts = Pool(self, product, owned, reserved), shares(owned, weights)
+            for server, part, some in zip(self.servers, parts, shares(reserved, parts), strict=True):
+                server.pools.append(pool if self.shared else Pool(self, product, part, some))
 
     def build_clients(self) -> None:
         settings = self.scenario["clients"]

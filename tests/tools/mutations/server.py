@@ -4,8 +4,9 @@ from tools.mutations.mutation import Mutation
 
 MUTATIONS = [
     Mutation("a license is released twice", "actors/agents/server/granting.py",
-     "(world, s, product, -1)\n    leases.remove(world, lease)\n",
-     "(world, s, product, -1)\n    leases.remove(world, lease)\n    callbacks.license_freed(world, s, product)\n",
+     "(world, s, product, -count)\n    leases.remove(world, lease)\n",
+     "(world, s, product, -count)\n    leases.remove(world, lease)\n"
+     "    callbacks.licenses_freed(world, s, product, count)\n",
      "evidence/theory/test_loss_systems.py::test_erlang_b_whatever_the_run_time[exponential]"),
     Mutation("a repeated request takes a second license", "actors/agents/server/granting.py",
      "].state == LOST:\n        lost, lease", "].state != RESERVED:\n        lost, lease",
@@ -21,9 +22,8 @@ MUTATIONS = [
     Mutation("a heartbeat refreshes nothing", "actors/agents/server/granting.py",
      "                leases.refresh(world, lease, row.attempt)\n", "                pass\n",
      "evidence/theory/test_leases.py::test_leases_without_heartbeats_are_reclaimed"),
-    Mutation("misplaced and stranded are swapped", "actors/agents/server/granting.py",
-     "return counters.MISPLACED\n            cause = counters.STRANDED",
-     "return counters.STRANDED\n            cause = counters.MISPLACED",
+    Mutation("what is misplaced is called stranded", "actors/agents/server/granting.py",
+     "                return counters.MISPLACED\n", "                return counters.STRANDED\n",
      "evidence/theory/test_loss_systems.py::test_causes_of_denials"),
     Mutation("exhausted licenses are called ghosts", "actors/agents/server/granting.py",
      "counters.GHOST if ghosts > 0", "counters.GHOST if ghosts >= 0",
@@ -45,7 +45,7 @@ MUTATIONS = [
      "    if not is_honored:\n        _caller", "    if is_honored:\n        _caller",
      "evidence/theory/test_queues.py::test_callbacks_make_a_queue[1-0.7-200000.0]"),
     Mutation("what is reserved for a callback is free too", "actors/agents/server/callbacks.py",
-     "            if is_honored:\n                return", "            if is_honored:\n                break",
+     "        pool.free -= leases.wanted(event)\n", "",
      "evidence/theory/test_queues.py::test_callbacks_make_a_queue[1-0.7-200000.0]"),
     Mutation("the last to wait is called back first", "actors/agents/server/callbacks.py",
      "events.chain(world, n).next = NONE\n    event.time = world.control[0].now\n"
@@ -74,7 +74,7 @@ MUTATIONS = [
      "    callbacks.forget(world, s)\n", "    pass\n",
      "evidence/keys/test_server_keys.py::test_a_crash_loses_the_queue_of_callbacks_unless_it_is_durable[False]"),
     Mutation("licenses that come in pass by those who wait", "actors/agents/server/transfers.py",
-     "    for _ in range(given):\n        callbacks.license_freed(world, s, product)\n",
+     "    callbacks.licenses_freed(world, s, product, given)\n",
      "    pool.free += given\n",
      "evidence/keys/test_workload_keys.py::"
      "test_licenses_that_come_in_go_to_those_who_wait_to_be_called_back[100.0]"),
@@ -83,8 +83,8 @@ MUTATIONS = [
      "        pass\n    if caller.program != event.program:\n",
      "evidence/keys/test_server_keys.py::test_asking_again_keeps_the_place_in_the_queue"),
     Mutation("a user called back too soon is served all the same", "actors/agents/server/granting.py",
-     "pool.free > 0 and not callbacks.is_barred(world, s, event.source, event.slot, event.program):",
-     "pool.free > 0:",
+     " >= wanted and not callbacks.is_barred(\n        world, s, event.source, event.slot, event.program\n    ):",
+     " >= wanted:",
      "evidence/keys/test_server_keys.py::test_a_user_called_back_within_a_site_server_cycle_is_denied_again[900.0]"),
     Mutation("a grant under way at a crash counts at once", "actors/agents/server/leases.py",
      "\n    if _is_unsettled(world, lease):\n", "\n    if False:\n",

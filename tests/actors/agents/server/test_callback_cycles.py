@@ -25,7 +25,7 @@ def waiting_at(now: int):
     n = events.allocate(world)
     event = world.events[n]
     event.kind, event.target, event.program, event.attempt = kinds.REQUEST, world.config[0].clients, 1, 1
-    event.source = event.slot = event.product = 0
+    event.source = event.slot = event.product = event.value = 0
     assert callbacks.enqueue(world, n, 0)
     return world
 
@@ -33,7 +33,7 @@ def waiting_at(now: int):
 @pytest.mark.parametrize("now", [0, 2**31 - 1, 2**31, 2**32 - 1, 2**32, 2**33 + 5, LAST])
 def test_one_called_back_within_the_cycle_is_barred_for_the_rest_of_it(now):
     world = waiting_at(now)
-    callbacks.license_freed(world, 0, 0)
+    callbacks.licenses_freed(world, 0, 0, 1)
     assert callbacks.is_barred(world, 0, 0, 0, 1)
     for later in (1, 2**31, 2**32, 2**33):
         world.control[0].now = np.int64(now + later)

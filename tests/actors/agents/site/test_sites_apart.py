@@ -25,14 +25,14 @@ def test_the_first_of_several_sites_is_what_it_is_alone():
         raw["policies"]["balancing"] = {"name": "static"}  # reports name their site server
         raw["servers"]["split"] = "even"
         count = scenario.servers.count
-        raw["products"] = [row | {"licenses": row["licenses"] * count} for row in raw["products"]]
+        raw["products"] = [times(count, row, scenario.clients.count) for row in raw["products"]]
         alone = finished(validate(raw))
         if isinstance(raw["clients"]["assignment"], list):
             raw["clients"]["assignment"] *= 3
         raw["servers"] |= {"sites": 3, "count": 3 * count}
         raw["clients"] |= {"count": 3 * raw["clients"]["count"], "failover_to": "own-site"}
         raw["network"]["wan_latency_ms"] = raw["network"]["latency_ms"] + 7.0
-        raw["products"] = [row | {"licenses": 3 * row["licenses"]} for row in raw["products"]]
+        raw["products"] = [times(3, row, scenario.clients.count) for row in raw["products"]]
         for fault in raw["faults"]:  # the same ones at the first site
             fault["servers"] = first_of(fault["servers"], count)
         together = finished(validate(raw))
@@ -43,6 +43,17 @@ def test_the_first_of_several_sites_is_what_it_is_alone():
     drawn.explore(
         drawn.scenarios(sites=(1,), arrivals=("closed", "open"), clients_max=40, duration_s=1200.0), check, 40, 0
     )
+
+
+def times(number: int, product: dict[str, Any], clients: int) -> dict[str, Any]:
+    """A product with so many times the licenses, those that are reserved for the same clients of so many, too."""
+    product = product | {"licenses": number * product["licenses"]}
+    if "reserve" in product:
+        some = product["reserve"]["clients"]
+        if isinstance(some, dict):
+            some = [0, int(np.ceil(some["fraction"] * clients - 1e-9)) - 1]
+        product["reserve"] = {"clients": some, "licenses": number * product["reserve"]["licenses"]}
+    return product
 
 
 def first_of(servers: Any, count: int) -> list[int]:

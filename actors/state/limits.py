@@ -1,0 +1,3 @@
+"""Largest values that fields of rows hold."""
+
+LICENSES_MAX = 2**15 - 1  # of one lease: LEASE.count and RECORDED.count have two bytes

@@ -1,0 +1,55 @@
+"""Metered products: what is owned of them, what a launch takes, and who may have how many."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from .values import Allowed, Count, Name, Number, Share, Table, Tokens, Whole
+
+
+class ClientShare(Table):
+    """A share of the clients."""
+
+    fraction: Share = Field(description="This share of the clients, rounded up: the first ones.", examples=[0.5])
+
+
+ClientIds = Annotated[
+    tuple[Whole, Whole] | ClientShare,
+    Allowed("a pair [first, last] of client ids (integers >= 0) or { fraction = f } with 0 < f <= 1"),
+]
+
+
+class Reserve(Table):
+    """Licenses that are for some clients only."""
+
+    clients: ClientIds = Field(description="The clients that they are for.", examples=[[0, 9]])
+    licenses: Count = Field(description="How many.", examples=[10])
+
+
+RESERVE = (
+    "a table { clients = [first, last] or { fraction = f }, licenses = n }: client ids (integers >= 0) or the "
+    "first f of the clients, 0 < f <= 1, rounded up, and an integer >= 1"
+)
+
+
+class Product(Table):
+    """A metered product; there is at least one."""
+
+    name: Name = Field(default="product", description="Its name, which no other product has.")
+    licenses: Whole = Field(default=400, description="Number of licenses owned at all sites.")
+    popularity: Number = Field(default=1.0, description="Relative chance that a launch is of this product.")
+    tokens: Tokens = Field(
+        default=1,
+        description="Licenses that a launch takes, all at one server or none: so many, or a number drawn for each "
+        "launch by weights. One that asks for more than there are is denied.",
+    )
+    max_per_client: Whole = Field(
+        default=0,
+        description="Most licenses that a client may have of one server's pool, ghosts among them; 0: any number.",
+    )
+    reserve: Annotated[Reserve | None, Allowed(RESERVE)] = Field(
+        default=None,
+        description="Licenses that are for some clients only, dealt to the servers' pools in proportion to their "
+        "licenses at the start. As many as these clients have fewer than a pool's part are kept there, for them "
+        "and where they are. None if it is left out.",
+    )

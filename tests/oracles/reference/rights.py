@@ -1,0 +1,69 @@
+"""Who may have how many licenses of a pool: caps on clients, and licenses reserved for some."""
+
+import math
+from collections import Counter
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from oracles.reference.client import Client
+    from oracles.reference.licenses import Pool
+    from oracles.reference.program import Program
+
+
+class Rights:
+    """What clients hold of a pool, and what more they may have. `part`: how many of its licenses are for some."""
+
+    def __init__(self, pool: "Pool", settings: dict, clients: int, part: int):
+        self.pool, self.part = pool, part
+        self.cap = settings["max_per_client"] or math.inf
+        self.favored = favored(settings["reserve"], clients)
+        self.held: Counter = Counter()  # by client's number
+
+    def note(self, client: "Client", change: int) -> None:
+        self.held[client.number] += change
+
+    @property
+    def kept(self) -> int:
+        """What is free, but only for some."""
+        return max(0, self.part - sum(self.held[number] for number in self.favored))
+
+    def below_cap(self, client: "Client") -> float:
+        return self.cap - self.held[client.number]
+
+    def room(self, client: "Client") -> float:
+        """How many licenses a client may have now."""
+        kept = 0 if client.number in self.favored else self.kept
+        return min(self.pool.free - kept, self.below_cap(client))
+
+    def ever(self, client: "Client") -> float:
+        """How many it could have if no other client had any."""
+        part = 0 if client.number in self.favored else self.part
+        return min(self.pool.allocated - part, self.below_cap(client))
+
+    def next_in_line(self, programs: "list[Program]") -> "Program | None":
+        """The first who may be called back.
+
+        Nobody comes before one who waits for more, if that can be had; but some may come before the others when
+        what they want is kept for them.
+        """
+        only_kept = False
+        for program in programs:
+            is_favored = program.client.number in self.favored
+            may_come = not only_kept or (is_favored and program.licenses <= self.kept)
+            if may_come and program.licenses <= self.room(program.client):
+                return program
+            if program.licenses <= self.ever(program.client):
+                if is_favored:
+                    return None
+                only_kept = True
+        return None
+
+
+def favored(reserve: dict | None, clients: int) -> range:
+    """The numbers of the clients that licenses are reserved for."""
+    if reserve is None:
+        return range(0)
+    if isinstance(reserve["clients"], dict):
+        return range(math.ceil(reserve["clients"]["fraction"] * clients - 1e-9))
+    first, last = reserve["clients"]
+    return range(first, last + 1)
