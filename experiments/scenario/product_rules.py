@@ -33,4 +33,4 @@ def _reserve_fits(path: str, product: Facts, facts: Facts) -> Iterator[str]:
         yield refuse(f"{path}.reserve.clients", reserve.clients, words)
 
 
-PRODUCT_RULES = (_tokens_have_a_weight, _cap_lets_launches_pass, _reserve_fits)
+PRODUCT_RULES: tuple[ItemRule, ...] = (_tokens_have_a_weight, _cap_lets_launches_pass, _reserve_fits)
