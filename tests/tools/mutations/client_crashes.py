@@ -10,7 +10,7 @@ MUTATIONS = [
      "returns.leave_behind(world, i, j, kinds.ORPHANED)", "returns.give_back(world, i, j)",
      f"{KEYS}::test_a_crash_ends_programs_in_silence"),
     Mutation("client crash: orphans stay orphans when their lease ends", "actors/agents/server/leases.py",
-     "            ledger.orphan(world, -1)\n", "",
+     "            ledger.orphan(world, -count)\n", "",
      f"{KEYS}::test_an_orphan_lasts_until_a_scan_reclaims_it[200.0-10.0]"),
     Mutation("client crash: who is down hears", "actors/agents/client/client.py",
      "    if world.clients[i].link == clients.DOWN:\n        crashes.handle",
