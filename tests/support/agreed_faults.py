@@ -1,4 +1,4 @@
-"""Scenarios with faults in which the engine and the reference must agree: what each shows, and its layers over BASE."""
+"""Scenarios with faults in which engine and reference must agree: what each shows, and its layers over BASE."""
 
 from typing import Any
 
