@@ -10,6 +10,7 @@ from support import recountable
 from support.recountable import Raw
 
 TIMES = ("_s", "_ms")
+CHANCE = {"loss", "client-crash"}
 DRAWING = {"full-jitter", "retry", "sticky-random"}  # policies
 BALANCING = ("static", "shared-pool")  # who moves licenses has messages of its own at one instant
 
@@ -36,7 +37,7 @@ def _without_chance(raw: Raw, random: Random) -> Raw:
     raw["policies"]["admission"].pop("retry_after_s", None)
     if "jitter" in raw["policies"]["denial"]:
         raw["policies"]["denial"]["jitter"] = 0.0
-    raw["faults"] = [fault for fault in raw["faults"] if fault["kind"] != "loss"]
+    raw["faults"] = [fault for fault in raw["faults"] if fault["kind"] not in CHANCE]
     for table in (raw["network"], raw["servers"], raw["clients"], *raw["policies"].values(), *raw["faults"]):
         _make_odd(table, random)
     return raw

@@ -74,12 +74,11 @@ class Launches(Numbers):
         return self.phases.random()
 
 
-class Programs(Numbers):
-    """What is launched, and for how long it runs, by the number of the launch; some are suppressed."""
+class OfLaunches(Numbers):
+    """What is drawn for each launch, by its number; some launches are suppressed."""
 
-    def __init__(self, keys: Any, slot: int, launches: Launches, is_open: bool):
-        super().__init__(keys[streams.RUN], slot, self.numbers())
-        self.products = Numbers(keys[streams.PRODUCT], slot, self.numbers())
+    def __init__(self, key: Any, slot: int, launches: Launches, is_open: bool):
+        super().__init__(key, slot, self.numbers())
         self.launches, self.is_open = launches, is_open
 
     def numbers(self) -> Iterator[int]:
@@ -88,7 +87,18 @@ class Programs(Numbers):
 
     def choices(self, values: Sequence[int], weights: Sequence[float]) -> list[int]:
         up_to = list(itertools.accumulate(weights))
-        return [values[bisect(up_to, self.products.random() * up_to[-1], hi=len(values) - 1)]]
+        return [values[bisect(up_to, self.random() * up_to[-1], hi=len(values) - 1)]]
+
+
+class Programs(OfLaunches):
+    """What is launched, and for how long it runs."""
+
+    def __init__(self, keys: Any, *of: Any):
+        super().__init__(keys[streams.RUN], *of)
+        self.products = OfLaunches(keys[streams.PRODUCT], *of)
+
+    def choices(self, values: Sequence[int], weights: Sequence[float]) -> list[int]:
+        return self.products.choices(values, weights)
 
 
 class Constant:
@@ -142,11 +152,13 @@ class SameDraws(World):
 
     def stream(self, purpose: str, *owner: int) -> Any:
         keys, agent = self.keys, owner[0] if owner else 0
-        if purpose in {"launch", "program"}:
+        if purpose in {"launch", "program", "size"}:
             slot = agent * self.scenario["clients"]["programs"] + owner[1]
             launches = self.launches.setdefault(slot, Launches(keys, slot))
-            is_open = self.scenario["workload"]["arrivals"] == "open"
-            return launches if purpose == "launch" else Programs(keys, slot, launches, is_open)
+            of = slot, launches, self.scenario["workload"]["arrivals"] == "open"
+            if purpose == "size":
+                return OfLaunches(keys[streams.SIZE], *of)
+            return launches if purpose == "launch" else Programs(keys, *of)
         if purpose == "heartbeat":
             return Numbers(keys[streams.PHASE], agent, [0])
         if purpose == "service":

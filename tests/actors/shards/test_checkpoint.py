@@ -137,7 +137,7 @@ def test_shards_go_on_from_any_exchange(hosts, tmp_path):
         while not all_of(hosts, advance, numbers.randrange(1, 60))[0]:
             saved.save(lambda folder: all_of(hosts, ShardHost.save, folder))
             all_of(hosts, advance, 5)  # what the dead have done since
-            saved.restore(lambda *part: all_of(hosts, ShardHost.begin, *world, part))
+            saved.restore(lambda *part: all_of(hosts, ShardHost.begin, *world, None, part))
             cuts[-1] += 1
         tally = merge(all_of(hosts, ShardHost.tally))
         assert known(tally, scenario) == known(simulate(scenario), scenario)

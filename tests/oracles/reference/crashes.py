@@ -78,7 +78,8 @@ class Crash:
         program.ended, program.running = True, False
         program.wait(False)
         for server in {program.asked, program.lease and program.lease.server} - {None}:
-            self.client.releases.debts |= {server} if self.client.releases.is_deferred else set()
+            if self.client.releases.is_deferred:
+                self.client.releases.debts[server] = self.client.token
         self.client.releases.forsake(program)
         program.review()
         self.client.slots[slot] = None

@@ -34,7 +34,11 @@ def test_the_first_of_several_sites_is_what_it_is_alone():
         raw["network"]["wan_latency_ms"] = raw["network"]["latency_ms"] + 7.0
         raw["products"] = [times(3, row, scenario.clients.count) for row in raw["products"]]
         for fault in raw["faults"]:  # the same ones at the first site
-            fault["servers"] = first_of(fault["servers"], count)
+            if fault["kind"] == "client-crash":
+                named = first_of(fault["clients"], scenario.clients.count)
+                fault["clients"] = [named[0], named[-1]]
+            else:
+                fault["servers"] = first_of(fault["servers"], count)
         together = finished(validate(raw))
         for table in ("clients", "servers"):
             size = getattr(alone, table).size
@@ -57,7 +61,7 @@ def times(number: int, product: dict[str, Any], clients: int) -> dict[str, Any]:
 
 
 def first_of(servers: Any, count: int) -> list[int]:
-    """The servers of a fault by number, when there are `count`."""
+    """The servers (or clients) of a fault by number, when there are `count`."""
     if servers == "all":
         return list(range(count))
     if isinstance(servers, dict):
