@@ -34,7 +34,7 @@ SCENARIO = validate({
     "faults": [{"kind": "unreachable", "servers": [0], "start_s": 1500, "duration_s": 1000}],
 })  # fmt: skip
 WORLD = {"scenario": "two", "case": "", "arm": "at once", "replication": "0"}
-CAUSES = ("misplaced", "stranded", "ghost", "exhausted")
+CAUSES = ("misplaced", "stranded", "ghost", "exhausted", "capped", "reserved")
 
 
 class Recorder:
