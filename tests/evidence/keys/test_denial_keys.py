@@ -73,6 +73,16 @@ def test_the_free_license_is_reserved_for_the_user_called_back():
 
 
 @covers("policies.denial.name")
+def test_a_crash_loses_the_line_and_who_asks_again_stands_in_it_again():
+    """Client 0's license is lost with it, and client 2 has that; client 1 asks again meanwhile, and is called."""
+    launches = [(10.0, 0, 1e6), (20.0, 1, 5.0), (40.0, 2, 60.0)]
+    crash = {"faults": [{"kind": "crash", "start_s": 30.0, "duration_s": 2.0}], "servers": {"durable": False}}
+    result = run(launches, ONE_LICENSE, crash, denial("callback", poll_s=35.0))
+    freed = 40 + ANSWER + 60 + LATENCY
+    assert result["wait_s_max"] == exactly(freed + LATENCY + ANSWER - 20)
+
+
+@covers("policies.denial.name")
 @pytest.mark.parametrize("poll_s", [0.0, 20.0, 50.0])
 def test_a_user_who_waits_for_a_callback_asks_again_now_and_then(poll_s):
     tries = math.ceil((LAST - 10) / (ANSWER + poll_s)) if poll_s else 1
