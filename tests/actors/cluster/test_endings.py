@@ -101,6 +101,9 @@ ENDINGS = {
 }
 
 
+TRIES = 3
+
+
 class Ended(NamedTuple):
     """How a run has ended: its output, where it listened before, and which processes and files it has left."""
 
@@ -111,7 +114,20 @@ class Ended(NamedTuple):
     left: dict[int | str, str]
 
 
+class TooEarly(Exception):
+    """A run that was to be ended has ended by itself before that; its output."""
+
+
 def end(folder: Path, ending: Ending) -> Ended:
+    """End a run; begun again where its Ray does not come up among the others, on a machine that is busy."""
+    folder.mkdir()
+    for k in range(TRIES - 1):
+        with suppress(TooEarly):
+            return end_once(folder / str(k), ending)
+    return end_once(folder / str(TRIES), ending)
+
+
+def end_once(folder: Path, ending: Ending) -> Ended:
     """`meterstorm run` on two shards, in a session of its own, where RAY_ADDRESS points to nobody."""
     options, number, _, moment = ending
     folder.mkdir()
@@ -125,6 +141,8 @@ def end(folder: Path, ending: Ending) -> Ended:
     )  # fmt: skip
     try:
         eventually(lambda: moment(process.pid, folder) or process.poll() is not None, PATIENCE_S, every_s=0.005)
+        if number and process.poll() is not None:
+            raise TooEarly(process.communicate()[0])
         running = in_session(process.pid)
         listened = listening(running)
         if number == signal.SIGINT:
