@@ -164,7 +164,7 @@ def endings() -> Iterator[dict[str, "Future[Ended]"]]:
     """Some of them side by side, since each mostly waits. The folder is short: Ray puts sockets below it."""
     with (
         tempfile.TemporaryDirectory(prefix="ms-", dir="/tmp", ignore_cleanup_errors=True) as folder,
-        ThreadPoolExecutor(4) as pool,
+        ThreadPoolExecutor(2) as pool,
     ):
         yield {
             name: pool.submit(end, Path(folder) / str(k), ending)
