@@ -5,15 +5,6 @@ from typing import NamedTuple
 from ..state import counters
 from ..state.world import World
 
-CAUSES = {
-    "misplaced": counters.MISPLACED,
-    "stranded": counters.STRANDED,
-    "ghost": counters.GHOST,
-    "exhausted": counters.EXHAUSTED,
-    "capped": counters.CAPPED,
-    "reserved": counters.KEPT,
-}
-
 
 class Figures(NamedTuple):
     """What it is now; what is counted is counted from the start, warm-up included."""
@@ -38,7 +29,7 @@ def figures(world: World) -> Figures:
         (int(control.now) - int(config.measure_from)) / 1e9,
         int(control.events),
         int(counts[counters.ATTEMPTS]),
-        {cause: int(counts[column]) for cause, column in CAUSES.items()},
+        {cause: int(counts[column]) for cause, column in counters.CAUSES.items()},
         links(world),
         int(control.waiting),
         {s: int(world.servers["waiting"][s]) for s in servers},

@@ -107,3 +107,9 @@ WAIT, QUEUE = 0, 1
 HISTOGRAMS = 2
 
 BINS = 64 * 32
+
+CAUSES = {  # of denials: their columns
+    one.column.removeprefix("denials_"): number
+    for number, one in enumerate(COUNTERS)
+    if one.column.startswith("denials_")
+}

@@ -20,7 +20,7 @@ RECOVERY_SLACK = 10.0
 NOT_SERVED = [counters.WAITING_USERS, counters.UNMETERED_PROGRAMS, counters.UNANSWERED_PROGRAMS]
 
 ABNORMAL = [counters.MISPLACED, counters.STRANDED, counters.GHOST]
-DENIALS = [*ABNORMAL, counters.EXHAUSTED, counters.CAPPED, counters.KEPT]
+DENIALS = list(counters.CAUSES.values())
 
 Value = float | int | None
 

@@ -15,14 +15,6 @@ class Measure(NamedTuple):
     meaning: str
 
 
-CAUSES = {
-    "denials_misplaced": "misplaced",
-    "denials_stranded": "stranded",
-    "denials_ghost": "ghost",
-    "denials_exhausted": "exhausted",
-    "denials_capped": "capped",
-    "denials_reserved": "reserved",
-}
 MEANT = {
     "misplaced": "a license was free within reach",
     "stranded": "free only out of reach",
@@ -31,6 +23,7 @@ MEANT = {
     "capped": "the client would have had too many",
     "reserved": "free for others only",
 }
+CAUSES = {f"denials_{cause}": cause for cause in MEANT}
 LINKS = {
     "clients_away": "on another",
     "clients_retrying": "retrying",
