@@ -1,7 +1,6 @@
 """When clients crash: their outages, laid out from the scenario's list of faults."""
 
-import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -12,7 +11,7 @@ from ..randomness import distributions
 from ..state.rows import NONE
 from ..state.schedule import FAULT, OUTAGE, RESTART
 from . import spells
-from .scenario import DISTRIBUTIONS, ClientCrash, Scenario, is_client_crash, ns
+from .scenario import DISTRIBUTIONS, Fault, Scenario, clients_of, is_client_crash, ns
 
 Held = tuple[int, int, int, int]  # an entry of the list, a client, a start and an end, ns
 
@@ -23,19 +22,16 @@ def lay_out(scenario: Scenario, keys: Any) -> list[Held]:
         (entry, client, *when)
         for entry, fault in enumerate(scenario.faults)
         if is_client_crash(fault)
-        for place, client in enumerate(clients_of(fault, scenario.clients.count))
+        for place, client in enumerate(hit(scenario, fault))
         for when in spells.times(scenario, fault, place, spells.draw(keys, entry, client))
     ]
 
 
-def clients_of(fault: ClientCrash, count: int) -> range:
-    """Return a fault's clients, in the order in which it comes to them."""
-    if fault.clients == "all":
-        return range(count)
-    if hasattr(fault.clients, "fraction"):
-        return range(math.ceil(fault.clients.fraction * count - 1e-9))
-    first, last = fault.clients
-    return range(first, last + 1)
+def hit(scenario: Scenario, fault: Fault) -> Sequence[int]:
+    """Return the clients that a fault hits, or else the servers, in the order in which it comes to them."""
+    if is_client_crash(fault):
+        return clients_of(fault.clients, scenario.clients.count)
+    return spells.servers_of(fault, scenario.servers.count)
 
 
 def as_faults(held: list[Held]) -> Any:

@@ -4,6 +4,7 @@
 unit that ends the key.
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, Protocol, TypeGuard
 
@@ -203,3 +204,18 @@ def is_client_crash(fault: Fault) -> TypeGuard[ClientCrash]:
 def ns(seconds: float) -> int:
     """Return a time in ns, rounded; LONGEST at the most."""
     return round(min(seconds * 1_000_000_000, LONGEST))
+
+
+def share_of(fraction: float, count: int) -> int:
+    """Return how many of `count` a share is, rounded up: what a float exceeds a whole number by is not a part."""
+    return math.ceil(fraction * count - 1e-9)
+
+
+def clients_of(named: Any, count: int) -> range:
+    """Return the clients that "all", a fraction, or the first and the last of them name."""
+    if named == "all":
+        return range(count)
+    if hasattr(named, "fraction"):
+        return range(share_of(named.fraction, count))
+    first, last = named
+    return range(first, last + 1)

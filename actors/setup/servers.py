@@ -1,6 +1,5 @@
 """The tables of servers, their pools of licenses, and what sites know of clients."""
 
-import math
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ from ..state.rows import NONE
 from ..state.servers import ACCOUNT, CALLER, LEASE, POOL, PRODUCT, SEAT, SERVER, SITE, VISITOR
 from .partition import first_client
 from .policies import PolicySet
-from .scenario import Product, Scenario, members
+from .scenario import Product, Scenario, clients_of, members
 from .sizes import first_sizes
 
 FIRST_VISITORS = 1 << 6  # a power of two
@@ -93,10 +92,8 @@ def _favored(scenario: Scenario, product: Product) -> tuple[int, int]:
     """Return the clients that a product's reservation is for: the first one, and the one after the last."""
     if product.reserve is None:
         return 0, 0
-    clients = product.reserve.clients
-    if hasattr(clients, "fraction"):
-        return 0, math.ceil(clients.fraction * scenario.clients.count - 1e-9)
-    return clients[0], clients[1] + 1
+    favored = clients_of(product.reserve.clients, scenario.clients.count)
+    return favored.start, favored.stop
 
 
 def _products(scenario: Scenario, pools: Any) -> Any:

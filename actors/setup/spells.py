@@ -1,6 +1,5 @@
 """When each fault holds at which server: its spells, laid out from the scenario's list of faults."""
 
-import math
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -10,7 +9,7 @@ import numpy as np
 from ..queue.durations import whole
 from ..randomness import distributions, streams
 from ..state.schedule import FAULT
-from .scenario import Fault, Scenario, is_client_crash, members, ns
+from .scenario import Fault, Scenario, is_client_crash, members, ns, share_of
 
 Times = tuple[int, int]  # a start and an end, ns
 Draw = Callable[[int, float], int]  # an exponential time, ns, by its number and its mean in s
@@ -60,7 +59,7 @@ def servers_of(fault: Any, count: int) -> range | tuple[int, ...]:
     if fault.servers == "all":
         return range(count)
     if hasattr(fault.servers, "fraction"):
-        return range(math.ceil(fault.servers.fraction * count - 1e-9))
+        return range(share_of(fault.servers.fraction, count))
     return tuple(fault.servers)
 
 

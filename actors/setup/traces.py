@@ -36,7 +36,9 @@ def read(scenario: Scenario) -> Any:
     rows["run_time"] = np.round(_numbers(path, table, "run_time_s", 0.0) * SECOND)
     rows["client"] = _clients(path, table, scenario.clients.count)
     rows["product"] = _products(path, table, names)
-    rows["count"] = _counts(path, table)
+    usual = np.array([product.tokens if isinstance(product.tokens, int) else 0 for product in scenario.products])
+    counts = _counts(path, table)
+    rows["count"] = usual[rows["product"]] if counts is None else counts
     return rows[np.lexsort((rows["time"], rows["client"]))].view(np.recarray)
 
 
@@ -130,9 +132,9 @@ def _clients(path: Path, table: Any, count: int) -> Any:
 
 
 def _counts(path: Path, table: Any) -> Any:
-    """Return how many licenses each launch takes; 0 where the trace does not say."""
+    """Return how many licenses each launch takes; None where the trace does not say."""
     if "count" not in table.column_names:
-        return 0
+        return None
     counts = _numbers(path, table, "count", 1.0)
     bad = (counts > LICENSES_MAX) | (counts % 1 != 0)
     if bad.any():

@@ -51,5 +51,5 @@ POINT = rows(
 # A number of licenses that a launch may take. Rows of a product are contiguous.
 SIZE = rows(("up_to", "f8"), ("count", "i8"))  # up_to: cumulative probability, the product's last one 1
 
-# One launch of a recorded trace, in order of client and time. A count of 0 is not recorded: it is drawn.
+# One launch of a recorded trace, in order of client and time. A count of 0 is drawn.
 RECORDED = rows(("time", "i8"), ("run_time", "i8"), ("client", "i4"), ("product", "i2"), ("count", "i2"))

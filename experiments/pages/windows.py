@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from meterstorm.actors.setup import crashes, spells
+from meterstorm.actors.setup import crashes
+from meterstorm.actors.setup.scenario import is_client_crash
 
 from ..drawing.lines import Window
 from ..reports.finished_runs import Run
@@ -67,7 +68,7 @@ class Faults:
     def _came(self, case: str | None, arm: str | None, server: int | None = None) -> list[Window]:
         """Return when faults held at a server, or at any: at several of them at once, one window."""
         scenario = self._scenarios[case, arm]
-        kinds = [_words(fault) if _hits_clients(fault) else _kind(fault) for fault in scenario.faults]
+        kinds = [_words(fault) if is_client_crash(fault) else _kind(fault) for fault in scenario.faults]
         held = [one for one in self._held.get((case, arm), ()) if server in (None, one.server)]
         found = [part for one in held for part in _within(one.begin, one.end, scenario, kinds[one.fault])]
         return list(dict.fromkeys(found))
@@ -102,7 +103,7 @@ def windows(scenario: Scenario) -> Iterator[Window]:
         if fault.mtbf_s > 0:
             yield from _within(fault.start_s, math.inf, scenario, f"{_words(fault)}, at drawn times")
             continue
-        lasts = (fault.mttr_s or fault.duration_s) + fault.stagger_s * (_hit(fault, scenario) - 1)
+        lasts = (fault.mttr_s or fault.duration_s) + fault.stagger_s * (len(crashes.hit(scenario, fault)) - 1)
         words = f"{_words(fault)}, on average" if fault.mttr_s else _words(fault)
         times = fault.repeats if fault.repeat_s > 0 else 1
         for n in range(min(times, WINDOWS_MAX)):
@@ -117,20 +118,9 @@ def _within(begin: float, until: float, scenario: Scenario, words: str) -> Itera
         yield Window(begin, end, words)
 
 
-def _hits_clients(fault: Any) -> bool:
-    return bool(fault.kind == "client-crash")
-
-
-def _hit(fault: Any, scenario: Scenario) -> int:
-    """Return how many servers a fault happens to, or clients, one after the other."""
-    if _hits_clients(fault):
-        return len(crashes.clients_of(fault, scenario.clients.count))
-    return len(spells.servers_of(fault, scenario.servers.count))
-
-
 def _words(fault: Any) -> str:
     """Return in words what goes wrong, and where."""
-    if _hits_clients(fault):
+    if is_client_crash(fault):
         return f"{_clients(fault)} {_kind(fault)}"
     if fault.servers == "all":
         where = "all servers"

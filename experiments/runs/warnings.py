@@ -2,9 +2,9 @@
 
 import math
 from collections.abc import Iterable, Iterator
-from typing import Any
 
-from meterstorm.actors.setup import crashes, spells, traces
+from meterstorm.actors.setup import crashes, traces
+from meterstorm.actors.setup.scenario import is_client_crash
 from meterstorm.policies.denial import BackoffRetry
 from meterstorm.policies.failover import CappedExponential
 
@@ -40,17 +40,10 @@ def _late_faults(scenario: Scenario) -> Iterator[str]:
             happens = math.ceil((duration_s - fault.start_s) / fault.repeat_s)
             yield f"faults[{index}].repeats: only {happens} of {times} begin before {end}"
         elif fault.stagger_s > 0:
-            whom, many = _hit(fault, scenario)
+            whom, many = "clients" if is_client_crash(fault) else "servers", len(crashes.hit(scenario, fault))
             reached = math.ceil((duration_s - fault.start_s) / fault.stagger_s)
             if reached < many:
                 yield f"faults[{index}].stagger_s: it comes to only {reached} of {many} {whom} before {end}"
-
-
-def _hit(fault: Any, scenario: Scenario) -> tuple[str, int]:
-    """Return whom a fault hits, and how many of them."""
-    if fault.kind == "client-crash":
-        return "clients", len(crashes.clients_of(fault, scenario.clients.count))
-    return "servers", len(spells.servers_of(fault, scenario.servers.count))
 
 
 def _long_samples(scenario: Scenario) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """Scenario files: reading, checking, overriding and writing them, and the versions that they compare."""
 
 from ..scenarios import built_in
-from .faults import ClientCrash, Cut, Fault, Fraction, Lossy, Outage, Slow
+from .faults import ClientCrash, Cut, Fault, Lossy, Outage, Slow
 from .files import load, source_text, to_toml, validate
 from .overrides import each_once, parse_override
 from .policy_table import Choice, Policies

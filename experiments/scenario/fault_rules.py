@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from .facts import GIVEN, Facts, ItemRule
+from .facts import GIVEN, Facts, ItemRule, clients_exist
 from .wording import refuse, show
 
 REPEATS_MAX = 1_000_000  # of a fault within the run, at all its servers together
@@ -18,12 +18,7 @@ def _fault_servers_exist(path: str, fault: Facts, facts: Facts) -> Iterator[str]
 
 
 def _fault_clients_exist(path: str, fault: Facts, facts: Facts) -> Iterator[str]:
-    if not isinstance(fault.get("clients"), tuple):  # of another kind, "all" or a fraction
-        return
-    (first, last), count = fault["clients"], facts["clients.count"]
-    if not first <= last < count:
-        words = f"[first, last] with 0 <= first <= last <= {count - 1} (clients.count = {count})"
-        yield refuse(f"{path}.clients", fault["clients"], words)
+    yield from clients_exist(f"{path}.clients", fault.get("clients"), facts)
 
 
 def _fault_ends_before_it_repeats(path: str, fault: Facts, _: Facts) -> Iterator[str]:

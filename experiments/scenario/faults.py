@@ -4,7 +4,19 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
-from .values import Allowed, Count, Positive, PositiveSeconds, Probability, Seconds, Share, Table, Times, Whole
+from .values import (
+    Allowed,
+    ClientRange,
+    Count,
+    Fraction,
+    Positive,
+    PositiveSeconds,
+    Probability,
+    Seconds,
+    Table,
+    Times,
+    Whole,
+)
 
 DEFAULT_KIND: Literal["unreachable"] = "unreachable"
 KINDS = {
@@ -21,18 +33,12 @@ KINDS = {
 }
 
 
-class Fraction(Table):
-    """A share of the servers, or clients."""
-
-    fraction: Share = Field(description="This share of them, rounded up: the first ones.", examples=[0.5])
-
-
 ServerIds = Annotated[
     Literal["all"] | tuple[Whole, ...] | Fraction,
     Allowed('"all", a list of server ids (integers >= 0) or { fraction = f } with 0 < f <= 1'),
 ]
 ClientIds = Annotated[
-    Literal["all"] | tuple[Whole, Whole] | Fraction,
+    Literal["all"] | ClientRange,
     Allowed('"all", [first, last], two client ids >= 0, or { fraction = f } with 0 < f <= 1'),
 ]
 Kind = Literal["unreachable", "refusing", "crash", "slow", "loss", "cut", "stall", "client-crash"]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from .facts import Facts, ItemRule
+from .facts import Facts, ItemRule, clients_exist
 from .wording import refuse
 
 
@@ -22,15 +22,13 @@ def _cap_lets_launches_pass(path: str, product: Facts, facts: Facts) -> Iterator
 
 
 def _reserve_fits(path: str, product: Facts, facts: Facts) -> Iterator[str]:
-    reserve, count = product["reserve"], facts["clients.count"]
+    reserve = product["reserve"]
     if reserve is None:
         return
     if reserve.licenses > product["licenses"]:
         words = f"at most {path}.licenses = {product['licenses']}"
         yield refuse(f"{path}.reserve.licenses", reserve.licenses, words)
-    if isinstance(reserve.clients, tuple) and not reserve.clients[0] <= reserve.clients[1] < count:
-        words = f"[first, last] with 0 <= first <= last <= {count - 1} (clients.count = {count})"
-        yield refuse(f"{path}.reserve.clients", reserve.clients, words)
+    yield from clients_exist(f"{path}.reserve.clients", reserve.clients, facts)
 
 
 PRODUCT_RULES: tuple[ItemRule, ...] = (_tokens_have_a_weight, _cap_lets_launches_pass, _reserve_fits)

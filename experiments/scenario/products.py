@@ -4,18 +4,10 @@ from typing import Annotated
 
 from pydantic import Field
 
-from .values import Allowed, Count, Name, Number, Share, Table, Tokens, Whole
-
-
-class ClientShare(Table):
-    """A share of the clients."""
-
-    fraction: Share = Field(description="This share of the clients, rounded up: the first ones.", examples=[0.5])
-
+from .values import Allowed, ClientRange, Count, Name, Number, Table, Tokens, Whole
 
 ClientIds = Annotated[
-    tuple[Whole, Whole] | ClientShare,
-    Allowed("a pair [first, last] of client ids (integers >= 0) or { fraction = f } with 0 < f <= 1"),
+    ClientRange, Allowed("a pair [first, last] of client ids (integers >= 0) or { fraction = f } with 0 < f <= 1")
 ]
 
 

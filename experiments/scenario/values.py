@@ -100,3 +100,12 @@ class Table(BaseModel):
     """A table of the file: frozen, no unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Fraction(Table):
+    """A share of the servers, or clients."""
+
+    fraction: Share = Field(description="This share of them, rounded up: the first ones.", examples=[0.5])
+
+
+ClientRange = tuple[Whole, Whole] | Fraction
