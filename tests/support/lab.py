@@ -11,7 +11,9 @@ from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
+import numpy as np
 import pytest
+from meterstorm.actors.randomness import streams
 from meterstorm.actors.shards.simulate import simulate
 from meterstorm.experiments.metrics.metrics import metrics
 from meterstorm.experiments.scenario import validate
@@ -109,6 +111,13 @@ def at_once(clients: int, time: float = 10.0, run_time: float = 0.0) -> list[Lau
 def one_a_client(clients: int, every: float, run_time: float = 0.0) -> list[Launch]:
     """Clients 0, 1, ... launch one after the other."""
     return [(1.0 + every * client, client, run_time) for client in range(clients)]
+
+
+def first_beat_s(every_s: float) -> float:
+    """When client 0 sends its first heartbeat, if it holds a lease then."""
+    with np.errstate(over="ignore"):
+        bits = np.uint64(streams.draw(streams.stream_keys(1, 0)[streams.PHASE], 0, 0))
+    return every_s * float(streams.uniform(bits))
 
 
 def exactly(value: float) -> Any:

@@ -4,9 +4,7 @@ import math
 import re
 from typing import Any
 
-import numpy as np
 import pytest
-from meterstorm.actors.randomness import streams
 from meterstorm.actors.records.journal import HANDLED
 from meterstorm.actors.shards.shard import Shard
 from meterstorm.actors.state.kinds import RELAUNCH
@@ -20,6 +18,7 @@ from support.lab import (
     at_once,
     covers,
     exactly,
+    first_beat_s,
     is_by_chance,
     is_mean,
     measure,
@@ -35,13 +34,6 @@ EVERY = 60.0
 def crash(start_s=100.0, duration_s=50.0, **more: Any) -> dict[str, Any]:
     """The layer in which clients crash once."""
     return {"faults": [{"kind": "client-crash", "start_s": start_s, "duration_s": duration_s} | more]}
-
-
-def beats_of_client_0() -> float:
-    """When client 0 sends its first heartbeat, if it sends one at all."""
-    with np.errstate(over="ignore"):
-        bits = np.uint64(streams.draw(streams.stream_keys(1, 0)[streams.PHASE], 0, 0))
-    return EVERY * float(streams.uniform(bits))
 
 
 def within_microseconds(hours: float) -> Any:
@@ -79,7 +71,7 @@ def test_a_client_that_is_back_keeps_no_orphan_alive():
     """Its heartbeats are for the lease that it holds now."""
     layer = {"servers": {"reclaim_after_s": 200.0, "scan_s": 10.0}, "clients": {"heartbeat_s": EVERY}}
     result = run([(10.0, 0, 500.0), (160.0, 0, 1e6)], crash(), layer)
-    first = beats_of_client_0()
+    first = first_beat_s(EVERY)
     beat = first + EVERY * math.floor((100.0 - GRANTED_AFTER - first) / EVERY)
     reclaimed = math.ceil((max(10.0, beat) + GRANTED_AFTER + 200.0) / 10.0) * 10.0
     assert result["orphan_license_hours"] == exactly((reclaimed - 100.0 - LATENCY) / HOUR)
@@ -92,7 +84,7 @@ def test_a_client_that_is_back_names_its_leases_and_so_frees_the_orphans(names):
     """Its next heartbeat comes when it holds another lease; of a slot's leases the newest is meant."""
     clients = {"heartbeat_s": EVERY, "heartbeat_names_leases": names}
     result = run([(10.0, 0, 500.0), (160.0, 0, 1e6)], crash(), {"clients": clients})
-    first = beats_of_client_0()
+    first = first_beat_s(EVERY)
     beat = first + EVERY * math.ceil((160.0 + LATENCY + GRANTED_AFTER - first) / EVERY)
     until = beat + GRANTED_AFTER if names else LAST
     assert result["orphan_license_hours"] == within_microseconds((until - 100.0 - LATENCY) / HOUR)

@@ -13,6 +13,7 @@ from support.lab import (
     at_once,
     covers,
     exactly,
+    first_beat_s,
     is_by_chance,
     measure,
     run,
@@ -298,3 +299,14 @@ def test_attempts_cost_the_client(cpu_ms):
     launches = [(10.0, 0, 0.0), (12.0, 0, 0.0), (19.0, 2, 0.0), (21.0, 2, 0.0)]
     result = run(launches, {"run": {"sample_s": 10.0}, "clients": {"attempt_cpu_ms": cpu_ms}})
     assert result["client_busy_fraction"] == exactly(3 * cpu_ms / 1000 / (4 * 10.0))
+
+
+@covers("clients.heartbeat_s")
+def test_a_heartbeat_that_is_dropped_takes_its_failures_along():
+    """It is to be tried once more, but the last lease ends before; the next one has two tries of its own."""
+    first_s = first_beat_s(100.0)
+    away = [{"kind": "unreachable", "start_s": first_s + start_s, "duration_s": 45.0} for start_s in (195, 295)]
+    beats = {"clients": {"count": 1, "heartbeat_s": 100.0}}
+    tries = {"policies": {"failover": {"name": "retry-then-give-up", "retries": 1, "delay_s": 30.0}}}
+    launches = [(first_s + 150.0, 0, 60.0), (first_s + 250.0, 0, 100.0)]
+    assert run(launches, {"faults": away}, beats, tries)["timeouts"] == 3

@@ -49,4 +49,7 @@ MUTATIONS = [
     Mutation("sites: only the client's own hears of late requests", "actors/agents/client/returns.py",
      "            notify(world, kinds.NOTICE, agent, slot.lease, j, 0, client.attempt)\n", "            pass\n",
      "actors/agents/server/test_under_way.py::test_every_site_hears_where_a_late_request_is_not_wanted"),
+    Mutation("a heartbeat has the failures of one that was dropped", "actors/agents/client/link.py",
+     "            client.beat_failures = 0\n            client.marks |=", "            client.marks |=",
+     "evidence/keys/test_client_keys.py::test_a_heartbeat_that_is_dropped_takes_its_failures_along"),
 ]  # fmt: skip
