@@ -43,9 +43,7 @@ TABLES: dict[str, Any] = {
     "outages": schedule.OUTAGE,  # crashes of this shard's clients, client by client
     "outages_next": np.dtype("i8"),  # each client's next row of `outages`, or the present one, and the end of all
     "outages_end": np.dtype("i8"),
-    "started": np.dtype(
-        "i4"
-    ),  # each client's attempt number when it was last started; empty where no client crashes
+    "started": np.dtype("i4"),  # attempts of each client before its last start; empty where none crashes
     "restarts": schedule.RESTART,  # by entry of the list of faults
     "recorded": schedule.RECORDED,
     "recorded_next": np.dtype("i8"),  # each client's next row of `recorded`, and the end of all

@@ -95,9 +95,7 @@ class Server(NamedTuple):
 class Slot(NamedTuple):
     """A slot of a client: room for one metered program."""
 
-    state: (
-        str  # idle, awaiting, metered, unmetered, will ask again, waiting to be called back, or will start again
-    )
+    state: str  # one of the words in SLOTS
     is_running: bool
     program: int  # number of its latest launch
     product: str
