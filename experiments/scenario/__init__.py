@@ -20,6 +20,7 @@ from .schema import (
     Workload,
     replications,
 )
+from .values import Fraction
 from .versions import Version, versions
 from .wording import ScenarioError, counted, one_of
 
