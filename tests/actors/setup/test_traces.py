@@ -27,14 +27,14 @@ NAMES = [
 ]
 
 
-def scenario(path, names=("a", "b")) -> Scenario:
+def scenario(path, names=("a", "b"), tokens=1) -> Scenario:
     return validate(
         {
             "title": "a trace",
             "run": {"duration_s": 100.0, "warmup_s": 10.0},
             "clients": {"count": 5},
             "workload": {"arrivals": "trace", "trace": str(path)},
-            "products": [{"name": name} for name in names],
+            "products": [{"name": name, "tokens": tokens} for name in names],
         }
     )
 
@@ -69,9 +69,9 @@ def test_what_a_file_is_tells_its_content(name, tmp_path):
 def test_numbers_as_people_write_them(tmp_path):
     path = written(tmp_path, HEAD + "+1.5, 2 ,1e1,a\n-10,0.0,.5,b\r\n\n3.,1,0,a\n")
     assert traces.read(scenario(path)).tolist() == [
-        (0, 500_000_000, 0, 1, 0),
-        (13_000_000_000, 0, 1, 0, 0),
-        (11_500_000_000, 10_000_000_000, 2, 0, 0),
+        (0, 500_000_000, 0, 1, 1),
+        (13_000_000_000, 0, 1, 0, 1),
+        (11_500_000_000, 10_000_000_000, 2, 0, 1),
     ]
 
 
@@ -141,7 +141,9 @@ def test_a_parquet_file_with_a_column_twice(tmp_path):
 
 def test_licenses_are_counted_or_left_to_the_product(tmp_path):
     assert traces.read(scenario(written(tmp_path, COUNTED + "1,0,1,a,7\n")))["count"].tolist() == [7]
-    assert traces.read(scenario(written(tmp_path, HEAD + "1,0,1,a\n")))["count"].tolist() == [0]
+    left = written(tmp_path, HEAD + "1,0,1,a\n")
+    assert traces.read(scenario(left, tokens=3))["count"].tolist() == [3]
+    assert traces.read(scenario(left, tokens=[[1, 1.0], [2, 1.0]]))["count"].tolist() == [0]  # drawn
 
 
 def test_launches_after_the_end_are_counted(tmp_path):
