@@ -32,6 +32,9 @@ ENVIRONMENT = {
 }
 AUTH_MODE = os.environ.get("RAY_AUTH_MODE")  # as the user has set it
 OBJECT_STORE_BYTES = 80 << 20  # Ray asks for at least 75 MiB; results are small
+# Ray gives up a node that has missed five health checks, as one may on a busy machine. Whether the processes of one's
+# own Ray live is watched here (`lost_process`), so that it needs no such check.
+SYSTEM_CONFIG = {"health_check_failure_threshold": 1000}
 ANSWER_S = 5.0  # how long a cluster may take to say that it is there
 # How many times Ray tries to join a cluster, each of 41 s (its default is 20), and how many seconds it waits for
 # the first process of one of its own (30), whose program may have to come from a cold disk.
@@ -176,7 +179,8 @@ def sockets_folder() -> str | None:
 def _start(ray: Any, cpus: int) -> None:
     _stay_on_loopback(ray, True)
     _set_auth_mode(ray, AUTH_MODE or "token")  # Ray makes a token if there is none
-    options = {"num_cpus": cpus, "include_dashboard": False, "object_store_memory": OBJECT_STORE_BYTES}
+    options: dict[str, Any] = {"num_cpus": cpus, "include_dashboard": False}
+    options |= {"object_store_memory": OBJECT_STORE_BYTES, "_system_config": SYSTEM_CONFIG}
     if hasattr(os, "pidfd_open"):  # on Linux; elsewhere Ray's agents may outlive a killed driver by a minute
         _post_guard()
     with _start_watched(ray):
