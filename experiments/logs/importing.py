@@ -5,6 +5,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from . import as_scenario, capacity, flexnet, outages, page, plain, rlm
 from .capacity import Fitted
 from .log import Log
@@ -72,7 +74,7 @@ def _owned(log: Log, pairs: Pairs) -> Owned:
     found: Owned = {}
     for pool, asked in sorted(capacity.decisions(log.events, pairs.in_use).items()):
         if pool in said:
-            found[pool] = list(capacity.stated(said[pool], asked, times_s))
+            found[pool] = list(capacity.stated(said[pool], asked, np.array(times_s)))
         else:
             fitted = capacity.fit(asked, changes.get(pool[0], []))
             found[pool] = [(times_s[one.row] if one.row else 0.0, one) for one in fitted]

@@ -31,6 +31,9 @@ class Request(NamedTuple):
     run_time_s: float | None  # None: denied
 
 
+Bursts = Sequence[Sequence[Request]]
+
+
 class Trace(NamedTuple):
     """Launches, and what was made of the log for them."""
 
@@ -56,8 +59,9 @@ def exact_times(time_s: Sequence[float]) -> Any:
 def trace(events: Mapping[str, Sequence[Any]], pairs: Pairs, span_s: float, known: set[Pool]) -> Trace:
     """Return the launches of a log; products of known capacity are nobody's companions."""
     asked = _requests(events, pairs, span_s)
-    companions = _companions(asked, known)
-    launches = _without(asked, companions)
+    bursts = _bursts(asked)
+    companions = _companions(asked, bursts, known)
+    launches = _without(asked, bursts, companions)
     names = _names({request.pool for request in launches})
     runs = _run_times(launches)
     users = 1 + max((request.client for request in asked), default=-1)
@@ -102,15 +106,15 @@ def _length(times: Any, row: int, end_row: int, end_s: float | None) -> float:
     return float(max(0.0, end - times[row]))
 
 
-def _companions(asked: Sequence[Request], known: set[Pool]) -> dict[Pool, Pool]:
+def _companions(asked: Sequence[Request], bursts: Bursts, known: set[Pool]) -> dict[Pool, Pool]:
     """Return which products come nearly always with another one that is asked for as often or more."""
     together: dict[Pool, Counter[Pool]] = defaultdict(Counter)
     counts: dict[Pool, set[int]] = defaultdict(set)
     times = Counter(request.pool for request in asked)
-    for burst in _bursts(asked):
-        there = Counter(request.pool for request in burst)
+    for burst in bursts:
         for request in burst:
             counts[request.pool].add(request.licenses)
+        there = Counter(request.pool for request in burst) if len(burst) > 1 else {}
         for pool, number in there.items():
             together[pool].update(dict.fromkeys(there, number))
     mains: list[Pool] = []
@@ -124,10 +128,10 @@ def _companions(asked: Sequence[Request], known: set[Pool]) -> dict[Pool, Pool]:
     return found
 
 
-def _bursts(asked: Sequence[Request]) -> list[list[Request]]:
+def _bursts(asked: Sequence[Request]) -> Bursts:
     """Return the requests of each client that follow closely on each other."""
     latest: dict[int, list[Request]] = {}
-    found = []
+    found: list[list[Request]] = []
     for request in asked:
         burst = latest.get(request.client)
         if burst is None or request.time_s - burst[-1].time_s > BURST_S:
@@ -137,10 +141,10 @@ def _bursts(asked: Sequence[Request]) -> list[list[Request]]:
     return found
 
 
-def _without(asked: Sequence[Request], companions: Mapping[Pool, Pool]) -> list[Request]:
+def _without(asked: Sequence[Request], bursts: Bursts, companions: Mapping[Pool, Pool]) -> list[Request]:
     """Return the requests without those of companions that come with their product's."""
     left_out: set[int] = set()
-    for burst in _bursts(asked):
+    for burst in bursts:
         there = {request.pool for request in burst}
         left_out.update(request.row for request in burst if companions.get(request.pool) in there)
     return [request for request in asked if request.row not in left_out]
