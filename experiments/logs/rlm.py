@@ -42,6 +42,7 @@ WHY = {
 }
 IN_USE = "in use"  # detail of what was out before the log began
 OTHER_WORDS = frozenset({"RLM", "AUTH:", "AUTH", "LICENSE", "SWITCH", "ROAM_EXTEND", "DYNRES", "METER_DEC"})
+ENDS_SWITCH = frozenset({*KIND_OF, "SHUTDOWN"} - {"INUSE"})  # after them, a start is one
 HALF_YEAR = timedelta(days=183)
 
 
@@ -119,9 +120,9 @@ class _Reading:
         word = line.words[0]
         if line.time and not self._moves_on(line.time):
             return UNREAD
+        self._goes_on = word == "SWITCH" or (self._goes_on and word not in ENDS_SWITCH)
         if word in KIND_OF:
             return self._event(word, line, file)
-        self._goes_on = (self._goes_on and word != "START") or word == "SWITCH"
         if word in STATE_OF and line.time:
             return self._state(word, line, file)
         if word == "PRODUCT":

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .pairing import Pairs, Pool
+from .pairing import CRASH, RESTART, Pairs, Pool, Session
 from .site import is_of_capacity
 
 SHARE = 0.95  # of a product's requests that come with those of another: then it is its companion
@@ -85,7 +85,7 @@ def _requests(events: Mapping[str, Sequence[Any]], pairs: Pairs, span_s: float) 
     """Return what was asked for, in order; clients are users at hosts in order of appearance."""
     times = np.append(exact_times(events["time_s"]), span_s + 1.0)
     clients: dict[tuple[str, str], int] = {}
-    held = [(s.row, s.licenses, _length(times, s.row, s.end_row, s.end_s)) for s in pairs.sessions]
+    held = [(session.row, session.licenses, _length(times, session)) for session in pairs.sessions]
     denied = [
         (row, events["count"][row], None)
         for row, (kind, detail) in enumerate(zip(events["kind"], events["detail"], strict=True))
@@ -100,10 +100,13 @@ def _requests(events: Mapping[str, Sequence[Any]], pairs: Pairs, span_s: float) 
     return found
 
 
-def _length(times: Any, row: int, end_row: int, end_s: float | None) -> float:
-    """Return how long a session took: to its checkin, to the end of its server, or on beyond the log."""
-    end = times[-1] if end_s is None else times[end_row] if end_s >= np.floor(times[end_row]) else end_s
-    return float(max(0.0, end - times[row]))
+def _length(times: Any, session: Session) -> float:
+    """Return how long a session took: to its checkin, to the last word of its server, or on beyond the log."""
+    end = times[session.end_row]
+    if session.ended in {RESTART, CRASH}:
+        last = times[session.end_row - 1]  # in the same second, maybe: then the server was still up
+        end = session.end_s if session.end_s and session.end_s > last else (last + end) / 2
+    return float(max(0.0, end - times[session.row]))
 
 
 def _companions(asked: Sequence[Request], bursts: Bursts, known: set[Pool]) -> dict[Pool, Pool]:
