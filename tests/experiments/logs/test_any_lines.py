@@ -18,12 +18,13 @@ HAPPENED = story(1, days=0.6).happenings
 LINES = {"flexnet": flexnet(HAPPENED), "rlm": rlm(HAPPENED, 3), "csv": plain(HAPPENED)}
 HEAD = {"flexnet": [], "rlm": [], "csv": LINES["csv"][:1]}
 SCRAPS = [
-    "", " ", "\t", '"', ",", "23:59:59 ", " 0:00:00 ", "(lmgrd) ", "(vendord) ", "OUT: ", "IN: ", '"f" ', "a@b ", "@",
-    "TIMESTAMP 2/30/2024", "TIMESTAMP 1/1/0001", "TIMESTAMP 12/31/9999", "started on x (1/1/2020)", "(9 licenses)",
+    "", " ", "\t", '"', ",", "23:59:59 ", " 0:00:00 ", "(lmgrd) ", "(vendord) ", "OUT: ", "IN: ", '"f" ', "a@b ",
+    "@",     "TIMESTAMP 2/30/2024", "TIMESTAMP 1/1/0001", "TIMESTAMP 12/31/9999",
+    "started on x (1/1/2020)", "(9 licenses)",
     "FlexNet Licensing version v1", "Rereading license file", "EXITING DUE TO SIGNAL 9", "(999999999 licenses)",
     "START h 01/01/2024 00:00:00", "02/29 10:00:00", "12/31/9999 23:59:59", "INUSE ", "PRODUCT p 1 1 5", "nan",
-    "1e308", "\x00", "\ud7ff", "é", "2024-02-30T10:00:00+01:00 ", "DENIED: ", "(-4,342)", "SWITCH", "out", "start", "-1",
-    "1,",
+    "1e308", "\x00", "\ud7ff", "é", "2024-02-30T10:00:00+01:00 ", "DENIED: ", "(-4,342)", "SWITCH", "out",
+    "start", "-1", "1,",
 ]  # fmt: skip
 
 
