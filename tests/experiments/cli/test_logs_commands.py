@@ -25,7 +25,7 @@ def test_an_import_tells_what_it_found_and_what_comes_next(log: Path):
     assert "1 not understood" in total
     assert "12 clients" in days
     assert f"{sum('DENIED' in line for line in LINES):,} denials" in events
-    assert following == "site/README.md tells more; next: meterstorm replay site"
+    assert following.endswith("tells more; next: meterstorm replay site")
 
 
 def test_a_replay_tells_how_many_decisions_follow(log: Path):
