@@ -76,6 +76,14 @@ def test_denials_of_what_was_granted_otherwise_say_nothing():
     assert "1 denials say nothing" in found.evidence
 
 
+@pytest.mark.parametrize(("denials", "expected"), [(3, [5]), (5, [5, 4])])
+def test_few_decisions_change_nothing(denials: int, expected: list[int]):
+    """Five licenses, of which after a reread the last one is denied a few times."""
+    before = [*[(5, True)] * 9, (6, False)]
+    found = fit(decisions([*before, (4, True), *[(5, False)] * denials]), [11])
+    assert [one.licenses for one in found] == expected
+
+
 def changed(event: str, seed: int = 3) -> list[str]:
     """A day with five licenses, then a line, then days with four."""
     before, after = (story(seed + n, licenses=n, users=12, days=1.5) for n in (5, 4))
