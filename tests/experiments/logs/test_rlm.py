@@ -105,3 +105,31 @@ def test_what_is_not_understood_is_counted(tmp_path: Path, line: str):
     site = site_of(tmp_path, [*HEAD, out("b1"), line], "rlm")
     assert site.facts["lines"]["not understood"] == 1
     assert len(site.sessions) == 1
+
+
+def test_what_is_told_to_be_in_use_at_the_end_is_no_other_session(tmp_path: Path):
+    lines = [*HEAD, out("a1"), 'INUSE editor 1.0 1 ann pc1 "" 1 a1 77 03/01 23:00:00', "END 03/01/2024 23:00"]
+    assert [row[:2] for row in sessions_of(site_of(tmp_path, lines, "rlm"))] == [(10.0, None)]
+
+
+def test_text_before_the_start_is_a_header_that_names_the_server(tmp_path: Path):
+    header = [
+        "ISV: maker, RLM version 14.1 BL2",
+        "",
+        "Logfile format Copyright",
+        "You are encouraged to build tools",
+    ]
+    site = site_of(tmp_path, [HEAD[0], *header, *HEAD[1:], out("a1")], "rlm")
+    assert set(site.events["server"].to_pylist()) == {"maker"}
+    assert site.facts["lines"]["not understood"] == 0
+
+
+def test_the_detailed_format_has_more_after_the_time(tmp_path: Path):
+    more = '.0042 "x64_w4 10.0" "editor.exe" 1 0 10.0.0.7'
+    lines = [HEAD[0].replace("Format 0", "Format 2"), *HEAD[1:], out("a1") + more, back("a1") + ".9999"]
+    assert [row[:2] for row in sessions_of(site_of(tmp_path, lines, "rlm"))] == [(10.0, 70.0)]
+
+
+def test_the_small_format_is_refused(tmp_path: Path):
+    with pytest.raises(ValueError, match=r'debug.log: is of the format "small", .* "std" or "detailed"'):
+        site_of(tmp_path, [HEAD[0].replace("Format 0", "Format 1"), *HEAD[1:]], "rlm")
