@@ -156,9 +156,8 @@ class _Reading:
     def _head(self, line: _Line) -> str:
         """Take up a line of the text that a file begins with."""
         self._is_head = True
-        if found := HEADER.match(line.text):
-            if found[1] == SMALL:
-                raise ValueError(TOO_SMALL)
+        if (found := HEADER.match(line.text)) and found[1] == SMALL:
+            raise ValueError(TOO_SMALL)
         if found := ISV.match(line.text):
             self._server = found[1]
         return MESSAGE
