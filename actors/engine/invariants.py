@@ -7,7 +7,7 @@ import numpy as np
 
 from ..agents import roaming
 from ..agents.client import slots
-from ..agents.server import leases
+from ..agents.server import leases, sharing
 from ..compiled.jit import inlined, jit
 from ..queue import calendar, events
 from ..state import clients, kinds
@@ -15,6 +15,7 @@ from ..state.events import FOREIGN
 from ..state.rows import NONE
 from ..state.servers import RESERVED
 from ..state.status import (
+    BAD_SHARING,
     DOUBLE_LEASE,
     HORIZON,
     LOST_PROGRAM,
@@ -94,6 +95,8 @@ def _check_leases(world):
                 held += lease.count
             if leases.find(world, s, lease.client, lease.slot, lease.program) != n:
                 return _found(world, DOUBLE_LEASE, config.clients + s, lease.client)
+            if config.shares and not sharing.is_sound(world, n):
+                return _found(world, BAD_SHARING, config.clients + s, lease.client)
             n = lease.newer
     if held != world.control[0].leased:
         return _found(world, NEGATIVE_POOL, -1, held)

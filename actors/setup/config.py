@@ -11,7 +11,7 @@ from ..state.config import CONFIG
 from ..state.servers import DRAINED_MOST
 from .partition import Part, first_client
 from .policies import PolicySet
-from .scenario import DISTRIBUTIONS, Scenario, is_client_crash, is_failback, members, ns
+from .scenario import DISTRIBUTIONS, Scenario, is_client_crash, is_failback, members, ns, shares
 
 SECOND = 1_000_000_000
 MILLISECOND = 1_000_000
@@ -137,6 +137,7 @@ def _workload(scenario: Scenario) -> dict[str, Any]:
         "run_cv": work.run_time_cv,
         "sized": work.arrivals == "trace" or any(product.tokens != 1 for product in scenario.products),
         "restricted": any(product.max_per_client or product.reserve for product in scenario.products),
+        "shares": any(map(shares, scenario.products)),
     }
 
 

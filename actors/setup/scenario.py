@@ -74,6 +74,7 @@ class Product(Protocol):
     licenses: int
     popularity: float
     max_per_client: int
+    sharing: Literal["none", "client"]
 
     @property
     def tokens(self) -> int | Sequence[tuple[int, float]]: ...
@@ -189,6 +190,11 @@ class Scenario(Protocol):
 def members(scenario: Scenario) -> int:
     """Return how many servers each site has."""
     return scenario.servers.count // scenario.servers.sites
+
+
+def shares(product: Product) -> bool:
+    """Whether a client's programs of a product share its licenses at a server."""
+    return product.sharing == "client"
 
 
 def is_failback(scenario: Scenario) -> bool:

@@ -10,7 +10,7 @@ from ..state.rows import NONE
 from ..state.servers import ACCOUNT, CALLER, LEASE, POOL, PRODUCT, SEAT, SERVER, SITE, VISITOR
 from .partition import first_client
 from .policies import PolicySet
-from .scenario import Product, Scenario, clients_of, members
+from .scenario import Product, Scenario, clients_of, members, shares
 from .sizes import first_sizes
 
 FIRST_VISITORS = 1 << 6  # a power of two
@@ -103,6 +103,7 @@ def _products(scenario: Scenario, pools: Any) -> Any:
     products["up_to"] = np.tile(popularity / popularity[-1], sites)
     products["first_size"] = np.tile(first_sizes(scenario), sites)
     products["cap"] = np.tile([product.max_per_client for product in scenario.products], sites)
+    products["shared"] = np.tile([shares(product) for product in scenario.products], sites)
     favored = np.array([_favored(scenario, product) for product in scenario.products])
     products["first_favored"], products["end_favored"] = np.tile(favored, (sites, 1)).T
     products["owned"] = products["allocated"] = pools["allocated"].reshape(sites, -1, count).sum(axis=1).ravel()

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..state.limits import LICENSES_MAX
 from ..state.schedule import RECORDED
-from .scenario import Scenario, ns
+from .scenario import Scenario, ns, shares
 
 SECOND = 1_000_000_000
 NEEDED = ("time_s", "client", "run_time_s", "product")
@@ -39,6 +39,7 @@ def read(scenario: Scenario) -> Any:
     usual = np.array([product.tokens if isinstance(product.tokens, int) else 0 for product in scenario.products])
     counts = _counts(path, table)
     rows["count"] = usual[rows["product"]] if counts is None else counts
+    _check_shared(path, scenario, rows, usual[rows["product"]])
     return rows[np.lexsort((rows["time"], rows["client"]))].view(np.recarray)
 
 
@@ -142,6 +143,18 @@ def _counts(path: Path, table: Any) -> Any:
         where = f"in row {row + 1} it is {counts[row]:g}"
         raise ValueError(f"{path}: count must be a whole number from 1 to {LICENSES_MAX}; {where}")
     return counts
+
+
+def _check_shared(path: Path, scenario: Scenario, rows: Any, usual: Any) -> None:
+    """Programs that share licenses want as many of them, each."""
+    is_shared = np.array([shares(product) for product in scenario.products])
+    bad = is_shared[rows["product"]] & (rows["count"] != usual)
+    if bad.any():
+        row = int(np.flatnonzero(bad)[0])
+        where = f"in row {row + 1} it is {rows['count'][row]}"
+        raise ValueError(
+            f'{path}: count must be tokens = {usual[row]} of a product with sharing = "client"; {where}'
+        )
 
 
 def _products(path: Path, table: Any, names: list[str]) -> Any:

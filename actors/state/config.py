@@ -61,6 +61,7 @@ CONFIG = rows(
     ("profile_period", "i8"),
     ("sized", "i8"),  # whether a launch may take more than one license
     ("restricted", "i8"),  # whether a product has a cap or a reservation
+    ("shares", "i8"),  # whether a client's programs of some product share their licenses
     # servers
     ("service", "f8"),
     ("service_exponential", "i8"),

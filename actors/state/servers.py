@@ -72,6 +72,7 @@ PRODUCT = rows(
     ("up_to", "f8"),  # cumulative popularity, the last one 1
     ("first_size", "i8"),  # row of the first of its launches' sizes
     ("cap", "i8"),  # most licenses of one pool that a client may have; 0: any number
+    ("shared", "i8"),  # whether a client's programs share their licenses at a server
     ("first_favored", "i8"),  # the clients for whom some are reserved: [first_favored, end_favored)
     ("end_favored", "i8"),
     ("owned", "i8"),  # by the site
@@ -123,7 +124,7 @@ LEASE = rows(
     ("granted", "i4"),  # the attempt whose grant its program runs under; 0: none; less than 0: unsettled
     ("slot", "i2"),
     ("product", "i2"),
-    ("count", "i2"),  # licenses that it holds
+    ("count", "i2"),  # licenses that it holds; 0: another one holds the license that they share
     ("state", "i1"),
     ("orphan", "i1"),  # whether it is a GHOST because its client has crashed
 )

@@ -6,8 +6,8 @@ HORIZON, GROW, BALANCE = 0, 1, 2
 # Stop: an invariant does not hold, or a policy answered nonsense.
 (
     BAD_DECISION, BAD_DELAY, BAD_SELECTION, NOT_CONSERVED, NEGATIVE_POOL, DOUBLE_LEASE, STALLED, LOST_PROGRAM,
-    LOST_ROAMER, BAD_VERDICT, POLICY_RAISED, BAD_PLAN, BAD_PLAN_DELAY, BAD_REACTION, BAD_PAUSE,
-) = range(10, 25)  # fmt: skip
+    LOST_ROAMER, BAD_VERDICT, POLICY_RAISED, BAD_PLAN, BAD_PLAN_DELAY, BAD_REACTION, BAD_PAUSE, BAD_SHARING,
+) = range(10, 26)  # fmt: skip
 
 MEANING = {
     BAD_DECISION: "the failover policy returned an unknown action",
@@ -19,6 +19,7 @@ MEANING = {
     "(+ copies, where a sender keeps licenses until the ack)",
     NEGATIVE_POOL: "a pool does not add up: allocated != free + leased + reserved, or one is negative",
     DOUBLE_LEASE: "a program holds two leases at one server",
+    BAD_SHARING: "programs that share a license have none or several, or the wrong one of their leases holds it",
     STALLED: "time stands still: an instant has no end of events "
     "(a policy that tries again at once needs a latency, a service time or a delay > 0)",
     LOST_PROGRAM: "a program is unaccounted for: a slot's state contradicts its timers",

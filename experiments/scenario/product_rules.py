@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from .facts import Facts, ItemRule, clients_exist
-from .wording import refuse
+from .wording import refuse, show
 
 
 def _tokens_have_a_weight(path: str, product: Facts, _: Facts) -> Iterator[str]:
@@ -21,6 +21,13 @@ def _cap_lets_launches_pass(path: str, product: Facts, facts: Facts) -> Iterator
         yield refuse(f"{path}.max_per_client", cap, f"0 or at least {least}, the fewest that a launch takes")
 
 
+def _shared_licenses_are_alike(path: str, product: Facts, _: Facts) -> Iterator[str]:
+    # A further program may not want more than the license that it shares.
+    tokens, sharing = product["tokens"], product["sharing"]
+    if sharing != "none" and not isinstance(tokens, int):
+        yield refuse(f"{path}.tokens", tokens, f"a number while {path}.sharing = {show(sharing)}")
+
+
 def _reserve_fits(path: str, product: Facts, facts: Facts) -> Iterator[str]:
     reserve = product["reserve"]
     if reserve is None:
@@ -31,4 +38,9 @@ def _reserve_fits(path: str, product: Facts, facts: Facts) -> Iterator[str]:
     yield from clients_exist(f"{path}.reserve.clients", reserve.clients, facts)
 
 
-PRODUCT_RULES: tuple[ItemRule, ...] = (_tokens_have_a_weight, _cap_lets_launches_pass, _reserve_fits)
+PRODUCT_RULES: tuple[ItemRule, ...] = (
+    _tokens_have_a_weight,
+    _cap_lets_launches_pass,
+    _shared_licenses_are_alike,
+    _reserve_fits,
+)

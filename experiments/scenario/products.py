@@ -1,6 +1,6 @@
 """Metered products: what is owned of them, what a launch takes, and who may have how many."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -38,6 +38,11 @@ class Product(Table):
     max_per_client: Whole = Field(
         default=0,
         description="Most licenses that a client may have of one server's pool, ghosts among them; 0: any number.",
+    )
+    sharing: Annotated[Literal["none", "client"], Allowed()] = Field(
+        default="none",
+        description="Programs that share a license: none, or those of a client at the same server, which take one "
+        "together (FlexNet's DUP_GROUP, RLM's share); its tokens are then a number.",
     )
     reserve: Annotated[Reserve | None, Allowed(RESERVE)] = Field(
         default=None,

@@ -13,6 +13,7 @@ from support.agreed_layers import (
     ONE,
     PLENTY,
     RIGHTS,
+    SHARED,
     TOKENS,
     TWO_PRODUCTS,
     backoff,
@@ -101,6 +102,14 @@ SCENARIOS: dict[str, tuple[str, list[dict[str, Any]]]] = {
     "launches of several licenses, ghosts and a storm": (
         "denials_ghost denials_stranded evictions",
         [TOKENS, IMMEDIATE, faults(FLAPPING), policy("balancing", "periodic-demand", interval_s=400.0)],
+    ),
+    "shared by a client's programs": (
+        "denials_exhausted denials_misplaced licenses_in_use_mean",
+        [SHARED, servers(count=2), clients(programs=3)],
+    ),
+    "shared by a client's programs, ghosts and a storm": (
+        "denials_ghost denials_misplaced failovers evictions",
+        [SHARED, IMMEDIATE, faults(FLAPPING), clients(programs=3)],
     ),
     "caps, and licenses for some, who wait to be called": (
         "waiting_users_mean denials_exhausted denials_capped denials_reserved",

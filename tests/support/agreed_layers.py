@@ -29,6 +29,8 @@ RIGHTS = {
     ]
 }
 
+SHARED = {"products": [{"name": "editor", "licenses": 12, "sharing": "client"}]}
+
 LOST, DEFERRED = ({"clients": {"release_old": kind}} for kind in ("lost", "deferred"))
 BEFORE = {"clients": {"enforcement": "before-start"}}
 

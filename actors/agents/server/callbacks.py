@@ -96,7 +96,7 @@ def offer(world, s, product, freed):
         event = world.events[n]
         caller = _caller(world, s, event.source, event.slot)
         waits = caller.queued == event.attempt  # else this user has stopped waiting, or waits elsewhere
-        wanted = leases.wanted(event)
+        wanted = leases.wanted(world, event)
         if waits and not rights.may_be_called(world, s, event.source, product, wanted, only_kept):
             if not rights.has_no_turn(world, s, event.source, product, wanted):
                 only_kept = True
@@ -161,11 +161,12 @@ def _call_back(world, n):
         _caller(world, s, event.source, event.slot).barred = _cycle_now(world)
     else:
         pool = world.pools[pool_of(world, s, event.product)]
-        pool.free -= leases.wanted(event)
-        pool.reserved += leases.wanted(event)
-        rights.note(world, s, event.source, event.product, leases.wanted(event))
+        wanted = leases.wanted(world, event)
+        pool.free -= wanted
+        pool.reserved += wanted
+        rights.note(world, s, event.source, event.product, wanted)
         lost = leases.find(world, s, event.source, event.slot, event.program)
-        leases.enter(world, lost, s, event)
+        leases.enter(world, lost, s, event, wanted)
         _await_user(world, event)
     answer(world, n, s, kinds.CALLBACK)
 

@@ -12,7 +12,7 @@ from ...state.events import WANTS_CALLBACK
 from ...state.rows import NEVER, NONE
 from ...state.servers import GHOST, LIVE, LOST, RESERVED
 from .. import roaming
-from . import callbacks, leases, rights
+from . import callbacks, leases, rights, sharing
 from .accounts import account_of
 
 
@@ -47,22 +47,26 @@ def decide(world, n, s):
         _grant(world, n, s, lease)
         return False
     world.servers[s].decided += 1
-    wanted = leases.wanted(event)
+    wanted = leases.wanted(world, event)
     world.pools[s * world.config[0].products + event.product].requests += wanted
     if lease != NONE:
-        pool.reserved -= wanted
+        pool.reserved -= world.leases[lease].count
         leases.refresh(world, lease, event.attempt)
-    elif rights.room(world, s, event.source, event.product) >= wanted and not callbacks.is_barred(
-        world, s, event.source, event.slot, event.program
+    elif wanted == 0 or (
+        rights.room(world, s, event.source, event.product) >= wanted
+        and not callbacks.is_barred(world, s, event.source, event.slot, event.program)
     ):
         pool.free -= wanted
         rights.note(world, s, event.source, event.product, wanted)
-        lease = leases.enter(world, lost, s, event)
+        lease = leases.enter(world, lost, s, event, wanted)
     else:
         return _deny(world, n, s)
     leases.activate(world, lease)
-    pool.leased += wanted
-    ledger.leased(world, s, event.product, wanted)
+    count = np.int64(world.leases[lease].count)
+    pool.leased += count
+    ledger.leased(world, s, event.product, count)
+    if world.config[0].shares:
+        sharing.settle(world, lease)
     if world.leases[lease].granted == 0 and _is_abandoned(world, event, s):
         leases.mark_ghost(world, lease)
     _grant(world, n, s, lease)
@@ -100,7 +104,7 @@ def abandon(world, s, client, slot, attempt):
 def _deny(world, n, s):
     event = world.events[n]
     world.servers[s].denied += 1
-    ledger.count(world, _cause(world, s, event.product, event.source, leases.wanted(event)))
+    ledger.count(world, _cause(world, s, event.product, event.source, leases.wanted(world, event)))
     if answer(world, n, s, kinds.DENY) != NEVER and world.config[0].asks_next:
         roaming.expect(world, event.source, 1)
     if event.flag & WANTS_CALLBACK == 0:
@@ -113,8 +117,9 @@ def _cause(world, s, product, client, wanted):
     """Return why server `s` denies a client so many licenses of a product now: a column of the time series.
 
     Capped: it would have more than it may; reserved: they are free, but kept for others. Else misplaced: as many
-    are free for it on a server that it could reach; else stranded: only on one that it could not; else ghost: all
-    together, with those of leases whose programs no longer run under them; else exhausted. All at that site.
+    are free for it on a server that it could reach, or are its own there to share; else stranded: only on one that
+    it could not; else ghost: all together, with those of leases whose programs no longer run under them; else
+    exhausted. All at that site.
     """
     config = world.config[0]
     now = world.control[0].now
@@ -128,7 +133,7 @@ def _cause(world, s, product, client, wanted):
     for other in range(first, first + config.members):
         room = rights.room(world, other, client, product)
         free += room if pool_of(world, other, product) == other * config.products + product else 0
-        if room >= wanted:
+        if room >= wanted or sharing.has_one(world, other, client, product):
             if network.is_reachable(world, other, client, now):
                 return counters.MISPLACED
             is_stranded = True
@@ -168,8 +173,10 @@ def on_heartbeat(world, n, s, frees):
 def free(world, lease):
     """End a lease; its licenses are free from this instant."""
     row = world.leases[lease]
-    s, product, count = row.server, row.product, np.int64(row.count)
     leases.unmark_ghost(world, lease)
+    if world.config[0].shares:
+        sharing.leave(world, lease)
+    s, product, count = row.server, row.product, np.int64(row.count)
     world.pools[pool_of(world, s, product)].leased -= count
     rights.note(world, s, row.client, product, -count)
     ledger.leased(world, s, product, -count)
@@ -184,6 +191,8 @@ def reclaim(world, lease):
     if row.state == GHOST or (row.state == LIVE and row.granted == 0):
         free(world, lease)
         return
+    if world.config[0].shares:
+        sharing.leave(world, lease)
     s, product, count = row.server, row.product, np.int64(row.count)
     pool = world.pools[pool_of(world, s, product)]
     rights.note(world, s, row.client, product, -count)

@@ -15,6 +15,7 @@ from ...records import ledger
 from ...state import counters, kinds
 from ...state.rows import NEVER, NONE
 from ...state.servers import GHOST, LIVE, LOST, RESERVED
+from . import sharing
 from .accounts import account_of
 
 
@@ -31,14 +32,17 @@ def find(world, s, client, slot, program):
 
 
 @inlined
-def wanted(request):
-    """Return how many licenses a request is for."""
+def wanted(world, request):
+    """Return how many licenses a request is for, besides one that its client has there and its program shares."""
+    s = request.target - world.config[0].clients
+    if sharing.has_one(world, s, request.source, request.product):
+        return np.int64(0)
     return np.int64(request.value) + 1
 
 
 @inlined
-def enter(world, lost, s, request):
-    """Enter a lease for a request, whose licenses the caller has taken from the pool, as RESERVED; return its row.
+def enter(world, lost, s, request, count):
+    """Enter a lease of licenses that the caller has taken from the pool, as RESERVED; return its row.
 
     It takes the place of a lost one (or NONE) under whose grant the program still runs.
     """
@@ -57,7 +61,7 @@ def enter(world, lost, s, request):
     lease.slot = request.slot
     lease.program = request.program
     lease.product = request.product
-    lease.count = wanted(request)
+    lease.count = count
     lease.state = RESERVED
     lease.granted = granted
     lease.arrival = arrival
@@ -203,6 +207,8 @@ def mark_ghost(world, n):
         lease.state = GHOST
         lease.granted = 0
         ledger.ghost(world, lease.server, lease.product, np.int64(lease.count))
+        if world.config[0].shares:
+            sharing.settle(world, n)
     elif lease.state == LOST:
         _no_longer_unmetered(world, lease)
         remove(world, n)
@@ -244,6 +250,8 @@ def unmark_ghost(world, n):
         if lease.orphan:
             lease.orphan = 0
             ledger.orphan(world, -count)
+        if world.config[0].shares:
+            sharing.settle(world, n)
 
 
 @inlined

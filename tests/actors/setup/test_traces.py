@@ -1,5 +1,7 @@
 """Recorded launches as a file has them: names are text, and nothing is dropped in silence."""
 
+import re
+
 import pyarrow as pa
 import pytest
 from meterstorm.actors.setup import traces
@@ -27,14 +29,14 @@ NAMES = [
 ]
 
 
-def scenario(path, names=("a", "b"), tokens=1) -> Scenario:
+def scenario(path, names=("a", "b"), tokens=1, sharing="none") -> Scenario:
     return validate(
         {
             "title": "a trace",
             "run": {"duration_s": 100.0, "warmup_s": 10.0},
             "clients": {"count": 5},
             "workload": {"arrivals": "trace", "trace": str(path)},
-            "products": [{"name": name, "tokens": tokens} for name in names],
+            "products": [{"name": name, "tokens": tokens, "sharing": sharing} for name in names],
         }
     )
 
@@ -144,6 +146,14 @@ def test_licenses_are_counted_or_left_to_the_product(tmp_path):
     left = written(tmp_path, HEAD + "1,0,1,a\n")
     assert traces.read(scenario(left, tokens=3))["count"].tolist() == [3]
     assert traces.read(scenario(left, tokens=[[1, 1.0], [2, 1.0]]))["count"].tolist() == [0]  # drawn
+
+
+def test_programs_that_share_licenses_want_as_many_each(tmp_path):
+    path = written(tmp_path, COUNTED + "1,0,1,a,3\n2,0,1,b,2\n3,0,1,a,3\n")
+    assert traces.read(scenario(path))["count"].tolist() == [3, 2, 3]
+    message = 'count must be tokens = 3 of a product with sharing = "client"; in row 2 it is 2'
+    with pytest.raises(ValueError, match=re.escape(message)):
+        traces.read(scenario(path, tokens=3, sharing="client"))
 
 
 def test_launches_after_the_end_are_counted(tmp_path):

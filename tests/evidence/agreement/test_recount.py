@@ -64,6 +64,8 @@ LIMITED = {
     "reserve": {"clients": {"fraction": 0.3}, "licenses": 12},
 }
 
+SHARED = {"licenses": 9, "sharing": "client", "reserve": {"clients": [0, 4], "licenses": 3}}
+
 CHOSEN: dict[str, Raw] = {
     "calm": {"servers": {"split": [3.0, 2.0, 1.0]}, "clients": {"assignment": [1.0, 2.0, 3.0]}},
     "as shipped, two products": {
@@ -226,6 +228,19 @@ CHOSEN: dict[str, Raw] = {
         "clients": {"programs": 3},
         "servers": {"durable": False},
         "faults": [CRASH],
+    },
+    "shared by a client's programs": {
+        "products": [SHARED],
+        "clients": {"programs": 3, "heartbeat_names_leases": True},
+        "policies": {"denial": {"name": "retry", "delay_s": 20.0}},
+        "faults": [AWAY, ALL_CRASH | {"mtbf_s": 400.0}],
+    },
+    "shared by a client's programs, users called back from one pool": {
+        "products": [SHARED | {"tokens": 2, "max_per_client": 2}],
+        "policies": CALLBACK | {"balancing": {"name": "shared-pool"}},
+        "clients": {"programs": 3},
+        "servers": {"durable": False, "reclaim_after_s": 150.0},
+        "faults": [CRASH | {"repeat_s": 300.0, "repeats": 3, "duration_s": 20.0}],
     },
     "released as soon as granted": {
         "workload": {"run_time_s": 0.0, "launch_interval_s": 10.0},

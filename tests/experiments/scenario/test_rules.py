@@ -54,6 +54,15 @@ ANYWHERE = [
         "products[0].max_per_client: 2 is not allowed; it must be 0 or at least 3, the fewest that a launch takes",
     ),
     (
+        {"products": [{"tokens": [[1, 3], [2, 1]], "sharing": "client"}]},
+        "products[0].tokens: [[1, 3.0], [2, 1.0]] is not allowed; it must be a number while products[0].sharing = "
+        '"client"',
+    ),
+    (
+        {"products": [{"sharing": "user"}]},
+        'products[0].sharing: "user" is not allowed; it must be "none" or "client"',
+    ),
+    (
         {"products": [{"reserve": {"clients": [0, 9], "licenses": 401}}]},
         "products[0].reserve.licenses: 401 is not allowed; it must be at most products[0].licenses = 400",
     ),

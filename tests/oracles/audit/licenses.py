@@ -1,12 +1,15 @@
 """Every license is in one place: leased, reserved, free, in transit, or with a site server."""
 
+from collections import Counter, defaultdict
 from typing import Any
 
 import numpy as np
 from meterstorm.actors.state import kinds
 from meterstorm.actors.state.servers import GHOST, LIVE, RESERVED
 
-from oracles.audit.tables import Tables
+from oracles.audit.tables import Tables, columns
+
+RANKS = {RESERVED: 0, GHOST: 1, LIVE: 2}  # who has a license that several share
 
 IN_POOLS = ("allocated", "free", "leased", "reserved")
 
@@ -21,6 +24,7 @@ def check(tables: Tables) -> None:
     assert min(value.min() for value in (*pools.values(), products["in_transit"], products["reserve"])) >= 0
     _leased(tables, pools, products)
     _within_rights(tables)
+    _shared(tables)
 
 
 def shipped(tables: Tables) -> Any:
@@ -84,3 +88,22 @@ def _within_rights(tables: Tables) -> None:
         assert not row.cap or held[p].max() <= row.cap, "a cap"
         assert held[p, row.first_favored : row.end_favored].sum() == pool.favored, "what the favored have"
         assert max(0, pool.earmarked - pool.favored) <= pool.free, "what is kept is free"
+
+
+def _shared(tables: Tables) -> None:
+    """Of licenses that are shared, as many are in use at a server as clients have leases there, times tokens."""
+    world, shared = tables.world, defaultdict(list)
+    for s, product, client, state, count in columns(
+        tables.leases, "server", "product", "client", "state", "count"
+    ):
+        if state in RANKS and world.products[tables.site_of[s] * tables.config.products + product].shared:
+            shared[s, product, client].append((RANKS[state], count))
+    for group in shared.values():
+        assert sum(count > 0 for _, count in group) == 1, "one of them has the license"
+        assert max(group)[1] > 0, "a program that runs has it, or else a ghost"
+    clients = Counter((s, product) for (s, product, _), group in shared.items() if max(group)[0] > 0)
+    for (s, product), number in clients.items():
+        tokens = world.sizes[world.products[product].first_size].count
+        leases = tables.leases[(tables.leases["server"] == s) & (tables.leases["product"] == product)]
+        leased = leases["count"][np.isin(leases["state"], (LIVE, GHOST))].sum()
+        assert leased == number * tokens, f"server {s} leases {leased} to {number} clients"

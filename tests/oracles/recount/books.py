@@ -10,6 +10,7 @@ from oracles.recount.client import Client
 from oracles.recount.clock import Clock, ns
 from oracles.recount.faults import Faults
 from oracles.recount.granting import Granting
+from oracles.recount.holdings import Holdings
 from oracles.recount.imbalance import Imbalance
 from oracles.recount.leases import Leases
 from oracles.recount.ledger import Ledger
@@ -40,9 +41,10 @@ class Books:
         """Open the books of those who deal with licenses."""
         pools = pools_of(scenario)
         self.imbalance = Imbalance(scenario, self.clock, pools)
-        self.leases = Leases(scenario, self.ledger, pools, self.clients)
-        callbacks = Callbacks(scenario, self.clock, pools)
-        rights = Rights(scenario, self.leases, callbacks)
+        holdings = Holdings(scenario, self.ledger, pools)
+        self.leases = Leases(self.ledger, holdings, self.clients)
+        callbacks = Callbacks(scenario, self.clock, holdings)
+        rights = Rights(scenario, holdings)
         self.observer = Observer(scenario, self.clock, self.faults, self.leases, rights)
         granting = Granting(scenario, self.clock, self.leases, callbacks, self.observer)
         balancing = Balancing(scenario, pools, self.imbalance, rights.kept)

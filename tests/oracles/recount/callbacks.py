@@ -5,16 +5,16 @@ from typing import Any
 from meterstorm.actors.state import kinds
 
 from oracles.recount.clock import Clock, ns
-from oracles.recount.leases import Key, wanted
-from oracles.recount.pools import Pool
+from oracles.recount.holdings import RESERVED, Holdings, Key
+from oracles.recount.leases import wanted
 from oracles.recount.record import Outcome, Row
 
 
 class Callbacks:
     """Reservations, and who may not be granted until the next site server cycle."""
 
-    def __init__(self, scenario: Any, clock: Clock, pools: list[list[Pool]]) -> None:
-        self.clock, self.pools, self.first_server = clock, pools, scenario.clients.count
+    def __init__(self, scenario: Any, clock: Clock, holdings: Holdings) -> None:
+        self.clock, self.holdings, self.first_server = clock, holdings, scenario.clients.count
         self.cycle_ns = ns(scenario.servers.callback_cycle_s)
         self.grace_ns = ns(scenario.servers.callback_grace_s)
         self.reserved: dict[Key, tuple[Row, int]] = {}  # for which request, and when the grace ends
@@ -46,7 +46,7 @@ class Callbacks:
         if self.cycle_ns and denied_at // self.cycle_ns == self.clock.now // self.cycle_ns:
             self.barred[key[:2]] = key.program, self._cycle()
             return
-        self.pools[key.server][row.product].free -= wanted(request)
+        self.holdings.put(key, row.product, RESERVED, wanted(request))
         self.reserved[key] = request, self.clock.now + self.grace_ns
 
     def claim(self, key: Key) -> int:
@@ -67,4 +67,4 @@ class Callbacks:
 
     def _unreserve(self, key: Key) -> None:
         request, _ = self.reserved.pop(key)
-        self.pools[key.server][request.product].free += wanted(request)
+        self.holdings.drop(key, request.product)

@@ -41,6 +41,7 @@ class Granting:
     def _decide(self, s: int, row: Row, outcome: Outcome) -> None:
         key = key_of(s, row)
         known = key in self.leases.by_key or key in self.callbacks.reserved
+        known |= self.leases.holdings.has_one(row.source, s, row.product)
         too_few = self.observer.rights.room(s, row.product, row.source) < wanted(row)
         if not known and (too_few or self.callbacks.is_barred(key)):
             self._deny(key, row, outcome)
@@ -58,8 +59,6 @@ class Granting:
         is_wanted = self.observer.wants(key, row.attempt)
         if lease is None:
             called = self.callbacks.claim(key)
-            if not called:
-                self.leases.pools[key.server][row.product].free -= wanted(row)
             lease = self.leases.open(key, row)
             lease.attempt = called  # a request that was denied, and is now answered by an earlier one
             self.leases.mark(lease, is_ghost=not is_wanted)

@@ -1,21 +1,11 @@
 """Licenses in use, and the programs that are known to run under them."""
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
 
 from oracles.recount.client import Client
+from oracles.recount.holdings import GHOST, LIVE, ORPHAN, Holdings, Key
 from oracles.recount.ledger import Ledger
-from oracles.recount.pools import Pool
 from oracles.recount.record import Row
-
-
-class Key(NamedTuple):
-    """One program of one slot of one client, at one server: what a lease is for."""
-
-    client: int
-    slot: int
-    program: int
-    server: int
 
 
 @dataclass
@@ -35,51 +25,39 @@ class Lease:
 class Leases:
     """All leases, in the order in which they were granted, and programs whose lease was taken away."""
 
-    def __init__(self, scenario: Any, ledger: Ledger, pools: list[list[Pool]], clients: list[Client]) -> None:
-        self.ledger, self.pools, self.clients = ledger, pools, clients
-        self.owned = [product.licenses for product in scenario.products]
+    def __init__(self, ledger: Ledger, holdings: Holdings, clients: list[Client]) -> None:
+        self.ledger, self.holdings, self.pools, self.clients = ledger, holdings, holdings.pools, clients
         self.by_key: dict[Key, Lease] = {}
         self.bereft: dict[Key, int] = {}  # programs that run on, as far as is known; their lease was taken away
         self.taken_at: dict[Key, int] = {}  # of these, those that took their grant up when the lease was gone
         self.released: dict[Key, int] = {}  # up to which attempt
-        self.leased, self.ghosts = [0] * len(self.owned), [0] * len(self.owned)
-        self.overissued = 0
 
     def at(self, s: int) -> list[Lease]:
         """The leases of a server, in the order in which they were granted."""
         return [lease for key, lease in self.by_key.items() if key.server == s]
 
     def open(self, key: Key, row: Row) -> Lease:
-        """A new lease, whose license is no longer free."""
+        """A new lease; its license may have been reserved."""
         slot = self.clients[key.client].slots[key.slot]
         is_held = slot.holds == key.server and slot.program == key.program
         lease = self.by_key[key] = Lease(key, row.product, wanted(row), row.attempt, taken=is_held)
         if self.bereft.pop(key, None) is not None:
             self.ledger.unmetered.add(-1)
-        self.ledger.in_use.add(lease.licenses)
-        self.leased[row.product] += lease.licenses
-        self.overissued = max(self.overissued, self.leased[row.product] - self.owned[row.product])
+        self.holdings.put(key, row.product, LIVE, lease.licenses)
         return lease
 
     def free(self, lease: Lease, is_taken_away: bool = False) -> None:
         """A lease ends, and its license is free from this instant."""
         was_in_use = lease.taken and not lease.ghost
-        self.mark(lease, is_ghost=False)
         del self.by_key[lease.key]
-        self.ledger.in_use.add(-lease.licenses)
-        self.leased[lease.product] -= lease.licenses
-        self.pools[lease.key.server][lease.product].free += lease.licenses
+        self.holdings.drop(lease.key, lease.product)
         if is_taken_away and was_in_use:
             self.bereave(lease.key, lease.attempt)
 
     def mark(self, lease: Lease, is_ghost: bool) -> None:
-        change = (is_ghost - lease.ghost) * lease.licenses
-        lease.ghost = is_ghost
-        self.ghosts[lease.product] += change
-        self.ledger.ghost_leases.add(change)
-        if lease.orphan and not is_ghost:
-            lease.orphan = False
-            self.ledger.orphans.add(-lease.licenses)
+        lease.ghost, lease.orphan = is_ghost, lease.orphan and is_ghost
+        state = ORPHAN if lease.orphan else GHOST if is_ghost else LIVE
+        self.holdings.put(lease.key, lease.product, state, lease.licenses)
 
     def bereave(self, key: Key, attempt: int) -> None:
         """The program runs on, and its lease is gone."""
@@ -103,7 +81,6 @@ class Leases:
             if is_orphan and not lease.ghost:
                 lease.orphan = True
                 self.ledger.count("leases_orphaned")
-                self.ledger.orphans.add(lease.licenses)
             self.mark(lease, is_ghost=True)
         if self.bereft.pop(key, None) is not None:
             self.ledger.unmetered.add(-1)

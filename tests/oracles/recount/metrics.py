@@ -32,7 +32,7 @@ def metrics(books: Books) -> Metrics:
         **_fractions(counts),
         "goodput_per_s": counts["grants"] / books.scenario.run.duration_s,
         "storm_peak_ratio": _storm_peak_ratio(books),
-        "overissued": books.leases.overissued,
+        "overissued": books.leases.holdings.overissued,
         **_over_time(books),
         **_durations("wait_s", books.ledger.waits),
         **_durations("queue_s", books.ledger.queueing),

@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 from oracles.recount.client import Client, Slot
 from oracles.recount.clock import Clock, ns
 from oracles.recount.faults import Faults
-from oracles.recount.leases import Key, Leases
+from oracles.recount.holdings import Key
+from oracles.recount.leases import Leases
 from oracles.recount.rights import Rights
 
 
@@ -70,16 +71,17 @@ class Observer:
 
     def cause(self, server: int, product: int, client: int, wanted: int) -> str:
         """Why a server denies a client's request for so many licenses, at this instant."""
+        has_one = self.leases.holdings.has_one
         room = [self.rights.room(s, product, client) for s in range(len(self.leases.pools))]
         if self.rights.below_cap(server, product, client) < wanted:
             return "capped"
         if room[server] < wanted <= self.leases.pools[server][product].free:
             return "reserved"
-        having = [s for s, count in enumerate(room) if count >= wanted]
+        having = [s for s, count in enumerate(room) if count >= wanted or has_one(client, s, product)]
         if any(self.faults.is_reachable(s, client, self.clock.now) for s in having):
             return "misplaced"
         if having:
             return "stranded"
-        ghosts = self.leases.ghosts[product]
+        ghosts = self.leases.holdings.ghosts[product]
         free = sum({pools[product]: count for pools, count in zip(self.leases.pools, room, strict=True)}.values())
         return "ghost" if ghosts > 0 and ghosts + free >= wanted else "exhausted"

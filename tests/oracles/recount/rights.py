@@ -3,35 +3,26 @@
 import math
 from typing import Any
 
-from oracles.recount.callbacks import Callbacks
-from oracles.recount.leases import Leases, wanted
-from oracles.recount.pools import Pool
+from oracles.recount.holdings import Holdings
 
 
 class Rights:
     """Caps on clients, and licenses reserved for some of them."""
 
-    def __init__(self, scenario: Any, leases: Leases, callbacks: Callbacks) -> None:
-        self.leases, self.callbacks, self.pools = leases, callbacks, leases.pools
+    def __init__(self, scenario: Any, holdings: Holdings) -> None:
+        self.holdings, self.pools = holdings, holdings.pools
         self.caps = [product.max_per_client or math.inf for product in scenario.products]
         self.favored = [_favored(product.reserve, scenario.clients.count) for product in scenario.products]
-
-    def _held(self, pool: Pool) -> list[tuple[int, int]]:
-        """Clients and how many licenses of a pool each of their leases and reservations holds."""
-        leased = [(key, lease.product, lease.licenses) for key, lease in self.leases.by_key.items()]
-        reserved = [(key, row.product, wanted(row)) for key, (row, _) in self.callbacks.reserved.items()]
-        held = [*leased, *reserved]
-        return [(key.client, count) for key, product, count in held if self.pools[key.server][product] is pool]
 
     def kept(self, s: int, product: int) -> int:
         """What is free at a server, but only for some."""
         pool = self.pools[s][product]
-        theirs = sum(count for client, count in self._held(pool) if client in self.favored[product])
+        theirs = sum(count for client, count in self.holdings.of(pool) if client in self.favored[product])
         return max(0, pool.part - theirs) if pool.part else 0
 
     def below_cap(self, s: int, product: int, client: int) -> float:
         cap = self.caps[product]
-        held = self._held(self.pools[s][product]) if cap < math.inf else []
+        held = self.holdings.of(self.pools[s][product]) if cap < math.inf else []
         return cap - sum(count for other, count in held if other == client)
 
     def room(self, s: int, product: int, client: int) -> float:

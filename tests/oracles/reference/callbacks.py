@@ -39,6 +39,9 @@ class Callbacks:
 
     def reserve(self, program: "Program") -> None:
         self.reserved[program] = ticket = self.world.number()
+        share = self.server.shares.of(program)
+        share.called.append(program)
+        share.review()
         self.world.network.send(self.server, program.client, program.client.user.called, self.server, program)
         self.world.after(self.world.scenario["servers"]["callback_grace_s"], self.unreserve, program, ticket)
 
@@ -65,6 +68,6 @@ class Callbacks:
         self.reserved.clear()
 
     def _give_back(self, program: "Program") -> None:
-        pool = self.server.pools[program.product]
-        pool.reserved -= program.licenses
-        pool.rights.note(program.client, -program.licenses)
+        share = self.server.shares.of(program)
+        share.called.remove(program)
+        share.review()

@@ -25,7 +25,7 @@ DEFAULTS: dict = {
 }  # fmt: skip
 
 PRODUCT = {"name": "product", "licenses": 400, "popularity": 1.0, "tokens": 1,
-           "max_per_client": 0, "reserve": None}  # fmt: skip
+           "max_per_client": 0, "sharing": "none", "reserve": None}  # fmt: skip
 FAULT = {"kind": "unreachable", "servers": [0], "start_s": 3600, "duration_s": 600, "repeat_s": 0,
          "repeats": 1, "stagger_s": 0, "mtbf_s": 0, "mttr_s": 0, "drawn_by": "server",
          "clients": "all", "restart": "none", "restart_delay_s": 0, "restart_delay": "constant",

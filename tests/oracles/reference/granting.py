@@ -49,7 +49,7 @@ class Granting:
         program = message.program
         if lease is None:
             # CHOICE: a repeated request is no further demand
-            self.server.demand[program.product] += program.licenses
+            self.server.demand[program.product] += self.server.shares.further(program)
             if not self.take(program):
                 self.deny(message)
                 return
@@ -58,13 +58,14 @@ class Granting:
         lease.heard = self.world.now
         lease.token = max(lease.token, message.token)
         lease.left = lease.token <= program.abandoned
-        lease.review()
+        lease.share.review()
         self.server.answer(GRANT, message, lease)
 
     def take(self, program: "Program") -> bool:
-        """Whether there are licenses for the program: reserved ones, or free ones."""
+        """Whether there are licenses for the program: reserved ones, shared ones, or free ones."""
+        further = self.server.shares.further(program)
         room = self.server.pools[program.product].rights.room(program.client)
-        return self.server.callbacks.claim(program) or program.licenses <= room
+        return self.server.callbacks.claim(program) or further == 0 or further <= room
 
     def deny(self, message: Message) -> None:
         self.world.measures.count_denial(message.program, self.server)

@@ -31,11 +31,9 @@ class Pool:
         self.call_back()
 
     def call_back(self) -> None:
-        while program := self.rights.next_in_line([program for _, program in self.callbacks]):
-            server = next(server for server, waiting in self.callbacks if waiting is program)
-            self.callbacks.remove((server, program))
-            self.reserved += program.licenses
-            self.rights.note(program.client, program.licenses)
+        while place := self.rights.next_in_line(self.callbacks):
+            self.callbacks.remove(place)
+            server, program = place
             server.callbacks.reserve(program)
 
 
@@ -44,30 +42,20 @@ class Lease:
 
     def __init__(self, world: "World", server: "Server", program: "Program"):
         self.world, self.server, self.program = world, server, program
-        self.alive, self.left, self.ghost, self.is_orphan = True, False, False, False
+        self.left, self.is_orphan = False, False
+        self.alive = True
         self.token = 0  # of the latest request that it answers
         self.heard = world.now
         self.pool = server.pools[program.product]
-        self.pool.leased += program.licenses
-        self.pool.rights.note(program.client, program.licenses)
-        assert self.pool.free >= 0
+        self.share = server.shares.of(program)
+        self.share.leases.append(self)
         server.leases.setdefault(program.client, {})[program] = self
         program.leases.append(self)
-        world.measures.in_use.add(program.licenses)
-        self.review()
-
-    def review(self) -> None:
-        ghost = self.alive and self.left
-        if ghost != self.ghost:
-            self.ghost = ghost
-            change = self.program.licenses if ghost else -self.program.licenses
-            self.world.measures.ghosts[self.program.product].add(change)
-            if self.is_orphan:
-                self.world.measures.orphans.add(change)
+        self.share.review()
 
     def leave(self) -> None:
         self.left = True
-        self.review()
+        self.share.review()
 
     def orphan(self) -> None:
         """Its program has ended in a crash of its client."""
@@ -86,9 +74,7 @@ class Lease:
         self.alive = False
         del self.server.leases[self.program.client][self.program]
         self.program.leases.remove(self)
-        self.pool.leased -= self.program.licenses
-        self.pool.rights.note(self.program.client, -self.program.licenses)
-        self.world.measures.in_use.add(-self.program.licenses)
-        self.review()
+        self.share.leases.remove(self)
+        self.share.review()
         self.program.review()
         self.pool.call_back()

@@ -68,7 +68,8 @@ class Measures:
         if pool.rights.room(program.client) < program.licenses <= pool.free:
             return "reserved"
         free = {s: s.pools[program.product].rights.room(program.client) for s in self.world.servers}
-        with_free = [server for server in free if free[server] >= program.licenses]
+        shares = {server for server in free if server.shares.further(program) == 0}
+        with_free = [server for server in free if server in shares or free[server] >= program.licenses]
         if any(self.world.faults.reachable(server, program.client) for server in with_free):
             return "misplaced"
         if with_free:

@@ -2,12 +2,14 @@
 
 import math
 from collections import Counter
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from oracles.reference.client import Client
     from oracles.reference.licenses import Pool
     from oracles.reference.program import Program
+    from oracles.reference.server import Server
 
 
 class Rights:
@@ -40,19 +42,20 @@ class Rights:
         part = 0 if client.number in self.favored else self.part
         return min(self.pool.allocated - part, self.below_cap(client))
 
-    def next_in_line(self, programs: "list[Program]") -> "Program | None":
+    def next_in_line(self, line: "Iterable[tuple[Server, Program]]") -> "tuple[Server, Program] | None":
         """The first who may be called back.
 
         Nobody comes before one who waits for more, if that can be had; but some may come before the others when
         what they want is kept for them.
         """
         only_kept = False
-        for program in programs:
+        for server, program in line:
+            wanted = server.shares.further(program)
             is_favored = program.client.number in self.favored
-            may_come = not only_kept or (is_favored and program.licenses <= self.kept)
-            if may_come and program.licenses <= self.room(program.client):
-                return program
-            if program.licenses <= self.ever(program.client):
+            may_come = not only_kept or (is_favored and wanted <= self.kept)
+            if may_come and wanted <= self.room(program.client):
+                return server, program
+            if wanted <= self.ever(program.client):
                 if is_favored:
                     return None
                 only_kept = True

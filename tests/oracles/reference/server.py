@@ -10,6 +10,7 @@ from oracles.reference.draws import draw
 from oracles.reference.granting import Granting
 from oracles.reference.level import Level
 from oracles.reference.messages import HEARTBEAT, OVERLOADED, PROBE, REFUSED, RELEASE, REQUEST, Message
+from oracles.reference.sharing import Shares
 
 if TYPE_CHECKING:
     from oracles.reference.client import Client
@@ -26,7 +27,7 @@ class Server:
         self.pools: list[Pool] = []
         self.leases: dict[Client, dict[Program, Lease]] = {}
         self.demand: Counter = Counter()
-        self.granting, self.callbacks = Granting(self), Callbacks(self)
+        self.granting, self.callbacks, self.shares = Granting(self), Callbacks(self), Shares(self)
         self.arrivals: Counter = Counter()  # by whole second of the measured time
         self.early: list[float] = []  # arrivals before the first fault
         self.peak = 0  # most in a second, of those that have some from the first fault on

@@ -45,7 +45,7 @@ MUTATIONS = [
      "    if not is_honored:\n        _caller", "    if is_honored:\n        _caller",
      "evidence/theory/test_queues.py::test_callbacks_make_a_queue[1-0.7-200000.0]"),
     Mutation("what is reserved for a callback is free too", "actors/agents/server/callbacks.py",
-     "        pool.free -= leases.wanted(event)\n", "",
+     "        pool.free -= wanted\n", "",
      "evidence/theory/test_queues.py::test_callbacks_make_a_queue[1-0.7-200000.0]"),
     Mutation("the last to wait is called back first", "actors/agents/server/callbacks.py",
      "events.chain(world, n).next = NONE\n    event.time = world.control[0].now\n"
@@ -83,8 +83,7 @@ MUTATIONS = [
      "        pass\n    if caller.program != event.program:\n",
      "evidence/keys/test_server_keys.py::test_asking_again_keeps_the_place_in_the_queue"),
     Mutation("a user called back too soon is served all the same", "actors/agents/server/granting.py",
-     " >= wanted and not callbacks.is_barred(\n        world, s, event.source, event.slot, event.program\n    ):",
-     " >= wanted:",
+     "\n        and not callbacks.is_barred(world, s, event.source, event.slot, event.program)\n", "\n",
      "evidence/keys/test_server_keys.py::test_a_user_called_back_within_a_site_server_cycle_is_denied_again[900.0]"),
     Mutation("a grant under way at a crash counts at once", "actors/agents/server/leases.py",
      "\n    if _is_unsettled(world, lease):\n", "\n    if False:\n",
