@@ -32,8 +32,8 @@ ENVIRONMENT = {
 }
 AUTH_MODE = os.environ.get("RAY_AUTH_MODE")  # as the user has set it
 OBJECT_STORE_BYTES = 80 << 20  # Ray asks for at least 75 MiB; results are small
-# Ray gives up a node that has missed five health checks, as one may on a busy machine. Whether the processes of one's
-# own Ray live is watched here (`lost_process`), so that it needs no such check.
+# Ray gives up a node that has missed five health checks, as one may on a busy machine. Whether the processes of
+# one's own Ray live is watched here (`lost_process`), so that it needs no such check.
 SYSTEM_CONFIG = {"health_check_failure_threshold": 1000}
 ANSWER_S = 5.0  # how long a cluster may take to say that it is there
 # How many times Ray tries to join a cluster, each of 41 s (its default is 20), and how many seconds it waits for
