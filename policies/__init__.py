@@ -9,12 +9,30 @@ from .balancing import Report
 from .compilable import compilable
 from .denial import Denied, ask_again, ask_next, await_callback
 from .failback import Place, Plan, ask_first, choose, move, probe, stay, when_asked
-from .failover import OVERLOADED, REFUSED, TIMED_OUT, Decision, Link, fail_over, give_up, go_offline, retry
+from .failover import (
+    BEFORE_REQUEST,
+    DENIED,
+    OVERLOADED,
+    REFUSED,
+    SERVED,
+    TIMED_OUT,
+    Decision,
+    Link,
+    fail_over,
+    give_up,
+    go_offline,
+    retry,
+    send,
+    wait,
+)
 from .selection import Choice
 
 __all__ = [
+    "BEFORE_REQUEST",
+    "DENIED",
     "OVERLOADED",
     "REFUSED",
+    "SERVED",
     "TIMED_OUT",
     "Arrival",
     "Choice",
@@ -39,6 +57,8 @@ __all__ = [
     "probe",
     "refuse",
     "retry",
+    "send",
     "stay",
+    "wait",
     "when_asked",
 ]

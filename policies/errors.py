@@ -6,25 +6,34 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+from .failover import HOOKS
+
 
 class PolicyError(ValueError):
     """A user's own policy fails, or answers what it may not. The message is finished."""
 
 
 def is_own(cls: Any) -> bool:
-    """Whether a policy is a user's own, not one of this package."""
-    return not cls.__module__.startswith(f"{__package__}.")
+    """Whether a policy, or a wrapper of it, is a user's own, not one of this package."""
+    return bool(_own(cls))
+
+
+def _own(cls: Any) -> list[Any]:
+    classes = [layer.cls for layer in getattr(cls, "layers", ())] or [cls]
+    return [each for each in classes if not each.__module__.startswith(f"{__package__}.")]
 
 
 def source_of(cls: Any) -> str:
-    """Return the file of a policy."""
-    return str(getattr(sys.modules.get(cls.__module__), "__file__", cls.__module__))
+    """Return the file of a policy; of one within wrappers, that of the first one that is a user's own."""
+    own = next(iter(_own(cls)), cls)
+    return str(getattr(sys.modules.get(own.__module__), "__file__", own.__module__))
 
 
 def raised(kind: str, cls: Any, method: str, error: BaseException) -> PolicyError:
     """Return what to raise where a method of a policy has raised an exception."""
-    lines = lines_in(source_of(cls), error) or [first_line(cls, method)]
-    return _blamed(kind, cls, lines[-1], f"{method} raised {in_words(error)}")
+    culprit = next((each for each in _own(cls) if lines_in(source_of(each), error)), cls)
+    lines = lines_in(source_of(culprit), error) or [first_line(culprit, method)]
+    return _blamed(kind, culprit, lines[-1], f"{method} raised {in_words(error)}")
 
 
 def in_words(error: BaseException) -> str:
@@ -48,11 +57,18 @@ def uncompilable(cls: Any, method: str, error: BaseException, plain: BaseExcepti
     places = [int(number) for number in re.findall(place, str(error))]
     raising = lines_in(source, plain)[-1:] if plain else []
     line = next(iter([*places, *raising, first_line(cls, method)]))
+    method = max(_hooks(cls, method, line), default=(0, method))[1]
     also = f"\nIn plain Python it raises {in_words(plain)}." if plain else ""
     return PolicyError(
         f"{source}, line {line}: {cls.__qualname__}.{method} cannot be compiled: {reason}\n"
         f"A policy's method may use numbers, arithmetic, conditions, loops and its arguments' fields.{also}"
     )
+
+
+def _hooks(cls: Any, method: str, line: int) -> list[tuple[int, str]]:
+    """Return the hooks of a policy that begin at a line or before it, with their first lines."""
+    lines = [(first_line(cls, name), name) for name in (method, *HOOKS.values()) if hasattr(cls, name)]
+    return [hook for hook in lines if hook[0] <= line]
 
 
 def lines_in(source: str, error: BaseException) -> list[int]:
@@ -63,7 +79,7 @@ def lines_in(source: str, error: BaseException) -> list[int]:
 
 def first_line(cls: Any, method: str) -> int:
     """Return the line where a method is defined; where that cannot be told, 1."""
-    function = getattr(cls, method, None)
+    function = getattr(next(iter(_own(cls)), cls), method, None)
     code = getattr(getattr(function, "py_func", function), "__code__", None)
     return code.co_firstlineno if code else 1
 

@@ -1,9 +1,13 @@
 """Failover policies: what a client does when its metering server does not serve it.
 
-A policy is asked once for each link failure and answers with a `Decision`. To write one, define a NamedTuple
-whose fields are numbers, with a method `on_failure(self, link, memory, u)`. `memory` is the client's own
-scratch array of `memory_size` floats (a class attribute; none by default), zero at the start and set back to
-zero by a good answer; `u` is uniform on [0, 1).
+A policy is asked at each link failure and answers with a `Decision`. To write one, define a NamedTuple whose
+fields are numbers, with a method `on_failure(self, link, memory, u)`. It may have three more hooks, all with the
+same arguments: `before_request`, which answers `send()`, `wait(s)`, `fail_over(s)` or `give_up()` before each
+request; `on_success` and `on_denial`, which answer nothing. `memory` is the client's own array of `memory_size`
+floats (a class attribute; none by default), zero at the start; `u` is uniform on [0, 1).
+
+Without an `on_success`, a good answer sets the memory back to zero. Without an `on_denial`, a denial is a good
+answer like any other.
 """
 
 import math
@@ -20,21 +24,32 @@ if TYPE_CHECKING:
 # Kinds of link failure.
 TIMED_OUT, REFUSED, OVERLOADED = 1, 2, 3
 
-# Actions of a decision.
+# What else a policy may be asked about: a request that is about to be sent, a good answer, a denial.
+BEFORE_REQUEST, SERVED, DENIED = 10, 11, 12
+
+# The hook that is asked, by kind.
+ON_FAILURE = "on_failure"
+HOOKS = {BEFORE_REQUEST: "before_request", SERVED: "on_success", DENIED: "on_denial"}
+
+# Actions of a decision; those of a denial policy are 5 to 7.
 RETRY, FAIL_OVER, GO_OFFLINE, GIVE_UP = 1, 2, 3, 4
+SEND, WAIT = 8, 9
 
 
 class Link(NamedTuple):
-    """What a client knows of its link at the instant of a failure."""
+    """What a client knows of its link at the instant of a failure, before a request, or at an answer."""
 
     now_s: float  # since the start of the simulation
-    kind: int  # TIMED_OUT, REFUSED or OVERLOADED
+    kind: int  # TIMED_OUT, REFUSED or OVERLOADED; BEFORE_REQUEST, SERVED or DENIED
     retry_after_s: float  # what an OVERLOADED answer asks for; 0: nothing
     tries_here: int  # failures at the current server since its last good answer, this one included
-    failures: int  # failures in a row of this very request, at any server, this one included
+    failures: int  # failures in a row of this very request, at any server, this one included; 0: its first try
     servers_tried: int  # changes of server since the last good answer
     servers: int  # how many servers there are
     running: int  # programs of this client that run
+    is_heartbeat: int = 0  # 1: this is about a heartbeat, not a request
+    age_s: float = 0.0  # since the launch of the program that is asked for; 0 of a heartbeat
+    round_trip_s: float = 0.0  # of the latest answer, this one included; 0: none yet
 
 
 class Decision(NamedTuple):
@@ -66,6 +81,18 @@ def go_offline(for_s: float) -> Decision:
 def give_up() -> Decision:
     """End this request without a license and stay with the server."""
     return Decision(GIVE_UP, 0.0)
+
+
+@compilable
+def send() -> Decision:
+    """Let the request go."""
+    return Decision(SEND, 0.0)
+
+
+@compilable
+def wait(delay_s: float) -> Decision:
+    """Ask nobody for `delay_s`, above 0; then this question comes again."""
+    return Decision(WAIT, float(delay_s))
 
 
 class Immediate(NamedTuple):

@@ -4,6 +4,7 @@ import difflib
 import hashlib
 import importlib.util
 import math
+import re
 import sys
 from collections.abc import Mapping
 from importlib.machinery import SourceFileLoader
@@ -11,10 +12,26 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
 
-from . import admission, balancing, denial, errors, failback, failover, purity, selection, sms2
+from . import (
+    admission,
+    balancing,
+    denial,
+    errors,
+    failback,
+    failover,
+    libraries,
+    managers,
+    purity,
+    selection,
+    sms2,
+    wrappers,
+    wrapping,
+)
+from .failover import HOOKS, ON_FAILURE
+from .wrapping import MEMORY_MAX
 
 BUILT_IN: dict[str, dict[str, Any]] = {
-    "failover": failover.POLICIES | sms2.POLICIES,
+    "failover": failover.POLICIES | sms2.POLICIES | managers.POLICIES | libraries.POLICIES,
     "failback": failback.POLICIES,
     "selection": selection.POLICIES,
     "admission": admission.POLICIES,
@@ -22,6 +39,11 @@ BUILT_IN: dict[str, dict[str, Any]] = {
     "balancing": balancing.POLICIES,
     "intersite": balancing.INTERSITE,
 }
+
+WRAPPER = "wrapper"  # a kind by its name only: what a failover policy may be within
+WRAPPER_ARGUMENTS = 5  # of its on_failure: self, link, memory, u and the decision
+ALL = BUILT_IN | {WRAPPER: wrappers.POLICIES}
+WITHIN = "within"  # the parameter of a failover policy that lists its wrappers, the innermost first
 
 METHOD = {
     "failover": "on_failure",
@@ -33,15 +55,42 @@ METHOD = {
     "intersite": "targets",
 }
 
-MEMORY_MAX = 1024  # numbers that a failover policy may keep for each client
-
 
 def resolve(kind: str, name: str, parameters: Mapping[str, Any]) -> Any:
-    """Return the policy `name` of a kind (a key of `BUILT_IN`) with its parameters set.
+    """Return the policy `name` of a kind (a key of `BUILT_IN`) with its parameters set, within its wrappers.
 
     Raises ValueError with a finished message when there is no such policy, a parameter is unknown, or a
     value is impossible.
     """
+    if kind != "failover" or WITHIN not in parameters:
+        return _resolve(kind, name, parameters)
+    own = {key: value for key, value in parameters.items() if key != WITHIN}
+    policy = wrapping.wrap(_resolve(kind, name, own), _wrappers(parameters[WITHIN]))
+    _check_memory(getattr(policy, "memory_size", 0))
+    return policy
+
+
+def _wrappers(tables: Any) -> list[Any]:
+    """Return the wrappers that a list of tables names."""
+    allowed = 'a list of tables { name = "..." }'
+    if not isinstance(tables, list | tuple):
+        raise ValueError(f"{WITHIN}: {tables!r} is not allowed; it must be {allowed}")
+    found = []
+    for k, table in enumerate(tables):
+        if not isinstance(table, Mapping) or not isinstance(table.get("name"), str):
+            raise ValueError(f"{WITHIN}[{k}]: {table!r} is not allowed; it must be one of {allowed}")
+        try:
+            given = {key: value for key, value in table.items() if key != "name"}
+            found.append(_resolve(WRAPPER, table["name"], given))
+        except errors.PolicyError:
+            raise
+        except ValueError as error:
+            joint = "." if re.match(r"\w+: ", str(error)) else ": "
+            raise ValueError(f"{WITHIN}[{k}]{joint}{error}") from error
+    return found
+
+
+def _resolve(kind: str, name: str, parameters: Mapping[str, Any]) -> Any:
     cls = _from_file(kind, name) if ":" in name else _built_in(kind, name)
     fields: tuple[str, ...] = cls._fields
     for key, value in parameters.items():
@@ -70,7 +119,7 @@ def _check(kind: str, name: str, policy: Any) -> None:
     _check_memory(getattr(policy, "memory_size", 0))
     if kind == "denial":
         _check_number("servers", getattr(policy, "servers", 1))
-    if METHOD[kind] == "targets":
+    if METHOD.get(kind) == "targets":
         if not hasattr(policy, "interval_s"):
             raise ValueError(f"{kind} policy {name!r} needs a field interval_s")
         _check_number("interval_s", policy.interval_s)
@@ -92,7 +141,7 @@ def _check_number(key: str, value: object) -> None:
 
 
 def _built_in(kind: str, name: str) -> Any:
-    known = BUILT_IN[kind]
+    known = ALL[kind]
     if name in known:
         return known[name]
     close = difflib.get_close_matches(name, known, n=1)
@@ -103,6 +152,8 @@ def _built_in(kind: str, name: str) -> Any:
 def kind_of(name: str) -> str:
     """Return the kind of a user's policy, FILE.py:CLASS, by its method; raises ValueError as `resolve` does."""
     cls = _class_in_file(name)
+    if _is_wrapper(cls):
+        return WRAPPER
     for kind, method in METHOD.items():
         if callable(getattr(cls, method, None)):
             return kind
@@ -111,10 +162,24 @@ def kind_of(name: str) -> str:
 
 def _from_file(kind: str, name: str) -> Any:
     cls = _class_in_file(name)
-    if not callable(getattr(cls, METHOD[kind], None)):
-        raise ValueError(f"{name!r}: a {kind} policy needs a method {METHOD[kind]}")
+    if kind == WRAPPER and not _is_wrapper(cls):
+        raise ValueError(
+            f"{name!r}: a wrapper has a method on_failure(self, link, memory, u, decision), or none of that name "
+            f"and at least one of {', '.join(HOOKS.values())}"
+        )
+    if kind != WRAPPER and (not callable(getattr(cls, METHOD[kind], None)) or _is_wrapper(cls)):
+        is_wrapper = " (this one is a wrapper)" if _is_wrapper(cls) else ""
+        raise ValueError(f"{name!r}: a {kind} policy needs a method {METHOD[kind]}{is_wrapper}")
     purity.check(cls)
     return cls
+
+
+def _is_wrapper(cls: Any) -> bool:
+    """Whether a class is a wrapper: it is given a decision about failures, or is not asked about them."""
+    if not hasattr(cls, ON_FAILURE):
+        return not hasattr(cls, METHOD["denial"]) and any(hasattr(cls, hook) for hook in HOOKS.values())
+    code = getattr(cls.on_failure, "__code__", None)
+    return code is not None and code.co_argcount == WRAPPER_ARGUMENTS
 
 
 def _class_in_file(name: str) -> Any:

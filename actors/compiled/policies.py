@@ -11,12 +11,12 @@ from typing import Any, NamedTuple, get_type_hints
 
 import numba
 import numpy as np
-from meterstorm.policies import errors
+from meterstorm.policies import errors, wrapping
 from meterstorm.policies.admission import Arrival, Verdict
 from meterstorm.policies.compilable import MARKED
 from meterstorm.policies.denial import Denied
 from meterstorm.policies.failback import Place, Plan
-from meterstorm.policies.failover import Decision, Link
+from meterstorm.policies.failover import ON_FAILURE, Decision, Link
 from meterstorm.policies.registry import METHOD
 from meterstorm.policies.selection import Choice
 from numba import types
@@ -102,7 +102,13 @@ def _function(cls: Any, kind: str) -> Any:
     shim = _shim(cls, kind)
     if errors.is_own(cls):
         return numba.cfunc(SIGNATURES[kind])(_recorded(shim, kind, len(cls._fields)))
-    return _cached(shim, f"{cls.__module__}.{cls.__qualname__}.{METHOD[kind]}", SIGNATURES[kind])
+    return _cached(shim, f"{_identity(cls)}.{METHOD[kind]}", SIGNATURES[kind])
+
+
+def _identity(cls: Any) -> str:
+    """Return what tells compiled policies apart: their classes, and where each one's memory is."""
+    layers = wrapping.layers_of(cls)
+    return " ".join(f"{n.cls.__module__}.{n.cls.__qualname__}:{n.memory_first}:{n.memory_end}" for n in layers)
 
 
 @cache
@@ -144,19 +150,46 @@ def _cached(function: Any, name: str, signature: Any) -> Any:
 
 def _shim(cls: Any, kind: str) -> Any:
     """Return a function that turns a vector of parameters back into a policy and asks it."""
-    size = len(cls._fields)
-    method = getattr(cls, METHOD[kind])
-    if errors.is_own(cls):  # which may reach beyond its memory, or never end
-        method = numba.njit(method, boundscheck=True, pipeline_class=BoundedLoops)
-    else:
-        method = numba.njit(method)
     if kind == "failover":
-        if size == 0:
-            return lambda parameters, link, memory, u: method(None, link, memory, u)
-        return lambda parameters, link, memory, u: method(cls(*to_fixed_tuple(parameters, size)), link, memory, u)
+        layers = wrapping.layers_of(cls)
+        hooks = wrapping.composed(layers, _bound, numba.njit)
+        if wrapping.hooks_of(layers):
+            return wrapping.answering(hooks)
+        failure = hooks[ON_FAILURE]
+        return lambda parameters, link, memory, u: failure(parameters, link, memory, u)  # noqa: PLW0108 -- numba caches plain functions only
+    method, size = _method(cls, getattr(cls, METHOD[kind])), len(cls._fields)
     if size == 0:
         return lambda parameters, view, u: method(None, view, u)
     return lambda parameters, view, u: method(cls(*to_fixed_tuple(parameters, size)), view, u)
+
+
+def _method(cls: Any, function: Any) -> Any:
+    """Compile a method of a policy."""
+    if errors.is_own(cls):  # which may reach beyond its memory, or never end
+        return numba.njit(function, boundscheck=True, pipeline_class=BoundedLoops)
+    return numba.njit(function)
+
+
+def _bound(layer: wrapping.Layer, function: Any, takes_decision: bool) -> Any:
+    """Return what asks a layer of a failover policy: see `wrapping.composed`."""
+    method, cls, size = _method(layer.cls, function), layer.cls, len(layer.cls._fields)
+    first, last = layer.first, layer.first + size
+    start, end, turn = layer.memory_first, layer.memory_end, layer.turn
+    if size == 0:
+        own = numba.njit(lambda parameters: None)
+    else:
+        own = numba.njit(lambda parameters: cls(*to_fixed_tuple(parameters[first:last], size)))
+
+    def ask_innermost(parameters: Any, link: Any, memory: Any, u: Any) -> Any:
+        return method(own(parameters), link, memory[:end], u)
+
+    def ask(parameters: Any, link: Any, memory: Any, u: Any) -> Any:
+        return method(own(parameters), link, memory[start:end], (u * turn) % 1.0)
+
+    def ask_about(parameters: Any, link: Any, memory: Any, u: Any, decision: Any) -> Any:
+        return method(own(parameters), link, memory[start:end], (u * turn) % 1.0, decision)
+
+    return numba.njit(ask_innermost if layer.depth == 0 else ask_about if takes_decision else ask)
 
 
 def _recorded(shim: Any, kind: str, size: int) -> Any:
@@ -176,17 +209,17 @@ def _recorded(shim: Any, kind: str, size: int) -> Any:
 
 def _plain(cls: Any, kind: str) -> Any:
     """Return what the engine calls with the JIT off."""
-    method, size = METHOD[kind], len(cls._fields)
+    size = len(cls._fields)
     if not errors.is_own(cls):
-        return lambda parameters, *question: getattr(cls, method)(cls(*parameters[:size]), *question)
+        return lambda parameters, *question: questions.answer(kind, cls(*parameters[:size]), *question)
     record = questions.recorder(kind, size)
 
     def ask(parameters: Any, *question: Any) -> Any:
         record(parameters, *question)
         try:
             with answer_in_time():
-                return getattr(cls, method)(cls(*parameters[:size]), *question)
+                return questions.answer(kind, cls(*parameters[:size]), *question)
         except (Exception, SystemExit, NoAnswer) as error:
-            raise errors.raised(kind, cls, method, error) from error
+            raise errors.raised(kind, cls, questions.method_of(kind, question[0]), error) from error
 
     return ask

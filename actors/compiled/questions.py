@@ -10,10 +10,11 @@ from typing import Any, get_type_hints
 
 import numba
 import numpy as np
+from meterstorm.policies import wrapping
 from meterstorm.policies.admission import Arrival
 from meterstorm.policies.denial import Denied
 from meterstorm.policies.failback import Place
-from meterstorm.policies.failover import TIMED_OUT, Link
+from meterstorm.policies.failover import HOOKS, ON_FAILURE, TIMED_OUT, Link
 from meterstorm.policies.registry import METHOD
 from meterstorm.policies.selection import Choice
 
@@ -51,18 +52,35 @@ def ask_again(kind: str, policy: Any, table: Any) -> Any:
 
 def plain_failure(kind: str, policy: Any) -> BaseException | None:
     """Return what a policy raises in plain Python at an ordinary question, if it does."""
-    try:
-        ask(kind, policy, ORDINARY[kind], np.zeros(int(getattr(policy, "memory_size", 0))), 0.5)
-    except (Exception, SystemExit, NoAnswer) as error:
-        return error
+    view = ORDINARY[kind]
+    hooks = [
+        view._replace(kind=what) for what, hook in HOOKS.items() if kind == "failover" and hasattr(policy, hook)
+    ]
+    for question in (view, *hooks):
+        try:
+            ask(kind, policy, question, np.zeros(int(getattr(policy, "memory_size", 0))), 0.5)
+        except (Exception, SystemExit, NoAnswer) as error:
+            return error
     return None
 
 
 def ask(kind: str, policy: Any, view: Any, memory: Any, u: float) -> Any:
     """Ask a policy in plain Python; raises what it raises, and NoAnswer."""
-    method = getattr(policy, METHOD[kind])
     with answer_in_time():
-        return method(view, memory, u) if kind == "failover" else method(view, u)
+        return answer(kind, policy, *((view, memory, u) if kind == "failover" else (view, u)))
+
+
+def answer(kind: str, policy: Any, view: Any, *others: Any) -> Any:
+    """Return what a policy answers in plain Python, to a question of any of its hooks."""
+    if kind == "failover":
+        cls: Any = type(policy)
+        return wrapping.plain(cls)(policy, view, *others)
+    return getattr(policy, METHOD[kind])(view, *others)
+
+
+def method_of(kind: str, view: Any) -> str:
+    """Return the name of the method that is asked such a question."""
+    return HOOKS.get(view.kind, ON_FAILURE) if kind == "failover" else METHOD[kind]
 
 
 @cache

@@ -2,9 +2,9 @@
 
 A row HANDLED is an event at the moment when its agent handles it. The rows after it, until the next of its kind,
 are what came of it: messages SENT, or LOST on the way, and what a client's policies DECIDED (`kind` is the action,
-`target` the server that failed or has denied, `value` the kind of failure or DENIAL, `attempt` what had been in
-flight) and where it MOVED (`target` is the server; `value` 1: without a failure). Rows are those of JOURNAL; times
-are ns since the start of the simulation.
+`target` the server that failed or has denied, `value` the kind of failure, BEFORE_REQUEST or DENIAL, `attempt`
+what had been in flight) and where it MOVED (`target` is the server; `value` 1: without a failure). Rows are those
+of JOURNAL; times are ns since the start of the simulation.
 """
 
 import heapq
@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from meterstorm.policies.denial import ASK_AGAIN, ASK_NEXT, AWAIT_CALLBACK
-from meterstorm.policies.failover import FAIL_OVER, GIVE_UP, GO_OFFLINE, RETRY
+from meterstorm.policies.failover import BEFORE_REQUEST, FAIL_OVER, GIVE_UP, GO_OFFLINE, RETRY, WAIT
 
 from ..compiled.jit import inlined, jit
 from ..state import kinds
@@ -34,10 +34,12 @@ ACTION_WORDS = {
     FAIL_OVER: "fail over",
     GO_OFFLINE: "go offline",
     GIVE_UP: "give up",
+    WAIT: "wait",
     ASK_AGAIN: "ask again",
     ASK_NEXT: "ask the next server",
     AWAIT_CALLBACK: "await a callback",
 }
+OCCASION_WORDS = {DENIAL: "after a denial", BEFORE_REQUEST: "before a request"}
 CLIENT, SERVER, SITE_SERVER, OBSERVER = AGENT_WORDS = ("client", "server", "site server", "observer")
 _DETAILS = ("slot", "program", "product", "attempt", "value", "flag")
 _ORDER = ("time", "target", "source", "serial")
@@ -104,9 +106,9 @@ def describe(row: Any, clients: int, servers: int, sites: int = 1, origin: int =
     source, target = (agent(int(row[end]), clients, servers, sites) for end in ("source", "target"))
     when = f"{(int(row['time']) - origin) / 1e9:.9f} s"
     if what == DECIDED:
-        what_for = "denial" if row["value"] == DENIAL else "failure"
+        occasion = OCCASION_WORDS.get(int(row["value"]), "after a failure")
         action = ACTION_WORDS.get(int(row["kind"]), kind)
-        return f"{when}  {source} decided to {action} after a {what_for} at {target}"
+        return f"{when}  {source} decided to {action} {occasion} at {target}"
     if what == MOVED:
         return f"{when}  {source} moved to {target}"
     details = ", ".join(f"{name} {row[name]}" for name in _DETAILS)

@@ -31,6 +31,7 @@ def config_row(scenario: Scenario, chosen: PolicySet, part: Part, queue: dict[st
         **_run(scenario),
         **_network(scenario),
         **_clients(scenario),
+        **_failover(chosen),
         **_denied(chosen),
         **_workload(scenario),
         **_servers(scenario, chosen),
@@ -113,6 +114,10 @@ def _clients(scenario: Scenario) -> dict[str, Any]:
         "moves_all": clients.failback_moves == "all",
         "choices": scenario.servers.count if clients.failover_to == "any-site" else members(scenario),
     }
+
+
+def _failover(chosen: PolicySet) -> dict[str, Any]:
+    return {"asks_first": chosen.asks_first, "is_told": chosen.is_told}
 
 
 def _denied(chosen: PolicySet) -> dict[str, Any]:

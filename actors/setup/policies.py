@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from meterstorm.policies import errors, registry
+from meterstorm.policies import errors, registry, wrapping
 from meterstorm.policies.denial import Callback, GiveUp
 
 from ..compiled import questions
@@ -44,6 +44,25 @@ class PolicySet(NamedTuple):
     def drain_share(self) -> float:
         """Return the share of the clients in excess that a server asks to move each second; 0: servers do not."""
         return float(getattr(self.failback.policy, "drain_share", 0.0))
+
+    @property
+    def _hooks(self) -> set[str]:
+        return wrapping.hooks_of(wrapping.layers_of(type(self.failover.policy)))
+
+    @property
+    def asks_first(self) -> bool:
+        """Whether the failover policy is asked before each request."""
+        return "before_request" in self._hooks
+
+    @property
+    def is_told(self) -> bool:
+        """Whether the failover policy is told of good answers; else they make it forget."""
+        return "on_success" in self._hooks
+
+    @property
+    def hears(self) -> bool:
+        """Whether the failover policy may ask for more than any built-in one that has one hook only."""
+        return self.asks_first or self.is_told or errors.is_own(type(self.failover.policy))
 
     @property
     def gives_up(self) -> bool:

@@ -3,7 +3,6 @@
 from typing import Any
 
 from meterstorm.policies import errors
-from meterstorm.policies.registry import METHOD
 
 from ..compiled import questions
 from ..compiled.time_limit import NoAnswer
@@ -13,11 +12,14 @@ from ..state.status import (
     BAD_DECISION,
     BAD_DELAY,
     BAD_PAUSE,
+    BAD_PERMISSION,
     BAD_PLAN,
     BAD_PLAN_DELAY,
     BAD_REACTION,
+    BAD_ROUND,
     BAD_SELECTION,
     BAD_VERDICT,
+    BAD_WAIT,
     POLICY_RAISED,
     STALLED,
 )
@@ -30,6 +32,19 @@ ANSWERED = {
         "an unknown action (value {value}); it must be one of retry, fail_over, go_offline, give_up",
     ),
     BAD_DELAY: ("failover", "a delay that is negative (value: {value} s) or not a number; it must be >= 0 s"),
+    BAD_PERMISSION: (
+        "failover",
+        "an action that is not possible (value {value}); it must be one of send, wait, fail_over, give_up",
+    ),
+    BAD_WAIT: (
+        "failover",
+        "a delay that is negative, 0 (value: {value} s) or no number; it must be > 0 s, of fail_over >= 0 s",
+    ),
+    BAD_ROUND: (
+        "failover",
+        "fail_over, after {value} changes of server since the last message; with every server tried it must be "
+        "one of send, wait, give_up",
+    ),
     BAD_PLAN: (
         "failback",
         "an unknown action (value {value}); it must be one of stay, ask_first, when_asked, probe, move, choose",
@@ -67,7 +82,8 @@ def stopped(world: World, policies: PolicySet, status: int) -> Exception:
         return invariants.violation(world, status)
     view, _, _ = questions.last(kind, _table(world, kind), len(policy))
     answer = text.format(value=int(world.control[0].value), last=int(world.config[0].choices) - 1)
-    return errors.wrong(kind, type(policy), METHOD[kind], f"returned {answer}; it was asked about {view}")
+    method = questions.method_of(kind, view)
+    return errors.wrong(kind, type(policy), method, f"returned {answer}; it was asked about {view}")
 
 
 def raised(world: World, policies: PolicySet, error: BaseException) -> Exception:
@@ -80,13 +96,16 @@ def raised(world: World, policies: PolicySet, error: BaseException) -> Exception
         if found := _in(kind, getattr(policies, kind).policy, _table(world, kind), error):
             return found
     for kind in own[:1]:  # plain Python answers, where compiled code raises
-        return errors.raised(kind, type(getattr(policies, kind).policy), METHOD[kind], error)
+        policy = getattr(policies, kind).policy
+        view, _, _ = questions.last(kind, _table(world, kind), len(policy))
+        return errors.raised(kind, type(policy), questions.method_of(kind, view), error)
     return invariants.violation(world, POLICY_RAISED)
 
 
 def _in(kind: str, policy: Any, table: Any, error: BaseException) -> errors.PolicyError | None:
     """Return what to raise if it was this policy."""
-    cls, method = type(policy), METHOD[kind]
+    cls = type(policy)
+    method = questions.method_of(kind, questions.last(kind, table, len(policy))[0])
     if errors.lines_in(errors.source_of(cls), error):
         return errors.raised(kind, cls, method, error)
     try:

@@ -89,6 +89,13 @@ STAY = rows(
     ("action", "i1"),  # of its latest plan
 )
 
+# What a client's failover policy hears of its link.
+CONTACT = rows(
+    ("sent", "i8"),  # when what is in flight was sent
+    ("round_trip", "i8"),  # of its latest answer, ns
+    ("moves", "i4"),  # changes of server that the policy made before a request, since the latest message
+)
+
 # A lease left behind that a client still means to give back: it offers it to the server until it answers.
 PENDING_RELEASE = rows(
     ("server", "i4"),

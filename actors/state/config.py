@@ -39,6 +39,8 @@ CONFIG = rows(
     ("heartbeat", "i8"),
     ("names_leases", "i8"),
     ("on_lost_lease", "i8"),  # what a client does that hears of it; RUN_ON: it does not hear
+    ("asks_first", "i8"),  # whether the failover policy is asked before each request
+    ("is_told", "i8"),  # whether it is told of good answers, which else make it forget
     ("gives_up", "i8"),  # whether users just give up when they are denied; else the denial policy is asked
     ("calls_back", "i8"),  # whether users may wait to be called back
     ("draws_pauses", "i8"),  # whether a denial may lead to a random pause

@@ -6,12 +6,16 @@ HORIZON, GROW, BALANCE = 0, 1, 2
 # Stop: an invariant does not hold, or a policy answered nonsense.
 (
     BAD_DECISION, BAD_DELAY, BAD_SELECTION, NOT_CONSERVED, NEGATIVE_POOL, DOUBLE_LEASE, STALLED, LOST_PROGRAM,
-    LOST_ROAMER, BAD_VERDICT, POLICY_RAISED, BAD_PLAN, BAD_PLAN_DELAY, BAD_REACTION, BAD_PAUSE, BAD_SHARING,
-) = range(10, 26)  # fmt: skip
+    LOST_ROAMER, BAD_VERDICT, POLICY_RAISED, BAD_PLAN, BAD_PLAN_DELAY, BAD_REACTION, BAD_PAUSE,
+    BAD_PERMISSION, BAD_WAIT, BAD_ROUND, BAD_SHARING,
+) = range(10, 29)  # fmt: skip
 
 MEANING = {
     BAD_DECISION: "the failover policy returned an unknown action",
     BAD_DELAY: "the failover policy returned a delay that is negative (value: in s) or not a number (0)",
+    BAD_PERMISSION: "the failover policy returned an unknown action before a request",
+    BAD_WAIT: "the failover policy returned a wait before a request that is not above 0 (value: in s)",
+    BAD_ROUND: "the failover policy changed the server again and again before a request",
     BAD_PLAN: "the failback policy returned an unknown action",
     BAD_PLAN_DELAY: "the failback policy returned a delay that is negative (value: in s) or not a number (0)",
     BAD_SELECTION: "the selection policy named a server that does not exist",

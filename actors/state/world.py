@@ -37,6 +37,7 @@ TABLES: dict[str, Any] = {
     "launch_numbers": np.dtype("i4"),  # how many users have come to each slot; empty but in open worlds
     "patience": clients.PATIENCE,  # each slot's; empty where users just give up when they are denied
     "memory": np.dtype("f8"),  # the failover policy's, `config.memory` numbers for each client
+    "contacts": clients.CONTACT,  # empty where the failover policy has one hook only, and is not a user's own
     "stays": clients.STAY,  # empty where only failures move clients
     "pending_releases": clients.PENDING_RELEASE,
     "first_pending_release": np.dtype("i4"),  # each client's; empty where none is kept

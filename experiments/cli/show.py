@@ -154,16 +154,16 @@ def _fault(kind: str) -> str:
 
 
 def _policy_names() -> set[str]:
-    from meterstorm.policies.registry import BUILT_IN
+    from meterstorm.policies.registry import ALL
 
-    return {name for policies in BUILT_IN.values() for name in policies}
+    return {name for policies in ALL.values() for name in policies}
 
 
 def _policies(wanted: str | None = None) -> Iterator[str]:
     """Yield every policy with the first line of what it says of itself; or those of a name with all of it."""
-    from meterstorm.policies.registry import BUILT_IN
+    from meterstorm.policies.registry import ALL
 
-    for kind, policies in BUILT_IN.items():
+    for kind, policies in ALL.items():
         for name, policy in policies.items():
             if wanted in (None, name):
                 yield _policy(kind, name, policy, is_whole=wanted is not None)

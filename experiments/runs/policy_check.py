@@ -9,8 +9,21 @@ from meterstorm.actors.compiled import policies as compiled_policies
 from meterstorm.actors.compiled import questions
 from meterstorm.actors.compiled.time_limit import NoAnswer
 from meterstorm.actors.shards.balancing import targets_of
-from meterstorm.policies import Arrival, Choice, Denied, Link, Place, Report, errors
-from meterstorm.policies.registry import METHOD
+from meterstorm.policies import (
+    OVERLOADED,
+    REFUSED,
+    TIMED_OUT,
+    Arrival,
+    Choice,
+    Denied,
+    Link,
+    Place,
+    Report,
+    errors,
+)
+from meterstorm.policies.failover import HOOKS, FullJitter
+from meterstorm.policies.registry import METHOD, WRAPPER
+from meterstorm.policies.wrapping import wrap
 
 # Powers and logarithms are not rounded alike by every library.
 TOLERANCE = 1e-12
@@ -19,6 +32,8 @@ TOLERANCE = 1e-12
 def check(kind: str, policy: Any, count: int) -> None:
     """Ask a policy `count` drawn questions twice; raises PolicyError for the first answer that is not the same."""
     numbers = random.Random(1)
+    if kind == WRAPPER:
+        kind, policy = "failover", wrap(FullJitter(), [policy])
     if kind not in compiled_policies.SIGNATURES:
         _check_targets(kind, policy, (_report(numbers) for _ in range(count)))
         return
@@ -27,27 +42,37 @@ def check(kind: str, policy: Any, count: int) -> None:
     for _ in range(count):
         if numbers.random() < 0.2:  # as a good answer does
             memory[:] = 0.0
-        memory = _check_answer(kind, compiled, _view(kind, numbers), memory, numbers.random())
+        memory = _check_answer(kind, compiled, _view(kind, policy, numbers), memory, numbers.random())
 
 
 def _check_answer(kind: str, compiled: Any, view: Any, memory: Any, u: float) -> Any:
     """Ask one question in three ways; return the memory after it."""
     policy = compiled.policy
     cls: Any = type(policy)
+    method = questions.method_of(kind, view)
     first, second, third = memory.copy(), memory.copy(), memory.copy()
     try:
         one = compiled_policies.ask(kind, compiled, view, first, u)
         two = compiled_policies.ask(kind, compiled, view, second, u)
         plain = questions.ask(kind, policy, view, third, u)
     except (Exception, SystemExit, NoAnswer) as error:
-        raise errors.raised(kind, cls, METHOD[kind], error) from error
+        raise errors.raised(kind, cls, method, _raised(kind, policy, view, memory, u) or error) from error
     asked = f"asked about {view}, u={u}"
     if _numbers(one, first) != _numbers(two, second):
-        raise errors.wrong(kind, cls, METHOD[kind], f"answers {one}, then {two}, when {asked}")
+        raise errors.wrong(kind, cls, method, f"answers {one}, then {two}, when {asked}")
     if not np.allclose(_numbers(one, first), _numbers(plain, third), rtol=TOLERANCE, atol=0.0, equal_nan=True):
         text = f"answers {one} compiled, {plain} in plain Python, when {asked}"
-        raise errors.wrong(kind, cls, METHOD[kind], text)
+        raise errors.wrong(kind, cls, method, text)
     return first
+
+
+def _raised(kind: str, policy: Any, view: Any, memory: Any, u: float) -> BaseException | None:
+    """Return what a policy raises in plain Python, which knows the line."""
+    try:
+        questions.ask(kind, policy, view, memory.copy(), u)
+    except (Exception, SystemExit, NoAnswer) as error:
+        return error
+    return None
 
 
 def _numbers(answer: Any, memory: Any) -> list[float]:
@@ -63,7 +88,7 @@ def _check_targets(kind: str, policy: Any, reports: Iterator[Report]) -> None:
             raise errors.wrong(kind, type(policy), METHOD[kind], text)
 
 
-def _view(kind: str, numbers: random.Random) -> Any:
+def _view(kind: str, policy: Any, numbers: random.Random) -> Any:
     def whole(first: int, end: int) -> int:
         """Draw an integer below `end`; often the first one, where most policies have a border."""
         return first if numbers.random() < 0.2 else numbers.randrange(first, end)
@@ -72,7 +97,9 @@ def _view(kind: str, numbers: random.Random) -> Any:
     if kind == "failover":
         wait_s = numbers.choice((0.0, numbers.uniform(0.0, 600.0)))
         counts = whole(1, 21), whole(1, 21), whole(0, 21), whole(1, 17), whole(0, 4)
-        return Link(now_s, numbers.randrange(1, 4), wait_s, *counts)
+        happens = [TIMED_OUT, REFUSED, OVERLOADED, *(k for k, hook in HOOKS.items() if hasattr(policy, hook))]
+        spans_s = numbers.uniform(0.0, 3600.0), numbers.uniform(0.0, 5.0)
+        return Link(now_s, numbers.choice(happens), wait_s, *counts, whole(0, 2), *spans_s)
     if kind == "admission":
         return Arrival(now_s, whole(0, 200), whole(0, 2), whole(0, 200))
     servers = whole(1, 17)

@@ -57,5 +57,5 @@ def _resolved(kind: str, name: str, parameters: Mapping[str, Any]) -> Resolved:
         return Resolved(error=": a parameter is too large; it must be a number")
     except ValueError as error:
         # "delay_s: ..." names a parameter, so the path continues with a dot.
-        joint = "." if re.match(r"\w+: ", str(error)) else ": "
+        joint = "." if re.match(r"\w[\w.\[\]]*: ", str(error)) else ": "
         return Resolved(error=f"{joint}{error}")

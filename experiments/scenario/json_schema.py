@@ -5,7 +5,7 @@ It knows less than `meterstorm validate`, which also checks the rules between va
 
 from typing import Any
 
-from meterstorm.policies.registry import BUILT_IN
+from meterstorm.policies.registry import ALL, WITHIN, WRAPPER
 
 from ..metrics.names import METRICS
 from .schema import Scenario
@@ -18,7 +18,7 @@ def json_schema() -> dict[str, Any]:
     schema = Scenario.model_json_schema()
     tables = schema["$defs"]
     for kind, policy in tables["Policies"]["properties"].items():
-        policy["properties"] = {"name": _policy_name(kind)}
+        policy["properties"] = {"name": _policy_name(kind)} | _within(kind)
     tables["Case"]["properties"]["metric"]["enum"] = list(METRICS)
     tables["Expect"]["properties"]["metric"]["enum"] = list(METRICS)
     _list_of(tables["Compare"]["properties"]["metrics"])["items"]["enum"] = list(METRICS)
@@ -31,5 +31,13 @@ def _list_of(schema: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
+def _within(kind: str) -> dict[str, Any]:
+    """Return what the schema says of a failover policy's wrappers."""
+    if kind != "failover":
+        return {}
+    wrapper = {"type": "object", "properties": {"name": _policy_name(WRAPPER)}, "required": ["name"]}
+    return {WITHIN: {"type": "array", "items": wrapper, "description": "Wrappers, the innermost first."}}
+
+
 def _policy_name(kind: str) -> dict[str, Any]:
-    return {"anyOf": [{"enum": list(BUILT_IN[kind])}, {"pattern": r"\.py:", "description": "FILE.py:CLASS"}]}
+    return {"anyOf": [{"enum": list(ALL[kind])}, {"pattern": r"\.py:", "description": "FILE.py:CLASS"}]}

@@ -19,6 +19,13 @@ class Choice(Table):
         """The parameters given, by name."""
         return dict(self.model_extra or {})
 
+    @property
+    def names(self) -> list[str]:
+        """The policy, and the wrappers that it is within."""
+        within = self.parameters.get("within")
+        tables = within if isinstance(within, list | tuple) else ()
+        return [self.name, *(table["name"] for table in tables)]
+
 
 PolicyTable = Annotated[
     Choice, Allowed('a table { name = "..." } that may also give the parameters of the policy')
@@ -30,7 +37,8 @@ class Policies(Table):
 
     failover: PolicyTable = Field(
         default=Choice.model_validate({"name": "retry-then-failover", "retries": 3, "delay_s": 60.0}),
-        description="What a client does after a link failure.",
+        description="What a client does after a link failure. It may be `within` wrappers, a list of such tables: "
+        "budgets, breakers, deadlines, the innermost first.",
     )
     failback: PolicyTable = Field(
         default=Choice(name="none"), description="When a client comes back to its first server, or moves on."

@@ -95,6 +95,8 @@ def conditions_of(varying: Sequence[Axis]) -> Conditions:
 
 def _has(resolve: Resolve, kind: str, name: Any, parameter: str) -> bool:
     """Whether a policy has a parameter; one that cannot be resolved is left to the check of its value."""
+    if (kind, parameter) == ("failover", "within"):  # any may be within wrappers
+        return True
     resolved = resolve(kind, name, {}) if isinstance(name, str) else Resolved(error="not a name")
     return bool(resolved.error) or parameter in type(resolved.policy)._fields
 

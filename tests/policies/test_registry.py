@@ -6,7 +6,7 @@ import sys
 
 import pytest
 from meterstorm.policies.failover import RetryThenFailover, Sms2Documented
-from meterstorm.policies.registry import BUILT_IN, METHOD, resolve
+from meterstorm.policies.registry import ALL, BUILT_IN, METHOD, WRAPPER, resolve
 
 OWN = """
 from typing import NamedTuple
@@ -35,6 +35,13 @@ def test_every_built_in_policy_resolves_with_its_defaults():
             assert cls.__doc__
 
 
+def test_every_wrapper_resolves_with_its_defaults():
+    for name, cls in ALL[WRAPPER].items():
+        policy = resolve("failover", "never", {"within": [{"name": name}]})
+        assert policy[:] == cls()
+        assert cls.__doc__
+
+
 def test_parameters_become_floats():
     policy = resolve("failover", "retry-then-failover", {"retries": 4})
     assert policy == RetryThenFailover(4.0, 900.0)
@@ -47,6 +54,8 @@ REFUSED = [
     ("failover", "imediate", {}, "no failover policy 'imediate'; allowed: immediate, never, retry-then-failover, "
      "retry-then-give-up, each-server-once, sms2-documented, capped-exponential, equal-jitter, full-jitter, "
      "decorrelated-jitter, sms2-one-server, sms2-poll-first, sms2-pipe-busy, "
+     "lmx, flexnet-list, lmfwait, ansys, ert-2024, tenacity, backoff, stamina, botocore, grpc-retry-2017, "
+     "grpc-retry-2024, grpc-connect, envoy, polly, "
      "or your own as FILE.py:CLASS (did you mean 'immediate'?)"),
     ("selection", "zzz", {},
      "no selection policy 'zzz'; allowed: ring, sticky-random, or your own as FILE.py:CLASS"),

@@ -8,19 +8,18 @@ import hashlib
 import math
 import random
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from hypothesis.internal.conjecture import providers
 from meterstorm.experiments.scenario import Scenario, to_toml, validate
 from meterstorm.experiments.scenario.faults import FAULTS
-from meterstorm.policies.failover import FAIL_OVER, GIVE_UP, OVERLOADED, REFUSED, TIMED_OUT, Decision, Link
-from meterstorm.policies.registry import BUILT_IN, resolve
+from meterstorm.policies.registry import ALL, BUILT_IN, resolve
 
+from support.failing import is_hasty
 from support.shared_licenses import sharing
 
 # Hypothesis also draws constants that it finds in the modules that happen to be loaded; without them, the same
@@ -37,9 +36,6 @@ PROFILES = [[], [[0.0, 0.2], [0.5, 2.0], [1.0, 0.5]], [[0.3, 1.0], [0.6, 0.0]], 
 # What launches take; nobody ever gets the last one of all.
 SIZES = [1, 1, 1, 2, [[1, 3.0], [2, 1.0], [5, 0.5]], [[1, 9.0], [32767, 0.1]]]
 
-# A policy that pauses for less than this in its last 20 of 40 failures asks as fast as the network answers.
-HASTY_S = 10.0
-
 
 def _weights(count: int) -> st.SearchStrategy[list[float]]:
     return st.lists(st.sampled_from([0.0, 1.0, 2.5]), min_size=count, max_size=count).map(
@@ -48,6 +44,8 @@ def _weights(count: int) -> st.SearchStrategy[list[float]]:
 
 
 def _parameter(kind: str, name: str) -> st.SearchStrategy[float]:
+    if kind == "failover" and name == "interval_s":
+        return st.floats(5.0, 60.0)
     if name in {"interval_s", "max_age_s"}:
         return st.floats(5.0, 500.0)
     if name == "offline_s":
@@ -66,52 +64,18 @@ def _parameter(kind: str, name: str) -> st.SearchStrategy[float]:
 @st.composite
 def policies(draw: st.DrawFn, kind: str) -> dict[str, Any]:
     """A built-in policy of a kind, with all its parameters drawn that it does not refuse."""
-    name = draw(st.sampled_from(list(BUILT_IN[kind])))
+    name = draw(st.sampled_from(list(ALL[kind])))
     given: dict[str, float] = {}
-    for parameter in BUILT_IN[kind][name]._fields:
+    for parameter in ALL[kind][name]._fields:
         value = draw(_parameter(kind, parameter))
         try:
             resolve(kind, name, given | {parameter: value})
         except ValueError:
             continue
         given[parameter] = value
+    if kind == "failover":
+        return {"name": name, **given, **draw(st.sampled_from([{}, {}, {"within": [draw(policies("wrapper"))]}]))}
     return {"name": name, **given}
-
-
-def decisions(failover: dict[str, Any], servers: int, kind: int, u: float) -> Iterator[Decision]:
-    """What a failover policy decides in a long row of failures of one request, until it gives up."""
-    policy = resolve("failover", failover["name"], {k: v for k, v in failover.items() if k != "name"})
-    memory = np.zeros(int(getattr(policy, "memory_size", 0)))
-    now_s, here, moves = 0.0, 0, 0
-    for failures in range(1, 41):
-        here += 1
-        decision = policy.on_failure(Link(now_s, kind, 0.0, here, failures, moves, servers, 1), memory, u)
-        yield decision
-        now_s += decision.delay_s
-        if decision.action == GIVE_UP:
-            return
-        if decision.action == FAIL_OVER:
-            moves += 1
-            here = 0 if servers > 1 else here
-
-
-def is_hasty(failover: dict[str, Any], servers: int) -> bool:
-    """Whether a policy may ask again and again without a pause."""
-    for kind in (REFUSED, OVERLOADED):
-        row = list(decisions(failover, servers, kind, 0.5))
-        if row[-1].action != GIVE_UP and sum(decision.delay_s for decision in row[-20:]) < HASTY_S:
-            return True
-    return False
-
-
-def longest_pause_s(failover: dict[str, Any], servers: int) -> float:
-    """The longest pause before a policy's next attempt; spells offline are no pauses, since they decide."""
-    return max(
-        decision.delay_s if decision.action <= FAIL_OVER else 0.0
-        for kind in (TIMED_OUT, REFUSED, OVERLOADED)
-        for u in (0.0, 0.5, 1.0)
-        for decision in decisions(failover, servers, kind, u)
-    )
 
 
 ONCE = st.fixed_dictionaries({"duration_s": st.floats(1.0, 300.0)})
@@ -331,7 +295,7 @@ def scenarios(
     if denial.get("servers", 1.0) > servers:
         denial["servers"] = math.inf
     asks_next = denial.get("servers", 1.0) > 1 and programs > 1
-    if asks_next or failover["name"] == "each-server-once":  # which must take time
+    if asks_next or failover["name"] in {"each-server-once", "flexnet-list", "lmx"}:  # which must take time
         raw["network"]["latency_ms"] = max(1.0, raw["network"]["latency_ms"])
     return in_sites(sharing(with_rights(raw)), sites)
 

@@ -199,10 +199,11 @@ def _on_answer(world, i, message):
     j = message.slot
     if roaming.may_follow(world, message.kind):
         roaming.expect(world, message.source, -1)
+    link.note_round_trip(world, i)
     if is_failure_answer(message.kind):
         failures.on_failure_answer(world, i, message.kind, message.value)
         return
-    link.on_good_answer(world, i)
+    link.on_good_answer(world, i, message.kind == kinds.DENY)
     if message.kind == kinds.ACK:
         world.clients[i].marks &= ~clients.BEAT_DUE
         world.clients[i].beat_failures = 0

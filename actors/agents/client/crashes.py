@@ -13,7 +13,7 @@ from ...records import ledger
 from ...state import clients, counters, kinds
 from ...state.rows import NONE
 from .. import roaming
-from . import link, moving, returns, slots
+from . import decisions, link, moving, returns, slots
 
 
 @inlined
@@ -84,8 +84,7 @@ def _forget(world, i):
     client.tries_here = client.servers_tried = client.beat_failures = 0
     client.wants = 0
     client.server = client.home
-    for m in range(config.memory):
-        world.memory[i * config.memory + m] = 0.0
+    decisions.forget(world, i)
     if config.failback:
         world.stays[i].timer += 1
 

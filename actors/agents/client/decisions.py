@@ -1,13 +1,14 @@
 """What a client's policies are asked, and what they may know.
 
-A failover policy is asked at each failure, a selection policy at each change of server, a denial policy at each
-denial, a failback policy whenever it is time for another plan.
+A failover policy is asked at each failure, and where it has more hooks, before each request and at each good
+answer; a selection policy at each change of server, a denial policy at each denial, a failback policy whenever it
+is time for another plan.
 """
 
 import numpy as np
 from meterstorm.policies.denial import ASK_NEXT, Denied
 from meterstorm.policies.failback import Place
-from meterstorm.policies.failover import Link
+from meterstorm.policies.failover import BEFORE_REQUEST, DENIED, SERVED, Link
 from meterstorm.policies.selection import Choice
 
 from ...compiled.jit import inlined, jit
@@ -22,6 +23,33 @@ from . import slots
 @jit
 def decide(world, i, failure, retry_after_s):
     """Ask the failover policy about a failure; return its decision."""
+    what = np.int64(world.clients[i].flight)
+    return _ask_failover(world, i, what, failure, retry_after_s, max(np.int64(1), _failures(world, i, what)))
+
+
+@jit
+def before_request(world, i, j):
+    """Ask the failover policy whether a slot's request may be sent; return its decision."""
+    return _ask_failover(world, i, j, BEFORE_REQUEST, 0.0, _failures(world, i, j))
+
+
+@jit
+def tell(world, i, is_denial):
+    """Tell the failover policy of a good answer to what is in flight."""
+    what = np.int64(world.clients[i].flight)
+    _ask_failover(world, i, what, DENIED if is_denial else SERVED, 0.0, _failures(world, i, what))
+
+
+@inlined
+def forget(world, i):
+    """Have the failover policy remember nothing."""
+    for m in range(world.config[0].memory):
+        world.memory[i * world.config[0].memory + m] = 0.0
+
+
+@jit
+def _ask_failover(world, i, what, kind, retry_after_s, failures):
+    """Ask the failover policy about a slot's request, or a heartbeat."""
     config = world.config[0]
     client = world.clients[i]
     running = np.int64(0)
@@ -31,13 +59,17 @@ def decide(world, i, failure, retry_after_s):
     u = streams.uniform(streams.draw(world.keys[streams.FAILOVER], config.first + i, client.draws))
     view = Link(
         np.float64(world.control[0].now) * 1e-9,
-        np.int64(failure),
+        np.int64(kind),
         np.float64(retry_after_s),
         np.int64(client.tries_here),
-        _failures(world, i),
+        np.int64(failures),
         np.int64(client.servers_tried),
         np.int64(config.choices),
         running,
+        np.int64(what == clients.BEAT),
+        np.float64(0 if what == clients.BEAT else world.control[0].now - slots.slot_of(world, i, what).launched)
+        * 1e-9,
+        np.float64(world.contacts[i].round_trip if world.contacts.size > 0 else 0) * 1e-9,
     )
     parameters = vector(world.failover_parameters, 0, world.failover_parameters.size)
     memory = vector(world.memory, i * config.memory, config.memory)
@@ -45,12 +77,11 @@ def decide(world, i, failure, retry_after_s):
 
 
 @jit
-def _failures(world, i):
-    """Return the failures in a row of the request, or of the heartbeat, in flight."""
-    client = world.clients[i]
-    if client.flight == clients.BEAT:
-        return np.int64(client.beat_failures)
-    return max(np.int64(1), np.int64(slots.slot_of(world, i, client.flight).failures))
+def _failures(world, i, what):
+    """Return the failures in a row of a slot's request, or of the heartbeat."""
+    if what == clients.BEAT:
+        return np.int64(world.clients[i].beat_failures)
+    return np.int64(slots.slot_of(world, i, what).failures)
 
 
 @jit

@@ -14,7 +14,7 @@ from ...records import ledger
 from ...state import clients, counters, kinds
 from ...state.events import WANTS_CALLBACK
 from ...state.rows import NONE
-from . import returns, slots
+from . import decisions, permission, returns, slots
 
 
 @inlined
@@ -27,11 +27,35 @@ def send_next(world, i):
     if beats and (client.resend == clients.BEAT or client.wants == 0):
         _send_heartbeat(world, i)
     elif client.wants != 0:
-        _send_request(world, i, _next_in_turn(world, i))
+        if world.config[0].asks_first:
+            _send_if_permitted(world, i)
+        else:
+            _send_request(world, i, _next_in_turn(world, i))
     else:
-        ledger.turn_link(world, client, clients.ONLINE)
-        client.marks &= ~clients.BEAT_DUE  # the last lease ended while it was due
-        client.resend = clients.NOTHING
+        _rest(world, client)
+
+
+@jit
+def _send_if_permitted(world, i):
+    """Send the next request for which the failover policy gives its permission, if there is one."""
+    client = world.clients[i]
+    while client.wants != 0 and client.flight == clients.NOTHING:
+        j = _next_in_turn(world, i)
+        if permission.is_given(world, i, j):
+            _send_request(world, i, j)
+    if client.flight == clients.NOTHING:  # all were given up
+        if client.marks & clients.BEAT_DUE and _holds_lease(world, i):
+            _send_heartbeat(world, i)
+        else:
+            _rest(world, client)
+
+
+@inlined
+def _rest(world, client):
+    """Ask for nothing: nobody wants an answer."""
+    ledger.turn_link(world, client, clients.ONLINE)
+    client.marks &= ~clients.BEAT_DUE  # the last lease ended while it was due
+    client.resend = clients.NOTHING
 
 
 @inlined
@@ -110,6 +134,8 @@ def _begin_flight(world, i, what):
     client.flight_attempt = client.attempt
     void_timer(world, i)
     deadlines.add(world, i)
+    if world.contacts.size > 0:
+        world.contacts[i].sent = world.control[0].now
 
 
 @inlined
@@ -149,9 +175,20 @@ def is_awaited(world, i, attempt):
 
 
 @inlined
-def on_good_answer(world, i):
-    """Forget what failed before: the server serves."""
+def note_round_trip(world, i):
+    """Note how long the answer took that has come to what is in flight."""
+    if world.contacts.size > 0:
+        world.contacts[i].round_trip = world.control[0].now - world.contacts[i].sent
+
+
+@inlined
+def on_good_answer(world, i, is_denial):
+    """Forget what failed before: the server serves. The failover policy forgets, too, or is told."""
     client = world.clients[i]
+    if world.config[0].is_told:
+        decisions.tell(world, i, is_denial)
+    else:
+        decisions.forget(world, i)
     void_timer(world, i)
     client.flight = clients.NOTHING
     ledger.turn_link(world, client, clients.ONLINE)
@@ -160,8 +197,6 @@ def on_good_answer(world, i):
     if client.marks & clients.HIT:
         client.marks &= ~clients.HIT
         ledger.served_again(world)
-    for m in range(world.config[0].memory):
-        world.memory[i * world.config[0].memory + m] = 0.0
 
 
 @jit

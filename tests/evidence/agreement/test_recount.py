@@ -42,6 +42,8 @@ CRASH = AWAY | {"kind": "crash"}
 EVERYWHERE = {"servers": "all"}
 OFFLINE = {"failover": {"name": "sms2-documented", "retries": 1, "delay_s": 10.0, "offline_s": 60.0}}
 HOME = {"failover": {"name": "immediate"}}
+TOKENS = {"name": "token-bucket", "tokens": 2.0, "deposit": 0.5}
+BREAKER = {"name": "hystrix", "calls": 3.0, "window_s": 100.0, "open_s": 40.0}
 CALLBACK = {"denial": {"name": "callback", "poll_s": 90.0}}
 LOSSY = {"latency_ms": 50.0, "loss": 0.1}
 BURST = {"service_ms": 900.0, "service": "exponential"}
@@ -77,6 +79,27 @@ CHOSEN: dict[str, Raw] = {
     "refusing, and given up": {
         "policies": {"failover": {"name": "retry-then-give-up", "retries": 1, "delay_s": 5.0}},
         "faults": [AWAY | EVERYWHERE | {"kind": "refusing", "duration_s": 100.0, "repeat_s": 200.0, "repeats": 3}],
+    },
+    "within a budget": {
+        "policies": {"failover": {"name": "immediate", "within": [TOKENS]}},
+        "clients": {"programs": 2},
+        "faults": [AWAY | EVERYWHERE],
+    },
+    "given up before they are sent": {
+        "policies": {"failover": {"name": "immediate", "within": [BREAKER, {"name": "deadline", "s": 20.0}]}},
+        "clients": {"programs": 2, "enforcement": "before-start"},
+        "faults": [AWAY | EVERYWHERE],
+    },
+    "waiting for a breaker": {
+        "policies": {"failover": {"name": "retry-then-failover", "within": [BREAKER | {"waits": 1.0}]}},
+        "clients": {"programs": 2, "on_lost_lease": "request", "heartbeat_names_leases": True},
+        "servers": {"durable": False, "reclaim_after_s": 200.0},
+        "faults": [AWAY | EVERYWHERE, CRASH | {"start_s": 900.0}],
+    },
+    "throttled": {
+        "policies": {"failover": {"name": "full-jitter", "within": [{"name": "sre-throttle", "k": 1.1}]}},
+        "clients": {"programs": 3},
+        "faults": [AWAY | EVERYWHERE],
     },
     "crash that loses the leases": {
         "servers": {"durable": False, "service_ms": 500.0},

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from meterstorm.policies import admit, ask_again, ask_next, refuse, retry
+from meterstorm.policies import admit, ask_again, ask_next, refuse, retry, send, wait
 
 KEPT = functools.partial([].append)
 ASKED = []
@@ -27,6 +27,12 @@ class Mine(NamedTuple):
 """
 GOOD = {
     "failover": "def on_failure(self, link, memory, u):\n    memory[0] += u\n    return retry(memory[0])",
+    "failover with all its hooks": "def on_failure(self, link, memory, u):\n    return retry(memory[0])\n"
+    "def before_request(self, link, memory, u):\n    return wait(u + 1.0) if memory[0] > 9.0 else send()\n"
+    "def on_success(self, link, memory, u):\n    memory[0] += link.round_trip_s\n"
+    "def on_denial(self, link, memory, u):\n    memory[0] = 0.0",
+    "wrapper": "def on_failure(self, link, memory, u, decision):\n    memory[0] += u\n    return decision",
+    "wrapper without failures": "def before_request(self, link, memory, u):\n    return send()",
     "selection": "def next_server(self, choice, u):\n    return int(u * choice.servers)",
     "admission": "def on_request(self, arrival, u):\n    return admit() if arrival.waiting < 9 else refuse(u)",
     "denial": "def on_denial(self, denied, u):\n    return ask_next() if u < 0.5 else ask_again(denied.pause)",
@@ -40,6 +46,20 @@ BAD = {
     "not the same in plain Python": (
         "def on_failure(self, link, memory, u):\n    return retry(abs(float(link.tries_here * 2**62)))",
         ["on_failure answers", "compiled", "in plain Python"],
+    ),
+    "not the same before a request": (
+        "def on_failure(self, link, memory, u):\n    return retry(1.0)\n"
+        "def before_request(self, link, memory, u):\n    return wait(abs(float(link.tries_here * 2**62)))",
+        ["before_request answers", "compiled", "in plain Python"],
+    ),
+    "raises when told": (
+        "def on_failure(self, link, memory, u):\n    return retry(1.0)\n"
+        "def on_denial(self, link, memory, u):\n    memory[0] = 1 / link.is_heartbeat",
+        ["line 21", "on_denial raised ZeroDivisionError"],
+    ),
+    "a wrapper that raises": (
+        "def on_failure(self, link, memory, u, decision):\n    return retry(1.0 / link.is_heartbeat)",
+        ["line 19", "on_failure raised ZeroDivisionError"],
     ),
     "raises": ("def on_request(self, arrival, u):\n    return refuse(1 / arrival.waiting)", ["ZeroDivisionError"]),
     "an endless loop": (
@@ -63,7 +83,7 @@ def check(here, body, *options):
 def test_a_policy_that_keeps_its_promise(kind, here):
     result = check(here, GOOD[kind], "--set", "interval_s=5")
     assert (result.exit_code, result.stderr) == (0, "")
-    assert f"own.py:Mine: a {kind} policy; 50 drawn questions" in result.stdout
+    assert f"own.py:Mine: a {kind.split()[0]} policy; 50 drawn questions" in result.stdout
 
 
 @pytest.mark.parametrize("name", BAD)

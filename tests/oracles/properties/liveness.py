@@ -30,7 +30,7 @@ from meterstorm.actors.state import clients
 from meterstorm.experiments.scenario import Scenario
 from meterstorm.experiments.scenario.faults import AT_SERVERS, FAULTS
 
-from support import drawn
+from support import drawn, failing
 
 SECOND = 1_000_000_000
 FAILURES = 12
@@ -56,6 +56,7 @@ def healing(draw: st.DrawFn) -> dict[str, Any]:
     )
     clients, servers = raw["clients"], raw["servers"]
     raw["title"] = DECIDED
+    raw["policies"]["failover"].pop("within", None)  # an open breaker waits
     raw["run"] |= {"duration_s": 5000.0, "warmup_s": 0.0}
     raw["network"] |= {"jitter_ms": draw(st.sampled_from([0.0, 5.0])), "loss": draw(st.sampled_from([0.0, 0.02]))}
     share = draw(st.sampled_from([0.0, 0.05]))
@@ -106,7 +107,7 @@ class Bounds:
     def __init__(self, scenario: Scenario, faults: Any) -> None:
         timeout_s, programs = scenario.clients.request_timeout_s, scenario.clients.programs
         failover = {"name": scenario.policies.failover.name, **scenario.policies.failover.parameters}
-        failed_s = timeout_s + drawn.longest_pause_s(failover, scenario.servers.count)
+        failed_s = timeout_s + failing.longest_pause_s(failover, scenario.servers.count)
         failures = 1 if scenario.network.loss == 0.0 else FAILURES
         rounds = 1 if scenario.network.loss == 0.0 else FAILURES + 1
         slow = [fault for fault in scenario.faults if fault.kind == "slow"]

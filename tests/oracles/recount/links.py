@@ -5,7 +5,7 @@ from typing import Any
 from meterstorm.actors.records import journal
 from meterstorm.actors.state import kinds
 from meterstorm.policies.denial import ASK_NEXT, AWAIT_CALLBACK
-from meterstorm.policies.failover import GIVE_UP, GO_OFFLINE
+from meterstorm.policies.failover import BEFORE_REQUEST, GIVE_UP, GO_OFFLINE
 
 from oracles.recount.client import DENIED, METERED, WAITING, Client, Slot
 from oracles.recount.clock import ns
@@ -186,17 +186,25 @@ class Links:
             self.ledger.served_again = self.ledger.clock.now
 
     def _decided(self, client: Client, row: Row) -> None:
-        """What a policy decided: about a denial, `_denied` has seen to it; else after a failure."""
+        """What a policy decided:
+
+        about a denial, `_denied` has seen to it; else after a failure, or before a request.
+        """
         if row.value == journal.DENIAL:
             return
-        self._hit(client)
+        if row.value != BEFORE_REQUEST:
+            self._hit(client)
         if row.kind == GO_OFFLINE:
             self._went_offline(client)
-        elif row.kind == GIVE_UP and row.slot >= 0 and client.slots[row.slot].awaits:
-            slot = client.slots[row.slot]
-            self.users.abandon(client, slot)
-            if slot.state == WAITING:
-                self.users.give_up(slot)
+        elif row.kind == GIVE_UP and row.slot >= 0:
+            self._gave_up(client, client.slots[row.slot], row.value == BEFORE_REQUEST)
+
+    def _gave_up(self, client: Client, slot: Slot, is_unsent: bool) -> None:
+        if not (slot.awaits or is_unsent):
+            return
+        self.users.abandon(client, slot)
+        if slot.state == WAITING:
+            self.users.give_up(slot)
 
     def _went_offline(self, client: Client) -> None:
         self.ledger.count("offline_spells")

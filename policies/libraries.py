@@ -1,0 +1,203 @@
+"""Failover policies of retry libraries and RPC systems, with their published formulas and defaults.
+
+`n` counts the failures of a request, U(a, b) is uniform. Where a library gives up, so does the request; none of
+them changes the server. Their budgets and breakers are wrappers: `budgets.py`, `breakers.py`.
+"""
+
+import math
+from typing import TYPE_CHECKING, NamedTuple
+
+from .budgets import check_positive
+from .compilable import compilable
+from .failover import OVERLOADED, Decision, Link, capped_backoff, give_up, retry
+
+if TYPE_CHECKING:
+    from .failover import Memory
+
+
+@compilable
+def geometric(first_s: float, factor: float, cap_s: float, n: int) -> float:
+    """Return min(cap, first factor^(n-1))."""
+    # In a loop, since powers are not rounded alike on every platform.
+    pause_s = first_s
+    for _ in range(n - 1):
+        if pause_s >= cap_s:
+            break
+        pause_s *= factor
+    return min(cap_s, pause_s)
+
+
+class Tenacity(NamedTuple):
+    """Tenacity's `@retry` as it comes: at once, for ever.
+
+    Source: jd/tenacity, tenacity/__init__.py: stop_never and wait_none.
+    """
+
+    def on_failure(self, link: Link, memory: "Memory", u: float) -> Decision:
+        """Retry at once."""
+        return retry(0.0)
+
+
+class Backoff(NamedTuple):
+    """Backoff's `on_exception(expo)` as it comes: U(0, 2^(n-1)) s, for ever, without a cap.
+
+    Source: litl/backoff, backoff/_wait_gen.py and _jitter.py (full jitter); max_tries and max_time are None.
+    """
+
+    base_s: float = 1.0
+    cap_s: float = math.inf
+
+    def on_failure(self, link: Link, memory: "Memory", u: float) -> Decision:
+        """Wait a uniform share of the backoff, then retry."""
+        return retry(u * geometric(self.base_s, 2.0, self.cap_s, min(link.failures, 64)))
+
+
+class Stamina(NamedTuple):
+    """Stamina: min(5, 0.1 2^(n-1) + U(0, 1)) s, ten tries, none that would begin later than 45 s after the launch.
+
+    Source: hynek/stamina, src/stamina/_core.py. Its time runs from the first try, which here is at the launch or
+    soon after.
+    """
+
+    tries: float = 10
+    total_s: float = 45.0
+    first_s: float = 0.1
+    cap_s: float = 5.0
+    jitter_s: float = 1.0
+
+    def on_failure(self, link: Link, memory: "Memory", u: float) -> Decision:
+        """Wait and retry, or give up."""
+        pause_s = min(self.cap_s, geometric(self.first_s, 2.0, self.cap_s, link.failures) + u * self.jitter_s)
+        if link.failures >= self.tries or link.age_s + pause_s > self.total_s:
+            return give_up()
+        return retry(pause_s)
+
+
+class Botocore(NamedTuple):
+    """AWS SDKs, "standard" retry mode: U(0, min(scale 2^(n-1), 20)) s, three tries. The quota is `aws-quota`.
+
+    Source: boto/botocore, botocore/retries/standard.py: a scale of 1 s. The standard of 2026 has 0.05 s, and 1 s
+    where the server throttles (`throttled_scale_s`); it follows what the server asks for, up to 5 s beyond its own
+    pause.
+    """
+
+    scale_s: float = 1.0
+    throttled_scale_s: float = 1.0
+    cap_s: float = 20.0
+    tries: float = 3
+
+    def on_failure(self, link: Link, memory: "Memory", u: float) -> Decision:
+        """Wait a uniform share of the backoff, then retry; give up after the last try."""
+        if link.failures >= self.tries:
+            return give_up()
+        scale_s = self.throttled_scale_s if link.kind == OVERLOADED else self.scale_s
+        pause_s = u * geometric(scale_s, 2.0, self.cap_s, link.failures)
+        return retry(max(pause_s, min(link.retry_after_s, pause_s + 5.0)))
+
+
+class GrpcRetry2017(NamedTuple):
+    """gRPC's retries until 2024: U(0, min(first factor^(n-1), cap)), four tries. The throttle is `grpc-throttle`.
+
+    Source: grpc/proposal, A6-client-retries; its example has 0.1 s, 2, 1 s and 4.
+    """
+
+    first_s: float = 0.1
+    factor: float = 2.0
+    cap_s: float = 1.0
+    tries: float = 4
+
+    def on_failure(self, link: Link, memory: "Memory", u: float) -> Decision:
+        """Wait a uniform share of the backoff, then retry; give up after the last try."""
+        if link.failures >= self.tries:
+            return give_up()
+        return retry(u * geometric(self.first_s, self.factor, self.cap_s, link.failures))
+
+
+class GrpcRetry2024(NamedTuple):
+    """gRPC's retries since 2024: U(0.8, 1.2) min(first factor^(n-1), cap), four tries.
+
+    Source: grpc/proposal pull request 452. Far less jitter than before: what fails together comes back together.
+    """
+
+    first_s: float = 0.1
+    factor: float = 2.0
+    cap_s: float = 1.0
+    tries: float = 4
+
+    def on_failure(self, link: Link, memory: "Memory", u: float) -> Decision:
+        """Wait about the backoff, then retry; give up after the last try."""
+        if link.failures >= self.tries:
+            return give_up()
+        return retry((0.8 + 0.4 * u) * geometric(self.first_s, self.factor, self.cap_s, link.failures))
+
+
+class GrpcConnect(NamedTuple):
+    """gRPC channels that connect again: U(0.8, 1.2) min(1 s 1.6^(n-1), 120 s), for ever.
+
+    Source: grpc/grpc, doc/connection-backoff, where n counts the failures since the channel was last connected.
+    """
+
+    first_s: float = 1.0
+    factor: float = 1.6
+    cap_s: float = 120.0
+    jitter: float = 0.2
+
+    def on_failure(self, link: Link, memory: "Memory", u: float) -> Decision:
+        """Wait about the backoff, then retry."""
+        pause_s = geometric(self.first_s, self.factor, self.cap_s, link.tries_here)
+        return retry(pause_s * (1.0 - self.jitter + 2.0 * self.jitter * u))
+
+    def check(self) -> None:
+        """Raise ValueError when a parameter is impossible."""
+        check_positive(first_s=self.first_s, cap_s=self.cap_s)
+        if self.jitter > 1:
+            raise ValueError(f"jitter: {self.jitter} is not allowed; it must be in [0, 1]")
+
+
+class Envoy(NamedTuple):
+    """Envoy: U(0, min((2^n - 1) 25 ms, 250 ms)), one retry.
+
+    Source: envoyproxy/envoy, docs/root/configuration/http/http_filters/router_filter.rst; off unless asked for.
+    """
+
+    base_s: float = 0.025
+    cap_s: float = 0.25
+    retries: float = 1
+
+    def on_failure(self, link: Link, memory: "Memory", u: float) -> Decision:
+        """Wait a uniform share of the backoff, then retry; give up when the retries are used up."""
+        if link.failures > self.retries:
+            return give_up()
+        return retry(
+            u * min(self.cap_s, capped_backoff(self.base_s, 2.0 * self.cap_s, link.failures) - self.base_s)
+        )
+
+
+class Polly(NamedTuple):
+    """Polly v8 as it comes: 2 s, three retries.
+
+    Source: App-vNext/Polly, RetryConstants.cs; with jitter it adds U(0, 0.5) of the pause.
+    """
+
+    pause_s: float = 2.0
+    retries: float = 3
+    jitter: float = 0.0
+
+    def on_failure(self, link: Link, memory: "Memory", u: float) -> Decision:
+        """Wait, then retry; give up when the retries are used up."""
+        if link.failures > self.retries:
+            return give_up()
+        return retry(self.pause_s * (1.0 + self.jitter * u))
+
+
+POLICIES = {
+    "tenacity": Tenacity,
+    "backoff": Backoff,
+    "stamina": Stamina,
+    "botocore": Botocore,
+    "grpc-retry-2017": GrpcRetry2017,
+    "grpc-retry-2024": GrpcRetry2024,
+    "grpc-connect": GrpcConnect,
+    "envoy": Envoy,
+    "polly": Polly,
+}

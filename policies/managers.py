@@ -1,0 +1,117 @@
+"""Failover policies of license managers and of what uses them, with their documented defaults."""
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from .failover import Decision, Link, fail_over, give_up, retry
+
+if TYPE_CHECKING:
+    from .failover import Memory
+
+
+class Lmx(NamedTuple):
+    """LM-X automatic heartbeats: its own server until `attempts` have failed, then each other one once; then none.
+
+    Source: docs.x-formation.com, "Automatic heartbeats": every two minutes. That is what SMS 2.0 was meant to do,
+    too. With `ring` as selection.
+    """
+
+    attempts: float = 5
+    interval_s: float = 120.0
+
+    def on_failure(self, link: Link, memory: "Memory", u: float) -> Decision:
+        """Retry the first server, then go round."""
+        if link.servers_tried == 0 and link.tries_here < self.attempts:
+            return retry(self.interval_s)
+        return fail_over() if link.servers_tried < link.servers - 1 else give_up()
+
+
+class FlexnetList(NamedTuple):
+    """FlexNet's license-file list: each server in turn, until something is checked out; from then on only that
+    one.
+
+    "Once a job has checked out a license from one host, later checkouts must come from the same host"
+    (docs.revenera.com, Limitations of Redundancy Using the License Search Path): while a program runs, it retries
+    that server `retries` times, `interval_s` apart. With `ring` as selection and `give-up` with `servers = inf` as
+    denial policy, a client also asks the next server on a denial; there, too, a real one would stay, and be
+    denied.
+    """
+
+    retries: float = 5
+    interval_s: float = 120.0
+
+    @property
+    def memory_size(self) -> int:
+        """One number: 1 when something was checked out."""
+        return 1
+
+    def on_failure(self, link: Link, memory: "Memory", u: float) -> Decision:
+        """Try the list, or the server that is bound to the job."""
+        if memory[0] > 0.0 and link.running > 0:
+            return retry(self.interval_s) if link.failures <= self.retries else give_up()
+        memory[0] = 0.0
+        return fail_over() if link.failures < link.servers else give_up()
+
+    def on_success(self, link: Link, memory: "Memory", u: float) -> None:
+        """Be bound to this server."""
+        memory[0] = 1.0
+
+    def on_denial(self, link: Link, memory: "Memory", u: float) -> None:
+        """A denial binds nobody."""
+
+
+class Lmfwait(NamedTuple):
+    """Micro Focus LMFWAIT=retries[,wait]: a batch script that polls, every ten seconds unless it says otherwise.
+
+    Source: docs of Micro Focus License Manager, BKADADTASKS019.
+    """
+
+    retries: float = 6
+    wait_s: float = 10.0
+
+    def on_failure(self, link: Link, memory: "Memory", u: float) -> Decision:
+        """Wait, then retry; give up when the retries are used up."""
+        return retry(self.wait_s) if link.failures <= self.retries else give_up()
+
+
+class Ansys(NamedTuple):
+    """Ansys clients that lose their server: every ten minutes, for an hour; then the session is read-only.
+
+    Source: help.numesys.com.tr KB2403228; the server reclaims after about two hours (`servers.reclaim_after_s`).
+    """
+
+    interval_s: float = 600.0
+    retries: float = 6
+
+    def on_failure(self, link: Link, memory: "Memory", u: float) -> Decision:
+        """Wait, then retry; give up when the hour is over."""
+        return retry(self.interval_s) if link.failures <= self.retries else give_up()
+
+
+class Ert2024(NamedTuple):
+    """The reservoir simulation driver ERT: 60 s + U(0, 25) s, then three to six minutes.
+
+    Source: equinor/ert, issues 6934 and 7796: servers stall for 25 s or restart in 3 min.
+    """
+
+    first_s: float = 60.0
+    spread_s: float = 25.0
+    later_s: float = 180.0
+    later_spread_s: float = 180.0
+    tries: float = float("inf")
+
+    def on_failure(self, link: Link, memory: "Memory", u: float) -> Decision:
+        """Wait, longer from the second failure on, then retry."""
+        if link.failures >= self.tries:
+            return give_up()
+        if link.failures == 1:
+            return retry(self.first_s + self.spread_s * u)
+        return retry(self.later_s + self.later_spread_s * u)
+
+
+POLICIES = {
+    "lmx": Lmx,
+    "flexnet-list": FlexnetList,
+    "lmfwait": Lmfwait,
+    "ansys": Ansys,
+    "ert-2024": Ert2024,
+}

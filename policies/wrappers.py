@@ -1,0 +1,5 @@
+"""What a failover policy may be within, by name: budgets, throttles, deadlines and circuit breakers."""
+
+from . import breakers, budgets
+
+POLICIES = budgets.POLICIES | breakers.POLICIES

@@ -1,0 +1,96 @@
+"""Policies of libraries and license managers in plain Python, against their published pauses."""
+
+import math
+
+import numpy as np
+import pytest
+from meterstorm.policies import DENIED, OVERLOADED, REFUSED, SERVED, TIMED_OUT, Link, fail_over, give_up, retry
+from meterstorm.policies.failover import FAIL_OVER, GIVE_UP, RETRY
+from meterstorm.policies.registry import resolve
+from meterstorm.policies.wrapping import plain
+
+LINK = Link(0.0, TIMED_OUT, 0.0, 1, 1, 0, 3, 1)
+
+
+def row(name, count, u=1.0, **parameters):
+    """What a policy answers to so many failures of a request in a row, all at one server."""
+    policy = resolve("failover", name, parameters)
+    memory = np.zeros(int(getattr(policy, "memory_size", 0)))
+    return [policy.on_failure(LINK._replace(failures=n, tries_here=n), memory, u) for n in range(1, count + 1)]
+
+
+# The longest pauses (u = 1) after the first failures; None: the request is given up.
+LONGEST = {
+    "tenacity": [0.0] * 6,
+    "backoff": [1.0, 2.0, 4.0, 8.0, 16.0, 32.0],
+    "stamina": [1.1, 1.2, 1.4, 1.8, 2.6, 4.2, 5.0, 5.0, 5.0, None],
+    "botocore": [1.0, 2.0, None],
+    "grpc-retry-2017": [0.1, 0.2, 0.4, None],
+    "grpc-retry-2024": [0.12, 0.24, 0.48, None],
+    "grpc-connect": [1.2, 1.2 * 1.6, 1.2 * 1.6**2],
+    "envoy": [0.025, None],
+    "polly": [2.0, 2.0, 2.0, None],
+    "lmfwait": [10.0] * 6 + [None],
+    "ansys": [600.0] * 6 + [None],
+    "ert-2024": [85.0, 360.0, 360.0, 360.0],
+}
+
+
+@pytest.mark.parametrize("name", LONGEST)
+def test_pauses(name):
+    found = row(name, len(LONGEST[name]))
+    assert [None if answer == give_up() else answer.delay_s for answer in found] == pytest.approx(LONGEST[name])
+    assert {answer.action for answer in found} <= {RETRY, GIVE_UP}
+
+
+@pytest.mark.parametrize(("name", "share"), [
+    ("backoff", 0.0), ("botocore", 0.0), ("grpc-retry-2017", 0.0), ("envoy", 0.0), ("grpc-retry-2024", 0.8 / 1.2),
+    ("grpc-connect", 0.8 / 1.2), ("polly", 1.0), ("tenacity", 1.0), ("ansys", 1.0),
+])  # fmt: skip
+def test_the_shortest_pause_is_this_share_of_the_longest(name, share):
+    assert row(name, 1, 0.0)[0].delay_s == pytest.approx(share * row(name, 1)[0].delay_s)
+
+
+def test_caps():
+    assert row("envoy", 9, retries=9)[-1].delay_s == 0.25
+    assert row("grpc-connect", 40)[-1].delay_s == pytest.approx(144.0)
+    assert row("botocore", 8, tries=9)[-1].delay_s == 20.0
+    assert math.isfinite(row("backoff", 100)[-1].delay_s)
+    assert row("backoff", 9, cap_s=60.0)[-1].delay_s == 60.0
+
+
+def test_aws_of_2026_is_slower_where_the_server_throttles_and_heeds_it():
+    policy = resolve("failover", "botocore", {"scale_s": 0.05, "tries": 9})
+    found = {kind: policy.on_failure(LINK._replace(kind=kind), np.zeros(0), 1.0) for kind in (REFUSED, OVERLOADED)}
+    assert found == {REFUSED: retry(0.05), OVERLOADED: retry(1.0)}
+    asked = [LINK._replace(kind=OVERLOADED, retry_after_s=s) for s in (0.5, 3.0, 30.0)]
+    assert [policy.on_failure(link, np.zeros(0), 1.0).delay_s for link in asked] == [1.0, 3.0, 6.0]
+
+
+def test_stamina_gives_up_what_is_too_old():
+    policy = resolve("failover", "stamina", {})
+    found = [policy.on_failure(LINK._replace(age_s=s), np.zeros(0), 0.0) for s in (44.8, 44.95)]
+    assert found == [retry(0.1), give_up()]
+
+
+def test_lmx_stays_until_its_attempts_are_used_up_then_goes_round_once():
+    policy = resolve("failover", "lmx", {"attempts": 3})
+    here = [policy.on_failure(LINK._replace(tries_here=n), np.zeros(0), 0.5) for n in (1, 2, 3)]
+    assert here == [retry(120.0), retry(120.0), fail_over()]
+    elsewhere = [policy.on_failure(LINK._replace(servers_tried=n), np.zeros(0), 0.5) for n in (1, 2)]
+    assert elsewhere == [fail_over(), give_up()]
+
+
+def test_flexnet_is_bound_by_its_first_checkout_while_something_runs():
+    policy, memory = resolve("failover", "flexnet-list", {"retries": 2}), np.zeros(1)
+
+    def hears(kind, **link):
+        return plain(type(policy))(policy, LINK._replace(kind=kind, **link), memory, 0.5)
+
+    assert [hears(TIMED_OUT, failures=n).action for n in (1, 2, 3)] == [FAIL_OVER, FAIL_OVER, GIVE_UP]
+    hears(DENIED)
+    assert hears(TIMED_OUT).action == FAIL_OVER
+    hears(SERVED)
+    assert [hears(TIMED_OUT, failures=n).action for n in (1, 2, 3)] == [RETRY, RETRY, GIVE_UP]
+    assert hears(TIMED_OUT, running=0).action == FAIL_OVER  # the job has ended
+    assert hears(TIMED_OUT).action == FAIL_OVER
