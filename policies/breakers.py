@@ -85,7 +85,8 @@ class Hystrix(NamedTuple):
 
     def check(self) -> None:
         """Raise ValueError when a parameter is impossible."""
-        check_positive(window_s=self.window_s, open_s=self.open_s)
+        check_positive(open_s=self.open_s)
+        rolling.check("window_s", self.window_s)
 
 
 class Resilience4j(NamedTuple):

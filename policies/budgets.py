@@ -152,7 +152,8 @@ class FinagleBudget(NamedTuple):
 
     def check(self) -> None:
         """Raise ValueError when a parameter is impossible."""
-        check_positive(percent=self.percent, ttl_s=self.ttl_s)
+        check_positive(percent=self.percent)
+        rolling.check("ttl_s", self.ttl_s)
 
 
 class TokenBucket(NamedTuple):
@@ -215,7 +216,7 @@ class SreThrottle(NamedTuple):
 
     def check(self) -> None:
         """Raise ValueError when a parameter is impossible."""
-        check_positive(window_s=self.window_s)
+        rolling.check("window_s", self.window_s)
 
 
 class Jitter(NamedTuple):

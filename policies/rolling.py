@@ -1,5 +1,6 @@
 """Counts over the last so many seconds, in a policy's memory: a ring of parts, each with a few counts."""
 
+import math
 from typing import TYPE_CHECKING
 
 from .compilable import compilable
@@ -7,12 +8,19 @@ from .compilable import compilable
 if TYPE_CHECKING:
     from .failover import Memory
 
+SHORTEST_S = 1e-3  # of a window: parts are numbered, and their numbers are whole
 PARTS = 10  # into which a window is cut: a count is forgotten one to two tenths of the window late
 
 
 def size(counts: int) -> int:
     """Return how many numbers of memory a window takes: the latest part's number, then the parts."""
     return 1 + PARTS * counts
+
+
+def check(name: str, window_s: float) -> None:
+    """Raise ValueError where a window is too short, or endless."""
+    if not SHORTEST_S <= window_s < math.inf:
+        raise ValueError(f"{name}: {window_s} is not allowed; it must be >= {SHORTEST_S} and finite")
 
 
 @compilable

@@ -155,6 +155,7 @@ def test_a_policy_within_wrappers_by_name():
             "within[0].t: unknown parameter of wrapper policy 'deadline'; it takes s",
         ),
         ([{"name": "deadline", "s": -3}], "within[0].s: -3 is not allowed; it must be a number >= 0"),
+        ([{"name": "hystrix", "window_s": 1e-9}], "within[0].window_s: 1e-09 is not allowed; it must be >= 0.001"),
         ([{"name": "immediate"}], "within[0]: no wrapper policy 'immediate'"),
     ],
 )

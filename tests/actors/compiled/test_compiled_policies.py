@@ -18,7 +18,8 @@ PARAMETER = st.one_of(st.integers(0, 5).map(float), SECONDS, st.just(float("inf"
 U = st.floats(0, 1, exclude_max=True)
 COUNT = st.integers(0, 200)
 
-LINKS = st.builds(Link, SECONDS, st.integers(1, 3), SECONDS, COUNT, COUNT, COUNT, st.integers(1, 100), COUNT)
+COUNTS = (COUNT, COUNT, COUNT, st.integers(1, 100), COUNT)
+LINKS = st.builds(Link, SECONDS, st.integers(1, 3), SECONDS, *COUNTS, st.integers(0, 1), SECONDS, SECONDS)
 PLACES = st.builds(Place, SECONDS, COUNT, st.integers(0, 3), st.integers(0, 3), st.just(4), COUNT)
 ARRIVALS = st.builds(Arrival, SECONDS, COUNT, st.integers(0, 1), COUNT)
 DENIALS = st.builds(
