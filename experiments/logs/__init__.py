@@ -1,0 +1,1 @@
+"""Logs of license servers: from an administrator's log to a site that can be replayed."""

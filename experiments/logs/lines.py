@@ -1,0 +1,63 @@
+"""The lines of a log file, one after the other: compressed or not, in whatever encoding servers write."""
+
+import codecs
+import gzip
+import hashlib
+import io
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+GZIP = b"\x1f\x8b"
+MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+HEAD_BYTES = 64  # enough to tell an encoding
+LATIN = "meterstorm.latin"
+
+
+def _as_latin(error: UnicodeError) -> tuple[str, int]:
+    """Read bytes that are not UTF-8 one by one: older servers write Latin letters."""
+    if isinstance(error, UnicodeDecodeError) and error.encoding == "utf-8":
+        return error.object[error.start : error.end].decode("latin-1"), error.end
+    return codecs.replace_errors(error)  # type: ignore[return-value]
+
+
+codecs.register_error(LATIN, _as_latin)
+
+
+def lines(path: Path) -> Iterator[str]:
+    """Yield the lines of a log without their ends; raises ValueError with a finished message."""
+    try:
+        with _opened(path) as raw:
+            encoding = _encoding(raw.peek(HEAD_BYTES)[:HEAD_BYTES])  # type: ignore[attr-defined]
+            for line in io.TextIOWrapper(raw, encoding, LATIN):  # type: ignore[type-var]
+                yield line.rstrip("\n")
+    except (OSError, EOFError, zlib.error) as error:
+        raise ValueError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
+
+
+def sha256(path: Path) -> str:
+    """Return the digest of a file as it lies there; raises ValueError."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ValueError(f"{path}: cannot be read: {error.strerror or error}") from error
+
+
+def _opened(path: Path) -> IO[bytes]:
+    raw = path.open("rb")
+    if raw.peek(len(GZIP))[: len(GZIP)] != GZIP:
+        return raw
+    raw.close()
+    return gzip.open(path, "rb")
+
+
+def _encoding(head: bytes) -> str:
+    """Return the encoding that a byte order mark tells, or the zeros between UTF-16's Latin letters."""
+    for mark, encoding in MARKS.items():
+        if head.startswith(mark):
+            return encoding
+    if len(head) > 1 and head[1::2].count(0) > len(head) // 4 and head[::2].count(0) == 0:
+        return "utf-16-le"
+    return "utf-8"

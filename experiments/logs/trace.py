@@ -1,0 +1,179 @@
+"""From a log's checkouts and denials to launches: the engine's trace.
+
+What happens in one second of a log happens in its order there: a trace has fractions of the second.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .pairing import Pairs, Pool
+from .site import is_of_capacity
+
+SHARE = 0.95  # of a product's requests that come with those of another: then it is its companion
+BURST_S = 1.0  # requests of one client that are closer than this are of one launch
+REPEAT_S = 300.0  # who asks again within this time still wants the same
+PROGRAMS_MAX = 32  # of one client, in the engine
+
+
+class Request(NamedTuple):
+    """A user asks for licenses, and gets them or not."""
+
+    row: int
+    time_s: float
+    client: int
+    pool: Pool
+    count: int
+    run_time_s: float | None  # None: denied
+
+
+class Trace(NamedTuple):
+    """Launches, and what was made of the log for them."""
+
+    columns: dict[str, list[Any]]  # of the table "trace"
+    names: dict[Pool, str]  # of the products in it
+    companions: dict[Pool, tuple[Pool, int]]  # product, and how many requests are part of its requests
+    clients: int
+    programs: int  # most that a client ran at once
+    unfinished: int  # denied requests that are repeated, or lead to nothing: they run for no time
+
+
+def exact_times(time_s: Sequence[float]) -> Any:
+    """Return times in which events of the same second follow on each other evenly."""
+    found = np.array(time_s, float)
+    begins = np.flatnonzero(np.diff(found, prepend=-np.inf) > 0)
+    sizes = np.diff(np.append(begins, len(found)))
+    widths = np.minimum(1.0, np.diff(found[begins], append=np.inf))
+    place = np.arange(len(found)) - np.repeat(begins, sizes)
+    return found + place * np.repeat(widths / sizes, sizes)
+
+
+def trace(events: Mapping[str, Sequence[Any]], pairs: Pairs, span_s: float, known: set[Pool]) -> Trace:
+    """Return the launches of a log; products of known capacity are nobody's companions."""
+    asked = _requests(events, pairs, span_s)
+    companions = _companions(asked, known)
+    launches = _without(asked, companions)
+    names = _names({request.pool for request in launches})
+    runs = _run_times(launches)
+    columns = {
+        "time_s": [request.time_s for request in launches],
+        "client": [request.client for request in launches],
+        "product": [names[request.pool] for request in launches],
+        "run_time_s": runs,
+        "count": [request.count for request in launches],
+    }
+    merged = Counter(request.pool for request in asked)
+    merged.subtract(request.pool for request in launches)
+    told = {pool: (main, merged[pool]) for pool, main in companions.items()}
+    programs = _most_at_once(launches, runs)
+    clients = 1 + max((request.client for request in asked), default=-1)
+    return Trace(columns, names, told, clients, programs, runs.count(0.0))
+
+
+def _requests(events: Mapping[str, Sequence[Any]], pairs: Pairs, span_s: float) -> list[Request]:
+    """Return what was asked for, in order; clients are users at hosts in order of appearance."""
+    times = np.append(exact_times(events["time_s"]), span_s + 1.0)
+    clients: dict[tuple[str, str], int] = {}
+    held = [(s.row, s.count, _length(times, s.row, s.end_row, s.end_s)) for s in pairs.sessions]
+    denied = [
+        (row, events["count"][row], None)
+        for row, (kind, detail) in enumerate(zip(events["kind"], events["detail"], strict=True))
+        if kind == "denied" and is_of_capacity(detail)
+    ]
+    found = []
+    for row, count, run_time_s in sorted([*held, *denied], key=lambda one: one[0]):
+        who = (events["user"][row], events["host"][row])
+        client = clients.setdefault(who, len(clients))
+        pool = (events["server"][row], events["product"][row])
+        found.append(Request(row, float(times[row]), client, pool, count, run_time_s))
+    return found
+
+
+def _length(times: Any, row: int, end_row: int, end_s: float | None) -> float:
+    """Return how long a session took: to its checkin, to the end of its server, or on beyond the log."""
+    end = times[-1] if end_s is None else times[end_row] if end_s >= np.floor(times[end_row]) else end_s
+    return float(max(0.0, end - times[row]))
+
+
+def _companions(asked: Sequence[Request], known: set[Pool]) -> dict[Pool, Pool]:
+    """Return which products come nearly always with another one that is asked for as often or more."""
+    together: dict[Pool, Counter[Pool]] = defaultdict(Counter)
+    counts: dict[Pool, set[int]] = defaultdict(set)
+    times = Counter(request.pool for request in asked)
+    for burst in _bursts(asked):
+        there = Counter(request.pool for request in burst)
+        for request in burst:
+            counts[request.pool].add(request.count)
+        for pool, number in there.items():
+            together[pool].update(dict.fromkeys(there, number))
+    mains: list[Pool] = []
+    found: dict[Pool, Pool] = {}
+    for pool in sorted(times, key=lambda pool: (-times[pool], pool)):
+        of = [main for main in mains if main[0] == pool[0] and together[pool][main] >= SHARE * times[pool]]
+        if of and pool not in known and len(counts[pool]) == 1:
+            found[pool] = max(of, key=lambda main: (main in known, together[pool][main]))
+        else:
+            mains.append(pool)
+    return found
+
+
+def _bursts(asked: Sequence[Request]) -> list[list[Request]]:
+    """Return the requests of each client that follow closely on each other."""
+    latest: dict[int, list[Request]] = {}
+    found = []
+    for request in asked:
+        burst = latest.get(request.client)
+        if burst is None or request.time_s - burst[-1].time_s > BURST_S:
+            burst = latest[request.client] = []
+            found.append(burst)
+        burst.append(request)
+    return found
+
+
+def _without(asked: Sequence[Request], companions: Mapping[Pool, Pool]) -> list[Request]:
+    """Return the requests without those of companions that come with their product's."""
+    left_out = set()
+    for burst in _bursts(asked):
+        there = {request.pool for request in burst}
+        left_out.update(request.row for request in burst if companions.get(request.pool) in there)
+    return [request for request in asked if request.row not in left_out]
+
+
+def _names(pools: set[Pool]) -> dict[Pool, str]:
+    """Return what products are called: with their servers where two of them have one of the same name."""
+    times = Counter(product for _, product in pools)
+    return {
+        (server, product): product if times[product] == 1 else f"{product} of {server}"
+        for server, product in sorted(pools)
+    }
+
+
+def _run_times(launches: Sequence[Request]) -> list[float]:
+    """Return how long each launch runs; a denied one as long as its product usually does, unless it is repeated."""
+    held = defaultdict(list)
+    for request in launches:
+        if request.run_time_s is not None:
+            held[request.pool].append(request.run_time_s)
+    usual = {pool: float(np.median(times)) for pool, times in held.items()}
+    again: dict[tuple[int, Pool], float] = {}
+    found = []
+    for request in reversed(launches):
+        next_s = again.get((request.client, request.pool), np.inf)
+        again[request.client, request.pool] = request.time_s
+        denied_s = 0.0 if next_s - request.time_s <= REPEAT_S else usual.get(request.pool, 0.0)
+        found.append(denied_s if request.run_time_s is None else request.run_time_s)
+    return found[::-1]
+
+
+def _most_at_once(launches: Sequence[Request], runs: Sequence[float]) -> int:
+    """Return the most programs of one client that were there at once; those that ended have made room."""
+    edges = []
+    for request, run_s in zip(launches, runs, strict=True):
+        edges += [(request.client, request.time_s, 1), (request.client, request.time_s + run_s, -1)]
+    here, most, client = 0, 1, -1
+    for who, _, step in sorted(edges):
+        here = step if who != client else here + step
+        client, most = who, max(most, here)
+    return most
