@@ -34,6 +34,7 @@ from .run import resume_command, run_command
 from .show import list_command, schema_command, show_command, validate_command
 from .sweep import results_command, sweep_command
 from .tune import tune_command
+from .whatif import whatif_command
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -59,6 +60,7 @@ app.command("resume")(resume_command)
 app.command("report")(report_command)
 app.command("compare")(compare_command)
 app.command("journal")(journal_command)
+app.command("whatif")(whatif_command)
 app.command("check")(check_command)
 app.command("explain")(explain_command)
 app.command("validate")(validate_command)

@@ -21,7 +21,7 @@ def observed(values: list[float], column: str) -> str:
 
 
 def with_observations(workload: dict[str, Any], chance: Random, least: float) -> None:
-    """Have some times of a workload drawn from observed ones of the same mean, the shortest `least` of it or more."""
+    """Have some times of a workload drawn from observed ones of the same mean; short ones are `least` of it."""
     for key, (file, column) in COLUMNS.items():
         if chance.random() < 0.3:
             mean_s = max(workload[column], 1.0)
