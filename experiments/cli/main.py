@@ -27,6 +27,7 @@ from .explain import explain_command
 from .hunt import hunt_command
 from .interrupts import handle_interrupts
 from .journal import journal_command
+from .logs import import_command, replay_command
 from .options import RayAddress
 from .output import OutputError, guard_streams
 from .report import report_command
@@ -61,6 +62,8 @@ app.command("report")(report_command)
 app.command("compare")(compare_command)
 app.command("journal")(journal_command)
 app.command("whatif")(whatif_command)
+app.command("import")(import_command)
+app.command("replay")(replay_command)
 app.command("check")(check_command)
 app.command("explain")(explain_command)
 app.command("validate")(validate_command)

@@ -1,6 +1,7 @@
 """How many licenses there were: the numbers that the fewest of the log's own decisions contradict."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -52,7 +53,7 @@ def fit(asked: Decisions, changes: Sequence[int]) -> list[Fitted]:
     edges = np.unique(np.searchsorted(asked.row, changes))
     edges = np.array([0, *edges[(edges > 0) & (edges < len(asked.row))], len(asked.row)])
     values = np.unique(np.append(0, asked.need[asked.granted]))
-    costs = [_contradictions(asked, a, b, values) for a, b in zip(edges, edges[1:], strict=False)]
+    costs = [_contradictions(asked, a, b, values) for a, b in pairwise(edges)]
     chosen = values[_path(costs)]
     begins = [0, *(np.flatnonzero(np.diff(chosen)) + 1).tolist()]
     spans = zip(begins, [*begins[1:], len(chosen)], strict=True)
@@ -96,10 +97,8 @@ def _told(asked: Decisions, begin: int, end: int, licenses: int) -> Fitted:
     against = int(_contradictions(asked, begin, end, np.array([licenses]))[0])
     for_it = int((need[~granted] > licenses).sum())
     if not for_it:
-        words = (
-            f"{denials} denials say nothing: as many were in use at another time" if denials else "never denied"
-        )
-        return Fitted(row, None, f"{words}; at least {need[granted].max(initial=0)}, the most in use", denials)
+        said = f"{denials} denials say nothing: as many were in use at another time" if denials else "never denied"
+        return Fitted(row, None, f"{said}; at least {need[granted].max(initial=0)}, the most in use", denials)
     most = int(need[~granted & (need > licenses)].min()) - 1
     words = f"{end - begin - against} of {end - begin} decisions fit, {for_it} of {denials} denials among them"
     if most > licenses:

@@ -51,10 +51,12 @@ class _Reading:
             found = flexnet_lines.parse(text)
             if found is None:
                 self._other(name, number, text)
-            elif isinstance(found[1], Event):
-                self._event(*found, name, number)
+                continue
+            stamp, said = found
+            if isinstance(said, Event):
+                self._event(stamp, said, name, number)
             else:
-                self._said(*found, name, number)
+                self._said(stamp, said, name, number)
 
     def log(self, paths: Sequence[Path]) -> Log:
         """Return all that was read, in order."""
@@ -89,7 +91,7 @@ class _Reading:
     def _event(self, stamp: Stamp, event: Event, file: str, number: int) -> None:
         self._at.append(len(self._fate))
         user, host = self._names.user(event.user), self._names.host(event.host)
-        cells = (event.kind, event.daemon, event.product, user, host, event.count, event.detail)
+        cells = (event.kind, event.daemon, event.product, user, host, event.licenses, event.detail)
         self._events.add(*cells, None, file, number)
         self._line(stamp, event.daemon, EVENT)
 

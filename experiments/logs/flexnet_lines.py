@@ -5,6 +5,8 @@ import re
 from datetime import date
 from typing import NamedTuple
 
+from .site import COUNT_MAX
+
 DAY = r"(?:([0-9]{4}-[0-9]{2}-[0-9]{2})[T ])?"
 CLOCK = rf"\s*{DAY}([0-9]{{1,2}}):([0-9]{{2}}):([0-9]{{2}})(?:[.,][0-9]+)?(?:Z|[+-][0-9:]{{4,6}})?"
 DAEMON = r"\s+\(([^()]{1,80}?)(?:_[0-9]+)?\)\s"
@@ -45,7 +47,7 @@ class Event(NamedTuple):
     product: str
     user: str
     host: str
-    count: int
+    licenses: int
     detail: str | None
 
 
@@ -69,7 +71,7 @@ def parse(text: str) -> tuple[Stamp, Event | Said] | None:
         day, hour, minute, second, daemon, kind, product, before, user, host, count, rest = found.groups()
         stamp = _stamp(day, hour, minute, second)
         licenses = int(count) if count else _licenses(before)
-        if stamp is None or licenses == 0:
+        if stamp is None or not 1 <= licenses <= COUNT_MAX or not product.strip():
             return None
         return stamp, Event(kind.lower(), daemon, product, user, host, licenses, _detail(kind, rest))
     found = HEAD.match(text)

@@ -7,7 +7,7 @@ import io
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import Any
 
 GZIP = b"\x1f\x8b"
 MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
@@ -29,8 +29,8 @@ def lines(path: Path) -> Iterator[str]:
     """Yield the lines of a log without their ends; raises ValueError with a finished message."""
     try:
         with _opened(path) as raw:
-            encoding = _encoding(raw.peek(HEAD_BYTES)[:HEAD_BYTES])  # type: ignore[attr-defined]
-            for line in io.TextIOWrapper(raw, encoding, LATIN):  # type: ignore[type-var]
+            encoding = _encoding(raw.peek(HEAD_BYTES)[:HEAD_BYTES])
+            for line in io.TextIOWrapper(raw, encoding, LATIN):
                 yield line.rstrip("\n")
     except (OSError, EOFError, zlib.error) as error:
         raise ValueError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
@@ -45,7 +45,7 @@ def sha256(path: Path) -> str:
         raise ValueError(f"{path}: cannot be read: {error.strerror or error}") from error
 
 
-def _opened(path: Path) -> IO[bytes]:
+def _opened(path: Path) -> Any:
     raw = path.open("rb")
     if raw.peek(len(GZIP))[: len(GZIP)] != GZIP:
         return raw

@@ -11,13 +11,12 @@ from .names import Names
 from .site import TABLES
 
 UNREAD_SHOWN = 20
-COUNT_MAX = 1_000_000_000  # licenses of one line
 
 # What may become of a line: each one counts once.
 EVENT, MESSAGE, DATE, BLANK, UNREAD, REPEATED = FATES = (
-    "event",  # a row of the table of events
-    "message",  # of a server, and about nothing that is counted here
-    "date",  # says what day it is
+    "events",  # rows of the table of events
+    "messages",  # of a server, and about nothing that is counted here
+    "dates",  # say what day it is
     "blank",
     "not understood",
     "repeated",  # in another file or part, too

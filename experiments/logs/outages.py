@@ -36,7 +36,7 @@ def _outage(events: Mapping[str, Sequence[Any]], row: int, stop: int | None, see
         evidence = f"silent, then {started}: at most this long"
         return Outage(None, row, seen_s, end_s, events["server"][row], evidence)
     evidence = f"stopped at {_place(events, stop)}, {started}"
-    return Outage(stop, row, events["time_s"][stop], end_s, events["server"][row], evidence)
+    return Outage(stop, row, max(seen_s, events["time_s"][stop]), end_s, events["server"][row], evidence)
 
 
 def _place(events: Mapping[str, Sequence[Any]], row: int) -> str:

@@ -13,7 +13,7 @@ class Hold(NamedTuple):
     """Licenses that a checkout took and that are not back yet."""
 
     row: int  # of the event "out"
-    count: int
+    licenses: int
 
 
 class Session(NamedTuple):
@@ -22,7 +22,7 @@ class Session(NamedTuple):
     row: int
     end_row: int
     end_s: float | None
-    count: int
+    licenses: int
     ended: str
 
 
@@ -48,6 +48,16 @@ def pair(events: Mapping[str, Sequence[Any]], last_seen_s: Mapping[int, float]) 
         else:
             books.look(row)
     return books.closed()
+
+
+def peaks(events: Mapping[str, Sequence[Any]], in_use: Any) -> dict[Pool, int]:
+    """Return the most licenses in use of each pool."""
+    found: dict[Pool, int] = {}
+    for row, kind in enumerate(events["kind"]):
+        if kind == "out":
+            pool = (events["server"][row], events["product"][row])
+            found[pool] = max(found.get(pool, 0), int(in_use[row]) + events["count"][row])
+    return found
 
 
 class _Books:
@@ -87,7 +97,7 @@ class _Books:
         if not taken:
             self._alone.append(row)
         for hold in taken:
-            self._licenses[pool] -= hold.count
+            self._licenses[pool] -= hold.licenses
             self._end(hold, row, self._time_s[row], self._detail[row] or "in")
 
     def start(self, row: int) -> None:
@@ -122,7 +132,7 @@ class _Books:
     def _end(self, hold: Hold, row: int, end_s: float | None, how: str) -> None:
         if end_s is not None:
             end_s = max(end_s, self._time_s[hold.row])
-        self._sessions.append(Session(hold.row, row, end_s, hold.count, how))
+        self._sessions.append(Session(hold.row, row, end_s, hold.licenses, how))
 
     def _end_all(self, server: str, row: int, end_s: float, how: str) -> None:
         for pool in [pool for pool in self._open if pool[0] == server]:
@@ -144,13 +154,13 @@ class _Books:
 def _taken(holds: list[Hold], count: int) -> list[Hold]:
     """Take holds of so many licenses from a list: one of just as many, or else from the oldest on."""
     for place, hold in enumerate(holds):
-        if hold.count == count:
+        if hold.licenses == count:
             return [holds.pop(place)]
     taken = []
     while holds and count:
-        part = min(count, holds[0].count)
-        taken.append(holds[0]._replace(count=part))
-        rest = holds[0]._replace(count=holds[0].count - part)
-        holds[:1] = [rest] if rest.count else []
+        part = min(count, holds[0].licenses)
+        taken.append(holds[0]._replace(licenses=part))
+        rest = holds[0]._replace(licenses=holds[0].licenses - part)
+        holds[:1] = [rest] if rest.licenses else []
         count -= part
     return taken

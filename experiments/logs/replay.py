@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .capacity import decisions
-from .pairing import Pairs, Pool
+from .pairing import Pairs, Pool, pair
 from .site import Site
 
+CELLS = ("file", "line", "time_s", "kind", "server", "product", "count")
 UNKNOWN = np.iinfo(np.int64).max  # licenses that no request exceeds
 
 
@@ -25,8 +26,8 @@ class Contradiction(NamedTuple):
     server: str
     product: str
     in_use: int
-    count: int
-    licenses: int | None
+    asked: int
+    licenses: int | None  # there are so many; None: unknown
 
 
 class Replayed(NamedTuple):
@@ -43,14 +44,15 @@ class Replayed(NamedTuple):
         return self.decisions - len(self.contradictions)
 
 
-def columns_of(site: Site) -> dict[str, list[Any]]:
+def _columns(site: Site) -> dict[str, list[Any]]:
     """Return the events of a site as lists."""
     return {name: column.to_pylist() for name, column in zip(site.events.column_names, site.events, strict=True)}
 
 
-def replay(site: Site, pairs: Pairs, events: Mapping[str, Sequence[Any]]) -> Replayed:
+def replay(site: Site) -> Replayed:
     """Let the oracle take every decision of a site's log."""
-    owned = _capacities(site)
+    events, owned = _columns(site), _capacities(site)
+    pairs = pair(events, {})
     time_s, against, total, denials, known = np.array(events["time_s"]), [], 0, 0, 0
     for pool, asked in decisions(events, pairs.in_use).items():
         from_s, licenses = owned[pool]
@@ -63,22 +65,24 @@ def replay(site: Site, pairs: Pairs, events: Mapping[str, Sequence[Any]]) -> Rep
     return Replayed(total, denials, known, found)
 
 
-def lines(site: Site, replayed: Replayed) -> Iterator[str]:
+def lines(replayed: Replayed) -> Iterator[str]:
     """Yield what a replay found, in words."""
-    total = replayed.decisions
-    yield (
-        f"{replayed.repeated:,} of {total:,} decisions are repeated by: granted if and only if in use + n <= capacity"
-    )
-    yield (
-        f"{replayed.denials:,} of them are denials; {replayed.of_known_capacity:,} are about products of known capacity"
-    )
+    total = f"{replayed.decisions:,} decisions"
+    yield f"{replayed.repeated:,} of {total} are repeated by: granted if and only if in use + n <= capacity"
+    yield f"{replayed.denials:,} of them are denials; {replayed.of_known_capacity:,} are about known capacities"
     for row in replayed.contradictions:
         said = "granted" if row.kind == "out" else "denied"
         there = "an unknown number of" if row.licenses is None else f"{row.licenses:,}"
         yield (
-            f"{row.file}:{row.line}: {row.product} of {row.server}: {said} {row.count:,}, "
+            f"{row.file}:{row.line}: {row.product} of {row.server}: {said} {row.asked:,}, "
             f"with {row.in_use:,} of {there} licenses in use"
         )
+
+
+def as_json(replayed: Replayed) -> dict[str, Any]:
+    """Return what a replay found, for programs."""
+    counts = replayed._asdict() | {"repeated": replayed.repeated}
+    return counts | {"contradictions": [row._asdict() for row in replayed.contradictions]}
 
 
 def _capacities(site: Site) -> dict[Pool, tuple[Any, Any]]:
@@ -94,6 +98,7 @@ def _capacities(site: Site) -> dict[Pool, tuple[Any, Any]]:
 
 
 def _contradiction(events: Mapping[str, Sequence[Any]], row: int, pairs: Pairs, licenses: int) -> Contradiction:
-    said = (events[name][row] for name in ("file", "line", "time_s", "kind", "server", "product"))
+    file, line, time_s, kind, server, product, asked = (events[name][row] for name in CELLS)
     known = None if licenses == UNKNOWN else licenses
-    return Contradiction(*said, int(pairs.in_use[row]), events["count"][row], known)
+    in_use = int(pairs.in_use[row])
+    return Contradiction(file, line, time_s, kind, server, product, in_use, asked, known)

@@ -5,11 +5,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pyarrow as pa
+from meterstorm.actors.state.limits import LICENSES_MAX
 from pyarrow import parquet
 
 from ..runs.folder import made_aside
 
 VERSION = 1  # of the layout
+COUNT_MAX = LICENSES_MAX  # of one line: as many as a launch may take
 FACTS, SCENARIO, PAGE = "site.json", "scenario.toml", "README.md"
 TEXT, SECONDS, WHOLE = pa.string(), pa.float64(), pa.int64()
 DECISION = ("out", "denied")  # kinds of events in which the server decides

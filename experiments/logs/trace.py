@@ -5,6 +5,7 @@ What happens in one second of a log happens in its order there: a trace has frac
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from heapq import heappop, heappush
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,6 +14,7 @@ from .pairing import Pairs, Pool
 from .site import is_of_capacity
 
 SHARE = 0.95  # of a product's requests that come with those of another: then it is its companion
+REQUESTS_MIN = 5  # fewer say nothing of it
 BURST_S = 1.0  # requests of one client that are closer than this are of one launch
 REPEAT_S = 300.0  # who asks again within this time still wants the same
 PROGRAMS_MAX = 32  # of one client, in the engine
@@ -25,7 +27,7 @@ class Request(NamedTuple):
     time_s: float
     client: int
     pool: Pool
-    count: int
+    licenses: int
     run_time_s: float | None  # None: denied
 
 
@@ -35,8 +37,9 @@ class Trace(NamedTuple):
     columns: dict[str, list[Any]]  # of the table "trace"
     names: dict[Pool, str]  # of the products in it
     companions: dict[Pool, tuple[Pool, int]]  # product, and how many requests are part of its requests
-    clients: int
-    programs: int  # most that a client ran at once
+    users: int  # at hosts
+    clients: int  # as many, and those for more programs than a client runs
+    programs: int  # most that a client runs at once
     unfinished: int  # denied requests that are repeated, or lead to nothing: they run for no time
 
 
@@ -57,26 +60,28 @@ def trace(events: Mapping[str, Sequence[Any]], pairs: Pairs, span_s: float, know
     launches = _without(asked, companions)
     names = _names({request.pool for request in launches})
     runs = _run_times(launches)
-    columns = {
+    users = 1 + max((request.client for request in asked), default=-1)
+    lanes, clients, programs = _lanes(launches, runs, users)
+    columns: dict[str, list[Any]] = {
         "time_s": [request.time_s for request in launches],
-        "client": [request.client for request in launches],
+        "client": lanes,
         "product": [names[request.pool] for request in launches],
         "run_time_s": runs,
-        "count": [request.count for request in launches],
+        "count": [request.licenses for request in launches],
     }
     merged = Counter(request.pool for request in asked)
     merged.subtract(request.pool for request in launches)
     told = {pool: (main, merged[pool]) for pool, main in companions.items()}
-    programs = _most_at_once(launches, runs)
-    clients = 1 + max((request.client for request in asked), default=-1)
-    return Trace(columns, names, told, clients, programs, runs.count(0.0))
+    denied = [request.run_time_s is None for request in launches]
+    unfinished = sum(1 for is_denied, run_s in zip(denied, runs, strict=True) if is_denied and run_s == 0.0)
+    return Trace(columns, names, told, users, clients, programs, unfinished)
 
 
 def _requests(events: Mapping[str, Sequence[Any]], pairs: Pairs, span_s: float) -> list[Request]:
     """Return what was asked for, in order; clients are users at hosts in order of appearance."""
     times = np.append(exact_times(events["time_s"]), span_s + 1.0)
     clients: dict[tuple[str, str], int] = {}
-    held = [(s.row, s.count, _length(times, s.row, s.end_row, s.end_s)) for s in pairs.sessions]
+    held = [(s.row, s.licenses, _length(times, s.row, s.end_row, s.end_s)) for s in pairs.sessions]
     denied = [
         (row, events["count"][row], None)
         for row, (kind, detail) in enumerate(zip(events["kind"], events["detail"], strict=True))
@@ -105,14 +110,14 @@ def _companions(asked: Sequence[Request], known: set[Pool]) -> dict[Pool, Pool]:
     for burst in _bursts(asked):
         there = Counter(request.pool for request in burst)
         for request in burst:
-            counts[request.pool].add(request.count)
+            counts[request.pool].add(request.licenses)
         for pool, number in there.items():
             together[pool].update(dict.fromkeys(there, number))
     mains: list[Pool] = []
     found: dict[Pool, Pool] = {}
     for pool in sorted(times, key=lambda pool: (-times[pool], pool)):
         of = [main for main in mains if main[0] == pool[0] and together[pool][main] >= SHARE * times[pool]]
-        if of and pool not in known and len(counts[pool]) == 1:
+        if of and pool not in known and len(counts[pool]) == 1 and times[pool] >= REQUESTS_MIN:
             found[pool] = max(of, key=lambda main: (main in known, together[pool][main]))
         else:
             mains.append(pool)
@@ -134,7 +139,7 @@ def _bursts(asked: Sequence[Request]) -> list[list[Request]]:
 
 def _without(asked: Sequence[Request], companions: Mapping[Pool, Pool]) -> list[Request]:
     """Return the requests without those of companions that come with their product's."""
-    left_out = set()
+    left_out: set[int] = set()
     for burst in _bursts(asked):
         there = {request.pool for request in burst}
         left_out.update(request.row for request in burst if companions.get(request.pool) in there)
@@ -151,7 +156,7 @@ def _names(pools: set[Pool]) -> dict[Pool, str]:
 
 
 def _run_times(launches: Sequence[Request]) -> list[float]:
-    """Return how long each launch runs; a denied one as long as its product usually does, unless it is repeated."""
+    """Return how long each launch runs; one that was denied for good as long as its product usually does."""
     held = defaultdict(list)
     for request in launches:
         if request.run_time_s is not None:
@@ -167,13 +172,24 @@ def _run_times(launches: Sequence[Request]) -> list[float]:
     return found[::-1]
 
 
-def _most_at_once(launches: Sequence[Request], runs: Sequence[float]) -> int:
-    """Return the most programs of one client that were there at once; those that ended have made room."""
-    edges = []
+def _lanes(launches: Sequence[Request], runs: Sequence[float], clients: int) -> tuple[list[int], int, int]:
+    """Return who launches what, how many clients that takes, and the most programs of one.
+
+    Whoever runs more programs than a client of the engine can has further clients, after all others.
+    """
+    lanes: dict[int, list[tuple[int, list[float]]]] = defaultdict(list)  # of each client: number, ends of programs
+    found, most = [], 1
     for request, run_s in zip(launches, runs, strict=True):
-        edges += [(request.client, request.time_s, 1), (request.client, request.time_s + run_s, -1)]
-    here, most, client = 0, 1, -1
-    for who, _, step in sorted(edges):
-        here = step if who != client else here + step
-        client, most = who, max(most, here)
-    return most
+        own = lanes[request.client]
+        for _, ends in own:
+            while ends and ends[0] <= request.time_s:
+                heappop(ends)
+        lane = next((lane for lane in own if len(lane[1]) < PROGRAMS_MAX), None)
+        if lane is None:
+            lane = (clients if own else request.client, [])
+            clients += bool(own)
+            own.append(lane)
+        heappush(lane[1], request.time_s + run_s)
+        most = max(most, len(lane[1]))
+        found.append(lane[0])
+    return found, clients, most
