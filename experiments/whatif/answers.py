@@ -1,5 +1,6 @@
 """The answers of a what-if: what becomes of the launches with so many licenses, and how many are needed."""
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -79,8 +80,7 @@ def _interval(fewest: Any) -> Figure:
     """Return the number of all days, and whole numbers that hold the middle of those of the resamples."""
     if len(fewest) == 1:
         return Figure(float(fewest[0]))
-    ends = [(1 - days.CONFIDENCE) / 2, (1 + days.CONFIDENCE) / 2]
-    low, high = (
-        np.quantile(fewest[1:], end, method=method) for end, method in zip(ends, ("lower", "higher"), strict=True)
-    )
-    return Figure(float(fewest[0]), float(low), float(high))
+    drawn = np.sort(fewest[1:])
+    last = len(drawn) - 1
+    low, high = (1 - days.CONFIDENCE) / 2 * last, (1 + days.CONFIDENCE) / 2 * last
+    return Figure(float(fewest[0]), float(drawn[math.floor(low)]), float(drawn[math.ceil(high)]))

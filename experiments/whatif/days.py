@@ -1,7 +1,6 @@
 """What is counted day by day, and intervals by a block bootstrap over days."""
 
 from bisect import bisect_right
-from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -30,22 +29,35 @@ def counts(demand: Demand, fates: Sequence[Fate], window_s: float) -> Any:
 
     A launch is truly denied if its user has no license of the product within the window of its first denial.
     """
-    granted = defaultdict(list)
-    for launch, fate in zip(demand.launches, fates, strict=True):
-        granted[launch.user].append(fate.granted_s)
-    grants = {user: sorted(times) for user, times in granted.items()}
     found = np.zeros((demand.days, len(COLUMNS)))
-    for launch, fate in zip(demand.launches, fates, strict=True):
-        first_s = launch.attempts_s[0]
-        day = found[demand.day(first_s)]
-        day[LAUNCHES] += 1
-        if fate.denials or fate.granted_s == np.inf:
-            day[DENIALS] += fate.denials
-            day[DENIED] += not _is_granted(grants[launch.user], first_s, window_s)
-        if fate.denials and fate.granted_s < np.inf:
-            day[WAIT_S] += fate.granted_s - first_s
-            day[WAITED] += 1
+    first_s = np.array([launch.attempts_s[0] for launch in demand.launches])
+    denials = np.array([fate.denials for fate in fates])
+    granted_s = np.array([fate.granted_s for fate in fates])
+    missed = np.flatnonzero((denials > 0) | np.isinf(granted_s))
+    denied = missed[_truly(demand, missed, first_s, granted_s, window_s)]
+    waited = missed[np.isfinite(granted_s[missed])]
+    every = np.arange(len(first_s))
+    for column, rows, amount in (
+        (LAUNCHES, every, 1.0),
+        (DENIALS, missed, denials[missed]),
+        (DENIED, denied, 1.0),
+        (WAIT_S, waited, granted_s[waited] - first_s[waited]),
+        (WAITED, waited, 1.0),
+    ):
+        np.add.at(found[:, column], demand.day(first_s[rows]), amount)
     return found
+
+
+def _truly(demand: Demand, missed: Any, first_s: Any, granted_s: Any, window_s: float) -> Any:
+    """Return which of the launches that were not granted at once have users without a license in the window."""
+    users = {demand.launches[n].user for n in missed}
+    grants: dict[str, list[float]] = {user: [] for user in users}
+    for launch, time_s in zip(demand.launches, granted_s.tolist(), strict=True):
+        if launch.user in users:
+            grants[launch.user].append(time_s)
+    times = {user: sorted(known) for user, known in grants.items()}
+    found = [not _is_granted(times[demand.launches[n].user], first_s[n], window_s) for n in missed]
+    return np.array(found, bool)
 
 
 def _is_granted(times: list[float], from_s: float, window_s: float) -> bool:

@@ -24,7 +24,7 @@ class Launch(NamedTuple):
     """A user's wish for licenses of one product."""
 
     user: str
-    count: int
+    licenses: int
     attempts_s: tuple[float, ...]  # when it was asked for, in order; the last one was granted, or none
     hold_s: float  # how long the licenses are held once they are granted
     is_granted: bool  # in the log
@@ -44,9 +44,9 @@ class Demand(NamedTuple):
         """How many days the log touches."""
         return max(1, int(np.ceil((self.span_s - self.midnight_s) / DAY_S)))
 
-    def day(self, time_s: float) -> int:
-        """Return the number of the day of a time."""
-        return min(int((time_s - self.midnight_s) // DAY_S), self.days - 1)
+    def day(self, time_s: Any) -> Any:
+        """Return the numbers of the days of times."""
+        return np.minimum((np.asarray(time_s) - self.midnight_s) // DAY_S, self.days - 1).astype(int)
 
 
 class Request(NamedTuple):
@@ -54,7 +54,7 @@ class Request(NamedTuple):
 
     time_s: float
     user: str
-    count: int
+    licenses: int
     hold_s: float | None  # None: denied
 
 
@@ -99,7 +99,7 @@ def _requests(site: Site, span_s: float) -> dict[Pool, list[Request]]:
 def _holds(site: Site, events: list[Any], times: list[float], span_s: float) -> dict[int, list[tuple[int, float]]]:
     """Return for each checkout of the log the licenses of its sessions, and how long they were held."""
     rows = {kind: _rows(events, kind) for kind in ("out", "in")}
-    found = defaultdict(list)
+    found: dict[int, list[tuple[int, float]]] = defaultdict(list)
     for session in site.sessions.to_pylist():
         key = tuple(session[name] for name in WHO)
         row = _next(rows["out"], (session["start_s"], *key))
@@ -117,7 +117,7 @@ WHO = ("server", "product", "user", "host")
 
 def _rows(events: Iterable[Any], kind: str) -> dict[Any, deque[int]]:
     """Return the rows of events of a kind by their time and whom they are of."""
-    found = defaultdict(deque)
+    found: dict[Any, deque[int]] = defaultdict(deque)
     for row, event in enumerate(events):
         if event["kind"] == kind:
             found[event["time_s"], *(event[name] for name in WHO)].append(row)
@@ -153,4 +153,4 @@ def _with_holds(rows: list[list[Request]]) -> Iterator[Launch]:
         last = row[-1]
         is_granted = last.hold_s is not None
         times = tuple(request.time_s for request in row)
-        yield Launch(last.user, last.count, times, hold_s if last.hold_s is None else last.hold_s, is_granted)
+        yield Launch(last.user, last.licenses, times, hold_s if last.hold_s is None else last.hold_s, is_granted)

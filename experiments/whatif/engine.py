@@ -82,7 +82,7 @@ def _write_trace(demand: Demand, rules: Rules, clients: Mapping[str, int], path:
         "client": [clients[launch.user] for launch in launches],
         "run_time_s": [min(launch.hold_s, rules.timeout_s) for launch in launches],
         "product": [demand.pool[1]] * len(launches),
-        "count": [launch.count for launch in launches],
+        "count": [launch.licenses for launch in launches],
     }
     parquet.write_table(pa.table(columns), path)
 
@@ -124,7 +124,7 @@ def _order(demand: Demand) -> Any:
     """Return the places of launches by client and time, as the engine numbers them."""
     clients = _clients(demand)
     times = np.array([round(launch.attempts_s[0] * SECOND) for launch in demand.launches])
-    return np.lexsort((times, [clients[launch.user] for launch in demand.launches]))
+    return np.lexsort((times, np.array([clients[launch.user] for launch in demand.launches])))
 
 
 def _most_in_use(demand: Demand, fates: Sequence[Fate], rules: Rules) -> float:
@@ -134,5 +134,5 @@ def _most_in_use(demand: Demand, fates: Sequence[Fate], rules: Rules) -> float:
         if fate.granted_s < np.inf:
             begin = round(fate.granted_s * SECOND)  # ns, so that one may end as another begins
             end = begin + round(min(launch.hold_s, rules.timeout_s) * SECOND)
-            edges += [(begin, 1, launch.count), (end, 0, -launch.count)]
+            edges += [(begin, 1, launch.licenses), (end, 0, -launch.licenses)]
     return float(max(np.cumsum([step for *_, step in sorted(edges)]), default=0))

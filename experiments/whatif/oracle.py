@@ -67,8 +67,8 @@ class _Pool:
 
     def _end(self, time_s: float, n: int, _: float) -> None:
         launch = self._launches[n]
-        self._in_use -= launch.count
-        self._of_user[launch.user] -= launch.count
+        self._in_use -= launch.licenses
+        self._of_user[launch.user] -= launch.licenses
         self._serve(time_s)
 
     def _ask(self, time_s: float, n: int, _: float) -> None:
@@ -88,13 +88,13 @@ class _Pool:
 
     def _has_room(self, n: int) -> bool:
         launch, cap = self._launches[n], self._rules.cap
-        own = self._of_user[launch.user] + launch.count
-        return self._in_use + launch.count <= self._licenses and (cap == 0 or own <= cap)
+        own = self._of_user[launch.user] + launch.licenses
+        return self._in_use + launch.licenses <= self._licenses and (cap == 0 or own <= cap)
 
     def _grant(self, time_s: float, n: int) -> None:
         launch = self._launches[n]
-        self._in_use += launch.count
-        self._of_user[launch.user] += launch.count
+        self._in_use += launch.licenses
+        self._of_user[launch.user] += launch.licenses
         self.most = max(self.most, self._in_use)
         self.granted_s[n] = time_s
         end_s = time_s + min(launch.hold_s, self._rules.timeout_s)

@@ -7,13 +7,13 @@ from typing import Any
 import pyarrow as pa
 from pyarrow import parquet
 from rich.console import Console
-from rich.table import Table
 
 from .answers import Answer
 from .days import CONFIDENCE, Figure
 from .question import Found, Question, told
 
 FIGURES = ("denials", "denied", "share", "wait_s")
+HEADS = ("licenses", "launches", "most in use", "denials", "truly denied", "share", "mean wait")
 TEXT, NUMBER = pa.string(), pa.float64()
 SCHEMA = pa.schema(
     [
@@ -66,28 +66,32 @@ def write(folder: Path, found: Sequence[Found], as_json: str) -> None:
 
 
 def show(console: Console, question: Question, found: Sequence[Found]) -> None:
-    """Print a table for each pool."""
+    """Print a table for each pool, and how many licenses it needs."""
     for one in found:
-        console.print(_table(question, one))
+        console.print(told(question, one))
+        for line in _aligned([HEADS, *map(_row, one.answers)]):
+            console.print(line)
         for line in _needs(question, one):
             console.print(line)
 
 
-def _table(question: Question, found: Found) -> Table:
-    table = Table(title=told(question, found), title_justify="left", box=None, pad_edge=False)
-    for head in ("licenses", "launches", "most in use", "denials", "truly denied", "share", "mean wait"):
-        table.add_column(head, justify="right")
-    for answer in found.answers:
-        table.add_row(
-            "as logged" if answer.seats is None else f"{answer.seats:,.0f}",
-            f"{answer.launches:,}",
-            f"{answer.most_in_use:,.0f}",
-            _words(answer.denials, "{:,.0f}"),
-            _words(answer.denied, "{:,.0f}"),
-            _words(answer.share, "{:.2%}"),
-            _words(answer.wait_s, "{:,.0f} s"),
-        )
-    return table
+def _aligned(table: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Yield lines of columns as wide as they need: intervals are not broken, whatever the screen."""
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    for row in table:
+        yield "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+
+
+def _row(answer: Answer) -> list[str]:
+    return [
+        "as logged" if answer.seats is None else f"{answer.seats:,.0f}",
+        f"{answer.launches:,}",
+        f"{answer.most_in_use:,.0f}",
+        _words(answer.denials, "{:,.0f}"),
+        _words(answer.denied, "{:,.0f}"),
+        _words(answer.share, "{:.2%}"),
+        _words(answer.wait_s, "{:,.0f} s"),
+    ]
 
 
 def _words(figure: Figure, form: str) -> str:
