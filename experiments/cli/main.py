@@ -24,6 +24,7 @@ from .console import (
     print_error,
 )
 from .explain import explain_command
+from .fit import fit_command
 from .hunt import hunt_command
 from .interrupts import handle_interrupts
 from .journal import journal_command
@@ -61,6 +62,7 @@ app.command("resume")(resume_command)
 app.command("report")(report_command)
 app.command("compare")(compare_command)
 app.command("journal")(journal_command)
+app.command("fit")(fit_command)
 app.command("whatif")(whatif_command)
 app.command("import")(import_command)
 app.command("replay")(replay_command)

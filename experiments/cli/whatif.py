@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .console import WRONG_INPUT, announce_compilation, fail, fail_to_write, make_folder, output, print_warning
+from .logs import SiteFolder
 from .options import Folder, Settings, at_least_one, count, overrides_in, parse_seconds
 
 if TYPE_CHECKING:
@@ -16,14 +17,13 @@ if TYPE_CHECKING:
 
 RESAMPLES_MIN = 200
 Seconds = str | None
-Site = Annotated[Path, typer.Argument(metavar="SITE", help="The folder that `meterstorm import` wrote.")]
 Product = Annotated[
     str | None, typer.Option(metavar="NAME", help="A product, or SERVER/PRODUCT; default: all that were denied.")
 ]
 
 
 def whatif_command(
-    folder: Site,
+    folder: SiteFolder,
     product: Product = None,
     seats: Annotated[str | None, typer.Option(metavar="N,N,...", help="Numbers of licenses to try.")] = None,
     timeout: Annotated[
