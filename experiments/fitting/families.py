@@ -1,21 +1,22 @@
 """Distributions that the engine has, fitted to observed times, and how well each one fits.
 
-By maximum likelihood. The distance is Kolmogorov and Smirnov's; its p is by parametric bootstrap: as often does a
-sample of the fitted distribution, rounded as a log rounds and fitted again, lie as far from its own fit.
+By maximum likelihood. The distance is Kolmogorov and Smirnov's; its p is by parametric bootstrap: as often does
+a sample of the fitted distribution, rounded as a log rounds and fitted again, lie as far from its own fit. Where
+many times are rounded to 0, a true distribution is refused more often than that says.
 """
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy import special, stats
+from scipy import special
 
 RESAMPLES = 199
 TESTED_MAX = 5_000  # values of which the distance is tested, drawn from more
 P_MIN = 0.05  # a distribution with less does not fit
 SEED = 1
 EMPIRICAL = "empirical"
+VARIANCE_MAX = 50.0  # of logarithms: e^50 is beyond any clock
 
 
 class Fit(NamedTuple):
@@ -29,42 +30,63 @@ class Fit(NamedTuple):
 
 
 class Family(NamedTuple):
-    """A family of distributions."""
+    """A family of distributions by mean and coefficient of variation; arrays are rows of times."""
 
-    fit: Callable[[Any], tuple[float, float]]  # mean and coefficient of variation of times
-    law: Callable[[float, float], Any]  # the distribution of these
-
-
-def _exponential(times: Any) -> tuple[float, float]:
-    return float(times.mean()), 1.0
+    fit: Callable[[Any], tuple[Any, Any]]
+    chance: Callable[[Any, Any, Any], Any]  # of being below times
+    quantile: Callable[[Any, Any, Any], Any]  # at such chances
 
 
-def _lognormal(times: Any) -> tuple[float, float]:
+def _fit_exponential(times: Any) -> tuple[Any, Any]:
+    mean = times.mean(axis=-1, keepdims=True)
+    return mean, np.ones_like(mean)
+
+
+def _fit_lognormal(times: Any) -> tuple[Any, Any]:
     logs = np.log(times)
-    variance = float(min(logs.var(), 50.0))
-    return math.exp(float(logs.mean()) + variance / 2), math.sqrt(math.expm1(variance))
+    variance = np.minimum(logs.var(axis=-1, keepdims=True), VARIANCE_MAX)
+    return np.exp(logs.mean(axis=-1, keepdims=True) + variance / 2), np.sqrt(np.expm1(variance))
 
 
-def _gamma(times: Any) -> tuple[float, float]:
-    """Fit the shape by Newton's method from Minka's estimate (Estimating a Gamma distribution, 2002)."""
-    mean = float(times.mean())
-    gap = max(math.log(mean) - float(np.log(times).mean()), 1e-9)
-    shape = (3 - gap + math.sqrt((gap - 3) ** 2 + 24 * gap)) / (12 * gap)
+def _fit_gamma(times: Any) -> tuple[Any, Any]:
+    """Fit the shape by Newton's method, in 1 / shape (Minka, Estimating a Gamma distribution, 2002)."""
+    mean = times.mean(axis=-1, keepdims=True)
+    gap = np.maximum(np.log(mean) - np.log(times).mean(axis=-1, keepdims=True), 1e-9)
+    shape = (3 - gap + np.sqrt((gap - 3) ** 2 + 24 * gap)) / (12 * gap)
     for _ in range(5):
-        slope = 1 / shape - special.polygamma(1, shape)
-        shape = 1 / (1 / shape + (math.log(shape) - special.digamma(shape) - gap) / (shape**2 * slope))
-    return mean, float(shape**-0.5)
+        miss = np.log(shape) - special.digamma(shape) - gap
+        shape = 1 / (1 / shape + miss / (shape**2 * (1 / shape - special.polygamma(1, shape))))
+    return mean, shape**-0.5
 
 
-def _lognormal_law(mean: float, cv: float) -> Any:
-    sigma = math.sqrt(math.log1p(cv * cv))
-    return stats.lognorm(sigma, scale=mean * math.exp(-sigma * sigma / 2))
+def _lognormal(mean: Any, cv: Any) -> tuple[Any, Any]:
+    """Return mean and deviation of the logarithm."""
+    variance = np.log1p(cv * cv)
+    return np.log(mean) - variance / 2, np.sqrt(variance)
+
+
+def _chance_lognormal(times: Any, mean: Any, cv: Any) -> Any:
+    middle, deviation = _lognormal(mean, cv)
+    return special.ndtr((np.log(times) - middle) / deviation)
+
+
+def _quantile_lognormal(chances: Any, mean: Any, cv: Any) -> Any:
+    middle, deviation = _lognormal(mean, cv)
+    return np.exp(middle + deviation * special.ndtri(chances))
 
 
 FAMILIES = {
-    "exponential": Family(_exponential, lambda mean, cv: stats.expon(scale=mean)),
-    "lognormal": Family(_lognormal, _lognormal_law),
-    "gamma": Family(_gamma, lambda mean, cv: stats.gamma(cv**-2, scale=mean * cv**2)),
+    "exponential": Family(
+        _fit_exponential,
+        lambda times, mean, cv: -np.expm1(-times / mean),
+        lambda chances, mean, cv: -mean * np.log1p(-chances),
+    ),
+    "lognormal": Family(_fit_lognormal, _chance_lognormal, _quantile_lognormal),
+    "gamma": Family(
+        _fit_gamma,
+        lambda times, mean, cv: special.gammainc(cv**-2, times / (mean * cv**2)),
+        lambda chances, mean, cv: mean * cv**2 * special.gammaincinv(cv**-2, chances),
+    ),
 }
 
 
@@ -74,35 +96,31 @@ def fits(times: Sequence[float]) -> list[Fit]:
     found = np.asarray(times, float)
     tested = rng.choice(found, TESTED_MAX, replace=False) if len(found) > TESTED_MAX else found
     tick = 1.0 if np.all(tested == np.round(tested)) else 0.0
-    return sorted((_fit(name, tested, tick, rng) for name in FAMILIES), key=lambda fit: fit.distance)
+    return sorted((fit(name, tested, tick, rng) for name in FAMILIES), key=lambda one: one.distance)
+
+
+def fit(name: str, times: Any, tick: float, rng: Any) -> Fit:
+    """Return the fit of a family to times that the log rounds to `tick`; 0: it does not."""
+    mean, cv, distance = (float(found[0]) for found in _nearest(name, times, tick))
+    drawn = FAMILIES[name].quantile(rng.uniform(size=(RESAMPLES, len(times))), mean, cv)
+    as_far = _nearest(name, np.round(drawn) if tick else drawn, tick)[2] >= distance
+    return Fit(name, mean, cv, distance, (1 + int(as_far.sum())) / (1 + RESAMPLES))
 
 
 def best(found: Sequence[Fit], times: Sequence[float]) -> Fit:
     """Return the nearest fit of those that are not refused; the times themselves where all are."""
-    for fit in found:
-        if fit.p >= P_MIN:
-            return fit
+    for one in found:
+        if one.p >= P_MIN:
+            return one
     mean = float(np.mean(times))
     return Fit(EMPIRICAL, mean, float(np.std(times)) / mean if mean else 0.0, 0.0, 1.0)
 
 
-def law(fit: Fit) -> Any:
-    """Return a fitted family's distribution."""
-    return FAMILIES[fit.name].law(fit.mean_s, fit.cv)
-
-
-def _fit(name: str, times: Any, tick: float, rng: Any) -> Fit:
-    mean, cv, distance = _nearest(name, times, tick)
-    drawn = FAMILIES[name].law(mean, cv).rvs((RESAMPLES, len(times)), random_state=rng)
-    rounded = np.round(drawn) if tick else drawn
-    as_far = sum(_nearest(name, row, tick)[2] >= distance for row in rounded)
-    return Fit(name, mean, cv, distance, (1 + as_far) / (1 + RESAMPLES))
-
-
-def _nearest(name: str, times: Any, tick: float) -> tuple[float, float, float]:
-    """Return the fit to times, and its distance from them."""
-    positive = np.maximum(times, tick / 2 or 1e-9)
+def _nearest(name: str, times: Any, tick: float) -> tuple[Any, Any, Any]:
+    """Return the fit to each row of times, and its distance from them."""
+    positive = np.sort(np.maximum(times, tick / 2 or 1e-9), axis=-1)
     mean, cv = FAMILIES[name].fit(positive)
-    chances = FAMILIES[name].law(mean, cv).cdf(np.sort(positive))
-    steps = np.arange(len(times) + 1) / len(times)
-    return mean, cv, float(max((steps[1:] - chances).max(), (chances - steps[:-1]).max()))
+    chances = FAMILIES[name].chance(positive, mean, cv)
+    steps = np.arange(positive.shape[-1] + 1) / positive.shape[-1]
+    distance = np.maximum((steps[1:] - chances).max(axis=-1), (chances - steps[:-1]).max(axis=-1))
+    return mean[..., 0].reshape(-1), cv[..., 0].reshape(-1), distance.reshape(-1)

@@ -99,7 +99,7 @@ def _times(values: Any) -> Times:
 
 
 def launching(fitted: Model) -> Fit:
-    """Return the distribution of a client's intervals that the scenario has: the fit of a user's, where that can be.
+    """Return the distribution of a client's intervals in the scenario: the fit of a user's, where that can be.
 
     An open client launches nothing while its program runs, and its first interval is no typical one. So where
     users launch again while they hold a license, or seldom and in bursts, launches come from many clients, at

@@ -70,7 +70,7 @@ def _quantile_plot(name: str, times: Times) -> Figure:
     seen = np.maximum(np.quantile(times.values, parts), SHORTEST_S)
     made = [Line(Key("the log itself", 0, is_arm=False), seen, seen)]
     for n, fit in enumerate(times.fits, 1):
-        quantiles = np.maximum(families.law(fit).ppf(parts), SHORTEST_S)
+        quantiles = np.maximum(families.FAMILIES[fit.name].quantile(parts, fit.mean_s, fit.cv), SHORTEST_S)
         made.append(Line(Key(f"{fit.name}: {_words_of(fit)}", n, is_arm=False), seen, quantiles))
     caption = "Each fit's quantiles over those of the log: one that fits lies on the line of the log itself."
     plot = Plot(made, Axis("the log, s", is_log=True), Axis("the fit, s", is_log=True))
@@ -96,8 +96,8 @@ def _arrivals(fitted: Model) -> Iterator[str]:
     yield from _of_fits("Times between a user's launches, in time that goes as fast as launches come", fitted.gaps)
     if launching(fitted) is not fitted.gaps.best:
         yield (
-            "But users launch again while they hold a license, or seldom and in bursts, which clients of a scenario "
-            "do not: in it launches come at random within the hour. Where bursts matter, replay the log."
+            "But users launch again while they hold a license, or seldom and in bursts, which clients of a "
+            "scenario do not: in it launches come at random within the hour. Where bursts matter, replay the log."
         )
 
 
