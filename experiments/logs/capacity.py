@@ -50,14 +50,16 @@ def fit(asked: Decisions, changes: Sequence[int]) -> list[Fitted]:
     if asked.granted.all():
         peak = asked.need.max()
         return [Fitted(0, None, f"never denied: at least {peak}, the most in use", 0)]
-    edges = np.unique(np.searchsorted(asked.row, changes))
-    edges = np.array([0, *edges[(edges > 0) & (edges < len(asked.row))], len(asked.row)])
+    # A change lies before the first decision after it.
+    rows = {0: 0} | dict(zip(np.searchsorted(asked.row, changes).tolist(), changes, strict=True))
+    rows = {edge: row for edge, row in sorted(rows.items()) if edge < len(asked.row)}
+    edges = [*rows, len(asked.row)]
     values = np.unique(np.append(0, asked.need[asked.granted]))
     costs = [_contradictions(asked, a, b, values) for a, b in pairwise(edges)]
     chosen = values[_path(costs)]
     begins = [0, *(np.flatnonzero(np.diff(chosen)) + 1).tolist()]
     spans = zip(begins, [*begins[1:], len(chosen)], strict=True)
-    return [_told(asked, edges[a], edges[b], int(chosen[a])) for a, b in spans]
+    return [_told(asked, rows[edges[a]] if a else 0, edges[a], edges[b], int(chosen[a])) for a, b in spans]
 
 
 def stated(rows: Sequence[Stated], asked: Decisions, time_s: Any) -> Iterator[tuple[float, Fitted]]:
@@ -90,10 +92,10 @@ def _path(costs: Sequence[Any]) -> Any:
     return path[::-1]
 
 
-def _told(asked: Decisions, begin: int, end: int, licenses: int) -> Fitted:
+def _told(asked: Decisions, row: int, begin: int, end: int, licenses: int) -> Fitted:
     """Return a capacity with the decisions that speak for it."""
     need, granted = asked.need[begin:end], asked.granted[begin:end]
-    denials, row = int((~granted).sum()), int(asked.row[begin]) if begin else 0
+    denials = int((~granted).sum())
     against = int(_contradictions(asked, begin, end, np.array([licenses]))[0])
     for_it = int((need[~granted] > licenses).sum())
     if not for_it:

@@ -10,7 +10,7 @@ import numpy as np
 
 from . import flexnet_lines
 from .dates import DAY_S, NO_TIME, Clock, Order
-from .flexnet_lines import Event, Said, Stamp
+from .flexnet_lines import Event, Line, Said
 from .lines import lines
 from .log import BLANK, DATE, EVENT, FATES, MESSAGE, REPEATED, UNREAD, Events, Log, Unread, facts_of, names_of
 from .names import Names
@@ -52,11 +52,10 @@ class _Reading:
             if found is None:
                 self._other(name, number, text)
                 continue
-            stamp, said = found
-            if isinstance(said, Event):
-                self._event(stamp, said, name, number)
+            if isinstance(found.said, Event):
+                self._event(found, found.said, name, number)
             else:
-                self._said(stamp, said, name, number)
+                self._said(found, found.said, name, number)
 
     def log(self, paths: Sequence[Path]) -> Log:
         """Return all that was read, in order."""
@@ -81,39 +80,39 @@ class _Reading:
             stated=[],
         )
 
-    def _line(self, stamp: Stamp | None, daemon: str | None, fate: str) -> None:
-        if stamp and stamp.day is not None:
-            self._day[len(self._fate)] = stamp.day
-        self._second.append(NO_TIME if stamp is None else stamp.second)
+    def _line(self, second: int, day: int | None, daemon: str | None, fate: str) -> None:
+        if day is not None:
+            self._day[len(self._fate)] = day
+        self._second.append(second)
         self._daemon.append(self._daemons.setdefault(daemon, len(self._daemons) + 1) if daemon else 0)
         self._fate.append(FATE[fate])
 
-    def _event(self, stamp: Stamp, event: Event, file: str, number: int) -> None:
+    def _event(self, line: Line, event: Event, file: str, number: int) -> None:
         self._at.append(len(self._fate))
         user, host = self._names.user(event.user), self._names.host(event.host)
         cells = (event.kind, event.daemon, event.product, user, host, event.licenses, event.detail)
         self._events.add(*cells, None, file, number)
-        self._line(stamp, event.daemon, EVENT)
+        self._line(line.second, line.day, event.daemon, EVENT)
 
-    def _said(self, stamp: Stamp, said: Said, file: str, number: int) -> None:
+    def _said(self, line: Line, said: Said, file: str, number: int) -> None:
         day, is_banner = flexnet_lines.day_of(said.message)
         if state := flexnet_lines.state_of(said):
             self._at.append(len(self._fate))
             self._events.add(*state, None, None, None, 1, None, None, file, number)
         if is_banner and day is not None:
             self._banners.append(len(self._fate))
-        self._line(stamp._replace(day=day or stamp.day), said.daemon, EVENT if state else DATE if day else MESSAGE)
+        self._line(line.second, day or line.day, said.daemon, EVENT if state else DATE if day else MESSAGE)
 
     def _other(self, file: str, number: int, text: str) -> None:
         is_blank = not text.strip()
         if not is_blank:
             self._unread.add(file, number, text)
-        self._line(None, None, BLANK if is_blank else UNREAD)
+        self._line(NO_TIME, None, None, BLANK if is_blank else UNREAD)
 
     def _is_event(self) -> Any:
         """Return which lines are of users: those that a banner does not have."""
         found = np.zeros(len(self._fate), bool)
-        users = self._events.columns["user"]
+        users = self._events.users()
         found[[line for line, user in zip(self._at, users, strict=True) if user is not None]] = True
         return found
 

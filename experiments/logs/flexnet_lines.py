@@ -7,25 +7,19 @@ from typing import NamedTuple
 
 from .site import COUNT_MAX
 
+KINDS = frozenset({"OUT", "IN", "DENIED", "UNSUPPORTED", "QUEUED", "DEQUEUED"})
 DAY = r"(?:([0-9]{4}-[0-9]{2}-[0-9]{2})[T ])?"
-CLOCK = rf"\s*{DAY}([0-9]{{1,2}}):([0-9]{{2}}):([0-9]{{2}})(?:[.,][0-9]+)?(?:Z|[+-][0-9:]{{4,6}})?"
-DAEMON = r"\s+\(([^()]{1,80}?)(?:_[0-9]+)?\)\s"
-HEAD = re.compile(CLOCK + DAEMON + r"(.*)$")
-EVENT = re.compile(
-    CLOCK
-    + DAEMON
-    + r'(OUT|IN|DENIED|UNSUPPORTED|QUEUED|DEQUEUED): *"([^"]*)"\s*(?:\(([^)]*)\)\s+)?(.+?)@(\S+)'
-    + r"(?:\s+\[[^\]]*\])?(?:\s+\(([0-9]{1,9}) licenses?\))?\s*(.*)$"
+CLOCK = r"([0-9]{1,2}:[0-9]{2}:[0-9]{2})(?:[.,][0-9]+)?(?:Z|[+-][0-9:]{4,6})?"
+LINE = re.compile(rf"\s*{DAY}{CLOCK}\s+\(([^()]{{1,80}}?)(?:_[0-9]+)?\)\s(.*)$")
+OF_USER = re.compile(
+    r' *"([^"]*)"\s*(?:\(([^)]*)\)\s+)?(.+?)@(\S+)(?:\s+\[[^\]]*\])?(?:\s+\(([0-9]{1,9}) licenses?\))?\s*(.*)$'
 )
-LIKE_EVENT = re.compile(r"(?:OUT|IN|DENIED|UNSUPPORTED|QUEUED|DEQUEUED):")
 LICENSES = re.compile(r"([0-9]{1,9}) licenses?$")
 CODE = re.compile(r"\((-[0-9]{1,6},[0-9]{1,6})")
 REASON = re.compile(r"\((.*)\)\s*$")
-STARTED = re.compile(r"FLEX(?:net|lm) Licensing version v", re.IGNORECASE)
-REREAD = re.compile(r"Rereading license file")
-STOPPED = re.compile(
-    r"EXITING DUE TO|Shutdown requested|daemon shutdown requested|Lost connection to lmgrd|"
-    r"Vendor daemon can't talk to lmgrd",
+STATE = re.compile(
+    r"(?P<start>FLEX(?:net|lm) Licensing version v)|(?P<reread>Rereading license file)|(?P<stop>EXITING DUE TO|"
+    r"Shutdown requested|daemon shutdown requested|Lost connection to lmgrd|Vendor daemon can't talk to lmgrd)",
     re.IGNORECASE,
 )
 VENDOR_STOPPED = re.compile(r"Shutting down (\S+) pid=|(\S+) exited with (?:status|signal)")  # lmgrd says so
@@ -37,6 +31,15 @@ DATED = re.compile(
     r"(?:\(@\S+-SLOG@\) (?:Start-Date|Time)|Server's System Date and Time): "
     r"\S+ ([A-Z][a-z]{2})\s+([0-9]{1,2}) ([0-9]{4}) "
 )
+
+
+# The second of the day by clock: hours have one digit or two.
+_SECONDS = {
+    f"{hour}:{second // 60:02}:{second % 60:02}": hour_number * 3600 + second
+    for hour_number in range(24)
+    for hour in {str(hour_number), f"{hour_number:02}"}
+    for second in range(3600)
+}
 
 
 class Event(NamedTuple):
@@ -58,27 +61,37 @@ class Said(NamedTuple):
     message: str
 
 
-class Stamp(NamedTuple):
-    """When a line was written: seconds of the day, and the day's ordinal where the line has it."""
+class Line(NamedTuple):
+    """A line of a daemon's: when it was written, and what it says."""
 
-    second: int
-    day: int | None
+    second: int  # of the day
+    day: int | None  # the day's ordinal, where each line has it
+    said: Event | Said
 
 
-def parse(text: str) -> tuple[Stamp, Event | Said] | None:
+def parse(text: str) -> Line | None:
     """Return what a line says; None: it is not of this format, or one of its numbers cannot be."""
-    if found := EVENT.match(text):
-        day, hour, minute, second, daemon, kind, product, before, user, host, count, rest = found.groups()
-        stamp = _stamp(day, hour, minute, second)
-        licenses = int(count) if count else _licenses(before)
-        if stamp is None or not 1 <= licenses <= COUNT_MAX or not product.strip():
-            return None
-        return stamp, Event(kind.lower(), daemon, product, user, host, licenses, _detail(kind, rest))
-    found = HEAD.match(text)
-    if not found or LIKE_EVENT.match(found[6]):
+    found = LINE.match(text)
+    if not found:
         return None
-    stamp = _stamp(*found.groups()[:4])
-    return stamp and (stamp, Said(found[5], found[6]))
+    day, clock, daemon, message = found.groups()
+    second = _SECONDS.get(clock, -1)
+    kind, _, rest = message.partition(":")
+    said = _event(kind, daemon, rest) if kind in KINDS else Said(daemon, message)
+    if second < 0 or said is None:
+        return None
+    return Line(second, _ordinal(*day.split("-")) if day else None, said)
+
+
+def _event(kind: str, daemon: str, rest: str) -> Event | None:
+    found = OF_USER.match(rest)
+    if not found:
+        return None
+    product, before, user, host, count, how = found.groups()
+    licenses = int(count) if count else _licenses(before)
+    if not 1 <= licenses <= COUNT_MAX or not product.strip():
+        return None
+    return Event(kind.lower(), daemon, product, user, host, licenses, _detail(kind, how))
 
 
 def day_of(message: str) -> tuple[int | None, bool]:
@@ -97,17 +110,8 @@ def state_of(said: Said) -> tuple[str, str] | None:
     if said.daemon in MANAGERS:
         found = VENDOR_STOPPED.match(said.message)
         return ("stop", found[1] or found[2]) if found else None
-    for kind, pattern in (("start", STARTED), ("reread", REREAD), ("stop", STOPPED)):
-        if pattern.match(said.message):
-            return kind, said.daemon
-    return None
-
-
-def _stamp(day: str | None, hour: str, minute: str, second: str) -> Stamp | None:
-    of_day = (int(hour) * 60 + int(minute)) * 60 + int(second)
-    if of_day >= 86400 or minute >= "60" or second > "60":
-        return None
-    return Stamp(of_day, _ordinal(*day.split("-")) if day else None)
+    found = STATE.match(said.message)
+    return (str(found.lastgroup), said.daemon) if found else None
 
 
 def _ordinal(year: str, month: str | int, day: str) -> int | None:

@@ -11,6 +11,8 @@ from .names import Names
 from .site import TABLES
 
 UNREAD_SHOWN = 20
+COLUMNS = [name for name in TABLES["events"] if name != "time_s"]  # as they are read
+USER = COLUMNS.index("user")
 
 # What may become of a line: each one counts once.
 EVENT, MESSAGE, DATE, BLANK, UNREAD, REPEATED = FATES = (
@@ -48,24 +50,30 @@ class Log(NamedTuple):
 
 
 class Events:
-    """Events as columns, in the order in which they are read."""
+    """Events in the order in which they are read."""
 
     def __init__(self) -> None:
-        self.columns: dict[str, list[Any]] = {name: [] for name in TABLES["events"] if name != "time_s"}
-        self._add = [column.append for column in self.columns.values()]
+        self._rows: list[tuple[Any, ...]] = []
 
     def add(self, *cells: Any) -> None:
         """Add a row: kind, server, product, user, host, count, detail, handle, file, line."""
-        for add, cell in zip(self._add, cells, strict=True):
-            add(cell)
+        self._rows.append(cells)
 
     def __len__(self) -> int:
-        return len(self.columns["kind"])
+        return len(self._rows)
+
+    def users(self) -> list[str | None]:
+        """Return whom the events are of."""
+        return [row[USER] for row in self._rows]
 
     def in_order(self, rows: Sequence[int], times_s: Sequence[float]) -> dict[str, list[Any]]:
         """Return all columns with the rows in this order."""
-        taken = {name: [column[row] for row in rows] for name, column in self.columns.items()}
-        return {"time_s": list(times_s), **taken}
+        taken = [self._rows[row] for row in rows]
+        columns = zip(*taken, strict=True) if taken else ((),) * len(COLUMNS)
+        return {
+            "time_s": list(times_s),
+            **{name: list(cells) for name, cells in zip(COLUMNS, columns, strict=True)},
+        }
 
 
 class Unread:

@@ -16,9 +16,15 @@ from .seen import last_seen
 from .site import COUNT_MAX
 
 KIND = "rlm"
-SERVER = "rlm"  # a report log is of one ISV server, which it does not name
+SERVER = "rlm"  # where no line names the ISV
 TOKEN = re.compile(r'"([^"]*)"|(\S+)')
-TIME = re.compile(r"\b([0-9]{2})/([0-9]{2})(?:/([0-9]{4}))? ([0-9]{2}):([0-9]{2})(?::([0-9]{2}))?\s*$")
+TIME = re.compile(
+    r".*\b([0-9]{2})/([0-9]{2})(?:/([0-9]{4}))? ([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:\.[0-9]+)?)?(?=\s|$)"
+)
+HEADER = re.compile(r"RLM Report Log Format ([0-9]+)")
+SMALL = "1"  # its lines have neither users nor dates
+ISV = re.compile(r"ISV: ([^\s,]+)")
+DATE_ONLY = re.compile(r"[0-9/]+ [0-9:]+")
 USER = "user host isv_def count"
 FIELDS = {
     "OUT": f"product version pool {USER} use reuse handle",
@@ -30,18 +36,24 @@ FIELDS = {
 }
 LAYOUT = {word: fields.split() for word, fields in FIELDS.items()}
 KIND_OF = {"OUT": "out", "IN": "in", "INUSE": "out", "DENY": "denied", "QUE": "queued", "DEQUE": "dequeued"}
-STATE_OF = {"START": "start", "SHUTDOWN": "stop", "END": "stop", "REREAD": "reread"}
+STATE_OF = {"START": "start", "SHUTDOWN": "stop", "REREAD": "reread"}
 WHY = {
     "1": None,
     "2": "exited",
     "3": "removed",
     "4": "inactive",
+    "5": "hold expired",
+    "7": "portable key removed",
     "8": "failed host is back",
     "9": "transferred",
     "11": "no heartbeat",
 }
 IN_USE = "in use"  # detail of what was out before the log began
-OTHER_WORDS = frozenset({"RLM", "AUTH:", "AUTH", "LICENSE", "SWITCH", "ROAM_EXTEND", "DYNRES", "METER_DEC"})
+ENDS = frozenset({"SWITCH", "END"})
+OTHER_WORDS = frozenset(
+    {"AUTH:", "AUTH", "LICENSE", "TIMEZONE", "TIMEJUMP", "LOG", "ROAM_EXTEND", "DYNRES", "METER_DEC"}
+)
+TOO_SMALL = 'is of the format "small", which has no users and no days; let REPORTLOG write "std" or "detailed"'
 HALF_YEAR = timedelta(days=183)
 
 
@@ -74,7 +86,11 @@ class _Reading:
         self._unread = Unread(names)
         self._pools: dict[str, dict[str, int]] = {}
         self._stated: dict[tuple[str, float], Stated] = {}
-        self._goes_on = False  # the log was switched: what follows is no start
+        self._server = SERVER
+        self._is_head = False  # of a file: text up to its START
+        self._goes_on = False  # the file ended, and the server did not: what follows is no start
+        self._is_down = False
+        self._open: set[int] = set()  # handles
 
     def read(self, path: Path, file: str, begin: datetime) -> int:
         """Read a file to its end, and return how many lines it has."""
@@ -85,7 +101,10 @@ class _Reading:
         number = 0
         for number, text in enumerate(lines(path), 1):
             line = _line(number, text)
-            fate = self._fate(line, file)
+            try:
+                fate = self._fate(line, file)
+            except ValueError as error:
+                raise ValueError(f"{file}: {error}") from None
             if fate == UNREAD:
                 self._unread.add(file, number, text)
             self._fates[fate] += 1
@@ -119,16 +138,29 @@ class _Reading:
         word = line.words[0]
         if line.time and not self._moves_on(line.time):
             return UNREAD
+        if self._is_head and word not in {"START", "SWITCH"}:
+            return self._head(line)
         if word in KIND_OF:
             return self._event(word, line, file)
-        self._goes_on = (self._goes_on and word != "START") or word == "SWITCH"
         if word in STATE_OF and line.time:
             return self._state(word, line, file)
+        if word in ENDS:
+            self._goes_on = not self._is_down
+            return MESSAGE
         if word == "PRODUCT":
             return self._product(line, file)
-        if line.time and TIME.fullmatch(line.text.strip()):
+        if line.time and DATE_ONLY.fullmatch(line.text.strip()):
             return DATE
-        return MESSAGE if word in OTHER_WORDS else UNREAD
+        return self._head(line) if HEADER.match(line.text) else MESSAGE if word in OTHER_WORDS else UNREAD
+
+    def _head(self, line: _Line) -> str:
+        """Take up a line of the text that a file begins with."""
+        self._is_head = True
+        if (found := HEADER.match(line.text)) and found[1] == SMALL:
+            raise ValueError(TOO_SMALL)
+        if found := ISV.match(line.text):
+            self._server = found[1]
+        return MESSAGE
 
     def _moves_on(self, found: re.Match[str]) -> bool:
         """Go on to the time of a line, never back; return whether there is such a time."""
@@ -143,18 +175,29 @@ class _Reading:
             return UNREAD
         if count is None or not 1 <= count <= COUNT_MAX:
             return UNREAD
-        detail = _detail(word, row)
         user, host = self._names.user(row["user"]), self._names.host(row["host"])
         own = handle if "handle" in row else None
-        if not (word == "INUSE" and self._goes_on):
-            self._add(KIND_OF[word], SERVER, row["product"], user, host, count, detail, own, file, line.number)
+        if word == "INUSE" and handle in self._open:
+            return MESSAGE
+        cells = (self._server, row["product"], user, host, count, _detail(word, row), own)
+        self._add(KIND_OF[word], *cells, file, line.number)
+        if word == "IN":
+            self._open.discard(handle)
+        elif word in {"OUT", "INUSE"}:
+            self._open.add(handle)
         return EVENT
 
     def _state(self, word: str, line: _Line, file: str) -> str:
+        goes_on, self._is_head = self._goes_on, False
         if word in {"START", "REREAD"}:
             self._pools.clear()
-        if not self._goes_on:
-            self._add(STATE_OF[word], SERVER, None, None, None, 1, None, None, file, line.number)
+            self._goes_on = False
+        if word == "START" and goes_on:
+            return MESSAGE
+        if word == "START":
+            self._open.clear()
+        self._is_down = word == "SHUTDOWN" or (self._is_down and word != "START")
+        self._add(STATE_OF[word], self._server, None, None, None, 1, None, None, file, line.number)
         return EVENT
 
     def _product(self, line: _Line, file: str) -> str:
@@ -168,7 +211,7 @@ class _Reading:
         licenses, time_s = sum(pools.values()), self._time_s()
         if 0 < licenses < 2**31:
             evidence = f"PRODUCT at {file}:{line.number}"
-            self._stated[product, time_s] = Stated(time_s, SERVER, product, licenses, evidence)
+            self._stated[product, time_s] = Stated(time_s, self._server, product, licenses, evidence)
         return MESSAGE
 
     def _add(self, *cells: object) -> None:
@@ -181,14 +224,14 @@ class _Reading:
 
 def _line(number: int, text: str) -> _Line:
     words = [match[1] if match[1] is not None else match[2] for match in TOKEN.finditer(text)]
-    return _Line(number, text, words, TIME.search(text))
+    return _Line(number, text, words, TIME.match(text))
 
 
 def _first_time(path: Path) -> datetime:
     """Return when a file begins: its first time, in the year that a line tells first."""
     first = None
     for text in lines(path):
-        found = TIME.search(text)
+        found = TIME.match(text)
         first = first or found
         if found and found[3] and (told := _time(found, datetime.min)):
             return _before(first, told) if first else told

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .pairing import Pairs, Pool
+from .pairing import CRASH, RESTART, Pairs, Pool, Session
 from .site import is_of_capacity
 
 SHARE = 0.95  # of a product's requests that come with those of another: then it is its companion
@@ -29,6 +29,9 @@ class Request(NamedTuple):
     pool: Pool
     licenses: int
     run_time_s: float | None  # None: denied
+
+
+Bursts = Sequence[Sequence[Request]]
 
 
 class Trace(NamedTuple):
@@ -56,8 +59,9 @@ def exact_times(time_s: Sequence[float]) -> Any:
 def trace(events: Mapping[str, Sequence[Any]], pairs: Pairs, span_s: float, known: set[Pool]) -> Trace:
     """Return the launches of a log; products of known capacity are nobody's companions."""
     asked = _requests(events, pairs, span_s)
-    companions = _companions(asked, known)
-    launches = _without(asked, companions)
+    bursts = _bursts(asked)
+    companions = _companions(asked, bursts, known)
+    launches = _without(asked, bursts, companions)
     names = _names({request.pool for request in launches})
     runs = _run_times(launches)
     users = 1 + max((request.client for request in asked), default=-1)
@@ -81,7 +85,7 @@ def _requests(events: Mapping[str, Sequence[Any]], pairs: Pairs, span_s: float) 
     """Return what was asked for, in order; clients are users at hosts in order of appearance."""
     times = np.append(exact_times(events["time_s"]), span_s + 1.0)
     clients: dict[tuple[str, str], int] = {}
-    held = [(s.row, s.licenses, _length(times, s.row, s.end_row, s.end_s)) for s in pairs.sessions]
+    held = [(session.row, session.licenses, _length(times, session)) for session in pairs.sessions]
     denied = [
         (row, events["count"][row], None)
         for row, (kind, detail) in enumerate(zip(events["kind"], events["detail"], strict=True))
@@ -96,21 +100,24 @@ def _requests(events: Mapping[str, Sequence[Any]], pairs: Pairs, span_s: float) 
     return found
 
 
-def _length(times: Any, row: int, end_row: int, end_s: float | None) -> float:
-    """Return how long a session took: to its checkin, to the end of its server, or on beyond the log."""
-    end = times[-1] if end_s is None else times[end_row] if end_s >= np.floor(times[end_row]) else end_s
-    return float(max(0.0, end - times[row]))
+def _length(times: Any, session: Session) -> float:
+    """Return how long a session took: to its checkin, to the last word of its server, or on beyond the log."""
+    end = times[session.end_row]
+    if session.ended in {RESTART, CRASH}:
+        last = times[session.end_row - 1]  # in the same second, maybe: then the server was still up
+        end = session.end_s if session.end_s and session.end_s > last else (last + end) / 2
+    return float(max(0.0, end - times[session.row]))
 
 
-def _companions(asked: Sequence[Request], known: set[Pool]) -> dict[Pool, Pool]:
+def _companions(asked: Sequence[Request], bursts: Bursts, known: set[Pool]) -> dict[Pool, Pool]:
     """Return which products come nearly always with another one that is asked for as often or more."""
     together: dict[Pool, Counter[Pool]] = defaultdict(Counter)
     counts: dict[Pool, set[int]] = defaultdict(set)
     times = Counter(request.pool for request in asked)
-    for burst in _bursts(asked):
-        there = Counter(request.pool for request in burst)
+    for burst in bursts:
         for request in burst:
             counts[request.pool].add(request.licenses)
+        there = Counter(request.pool for request in burst) if len(burst) > 1 else {}
         for pool, number in there.items():
             together[pool].update(dict.fromkeys(there, number))
     mains: list[Pool] = []
@@ -124,10 +131,10 @@ def _companions(asked: Sequence[Request], known: set[Pool]) -> dict[Pool, Pool]:
     return found
 
 
-def _bursts(asked: Sequence[Request]) -> list[list[Request]]:
+def _bursts(asked: Sequence[Request]) -> Bursts:
     """Return the requests of each client that follow closely on each other."""
     latest: dict[int, list[Request]] = {}
-    found = []
+    found: list[list[Request]] = []
     for request in asked:
         burst = latest.get(request.client)
         if burst is None or request.time_s - burst[-1].time_s > BURST_S:
@@ -137,10 +144,10 @@ def _bursts(asked: Sequence[Request]) -> list[list[Request]]:
     return found
 
 
-def _without(asked: Sequence[Request], companions: Mapping[Pool, Pool]) -> list[Request]:
+def _without(asked: Sequence[Request], bursts: Bursts, companions: Mapping[Pool, Pool]) -> list[Request]:
     """Return the requests without those of companions that come with their product's."""
     left_out: set[int] = set()
-    for burst in _bursts(asked):
+    for burst in bursts:
         there = {request.pool for request in burst}
         left_out.update(request.row for request in burst if companions.get(request.pool) in there)
     return [request for request in asked if request.row not in left_out]

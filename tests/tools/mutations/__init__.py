@@ -8,6 +8,7 @@ from tools.mutations import (
     engine,
     failback,
     faults,
+    logs,
     lost_leases,
     messaging,
     observed,
@@ -45,6 +46,7 @@ MUTATIONS: list[Mutation] = [
         policies,
         comparisons,
         sweeps,
+        logs,
     )
     for mutation in room.MUTATIONS
 ]

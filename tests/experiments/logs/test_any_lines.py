@@ -1,0 +1,110 @@
+"""Whatever is in a file: it is read, or refused in words, and each line counts exactly once."""
+
+import gzip
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from meterstorm.experiments.logs.importing import READERS, site_of
+from meterstorm.experiments.logs.log import EVENT
+from meterstorm.experiments.logs.names import Names
+from meterstorm.experiments.logs.replay import replay
+
+from support.logs import flexnet, plain, rlm, story, write
+
+HAPPENED = story(1, days=0.6).happenings
+LINES = {"flexnet": flexnet(HAPPENED), "rlm": rlm(HAPPENED, 3), "csv": plain(HAPPENED)}
+HEAD = {"flexnet": [], "rlm": [], "csv": LINES["csv"][:1]}
+SCRAPS = [
+    "", " ", "\t", '"', ",", "23:59:59 ", " 0:00:00 ", "(lmgrd) ", "(vendord) ", "OUT: ", "IN: ", '"f" ', "a@b ",
+    "@",     "TIMESTAMP 2/30/2024", "TIMESTAMP 1/1/0001", "TIMESTAMP 12/31/9999",
+    "started on x (1/1/2020)", "(9 licenses)",
+    "FlexNet Licensing version v1", "Rereading license file", "EXITING DUE TO SIGNAL 9", "(999999999 licenses)",
+    "START h 01/01/2024 00:00:00", "02/29 10:00:00", "12/31/9999 23:59:59", "INUSE ", "PRODUCT p 1 1 5", "nan",
+    "1e308", "\x00", "\ud7ff", "é", "2024-02-30T10:00:00+01:00 ", "DENIED: ", "(-4,342)", "SWITCH", "out",
+    "start", "-1", "1,",
+]  # fmt: skip
+
+
+def any_line(kind: str) -> st.SearchStrategy[str]:
+    """Lines of the format, pieces of such lines, scraps of all formats, and any text."""
+    whole = st.sampled_from(LINES[kind])
+    cut = st.tuples(whole, st.integers(0, 60), st.integers(0, 60)).map(
+        lambda one: one[0][one[1] :] + one[0][: one[2]]
+    )
+    scraps = st.lists(st.sampled_from(SCRAPS), max_size=6).map("".join)
+    text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\n"), max_size=30)
+    return st.one_of(whole, cut, scraps, text)
+
+
+def logs(kind: str) -> st.SearchStrategy[list[str]]:
+    return st.lists(any_line(kind), max_size=30).map(lambda lines: HEAD[kind] + lines)
+
+
+def fates(kind: str, path: Path) -> dict[str, int] | None:
+    """What became of the lines; None: refused in words."""
+    try:
+        log = READERS[kind]([path], Names(False))
+    except ValueError as error:
+        assert path.name in str(error)
+        return None
+    assert len(log.events["kind"]) <= log.lines[EVENT]
+    assert log.events["time_s"] == sorted(log.events["time_s"])
+    assert all(0 <= time_s <= log.span_s for time_s in log.events["time_s"])
+    return log.lines
+
+
+@pytest.mark.parametrize("kind", READERS)
+def test_each_line_counts_exactly_once(kind: str):
+    @given(logs(kind))
+    def check(lines: list[str]) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            path = write(Path(folder) / "any.log", lines)
+            found = fates(kind, path)
+            if found is not None:
+                assert sum(found.values()) == len(path.read_text(encoding="utf-8").split("\n")) - 1
+
+    check()
+
+
+@pytest.mark.parametrize("kind", READERS)
+@pytest.mark.parametrize("is_compressed", [False, True])
+def test_any_bytes_are_read_or_refused(kind: str, is_compressed: bool):
+    @given(st.binary(max_size=300))
+    def check(content: bytes) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "any.log"
+            path.write_bytes(gzip.compress(content) if is_compressed else content)
+            fates(kind, path)
+
+    check()
+
+
+@pytest.mark.parametrize("kind", READERS)
+def test_whatever_is_read_makes_a_site(kind: str):
+    """Whole lines in any order, and others between them: it is replayed, or refused for want of a checkout."""
+
+    @given(st.permutations(LINES[kind][1:]).flatmap(lambda some: st.tuples(st.just(some[:25]), logs(kind))))
+    def check(both: tuple[list[str], list[str]]) -> None:
+        some, others = both
+        with tempfile.TemporaryDirectory() as folder:
+            path = write(Path(folder) / "any.log", [LINES[kind][0], *some, *others[len(HEAD[kind]) :]])
+            try:
+                site = site_of(kind, [path], keeps_names=False)
+            except ValueError as error:
+                assert path.name in str(error)
+                return
+            found = replay(site)
+            assert 0 <= found.repeated <= found.decisions
+            assert site.trace.num_rows <= site.events.num_rows
+
+    check()
+
+
+def test_a_cut_archive_is_refused(tmp_path: Path):
+    path = tmp_path / "cut.log.gz"
+    path.write_bytes(gzip.compress(b"10:00:00 (vendord) noise\n" * 1000)[:-20])
+    with pytest.raises(ValueError, match=r"cut\.log\.gz: cannot be read"):
+        site_of("flexnet", [path], keeps_names=False)
