@@ -33,7 +33,7 @@ def _without_chance(raw: Raw, random: Random) -> Raw:
     raw["servers"] |= {"service": "exponential", "service_ms": some([50.0, 1000.0])}
     raw["servers"] |= {"heartbeat_cost": some([0.2, 1.0]), "release_cost": some([0.2, 1.0])}
     raw["workload"]["launch"] = some(["exponential", "lognormal", "gamma"])
-    with_observations(raw["workload"], Random(repr(raw)), least=0.01)
+    raw["workload"] = with_observations(raw["workload"], least=0.01)
     calls_back = raw["policies"]["denial"]["name"] == "callback"  # in one line at several servers, if all share
     raw["policies"]["balancing"] = {"name": "static" if calls_back else some(BALANCING)}
     raw["policies"]["admission"].pop("retry_after_s", None)

@@ -313,7 +313,7 @@ def scenarios(
         "servers": _servers(draw, servers),
         "products": _products(draw, names, clients * programs),
         "clients": _clients(draw, clients, programs, servers),
-        "workload": _workload(draw, clients, names, come),
+        "workload": with_observations(_workload(draw, clients, names, come), least=0.0),
         "policies": {
             kind: failover if kind == "failover" else draw(policies(kind))
             for kind in BUILT_IN
@@ -333,7 +333,6 @@ def scenarios(
     asks_next = denial.get("servers", 1.0) > 1 and programs > 1
     if asks_next or failover["name"] == "each-server-once":  # which must take time
         raw["network"]["latency_ms"] = max(1.0, raw["network"]["latency_ms"])
-    with_observations(raw["workload"], random.Random(raw["run"]["seed"] + 2), least=0.0)
     return in_sites(with_rights(raw), sites)
 
 

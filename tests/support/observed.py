@@ -20,11 +20,16 @@ def observed(values: list[float], column: str) -> str:
     return str(path)
 
 
-def with_observations(workload: dict[str, Any], chance: Random, least: float) -> None:
-    """Have some times of a workload drawn from observed ones of the same mean; short ones are `least` of it."""
+def with_observations(workload: dict[str, Any], least: float) -> dict[str, Any]:
+    """A workload with some times drawn from observed ones of the same mean; the short ones are `least` of it.
+
+    Which times follows from the workload.
+    """
+    chance, made = Random(repr(workload)), dict(workload)
     for key, (file, column) in COLUMNS.items():
         if chance.random() < 0.3:
             mean_s = max(workload[column], 1.0)
             parts = [1.0, *(chance.choice([least, 0.1, 1.0]) * chance.uniform(0.2, 3.0) for _ in range(8))]
             values = [mean_s * part * len(parts) / sum(parts) for part in parts]
-            workload |= {key: "empirical", file: observed(values, column)}
+            made |= {key: "empirical", file: observed(values, column)}
+    return made

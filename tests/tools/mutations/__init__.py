@@ -21,6 +21,7 @@ from tools.mutations import (
     site,
     state,
     sweeps,
+    whatif,
 )
 from tools.mutations.mutation import Mutation
 
@@ -46,6 +47,7 @@ MUTATIONS: list[Mutation] = [
         policies,
         comparisons,
         sweeps,
+        whatif,
         logs,
     )
     for mutation in room.MUTATIONS

