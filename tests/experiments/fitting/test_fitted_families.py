@@ -60,7 +60,7 @@ CASES = [
 @pytest.mark.parametrize(("name", "rounded"), CASES)
 def test_a_true_family_is_refused_as_seldom_as_p_says(name, rounded):
     """Times of ten seconds in whole seconds, too, whose ties alone would refuse any continuous distribution."""
-    samples, refused, rng = 60, 0, np.random.default_rng(0)
+    samples, refused, rng = 160, 0, np.random.default_rng(0)
     for number in range(samples):
         times = drawn(name, 1.0 if name == "exponential" else 1.4, number, 150) / (300.0 if rounded else 1.0)
         refused += fit(name, np.round(times) if rounded else times, float(rounded), rng).p < P_MIN

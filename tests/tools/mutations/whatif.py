@@ -26,8 +26,8 @@ MUTATIONS = [
      "        for n in [n for n in self._line if self._has_room(n)][:1]:\n"
      "            self._line.remove(n)\n            self._grant(time_s, n)\n",
      ORACLE + "test_users_are_called_back_in_order_and_nobody_before_one_who_waits_for_more"),
-    Mutation("what-ifs: patience has no end", "experiments/whatif/oracle.py",
-     "if rules.denial != RETRY or left_s < SHORTEST_S:", "if rules.denial != RETRY:",
+    Mutation("what-ifs: patience begins anew with each try", "experiments/whatif/oracle.py",
+     "left_s = first_s + rules.patience_s - time_s", "left_s = rules.patience_s + 0 * first_s",
      ORACLE + "test_users_who_poll_ask_until_their_patience_ends"),
     Mutation("what-ifs: every denial is a true one", "experiments/whatif/days.py",
      "return place < len(times) and times[place] <= from_s + window_s", "return False",
