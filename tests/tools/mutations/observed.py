@@ -19,7 +19,4 @@ MUTATIONS = [
      "_scale(work.launch, work.launch_interval_s) * streams_per_client",
      "_scale(work.launch, work.launch_interval_s)",
      KEYS + "test_observed_intervals_are_drawn_as_often_as_they_were_observed[2]"),
-    Mutation("observed: intervals of nothing but 0 are taken", "actors/setup/observations.py",
-     'key == "launch_intervals" and times[-1] == 0', "len(times) == 0",
-     TIMES + "test_a_wrong_file[no time between launches]"),
 ]  # fmt: skip
