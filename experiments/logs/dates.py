@@ -42,14 +42,35 @@ def times(clock: Clock, begin: int, end: int) -> Order:
     that are out of order, the clock was wrong: the most that are in order are believed.
     """
     lines = np.arange(begin, end)[clock.second[begin:end] != NO_TIME]
-    second = clock.second[lines].astype(np.int64)
     if not len(lines):
-        return Order(lines, second)
-    midnights = _midnights(second)
-    told = [(at, clock.day[line]) for at, line in enumerate(lines.tolist()) if line in clock.day]
-    believed = [told[place] for place in in_order([day for _, day in told])] or [(0, UNDATED)]
-    days = _days(clock, lines, midnights, believed)
-    return Order(lines, _never_back(days * DAY_S + second, believed, second))
+        return Order(lines, lines)
+    told = [(line, clock.day[line]) for line in lines.tolist() if line in clock.day]
+    believed = {told[place] for place in in_order([day for _, day in told])}
+    is_sure = np.ones(len(lines), bool)
+    for line, day in told:
+        if (line, day) not in believed:
+            is_sure[_block(clock, lines, line)] = False
+    time = _times(clock, lines[is_sure], dict(believed))
+    return Order(lines, time[np.maximum(np.cumsum(is_sure) - 1, 0)])
+
+
+def _block(clock: Clock, lines: Any, line: int) -> slice:
+    """Return which lines were written by the clock that told a wrong day in this one: those around it."""
+    begin = block_start(clock, line, int(lines[0]))
+    end = line
+    for other in lines[np.searchsorted(lines, line) + 1 :][:BLOCK_LINES].tolist():
+        if clock.is_event[other] or not 0 <= clock.second[other] - clock.second[end] <= BLOCK_S:
+            break
+        end = other
+    return slice(*np.searchsorted(lines, [begin, end + 1]))
+
+
+def _times(clock: Clock, lines: Any, day_of: Mapping[int, int]) -> Any:
+    """Return the times of lines, of which some tell days that are in order."""
+    second = clock.second[lines].astype(np.int64)
+    told = [(at, day_of[line]) for at, line in enumerate(lines.tolist()) if line in day_of] or [(0, UNDATED)]
+    days = _days(clock, lines, _midnights(second), told)
+    return _never_back(days * DAY_S + second, told, second)
 
 
 def in_order(values: Sequence[int]) -> list[int]:

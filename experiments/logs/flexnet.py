@@ -47,7 +47,7 @@ class _Reading:
         """Read a file to its end."""
         self._begins.append(len(self._fate))
         for number, text in enumerate(lines(path), 1):
-            self._text.append(hash(text.strip()))
+            self._text.append(hash(text))
             found = flexnet_lines.parse(text)
             if found is None:
                 self._other(name, number, text)

@@ -3,6 +3,7 @@
 import calendar
 import re
 from datetime import date
+from functools import cache
 from typing import NamedTuple
 
 from .site import COUNT_MAX
@@ -10,9 +11,10 @@ from .site import COUNT_MAX
 KINDS = frozenset({"OUT", "IN", "DENIED", "UNSUPPORTED", "QUEUED", "DEQUEUED"})
 DAY = r"(?:([0-9]{4}-[0-9]{2}-[0-9]{2})[T ])?"
 CLOCK = r"([0-9]{1,2}:[0-9]{2}:[0-9]{2})(?:[.,][0-9]+)?(?:Z|[+-][0-9:]{4,6})?"
-LINE = re.compile(rf"\s*{DAY}{CLOCK}\s+\(([^()]{{1,80}}?)(?:_[0-9]+)?\)\s(.*)$")
+LINE = re.compile(rf"\s*{DAY}{CLOCK}\s+\(([^()]{{1,80}})\)\s(.*)$")
+FORKED = re.compile(r"(.+)_[0-9]+$")
 OF_USER = re.compile(
-    r' *"([^"]*)"\s*(?:\(([^)]*)\)\s+)?(.+?)@(\S+)(?:\s+\[[^\]]*\])?(?:\s+\(([0-9]{1,9}) licenses?\))?\s*(.*)$'
+    r' *"([^"]*)"\s*(?:\(([^)]*)\)\s+)?([^@]+)@(\S+)(?:\s+\[[^\]]*\])?(?:\s+\(([0-9]{1,9}) licenses?\))?\s*(.*)$'
 )
 LICENSES = re.compile(r"([0-9]{1,9}) licenses?$")
 CODE = re.compile(r"\((-[0-9]{1,6},[0-9]{1,6})")
@@ -74,13 +76,21 @@ def parse(text: str) -> Line | None:
     found = LINE.match(text)
     if not found:
         return None
-    day, clock, daemon, message = found.groups()
+    day, clock, name, message = found.groups()
+    daemon = _daemon(name)
     second = _SECONDS.get(clock, -1)
     kind, _, rest = message.partition(":")
     said = _event(kind, daemon, rest) if kind in KINDS else Said(daemon, message)
     if second < 0 or said is None:
         return None
     return Line(second, _ordinal(*day.split("-")) if day else None, said)
+
+
+@cache
+def _daemon(name: str) -> str:
+    """Return the name of a vendor daemon: a forked one is its parent."""
+    forked = FORKED.match(name)
+    return forked[1] if forked else name
 
 
 def _event(kind: str, daemon: str, rest: str) -> Event | None:
@@ -100,7 +110,7 @@ def day_of(message: str) -> tuple[int | None, bool]:
         return _ordinal(found[3], found[1], found[2]), False
     if found := DATED.match(message):
         return _ordinal(found[3], MONTHS.get(found[1], 0), found[2]), False
-    if found := BANNER.match(message):
+    if " started on " in message and (found := BANNER.match(message)):
         return _ordinal(found[3], found[1], found[2]), True
     return None, False
 
@@ -110,7 +120,7 @@ def state_of(said: Said) -> tuple[str, str] | None:
     if said.daemon in MANAGERS:
         found = VENDOR_STOPPED.match(said.message)
         return ("stop", found[1] or found[2]) if found else None
-    found = STATE.match(said.message)
+    found = None if said.message.startswith("(@") else STATE.match(said.message)
     return (str(found.lastgroup), said.daemon) if found else None
 
 

@@ -1,7 +1,7 @@
 """RLM report logs: one line for each event, with handles that pair them exactly."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import chain
 from pathlib import Path
@@ -114,11 +114,6 @@ class _Reading:
         """Return all that was read."""
         columns = self._events.in_order(range(len(self._events)), self._times)
         origin = self._origin or datetime.min
-        first: dict[str, Stated] = {}
-        stated = [
-            row._replace(time_s=0.0) if first.setdefault(row.product, row) is row else row
-            for row in self._stated.values()
-        ]
         return Log(
             kind=KIND,
             origin=origin,
@@ -128,7 +123,7 @@ class _Reading:
             files=facts_of(paths, counts),
             lines=self._fates,
             unread=self._unread.first,
-            stated=stated,
+            stated=_changes(self._stated.values()),
         )
 
     def _fate(self, line: _Line, file: str) -> str:
@@ -220,6 +215,18 @@ class _Reading:
 
     def _time_s(self) -> float:
         return (self._now - (self._origin or self._now)).total_seconds()
+
+
+def _changes(rows: Iterable[Stated]) -> list[Stated]:
+    """Return the rows that tell another number than the one before; the first one holds from the beginning."""
+    found: dict[str, list[Stated]] = {}
+    for row in rows:
+        own = found.setdefault(row.product, [])
+        if not own:
+            own.append(row._replace(time_s=0.0))
+        elif own[-1].licenses != row.licenses:
+            own.append(row)
+    return [row for own in found.values() for row in own]
 
 
 def _line(number: int, text: str) -> _Line:

@@ -120,6 +120,16 @@ def test_a_clock_set_back_for_a_while_never_takes_time_back(tmp_path: Path):
     assert found == sorted(found)
 
 
+@pytest.mark.parametrize("hours", [-1, 1, 4])
+def test_what_a_wrong_clock_says_does_not_hold_up_the_right_one(tmp_path: Path, hours: int):
+    """Its hour may be later than the right one."""
+    wrong = BEGIN - timedelta(days=150) + hours * HOUR
+    altered = [said(wrong + k * SECOND, "System clock setback detected") for k in range(-3, 3)]
+    altered.insert(3, said(wrong, f"TIMESTAMP {day(wrong)}"))
+    stamps = [said(BEGIN - k * HOUR, f"TIMESTAMP {day(BEGIN - k * HOUR)}", "lmgrd") for k in (2, 1)]
+    assert times(tmp_path, [*stamps, out(BEGIN), *altered, out(BEGIN + MINUTE)]) == [BEGIN, BEGIN + MINUTE]
+
+
 def test_days_that_are_told_out_of_order_are_not_believed():
     assert in_order([1, 2, 9, 3, 0, 4]) == [0, 1, 3, 5]
     assert in_order([]) == []

@@ -66,9 +66,11 @@ def test_a_switch_of_files_is_no_restart(tmp_path: Path):
     """The new file tells once more what is in use."""
     start, inuse = "START lic1 03/02/2024 00:00:00", 'INUSE editor 1.0 1 ann pc1 "" 1 a1 03/02 00:00:00'
     one = write(tmp_path / "one.log", [*HEAD, out("a1"), "SWITCH two.log 03/02 00:00:00"])
-    two = write(tmp_path / "two.log", [HEAD[0], start, inuse, back("a1", 1, "03/02 01:00:00")])
+    again = [HEAD[0], start, HEAD[2], inuse]
+    two = write(tmp_path / "two.log", [*again, back("a1", 1, "03/02 01:00:00")])
     site = importing.site_of("rlm", [two, one], True)
     assert [row[:2] for row in sessions_of(site)] == [(10.0, 3 * 3600.0)]
+    assert site.capacity["licenses"].to_pylist() == [3]
 
 
 def test_years_pass(tmp_path: Path):
