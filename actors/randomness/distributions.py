@@ -1,4 +1,4 @@
-"""Distributions of mean 1, from random bits.
+"""Distributions, from random bits: of mean 1, or of observed values.
 
 They use only operations that IEEE 754 rounds exactly (+ - * / sqrt, and scaling by powers of two), so that a draw
 has the same bits on every machine: libm's `log` and `exp` differ in the last one.
@@ -13,7 +13,7 @@ from ..compiled.jit import inlined, jit
 from . import streams
 from .streams import GOLDEN, mix
 
-CONSTANT, EXPONENTIAL, LOGNORMAL, GAMMA = range(4)
+CONSTANT, EXPONENTIAL, LOGNORMAL, GAMMA, EMPIRICAL = range(5)
 
 _LN2_HIGH = 6.93147180369123816490e-01  # the leading 33 bits of ln 2, so that a multiple of it is exact
 _LN2_LOW = 1.90821492927058770002e-10
@@ -158,3 +158,20 @@ def sample(bits, distribution, cv):
     if distribution == GAMMA:
         return gamma(bits, 1.0 / max(cv * cv, 1e-18))  # below, a nanosecond in a second: constant, and no shape
     return 1.0
+
+
+@inlined
+def draw(bits, distribution, cv, observed):
+    """Return a draw of mean 1, or if it is EMPIRICAL one of the observed values, which are in order."""
+    if distribution == EMPIRICAL:
+        return np.float64(observed[quantile(bits, observed.size)])
+    return sample(bits, distribution, cv)
+
+
+@inlined
+def quantile(bits, size):
+    """Return which of so many ordered values is the inverse of their distribution at a uniform number.
+
+    A multiple of 2^-53 below 1, times a size below 2^53, is below the size when rounded, too.
+    """
+    return np.int64(streams.uniform(bits) * np.float64(size))

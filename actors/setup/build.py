@@ -16,7 +16,7 @@ from ..state.rows import NEVER, NONE
 from ..state.servers import SERVER_SAMPLE
 from ..state.sums import SUM, SUMS
 from ..state.world import POLICIES, World
-from . import crashes, faults, partition, spells
+from . import crashes, faults, observations, partition, spells
 from .clients import client_tables, first_servers
 from .config import config_row
 from .policies import PolicySet
@@ -67,6 +67,7 @@ def build(
         cuts=schedule.cuts,
         profile=profile,
         sizes=size_table(scenario),
+        **observations.tables(scenario),
         **_record_tables(scenario, int(config[0].local_servers), keep_journal),
         **{kind: getattr(chosen, kind).call for kind in POLICIES},
         **{f"{kind}_parameters": chosen.table(kind) for kind in POLICIES},

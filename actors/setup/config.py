@@ -134,16 +134,21 @@ def _workload(scenario: Scenario) -> dict[str, Any]:
     streams_per_client = scenario.clients.programs if work.arrivals == "open" else 1
     return {
         "arrivals": ARRIVALS[work.arrivals],
-        "launch_interval": work.launch_interval_s * SECOND * streams_per_client,
+        "launch_interval": _scale(work.launch, work.launch_interval_s) * streams_per_client,
         "launch_distribution": DISTRIBUTIONS[work.launch],
         "launch_cv": work.launch_cv,
-        "run_time": work.run_time_s * SECOND,
+        "run_time": _scale(work.run_time, work.run_time_s),
         "run_distribution": DISTRIBUTIONS[work.run_time],
         "run_cv": work.run_time_cv,
         "sized": work.arrivals == "trace" or any(product.tokens != 1 for product in scenario.products),
         "restricted": any(product.max_per_client or product.reserve for product in scenario.products),
         "shares": any(map(shares, scenario.products)),
     }
+
+
+def _scale(distribution: str, mean_s: float) -> float:
+    """Return what draws are multiplied by: observed times are in ns already."""
+    return 1.0 if distribution == "empirical" else mean_s * SECOND
 
 
 def _servers(scenario: Scenario, chosen: PolicySet) -> dict[str, Any]:

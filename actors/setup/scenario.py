@@ -12,11 +12,13 @@ from ..randomness import distributions
 from ..state.rows import LONGEST
 
 Distribution = Literal["constant", "exponential", "lognormal", "gamma"]
+Drawn = Distribution | Literal["empirical"]
 DISTRIBUTIONS = {
     "constant": distributions.CONSTANT,
     "exponential": distributions.EXPONENTIAL,
     "lognormal": distributions.LOGNORMAL,
     "gamma": distributions.GAMMA,
+    "empirical": distributions.EMPIRICAL,
 }
 
 
@@ -110,11 +112,13 @@ class Workload(Protocol):
     arrivals: Literal["closed", "open", "trace"]
     trace: str
     launch_interval_s: float
-    launch: Distribution
+    launch: Drawn
     launch_cv: float
+    launch_intervals: str
     run_time_s: float
-    run_time: Distribution
+    run_time: Drawn
     run_time_cv: float
+    run_times: str
     profile: tuple[tuple[float, float], ...]
 
 

@@ -12,13 +12,12 @@ import numpy as np
 
 from ..state.limits import LICENSES_MAX
 from ..state.schedule import RECORDED
+from . import columns
 from .scenario import Scenario, ns, shares
 
 SECOND = 1_000_000_000
 NEEDED = ("time_s", "client", "run_time_s", "product")
 COLUMNS = (*NEEDED, "count")
-NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
-PARQUET = b"PAR1"  # how such a file begins
 
 
 def read(scenario: Scenario) -> Any:
@@ -32,8 +31,8 @@ def read(scenario: Scenario) -> Any:
     table = _table(path, NEEDED if len(names) > 1 else NEEDED[:-1])
     rows = np.zeros(table.num_rows, dtype=RECORDED)
     origin = scenario.run.warmup_s
-    rows["time"] = np.round((_numbers(path, table, "time_s", -origin) + origin) * SECOND)
-    rows["run_time"] = np.round(_numbers(path, table, "run_time_s", 0.0) * SECOND)
+    rows["time"] = np.round((columns.numbers(path, table, "time_s", -origin) + origin) * SECOND)
+    rows["run_time"] = np.round(columns.numbers(path, table, "run_time_s", 0.0) * SECOND)
     rows["client"] = _clients(path, table, scenario.clients.count)
     rows["product"] = _products(path, table, names)
     usual = np.array([product.tokens if isinstance(product.tokens, int) else 0 for product in scenario.products])
@@ -51,79 +50,16 @@ def late(scenario: Scenario) -> tuple[int, int]:
 
 def _table(path: Path, needed: tuple[str, ...]) -> Any:
     """Return the file's table, with the columns that it must have and no unknown ones."""
-    import pyarrow as pa
-
-    if not path.is_file():
-        raise ValueError(f"workload.trace: there is no file {str(path)!r}")
-    try:
-        table = _parquet(path) if _is_parquet(path) else _csv(path)
-    except (pa.ArrowException, OSError) as error:
-        raise ValueError(f"workload.trace: {str(path)!r} cannot be read: {error}") from error
-    found = table.column_names
-    for name in needed:
-        if name not in found:
-            raise ValueError(f"{path}: there is no column {name}; it has {', '.join(found)}")
-    for name in found:
+    table = columns.read("workload.trace", path, COLUMNS)
+    columns.check(path, table, needed)
+    for name in table.column_names:
         if name not in COLUMNS:
             raise ValueError(f"{path}: unknown column {name!r}; allowed: {', '.join(COLUMNS)}")
-        if found.count(name) > 1:
-            raise ValueError(f"{path}: there are {found.count(name)} columns {name!r}; there must be one")
     return table
 
 
-def _is_parquet(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(len(PARQUET)) == PARQUET
-
-
-def _parquet(path: Path) -> Any:
-    from pyarrow import parquet
-
-    return parquet.ParquetFile(path).read()  # takes columns of the same name, unlike read_table
-
-
-def _csv(path: Path) -> Any:
-    """Return a table of text, whatever it looks like."""
-    import pyarrow as pa
-    from pyarrow import csv
-
-    as_text = csv.ConvertOptions(column_types=dict.fromkeys(COLUMNS, pa.string()), strings_can_be_null=False)
-    return csv.read_csv(path, parse_options=csv.ParseOptions(newlines_in_values=True), convert_options=as_text)
-
-
-def _numbers(path: Path, table: Any, column: str, least: float) -> Any:
-    import pyarrow as pa
-
-    cells = table[column]
-    kind = cells.type
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        cells = _parsed(path, cells, column)
-    elif not (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
-        raise ValueError(f"{path}: column {column} must hold numbers, not {kind}")
-    values = cells.cast(pa.float64(), safe=False).to_numpy()
-    bad = ~(np.isfinite(values) & (values >= least) & (values <= 1e9))
-    if bad.any():
-        row = int(np.flatnonzero(bad)[0])
-        raise ValueError(f"{path}: {column} in row {row + 1} is {values[row]}; it must be from {least} to 1e9")
-    return values
-
-
-def _parsed(path: Path, cells: Any, column: str) -> Any:
-    """Return the numbers that cells of text write."""
-    import pyarrow as pa
-    from pyarrow import compute
-
-    cells = compute.utf8_trim_whitespace(cells)
-    is_number = compute.match_substring_regex(cells, NUMBER).fill_null(False).to_numpy(zero_copy_only=False)
-    if not is_number.all():
-        row = int(np.flatnonzero(~is_number)[0])
-        text = cells[row].as_py()
-        raise ValueError(f"{path}: column {column} must hold numbers; in row {row + 1} it has {text!r}")
-    return pa.chunked_array([cells.to_numpy(zero_copy_only=False).astype(np.float64)])
-
-
 def _clients(path: Path, table: Any, count: int) -> Any:
-    clients = _numbers(path, table, "client", 0.0)
+    clients = columns.numbers(path, table, "client", 0.0)
     bad = (clients >= count) | (clients % 1 != 0)
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
@@ -136,7 +72,7 @@ def _counts(path: Path, table: Any) -> Any:
     """Return how many licenses each launch takes; None where the trace does not say."""
     if "count" not in table.column_names:
         return None
-    counts = _numbers(path, table, "count", 1.0)
+    counts = columns.numbers(path, table, "count", 1.0)
     bad = (counts > LICENSES_MAX) | (counts % 1 != 0)
     if bad.any():
         row = int(np.flatnonzero(bad)[0])

@@ -68,6 +68,8 @@ TABLES: dict[str, Any] = {
     "cuts": schedule.CUT,
     "profile": schedule.POINT,
     "sizes": schedule.SIZE,  # how many licenses launches take, by product
+    "run_times": np.dtype("i8"),  # observed ones, ns, in order; empty unless run times are drawn from them
+    "launch_intervals": np.dtype("i8"),  # likewise
     # what is measured
     "series": np.dtype("i8"),  # counters.COLUMNS numbers for each sample
     "server_series": servers.SERVER_SAMPLE,

@@ -24,6 +24,7 @@ from .console import (
     print_error,
 )
 from .explain import explain_command
+from .fit import fit_command
 from .hunt import hunt_command
 from .interrupts import handle_interrupts
 from .journal import journal_command
@@ -35,6 +36,7 @@ from .run import resume_command, run_command
 from .show import list_command, schema_command, show_command, validate_command
 from .sweep import results_command, sweep_command
 from .tune import tune_command
+from .whatif import whatif_command
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -60,6 +62,8 @@ app.command("resume")(resume_command)
 app.command("report")(report_command)
 app.command("compare")(compare_command)
 app.command("journal")(journal_command)
+app.command("fit")(fit_command)
+app.command("whatif")(whatif_command)
 app.command("import")(import_command)
 app.command("replay")(replay_command)
 app.command("check")(check_command)

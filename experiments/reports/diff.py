@@ -33,7 +33,7 @@ class RunFolder(NamedTuple):
     scenario: Scenario
     shards: int
     digests: dict[Cell, str]
-    inputs: dict[str, str]  # SHA-256 of policies and traces, by path
+    inputs: dict[str, str]  # SHA-256 of policies and data, by path
 
 
 class Difference(NamedTuple):
@@ -81,7 +81,7 @@ def _check_digests(path: Path, expected: str, provenance: str, toml: str) -> Non
 
 
 def _check_inputs(run: RunFolder) -> None:
-    """Raise ValueError if a policy or a trace has changed since the run, so that it cannot run again."""
+    """Raise ValueError if a policy or data have changed since the run, so that it cannot run again."""
     for path, expected in run.inputs.items():
         if not Path(path).is_file():
             raise ValueError(f"{path}: is not there any more; {run.path} ran with it")

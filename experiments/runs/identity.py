@@ -10,7 +10,7 @@ from meterstorm.actors.compiled.cache import CACHE_FOLDER
 
 from ..scenario import Scenario
 from ..scenario.versions import ABOUT_VERSIONS
-from .inputs import policies_of, sha256_of, traces_of
+from .inputs import data_of, policies_of, sha256_of
 
 NOT_OF_A_WORLD: Any = {
     **dict.fromkeys(("title", "article", "description", *ABOUT_VERSIONS), True),
@@ -26,7 +26,7 @@ def engine() -> dict[str, str]:
 def world_of(version: Scenario) -> str:
     """Return a hash of what a world depends on, but its replication: settings, files that these name, engine."""
     settings = version.model_dump_json(exclude=NOT_OF_A_WORLD)
-    files = [_hash_of(path, _stamp(path)) for path in (*policies_of(version), *traces_of(version))]
+    files = [_hash_of(path, _stamp(path)) for path in (*policies_of(version), *sorted(data_of(version)))]
     return hashlib.sha256("\n".join([settings, *files, *_engine()]).encode()).hexdigest()[:16]
 
 

@@ -1,4 +1,4 @@
-"""The files that a scenario names: users' own policies, and traces."""
+"""The files that a scenario names: users' own policies, and data: traces and observed times."""
 
 import hashlib
 from collections.abc import Iterable
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..scenario import Scenario, versions
+from ..scenario.files import DATA
 
 
 class Input(NamedTuple):
@@ -13,7 +14,7 @@ class Input(NamedTuple):
 
     path: str
     sha256: str
-    source: bytes | None  # of a policy; None: a trace
+    source: bytes | None  # of a policy; None: data
 
 
 def inputs(scenario: Scenario) -> list[Input]:
@@ -25,8 +26,8 @@ def inputs_of(versions: Iterable[Scenario]) -> list[Input]:
     """Return the files that these versions name, sorted; raises ValueError if one cannot be read."""
     made = list(versions)
     policies = {path for version in made for path in policies_of(version)}
-    traces = {path for version in made for path in traces_of(version)}
-    return [*map(_policy, sorted(policies)), *map(_trace, sorted(traces))]
+    data = {path: key for version in made for path, key in data_of(version).items()}
+    return [*map(_policy, sorted(policies)), *(_data(path, data[path]) for path in sorted(data))]
 
 
 def policies_of(version: Scenario) -> list[str]:
@@ -35,9 +36,9 @@ def policies_of(version: Scenario) -> list[str]:
     return sorted({name.rpartition(":")[0] for name in names if ".py:" in name})
 
 
-def traces_of(version: Scenario) -> list[str]:
-    """Return the trace that one version replays, if it does."""
-    return [version.workload.trace] if version.workload.arrivals == "trace" else []
+def data_of(version: Scenario) -> dict[str, str]:
+    """Return the files of data that one version reads, each with the key that names it."""
+    return {path: f"workload.{key}" for key in DATA if (path := getattr(version.workload, key))}
 
 
 def sha256_of(path: str) -> str:
@@ -54,10 +55,10 @@ def _policy(path: str) -> Input:
     return Input(path, hashlib.sha256(source).hexdigest(), source)
 
 
-def _trace(path: str) -> Input:
+def _data(path: str, key: str) -> Input:
     try:
         return Input(path, sha256_of(path), None)
     except FileNotFoundError as error:
-        raise ValueError(f"workload.trace: there is no file {path!r}") from error
+        raise ValueError(f"{key}: there is no file {path!r}") from error
     except OSError as error:
-        raise ValueError(f"workload.trace: {path!r} cannot be read: {error.strerror}") from error
+        raise ValueError(f"{key}: {path!r} cannot be read: {error.strerror}") from error

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable, Iterator
 
-from meterstorm.actors.setup import crashes, traces
+from meterstorm.actors.setup import crashes, observations, traces
 from meterstorm.actors.setup.scenario import is_client_crash
 from meterstorm.policies.denial import BackoffRetry
 from meterstorm.policies.failover import CappedExponential
@@ -14,8 +14,10 @@ from ..scenario.wording import show
 
 
 def warnings(scenarios: Iterable[Scenario]) -> list[str]:
-    """Return what the user of these versions should know, each once; raises ValueError for a wrong trace."""
+    """Return what the user of these versions should know, each once; raises ValueError for wrong data."""
     versions = list(scenarios)
+    for scenario in {(one.workload.run_times, one.workload.launch_intervals): one for one in versions}.values():
+        observations.tables(scenario)
     replayed = [one for one in versions if one.workload.arrivals == "trace"]
     traced = {(one.workload.trace, one.run.warmup_s, one.run.duration_s): one for one in replayed}
     lines = [line for scenario in traced.values() for line in _late_launches(scenario)]

@@ -19,6 +19,7 @@ from .schema import Scenario
 from .versions import Version, expand
 from .wording import ScenarioError, did_you_mean
 
+DATA = ("trace", "launch_intervals", "run_times")  # keys of [workload] that name files
 NOTHING: Mapping[str, object] = MappingProxyType({})
 
 
@@ -43,7 +44,7 @@ def load(
     try:
         raw = tomllib.loads(text)
         errors = arms_and_cases.override(raw, overrides, arms)
-        _anchor_traces(raw, folder)
+        _anchor_data(raw, folder)
         _anchor_axes(raw.get("sweep"), folder)
         _anchor_policies(raw, folder)
         return _build(raw, errors)[0]
@@ -62,7 +63,7 @@ def changed(scenario: Scenario, overrides: Mapping[str, object], arms: Collectio
     """Return a scenario with overrides applied and some arms kept, as `load` does; paths are from this folder."""
     raw = dump(scenario)
     errors = arms_and_cases.override(raw, overrides, arms)
-    _anchor_traces(raw, Path.cwd())
+    _anchor_data(raw, Path.cwd())
     _anchor_policies(raw, Path.cwd())
     return _build(raw, errors)[0]
 
@@ -115,32 +116,34 @@ def _read(source: str | Path) -> tuple[str, Path]:
     raise ScenarioError([reason])
 
 
-def _anchor_traces(raw: dict[str, Any], folder: Path) -> None:
-    """Make the paths of traces absolute: the scenario may be written and loaded again elsewhere."""
+def _anchor_data(raw: dict[str, Any], folder: Path) -> None:
+    """Make the paths of files of data absolute: the scenario may be written and loaded again elsewhere."""
     settings = [item.get("set") for name in ("cases", "arms") for item in _tables(raw.get(name))]
     for table in [raw, *settings]:
         if isinstance(table, dict):
-            _anchor(table, "workload.trace", folder)
-            _anchor(table.get("workload"), "trace", folder)
+            _anchor_all([table], folder, "workload.")
+            _anchor_all([table.get("workload")], folder)
 
 
 def _anchor_axes(sweep: object, folder: Path) -> None:
-    """Make the paths of traces that a sweep varies absolute, likewise."""
+    """Make the paths of data that a sweep varies absolute, likewise."""
     vary = sweep.get("vary") if isinstance(sweep, dict) else None
     if not isinstance(vary, dict):
         return
     for key, values in vary.items():
-        if isinstance(values, list) and key.endswith("workload.trace"):
-            tables = [{"trace": value} for value in values]
+        name = key.rpartition("workload.")[2]
+        if isinstance(values, list) and name in DATA and key.endswith(f"workload.{name}"):
+            tables = [{name: value} for value in values]
             _anchor_all(tables, folder)
-            vary[key] = [table["trace"] for table in tables]
+            vary[key] = [table[name] for table in tables]
         elif isinstance(values, list) and key.endswith("workload"):
             _anchor_all(values, folder)
 
 
-def _anchor_all(tables: list[Any], folder: Path) -> None:
+def _anchor_all(tables: list[Any], folder: Path, prefix: str = "") -> None:
     for table in tables:
-        _anchor(table, "trace", folder)
+        for key in DATA:
+            _anchor(table, prefix + key, folder)
 
 
 def _anchor(table: object, key: str, folder: Path) -> None:

@@ -132,6 +132,17 @@ def _trace_if_asked(facts: Facts) -> Iterator[str]:
         yield refuse("workload.trace", trace, words)
 
 
+def _observations_if_asked(facts: Facts) -> Iterator[str]:
+    for key, file in (("launch", "launch_intervals"), ("run_time", "run_times")):
+        distribution, path = facts[f"workload.{key}"], facts[f"workload.{file}"]
+        if distribution == "empirical" and not path:
+            words = f'the path of a CSV or Parquet file, since workload.{key} = "empirical"'
+            yield refuse(f"workload.{file}", path, words)
+        if distribution != "empirical" and path:
+            words = f'"" (absent), since workload.{key} = {show(distribution)}, or {key} must be "empirical"'
+            yield refuse(f"workload.{file}", path, words)
+
+
 def _policies_resolve(facts: Facts) -> Iterator[str]:
     for key, found in facts.items():
         if isinstance(found, Resolved) and found.error:
@@ -296,6 +307,7 @@ RULES: tuple[Callable[[Facts], Iterator[str]], ...] = (
     _assignment_fits,
     _profile_is_a_day,
     _trace_if_asked,
+    _observations_if_asked,
     _policies_resolve,
     _next_servers_can_be_asked,
     _intersite_has_reports,

@@ -17,6 +17,7 @@ from .values import (
     Confidence,
     Count,
     Design,
+    DrawnTimes,
     Flag,
     Loss,
     Milliseconds,
@@ -32,7 +33,6 @@ from .values import (
     Spread,
     Table,
     Text,
-    Times,
     Vary,
     Weights,
     Whole,
@@ -192,12 +192,26 @@ class Workload(Table):
         default=3600.0,
         description="Mean think time of a program's slot (closed), or time between a client's launches (open).",
     )
-    launch: Times = Field(default="exponential", description="Distribution of that time.")
+    launch: DrawnTimes = Field(
+        default="exponential", description="Distribution of that time; empirical: drawn from launch_intervals."
+    )
     launch_cv: Positive = Field(default=1.0, description="Its coefficient of variation, if lognormal or gamma.")
+    launch_intervals: Text = Field(
+        default="",
+        description="CSV or Parquet file whose column launch_interval_s has the times that an empirical one is "
+        "drawn from, in place of launch_interval_s; relative to the scenario file.",
+    )
     run_time_s: Seconds = Field(default=1800.0, description="Mean run time; 0: released as soon as granted.")
-    run_time: Times = Field(default="exponential", description="Distribution of run times.")
+    run_time: DrawnTimes = Field(
+        default="exponential", description="Distribution of run times; empirical: drawn from run_times."
+    )
     run_time_cv: Positive = Field(
         default=1.0, description="Their coefficient of variation, if lognormal or gamma."
+    )
+    run_times: Text = Field(
+        default="",
+        description="CSV or Parquet file whose column run_time_s has the times that empirical ones are drawn "
+        "from, in place of run_time_s, such as a trace; relative to the scenario file.",
     )
     profile: tuple[Point, ...] = Field(
         default=(),

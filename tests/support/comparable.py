@@ -7,6 +7,7 @@ from random import Random
 from typing import Any
 
 from support import recountable
+from support.observed import with_observations
 from support.recountable import Raw
 
 TIMES = ("_s", "_ms")
@@ -32,6 +33,7 @@ def _without_chance(raw: Raw, random: Random) -> Raw:
     raw["servers"] |= {"service": "exponential", "service_ms": some([50.0, 1000.0])}
     raw["servers"] |= {"heartbeat_cost": some([0.2, 1.0]), "release_cost": some([0.2, 1.0])}
     raw["workload"]["launch"] = some(["exponential", "lognormal", "gamma"])
+    raw["workload"] = with_observations(raw["workload"], least=0.01)
     calls_back = raw["policies"]["denial"]["name"] == "callback"  # in one line at several servers, if all share
     raw["policies"]["balancing"] = {"name": "static" if calls_back else some(BALANCING)}
     raw["policies"]["admission"].pop("retry_after_s", None)

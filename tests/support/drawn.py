@@ -22,6 +22,8 @@ from meterstorm.policies.registry import ALL, BUILT_IN, resolve
 from support.failing import is_hasty
 from support.shared_licenses import sharing
 
+from support.observed import with_observations
+
 # Hypothesis also draws constants that it finds in the modules that happen to be loaded; without them, the same
 # number draws the same scenarios in every process.
 providers._get_local_constants = providers.Constants
@@ -277,7 +279,7 @@ def scenarios(
         "servers": _servers(draw, servers),
         "products": _products(draw, names, clients * programs),
         "clients": _clients(draw, clients, programs, servers),
-        "workload": _workload(draw, clients, names, come),
+        "workload": with_observations(_workload(draw, clients, names, come), least=0.0),
         "policies": {
             kind: failover if kind == "failover" else draw(policies(kind))
             for kind in BUILT_IN

@@ -41,7 +41,7 @@ class Numbers:
         return float(streams.uniform(self.bits()))
 
     def randrange(self, count: int) -> int:
-        return int(self.random() * count)
+        return int(float(streams.uniform(self.bits())) * count)
 
     def expovariate(self, rate: float) -> float:
         return float(distributions.exponential(self.bits())) / rate

@@ -24,7 +24,8 @@ def next_launch(world, slot_number, number, now):
     """
     config = world.config[0]
     bits = streams.draw(world.keys[streams.THINK], slot_number, number)
-    interval = config.launch_interval * distributions.sample(bits, config.launch_distribution, config.launch_cv)
+    drawn = distributions.draw(bits, config.launch_distribution, config.launch_cv, world.launch_intervals)
+    interval = config.launch_interval * drawn
     if number == 1 and config.launch_distribution != distributions.EXPONENTIAL:
         interval *= streams.uniform(streams.draw(world.keys[streams.PHASE], slot_number, 1))
     if world.profile.size == 0:
@@ -39,7 +40,8 @@ def run_time(world, slot_number, number):
     if config.arrivals == clients.TRACE:
         return world.recorded[number - 1].run_time
     bits = streams.draw(world.keys[streams.RUN], slot_number, number)
-    return whole(config.run_time * distributions.sample(bits, config.run_distribution, config.run_cv))
+    drawn = distributions.draw(bits, config.run_distribution, config.run_cv, world.run_times)
+    return whole(config.run_time * drawn)
 
 
 @inlined

@@ -63,6 +63,18 @@ def test_distributions(distribution: int, cv: float, law: Any):
     assert stats.kstest(drawn, law.cdf).pvalue > 1e-3
 
 
+@pytest.mark.parametrize("size", [1, 2, 3, 1000, 2**19 + 1, 999_999])
+def test_every_observation_is_as_likely(size: int):
+    """The inverse of their distribution: the last one at the largest uniform number, and none beyond."""
+    assert distributions.quantile(np.uint64(2**64 - 1), size) == size - 1
+    assert distributions.quantile(np.uint64(0), size) == 0
+    drawn = np.array([distributions.quantile(b, size) for b in bits()])
+    parts = min(size, 10)
+    counts = np.bincount(drawn * parts // size, minlength=parts)
+    expected = np.diff(np.ceil(np.arange(parts + 1) * size / parts)) / size * N
+    assert parts == 1 or stats.chisquare(counts, expected).pvalue > 1e-3
+
+
 def test_streams_neither_collide_nor_correlate():
     kinds = [
         *({"stream": k} for k in range(streams.STREAMS)),

@@ -18,9 +18,11 @@ from support.lab import (
     covers,
     exactly,
     is_by_chance,
+    is_mean,
     measure,
     run,
 )
+from support.observed import observed
 
 # [workload]: counts. Intervals are such that the measured time holds a whole number of them, whatever the phase.
 
@@ -125,10 +127,10 @@ def renewals(interval, time):
     return float(mean[-1])
 
 
-def suppressed_each(workload):
+def suppressed_each(workload, **clients):
     """Suppressed launches for each launch of many instant clients, and the number of launches."""
     run_ = {"duration_s": 20_000.0, "warmup_s": 2000.0, "sample_s": 20_000.0}
-    layer = {"run": run_, "clients": {"count": 500}, "products": [{"name": "editor", "licenses": 500}]}
+    layer = {"run": run_, "clients": {"count": 500} | clients, "products": [{"name": "editor", "licenses": 1000}]}
     result = measure(INSTANT, layer, {"workload": {"arrivals": "open"} | workload})
     assert result["launches"] > 20_000 and result["denials"] == 0
     return result["suppressed"] / result["launches"], result["launches"]
@@ -165,6 +167,34 @@ def test_run_times_have_their_law(name, cv):
     mean = sum(tails)
     variance = sum((2 * k - 1) * tail for k, tail in enumerate(tails, 1)) - mean**2
     assert value == pytest.approx(mean, abs=3.3 * math.sqrt(variance / n))
+
+
+@covers("workload.run_time=empirical", "workload.run_times")
+def test_observed_run_times_are_drawn_as_often_as_they_were_observed():
+    times = [0.0, 30.0, 130.0, 130.0, 270.0, 990.0]
+    workload = {"run_time": "empirical", "run_times": observed(times, "run_time_s"), "run_time_s": 1.0}
+    value, n = suppressed_each(workload | {"launch": "constant", "launch_interval_s": MEAN})
+    each = [time // MEAN for time in times]
+    assert is_mean(value, np.mean(each), np.std(each), n)
+
+
+@covers("workload.launch=empirical", "workload.launch_intervals")
+@pytest.mark.parametrize("programs", [1, 2])
+def test_observed_intervals_are_drawn_as_often_as_they_were_observed(programs):
+    """A slot's are so many times as long as there are slots."""
+    intervals = [21.0, 50.0, 129.0]
+    workload = {"launch": "empirical", "launch_intervals": observed(intervals, "launch_interval_s")}
+    workload |= {"run_time": "constant", "run_time_s": SHORT * programs}
+    value, n = suppressed_each(workload, programs=programs)
+    mean, square = moments(intervals, SHORT)
+    assert is_mean(value, mean, math.sqrt(square - mean**2), n)
+
+
+def moments(intervals, time):
+    """Mean, and mean square, of the number of renewals within a time, where every interval is as likely."""
+    rests = [moments(intervals, time - interval) for interval in intervals if interval <= time]
+    mean = sum(1 + m for m, _ in rests)
+    return mean / len(intervals), sum(1 + 2 * m + square for m, square in rests) / len(intervals)
 
 
 # [workload]: the day profile multiplies the rate of launches, so those in a stretch of time are the integral of

@@ -47,6 +47,12 @@ def test_nothing_to_tell(tmp_path):
     assert warnings(version.scenario for version in versions(scenario)) == []
 
 
+def test_wrong_data_is_told_before_the_run(tmp_path):
+    workload = {"run_time": "empirical", "run_times": str(tmp_path / "none.csv")}
+    with pytest.raises(ValueError, match=r"^workload.run_times: there is no file"):
+        told(workload=workload)
+
+
 FAULT = {"start_s": 100.0, "duration_s": 10.0}
 RUN = {"duration_s": 1000.0}
 CAPPED = {"failover": {"name": "capped-exponential", "base_s": 60.0, "cap_s": 60.0}}

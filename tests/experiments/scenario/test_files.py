@@ -72,14 +72,24 @@ def test_every_built_in_scenario_loads():
         assert versions(scenario)
 
 
-def test_traces_are_relative_to_the_file(write, tmp_path, monkeypatch):
+FILES = {
+    "trace": 'arrivals = "trace"',
+    "run_times": 'run_time = "empirical"',
+    "launch_intervals": 'launch = "empirical"',
+}
+
+
+@pytest.mark.parametrize("key", FILES)
+def test_data_is_relative_to_the_file(key, write, tmp_path, monkeypatch):
     path = write(
-        'title = "x"\n[workload]\narrivals = "trace"\ntrace = "a.csv"\n'
-        '[[arms]]\nname = "b"\nset = { "workload.trace" = "b.parquet" }\n'
-        '[[arms]]\nname = "c"\nset = { workload.trace = "c.csv" }\n'
+        f'title = "x"\n[workload]\n{FILES[key]}\n{key} = "a.csv"\n'
+        f'[[arms]]\nname = "b"\nset = {{ "workload.{key}" = "b.parquet" }}\n'
+        f'[[arms]]\nname = "c"\nset = {{ workload.{key} = "c.csv" }}\n'
+        f'[sweep]\nvary = {{ "workload.{key}" = ["d.csv"] }}\n'
     )
     monkeypatch.chdir(tmp_path.parent)
     scenario = load(path.relative_to(tmp_path.parent))
-    assert scenario.workload.trace == str(tmp_path / "a.csv")
-    traces = [version.scenario.workload.trace for version in versions(scenario)]
-    assert traces == [str(tmp_path / "b.parquet"), str(tmp_path / "c.csv")]
+    assert getattr(scenario.workload, key) == str(tmp_path / "a.csv")
+    files = [getattr(version.scenario.workload, key) for version in versions(scenario)]
+    assert files == [str(tmp_path / "b.parquet"), str(tmp_path / "c.csv")]
+    assert scenario.sweep.vary == {f"workload.{key}": [str(tmp_path / "d.csv")]}

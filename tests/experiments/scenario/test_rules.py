@@ -208,6 +208,21 @@ ANYWHERE = [
         'it must be "" (absent), since workload.arrivals = "closed", or arrivals must be "trace"',
     ),
     (
+        {"workload": {"run_time": "empirical"}},
+        'workload.run_times: "" is not allowed; '
+        'it must be the path of a CSV or Parquet file, since workload.run_time = "empirical"',
+    ),
+    (
+        {"workload": {"launch": "empirical"}},
+        'workload.launch_intervals: "" is not allowed; '
+        'it must be the path of a CSV or Parquet file, since workload.launch = "empirical"',
+    ),
+    (
+        {"workload": {"run_times": "a.csv"}},
+        'workload.run_times: "a.csv" is not allowed; '
+        'it must be "" (absent), since workload.run_time = "exponential", or run_time must be "empirical"',
+    ),
+    (
         fault(kind="crashed"),
         'faults[0].kind: "crashed" is not allowed; '
         'it must be "unreachable", "refusing", "crash", "slow", "loss", "cut", "stall" or "client-crash"',

@@ -25,7 +25,8 @@ class User:
         """Closed: think, then launch. Open: the next arrival of this slot's own stream."""
         work, stream = self.world.scenario["workload"], self.launch_streams[slot]
         mean = work["launch_interval_s"] * (len(self.client.slots) if work["arrivals"] == "open" else 1)
-        interval = draw(work["launch"], mean, work["launch_cv"], stream)
+        values = [value * mean / work["launch_interval_s"] for value in self.world.launch_intervals]
+        interval = draw(work["launch"], mean, work["launch_cv"], stream, values)
         if first and work["launch"] != "exponential":  # CHOICE: the others start at a random phase
             interval *= stream.random()
         self.world.at(self.world.profile.later(self.world.now, interval), self.launch, slot)
@@ -56,7 +57,7 @@ class User:
         work, stream = self.world.scenario["workload"], self.program_streams[slot]
         products = self.world.products
         product = stream.choices(range(len(products)), [p["popularity"] for p in products])[0]
-        run_time = draw(work["run_time"], work["run_time_s"], work["run_time_cv"], stream)
+        run_time = draw(work["run_time"], work["run_time_s"], work["run_time_cv"], stream, self.world.run_times)
         return Program(self.client, slot, self.world.number(), product, run_time, self.size(slot, product))
 
     def size(self, slot: int, product: int) -> int:
@@ -76,7 +77,7 @@ class User:
             return
         # CHOICE: a run time of 0 ends at the grant, whatever the enforcement ("released as soon as granted")
         runs_at_once = self.settings["enforcement"] == "after-start"
-        if runs_at_once and self.world.scenario["workload"]["run_time_s"] > 0:
+        if runs_at_once and program.run_time > 0:
             self.start(program)
         self.client.link.line_up(program)
 

@@ -7,6 +7,7 @@ from random import Random
 from oracles.reference.balance import Balance
 from oracles.reference.client import Client
 from oracles.reference.crashes import Crashes
+from oracles.reference.draws import observed
 from oracles.reference.faults import Faults
 from oracles.reference.imbalance import Imbalance
 from oracles.reference.licenses import Pool
@@ -33,6 +34,9 @@ class World:
         self.waits: dict = {}  # of each client's slot: where its user last lined up, for which program and request
         self.products = scenario["products"]
         self.profile = Profile(scenario["workload"]["profile"], self.warmup_s)
+        work = scenario["workload"]
+        self.launch_intervals = observed(work["launch_intervals"], "launch_interval_s")
+        self.run_times = observed(work["run_times"], "run_time_s")
         self.network = Network(self)
         self.measures = Measures(self)
         self.populate()

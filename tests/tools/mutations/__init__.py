@@ -12,6 +12,7 @@ from tools.mutations import (
     logs,
     lost_leases,
     messaging,
+    observed,
     policies,
     queue,
     rights,
@@ -22,6 +23,7 @@ from tools.mutations import (
     site,
     state,
     sweeps,
+    whatif,
 )
 from tools.mutations.mutation import Mutation
 
@@ -41,6 +43,7 @@ MUTATIONS: list[Mutation] = [
         queue,
         engine,
         setup,
+        observed,
         faults,
         lost_leases,
         shards,
@@ -48,6 +51,7 @@ MUTATIONS: list[Mutation] = [
         policies,
         comparisons,
         sweeps,
+        whatif,
         logs,
     )
     for mutation in room.MUTATIONS

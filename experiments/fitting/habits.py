@@ -1,0 +1,66 @@
+"""What users do who are denied or lose their server, and how often servers are away."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..logs.site import Site
+from ..whatif.demand import Launch, Pool
+
+RETRY_WINDOW_S = 8 * 3600.0  # who asks again within a working day still wants the same
+BACK_S = 3600.0  # who is back within this time has come back
+LOST = ("restart", "crash", "shutdown")
+
+
+class Retries(NamedTuple):
+    """What denied users do."""
+
+    launches: int  # that were denied at first
+    gaps_s: Any  # between tries
+    patience_s: Any  # of those who gave up: until their last try
+    gave_up: float  # share of the launches
+
+
+class Away(NamedTuple):
+    """When a server was up and down."""
+
+    up_s: Any
+    down_s: Any
+
+
+def retries(launches: Sequence[Launch]) -> Retries:
+    """Return what users did whose launches were denied at first."""
+    denied = [launch for launch in launches if len(launch.attempts_s) > launch.is_granted]
+    gaps = [np.diff(launch.attempts_s) for launch in denied]
+    lost = [launch for launch in denied if not launch.is_granted]
+    patience = [launch.attempts_s[-1] - launch.attempts_s[0] for launch in lost]
+    share = len(lost) / len(denied) if denied else 0.0
+    return Retries(len(denied), np.concatenate([np.zeros(0), *gaps]), np.array(patience), share)
+
+
+def away(site: Site, server: str) -> Away:
+    """Return the spells of a server."""
+    rows = sorted((row["start_s"], row["end_s"]) for row in site.outages.to_pylist() if row["server"] == server)
+    begins, ends = (np.array([row[n] for row in rows], float) for n in (0, 1))
+    return Away(np.maximum(0.0, begins - np.append(0.0, ends[:-1])), ends - begins)
+
+
+def returns_s(site: Site, pool: Pool) -> list[float | None]:
+    """Return how long after the end of each outage the users are back who lost a license; None: not in an hour."""
+    begun = defaultdict(list)
+    lost = []
+    for row in site.sessions.to_pylist():
+        if (row["server"], row["product"]) == pool:
+            begun[row["user"]].append(row["start_s"])
+            if row["ended"] in LOST:
+                lost.append((row["end_s"], row["user"]))
+    ends = sorted((row["start_s"], row["end_s"]) for row in site.outages.to_pylist() if row["server"] == pool[0])
+    return [_back(ends, end_s, begun[user]) for end_s, user in lost]
+
+
+def _back(outages: Sequence[tuple[float, float]], lost_s: float, begun_s: Sequence[float]) -> float | None:
+    up_s = next((end_s for _, end_s in outages if end_s >= lost_s), lost_s)
+    later = [time_s - up_s for time_s in begun_s if lost_s < time_s and up_s <= time_s <= up_s + BACK_S]
+    return min(later, default=None)

@@ -1,0 +1,196 @@
+"""What was fitted, for a reader: a page in Markdown, figures, and the same as JSON."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..drawing import lines
+from ..drawing.figure import Figure, Key
+from ..drawing.lines import Axis, Line, Plot
+from . import families
+from .families import P_MIN, Fit
+from .model import DENIED_MIN, OUTAGES_MIN, Model, Times, launching
+
+DRAWN = 200  # quantiles in a figure
+SHORTEST_S = 0.5
+PARTS = (0.5, 0.95)
+
+
+def text(fitted: Model, figures: Sequence[str]) -> str:
+    """Return the page; `figures` are the files of its figures."""
+    chapters = (_arrivals, _holds, _retries, _outages, _returns)
+    server, product = fitted.demand.pool
+    rows = [f"# {product} of {server}, as fitted", ""]
+    for chapter in chapters:
+        rows += [*chapter(fitted), ""]
+    return "\n".join([*rows, *(f"![Quantiles beside quantiles]({name})" for name in figures)]).rstrip() + "\n"
+
+
+def summary(fitted: Model) -> Iterator[str]:
+    """Yield the lines that the command prints."""
+    for chapter in (_arrivals, _holds, _retries, _outages, _returns):
+        yield from (line for line in chapter(fitted) if line)
+
+
+def content(fitted: Model) -> dict[str, Any]:
+    """Return what was fitted as JSON."""
+    found, again, away = fitted.arrivals, fitted.retries, fitted.away
+    return {
+        "server": fitted.demand.pool[0],
+        "product": fitted.demand.pool[1],
+        "launches": len(fitted.demand.launches),
+        "launches_per_hour": found.rate_per_s * 3600.0,
+        "by_hour_of_week": [float(factor) for factor in found.factors],
+        "business_share": found.business_share,
+        "interval_cv": found.cv,
+        "dispersion": found.dispersion,
+        "intervals": _of_times(fitted.gaps),
+        "holds": _of_times(fitted.holds),
+        "spikes": [spike._asdict() for spike in fitted.spikes],
+        "denied": {
+            "launches": again.launches,
+            "gave_up": again.gave_up,
+            "gap_s": _quantiles(again.gaps_s),
+            "patience_s": _quantiles(again.patience_s),
+        },
+        "outages": {"number": len(away.down_s), "mtbf_s": _mean(away.up_s), "mttr_s": _mean(away.down_s)},
+        "returns": {"lost": len(fitted.back_s), "back_s": _quantiles(_known(fitted.back_s))},
+    }
+
+
+def figures(fitted: Model) -> Iterator[Figure]:
+    """Yield quantiles of the log beside those of each fit."""
+    for name, times in (("holds", fitted.holds), ("intervals", fitted.gaps)):
+        yield _quantile_plot(name, times)
+
+
+def _quantile_plot(name: str, times: Times) -> Figure:
+    parts = (np.arange(DRAWN) + 0.5) / DRAWN
+    seen = np.maximum(np.quantile(times.values, parts), SHORTEST_S)
+    made = [Line(Key("the log itself", 0, is_arm=False), seen, seen)]
+    for n, fit in enumerate(times.fits, 1):
+        quantiles = np.maximum(families.FAMILIES[fit.name].quantile(parts, fit.mean_s, fit.cv), SHORTEST_S)
+        made.append(Line(Key(f"{fit.name}: {_words_of(fit)}", n, is_arm=False), seen, quantiles))
+    caption = "Each fit's quantiles over those of the log: one that fits lies on the line of the log itself."
+    plot = Plot(made, Axis("the log, s", is_log=True), Axis("the fit, s", is_log=True))
+    return lines.figure(f"{name}-quantiles", f"Quantiles of {name}", caption, plot)
+
+
+def _words_of(fit: Fit) -> str:
+    return f"distance {fit.distance:.3f}, p {fit.p:.3g}"
+
+
+def _arrivals(fitted: Model) -> Iterator[str]:
+    found = fitted.arrivals
+    yield "## Launches"
+    yield ""
+    yield (
+        f"{len(fitted.demand.launches):,} launches of {_users(fitted):,} users, {found.rate_per_s * 3600:.3g} an "
+        f"hour; {found.business_share:.0%} from Monday to Friday, 8 to 18."
+    )
+    yield (
+        f"Times between launches have a coefficient of variation of {found.cv:.2f}. Launches an hour vary "
+        f"{found.dispersion:.1f} times as much as at random, given the hour of the week."
+    )
+    yield from _of_fits("Times between a user's launches, in time that goes as fast as launches come", fitted.gaps)
+    if launching(fitted) is not fitted.gaps.best:
+        yield (
+            "But users launch again while they hold a license, or seldom and in bursts, which clients of a "
+            "scenario do not: in it launches come at random within the hour. Where bursts matter, replay the log."
+        )
+
+
+def _users(fitted: Model) -> int:
+    return len({launch.user for launch in fitted.demand.launches})
+
+
+def _holds(fitted: Model) -> Iterator[str]:
+    yield "## Sessions"
+    yield ""
+    yield from _of_fits("How long licenses are held", fitted.holds)
+    for spike in fitted.spikes:
+        yield f"{spike.share:.1%} of the sessions last about {spike.time_s:,.0f} s: an idle time-out?"
+
+
+def _of_fits(what: str, times: Times) -> Iterator[str]:
+    values = times.values
+    middle, late = np.quantile(values, PARTS)
+    yield f"{what}: mean {values.mean():,.0f} s, half below {middle:,.0f} s, 95 % below {late:,.0f} s."
+    yield ""
+    yield "| distribution | mean, s | coefficient of variation | distance | p |"
+    yield "|---|--:|--:|--:|--:|"
+    for fit in times.fits:
+        yield f"| {fit.name} | {fit.mean_s:,.0f} | {fit.cv:.2f} | {fit.distance:.3f} | {fit.p:.3g} |"
+    yield ""
+    if times.best.name == families.EMPIRICAL:
+        yield f"None fits (p < {P_MIN}): what is taken are the log's own times."
+    else:
+        yield f"The nearest that fits is taken: {times.best.name}."
+
+
+def _retries(fitted: Model) -> Iterator[str]:
+    found = fitted.retries
+    yield "## Denied users"
+    yield ""
+    if found.launches < DENIED_MIN:
+        yield f"{found.launches} launches were denied at first; {DENIED_MIN} would tell what denied users do."
+        return
+    yield f"{found.launches:,} launches were denied at first; {found.gave_up:.0%} of them never had a license."
+    if len(found.gaps_s):
+        middle, late = np.quantile(found.gaps_s, PARTS)
+        yield f"Who asks again does so after {middle:,.0f} s (half), {late:,.0f} s (95 % below)."
+    if len(found.patience_s):
+        yield f"Who gives up has asked for {np.median(found.patience_s):,.0f} s (half)."
+
+
+def _outages(fitted: Model) -> Iterator[str]:
+    up_s, down_s = fitted.away
+    number = len(down_s)
+    yield "## Outages"
+    yield ""
+    if number < OUTAGES_MIN:
+        yield f"{number} outages; {OUTAGES_MIN} would tell how often they come: the scenario has none."
+        return
+    yield f"{number} outages: on average {up_s.mean():,.0f} s apart, and {down_s.mean():,.0f} s long."
+    yield (
+        "The scenario's times are exponential, with a coefficient of variation of 1; the log's have "
+        f"{_cv(up_s):.2f} between outages, and {_cv(down_s):.2f} in them."
+    )
+
+
+def _cv(values: Any) -> float:
+    return float(values.std() / max(values.mean(), 1e-9))
+
+
+def _returns(fitted: Model) -> Iterator[str]:
+    back, lost = _known(fitted.back_s), len(fitted.back_s)
+    yield "## Users who lost a license in an outage"
+    yield ""
+    yield f"{lost} licenses were lost as a server went away; {len(back)} of their users were back within an hour."
+    if len(back):
+        middle, late = np.quantile(back, PARTS)
+        yield f"They were back {middle:,.0f} s after the server (half), {late:,.0f} s (95 % below)."
+
+
+def _of_times(times: Times) -> dict[str, Any]:
+    taken = times.best
+    return {
+        "taken": {"name": taken.name, "mean_s": taken.mean_s, "cv": taken.cv},
+        "fits": [fit._asdict() for fit in times.fits],
+        "quantiles_s": _quantiles(times.values),
+    }
+
+
+def _quantiles(values: Any) -> Mapping[str, float] | None:
+    if len(values) == 0:
+        return None
+    return {f"p{part * 100:g}": float(np.quantile(values, part)) for part in (0.05, 0.25, *PARTS, 0.99)}
+
+
+def _mean(values: Any) -> float | None:
+    return float(np.mean(values)) if len(values) else None
+
+
+def _known(values: Sequence[float | None]) -> Any:
+    return np.array([value for value in values if value is not None], float)
