@@ -20,9 +20,8 @@ from meterstorm.experiments.scenario.faults import FAULTS
 from meterstorm.policies.registry import ALL, BUILT_IN, resolve
 
 from support.failing import is_hasty
-from support.shared_licenses import sharing
-
 from support.observed import with_observations
+from support.shared_licenses import sharing
 
 # Hypothesis also draws constants that it finds in the modules that happen to be loaded; without them, the same
 # number draws the same scenarios in every process.
