@@ -31,7 +31,7 @@ def inputs_of(versions: Iterable[Scenario]) -> list[Input]:
 
 def policies_of(version: Scenario) -> list[str]:
     """Return the files of users' own policies that one version names, sorted."""
-    names = [choice.name for _, choice in version.policies]
+    names = [choice.name for one in (version, *version.of_groups) for _, choice in one.policies]
     return sorted({name.rpartition(":")[0] for name in names if ".py:" in name})
 
 

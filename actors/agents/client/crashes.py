@@ -12,7 +12,7 @@ from ...randomness import distributions, streams
 from ...records import ledger
 from ...state import clients, counters, kinds
 from ...state.rows import NONE
-from .. import roaming
+from .. import roaming, settings
 from . import link, moving, returns, slots
 
 
@@ -86,7 +86,7 @@ def _forget(world, i):
     client.server = client.home
     for m in range(config.memory):
         world.memory[i * config.memory + m] = 0.0
-    if config.failback:
+    if settings.of_client(world, i).failback:
         world.stays[i].timer += 1
 
 
@@ -110,7 +110,7 @@ def _come_back(world, i):
     world.outages_next[i] += 1
     await_next(world, i)
     returns.resume_offers(world, i)
-    if world.config[0].failback:
+    if settings.of_client(world, i).failback:
         moving.settle_in(world, i)
 
 

@@ -16,16 +16,16 @@ from ...state.rows import LONGEST
 
 
 @inlined
-def next_launch(world, slot_number, number, now):
+def next_launch(world, own, slot_number, number, now):
     """Return when launch `number` (from 1) of slot `slot_number` (client * programs + slot) comes, ns.
 
+    `own` are its client's settings (`agents/settings.py`).
     `now` is the end of the previous run (closed) or the previous arrival (open). The first one comes after a
     random share of its interval, so that constant intervals do not march in step; exponential ones need none.
     """
-    config = world.config[0]
     bits = streams.draw(world.keys[streams.THINK], slot_number, number)
-    interval = config.launch_interval * distributions.sample(bits, config.launch_distribution, config.launch_cv)
-    if number == 1 and config.launch_distribution != distributions.EXPONENTIAL:
+    interval = own.launch_interval * distributions.sample(bits, own.launch_distribution, own.launch_cv)
+    if number == 1 and own.launch_distribution != distributions.EXPONENTIAL:
         interval *= streams.uniform(streams.draw(world.keys[streams.PHASE], slot_number, 1))
     if world.profile.size == 0:
         return now + whole(interval)
@@ -33,13 +33,12 @@ def next_launch(world, slot_number, number, now):
 
 
 @inlined
-def run_time(world, slot_number, number):
-    """Return how long a launch runs, ns."""
-    config = world.config[0]
-    if config.arrivals == clients.TRACE:
+def run_time(world, own, slot_number, number):
+    """Return how long a launch of a slot runs, ns; `own` are its client's settings."""
+    if own.arrivals == clients.TRACE:
         return world.recorded[number - 1].run_time
     bits = streams.draw(world.keys[streams.RUN], slot_number, number)
-    return whole(config.run_time * distributions.sample(bits, config.run_distribution, config.run_cv))
+    return whole(own.run_time * distributions.sample(bits, own.run_distribution, own.run_cv))
 
 
 @inlined

@@ -52,10 +52,11 @@ class Leases:
     def open(self, key: Key, row: Row) -> Lease:
         """A new lease, whose license is no longer free."""
         slot = self.clients[key.client].slots[key.slot]
+        self.ledger.work_for(key.client)
         is_held = slot.holds == key.server and slot.program == key.program
         lease = self.by_key[key] = Lease(key, row.product, wanted(row), row.attempt, taken=is_held)
         if self.bereft.pop(key, None) is not None:
-            self.ledger.unmetered.add(-1)
+            self.ledger.runs_unmetered(-1)
         self.ledger.in_use.add(lease.licenses)
         self.leased[row.product] += lease.licenses
         self.overissued = max(self.overissued, self.leased[row.product] - self.owned[row.product])
@@ -84,8 +85,9 @@ class Leases:
     def bereave(self, key: Key, attempt: int) -> None:
         """The program runs on, and its lease is gone."""
         self.bereft[key] = attempt
+        self.ledger.work_for(key.client)
         self.ledger.count("leases_lost")
-        self.ledger.unmetered.add(1)
+        self.ledger.runs_unmetered(1)
 
     def take(self, key: Key, attempt: int) -> None:
         """A program runs under a grant; the lease may be gone already, and the program may have given it back."""
@@ -97,6 +99,7 @@ class Leases:
 
     def forsake(self, key: Key, is_orphan: bool = False) -> None:
         """The program no longer runs under a lease there, maybe because its client has crashed."""
+        self.ledger.work_for(key.client)
         if key in self.by_key:
             lease = self.by_key[key]
             lease.taken = False
@@ -106,7 +109,7 @@ class Leases:
                 self.ledger.orphans.add(lease.licenses)
             self.mark(lease, is_ghost=True)
         if self.bereft.pop(key, None) is not None:
-            self.ledger.unmetered.add(-1)
+            self.ledger.runs_unmetered(-1)
             if self.taken_at.get(key) == self.ledger.clock.now:  # it was over as it began
                 self.ledger.count("leases_lost", -1)
 
