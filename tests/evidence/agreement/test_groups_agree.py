@@ -1,5 +1,7 @@
 """Groups of clients change nothing where they set nothing, and what is counted of them adds up to the world's."""
 
+from itertools import pairwise
+from statistics import fmean
 from typing import Any
 
 import pytest
@@ -9,7 +11,7 @@ from meterstorm.experiments.metrics.groups import of_groups, sizes
 from meterstorm.experiments.metrics.metrics import metrics
 from meterstorm.experiments.metrics.names import METRICS_OF_GROUPS
 from meterstorm.experiments.runs.table import COUNTS
-from meterstorm.experiments.scenario import Scenario, validate
+from meterstorm.experiments.scenario import Scenario, load, validate, versions
 from meterstorm.experiments.scenario.groups import OF_A_GROUP
 from meterstorm.experiments.scenario.overrides import dump
 
@@ -103,6 +105,19 @@ def test_groups_do_not_depend_on_shards():
             assert theirs[name] == pytest.approx(found, rel=1e-12), name
 
     drawn.explore(DRAWS.filter(lambda raw: "groups" in raw), check, 20, 3)
+
+
+def test_half_upgraded_has_the_order_that_it_says():
+    """Most is denied where none are upgraded, then to the others, then to the upgraded, least where all are."""
+    found = []
+    for version in versions(load("half-upgraded")):
+        tallies = [simulate(version.scenario, number) for number in range(4)]
+        if version.arm == "half":
+            both = [of_groups(version.scenario, tally) for tally in tallies]
+            found += [fmean(groups[name]["denial_fraction"] for groups in both) for name in ("rest", "upgraded")]
+        else:
+            found.append(fmean(metrics(version.scenario, tally)["denial_fraction"] for tally in tallies))
+    assert len(found) == 4 and all(more > 1.2 * less for more, less in pairwise(found))
 
 
 def test_every_site_and_every_server_has_its_share_of_a_group():
