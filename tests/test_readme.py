@@ -23,6 +23,7 @@ MAKEFILE = (ROOT / "Makefile").read_text()
 # What makes a long command a short one.
 SMALL = {
     "meterstorm run kb": "--replications 1 --workers 0",
+    "meterstorm run half-upgraded": "--replications 1 --workers 0",
     "meterstorm sweep jitter-storm": "--replications 1 --workers 0",
     "meterstorm bench engine": "--peers python_heap --clients 1000 --events 10000",
     "meterstorm bench shards": "--clients 400 --repetitions 1",

@@ -5,8 +5,8 @@ release there. `control.roaming` counts such clients of this shard, the answers 
 after which they may move, and what is on its way here so that licenses move to another site
 (`site/intersite.py`). While it is 0, and no message from another shard is here, nobody can leave before a failure
 comes about: by the first pending time-out, by that of what may be sent next, or by a refusal (or a denial, where
-the next server is asked then). Where clients move without a failure, or may before a
-request, anyone may leave at any time.
+the next server is asked then). Where clients move without a failure, or may before a request, or not all time-outs
+are equally long (and so in the ring), anyone may leave at any time.
 """
 
 import numpy as np
@@ -18,6 +18,7 @@ from ..messaging.protocol import is_failure_answer
 from ..queue import deadlines
 from ..state import clients, kinds
 from ..state.rows import NEVER, NONE
+from . import settings
 
 
 @inlined
@@ -54,7 +55,7 @@ def is_roaming(world, i):
         slot = world.slots[i * config.programs + j]
         if _is_far(world, i, slot.lease) or _is_far(world, i, slot.asked):
             return True
-    n = world.first_pending_release[i] if config.deferred else NONE
+    n = world.first_pending_release[i] if settings.of_client(world, i).deferred else NONE
     while n != NONE:
         if _is_far(world, i, world.pending_releases[n].server):
             return True
@@ -93,7 +94,7 @@ def next_departure(world):
     if (
         control.foreign > 0
         or control.roaming > 0
-        or ((config.failback or config.asks_first) and is_possible(world))
+        or ((config.failback or config.asks_first or config.timeouts_differ) and is_possible(world))
         or world.sites[LEADER].asking > 0
     ):
         return control.next

@@ -53,10 +53,18 @@ class _TableType(types.Type):
         super().__init__(name=f"Table({row})")
 
 
+class _PoliciesType(types.Type):
+    """The addresses of a kind's policies."""
+
+    def __init__(self, function: Any) -> None:
+        self.function = function
+        super().__init__(name=f"Policies({function})")
+
+
 _WORLD = _WorldType()
 _MEMBERS: dict[str, Any] = {
     **{name: _TableType(numba.from_dtype(dtype)) for name, dtype in TABLES.items()},
-    **{name: types.FunctionType(SIGNATURES[name]) for name in POLICIES},
+    **{name: _PoliciesType(types.FunctionType(SIGNATURES[name])) for name in POLICIES},
 }
 
 
@@ -69,6 +77,7 @@ register_model(_WorldType)(models.OpaqueModel)
 
 
 @register_model(_TableType)
+@register_model(_PoliciesType)
 class _TableModel(models.StructModel):
     def __init__(self, manager: Any, table: Any) -> None:
         super().__init__(manager, table, [("address", types.voidptr), ("size", types.int64)])
@@ -100,13 +109,8 @@ def _world_member(context: Any, builder: Any, typ: Any, value: Any, name: str) -
     word = 2 * MEMBERS.index(name)
     address, size = (_invariant_load(builder, words, word + k) for k in (0, 1))
     member = cgutils.create_struct_proxy(_MEMBERS[name])(context, builder)
-    if name in TABLES:
-        member.address = builder.inttoptr(address, cgutils.voidptr_t)
-        member.size = size
-    else:
-        member.c_addr = builder.inttoptr(address, cgutils.voidptr_t)
-        member.py_addr = cgutils.get_null_value(cgutils.voidptr_t)
-        member.jit_addr = cgutils.get_null_value(cgutils.voidptr_t)
+    member.address = builder.inttoptr(address, cgutils.voidptr_t)
+    member.size = size
     return member._getvalue()
 
 
@@ -135,6 +139,8 @@ class _GetItem(AbstractTemplate):
         table, index = args
         if isinstance(table, _TableType) and isinstance(index, types.Integer):
             return signature(table.row, table, index)
+        if isinstance(table, _PoliciesType) and isinstance(index, types.Integer):
+            return signature(table.function, table, index)
         return None
 
 
@@ -159,6 +165,18 @@ def _pointer(context: Any, builder: Any, table_type: Any, table: Any, index_type
 def _get_row(context: Any, builder: Any, sig: Any, args: Any) -> Any:
     pointer = _pointer(context, builder, sig.args[0], args[0], sig.args[1], args[1])
     return context.unpack_value(builder, sig.return_type, pointer)
+
+
+@lower_builtin(operator.getitem, _PoliciesType, types.Integer)
+def _get_policy(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    addresses = cgutils.create_struct_proxy(sig.args[0])(context, builder, value=args[0]).address
+    index = context.cast(builder, args[1], sig.args[1], types.int64)
+    function = cgutils.create_struct_proxy(sig.return_type)(context, builder)
+    word = builder.load(builder.gep(builder.bitcast(addresses, _WORD.as_pointer()), [index]))
+    function.c_addr = builder.inttoptr(word, cgutils.voidptr_t)
+    function.py_addr = cgutils.get_null_value(cgutils.voidptr_t)
+    function.jit_addr = cgutils.get_null_value(cgutils.voidptr_t)
+    return function._getvalue()
 
 
 @lower_builtin(operator.setitem, _TableType, types.Integer, types.Any)

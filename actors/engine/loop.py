@@ -58,6 +58,7 @@ def run(world, horizon):
             kind, i, j = _handle_event(world, events.row(world, number))
         # Here, not in the two, so that it is compiled once: slots' timers lead to most of the code.
         if kind != kinds.FREE:
+            ledger.count_for(world, world.config[0].first + i)
             client.on_slot_timer(world, i, j, kind)
         if control.status != HORIZON:
             return control.status
@@ -134,10 +135,12 @@ def _dispatch(world, n):
     event = world.events[n]
     server_0, site_server_0, observer_0 = config.clients, site_server(world, 0), observer_of(world, 0)
     if server_0 <= event.target < site_server_0 and is_for_service(event.kind):
+        ledger.count_for(world, event.source)
         service.handle(world, n, event.target - server_0)
         return
     message = events.read(event)
     events.free(world, n)
+    ledger.count_for(world, message.target)
     if message.target < server_0:
         client.handle(world, message.target - config.first, message)
     elif message.target < site_server_0:

@@ -21,8 +21,26 @@ TOLERANCE = 20  # a share of clients is balanced within one part in so many of t
 
 @inlined
 def count(world, column):
-    """Count one in the current sample."""
-    world.series[world.control[0].sample_index * counters.COLUMNS + column] += 1
+    """Count one in the current sample, for the group of the client at work."""
+    world.series[world.control[0].counting + column] += 1
+
+
+@inlined
+def count_for(world, agent):
+    """Have what is counted from now on be of the group of a client; of none, where the agent is another one.
+
+    The loop does so for each event; who does something for another client than the event's does so, too.
+    """
+    if world.groups.size > 0:
+        count_in(world, np.int64(world.groups[agent]) if agent < world.groups.size else np.int64(0))
+
+
+@inlined
+def count_in(world, row):
+    """Have what is counted from now on be of a row of CONFIG."""
+    control = world.control[0]
+    control.row = row
+    control.counting = (row * world.config[0].samples + control.sample_index) * counters.COLUMNS
 
 
 @inlined
@@ -36,7 +54,7 @@ def turn(world):
     """Close the samples that have ended before now; start measuring when the warm-up is over."""
     config = world.config[0]
     control = world.control[0]
-    while control.now >= control.sample_end and (control.sample_index + 1) * counters.COLUMNS < world.series.size:
+    while control.now >= control.sample_end and control.sample_index + 1 < config.samples:
         write_states(world)
         if control.measuring == 0:
             control.measuring = 1
@@ -45,6 +63,7 @@ def turn(world):
                 product.distance_since = config.measure_from
                 product.imbalance_max = imbalance(world, p)
         control.sample_index += 1
+        control.counting += counters.COLUMNS
         control.sample_end += config.sample
 
 
@@ -115,7 +134,9 @@ def waiting(world, change):
     """A user begins (+1) or ends (-1) to wait for a license that was denied."""
     control = world.control[0]
     control.waiting += change
-    sums.add(world.sums[words.WAITING_AREA], -change * instant(world))
+    first = control.row * words.SUMS
+    sums.add(world.sums[first + words.WAITING_AREA], -change * instant(world))
+    world.sums[first + words.WAITING].low += change
 
 
 @jit
@@ -123,7 +144,9 @@ def unmetered(world, change):
     """A program begins (+1) or ends (-1) to run without a lease."""
     control = world.control[0]
     control.unmetered += change
-    sums.add(world.sums[words.UNMETERED_AREA], -change * instant(world))
+    first = control.row * words.SUMS
+    sums.add(world.sums[first + words.UNMETERED_AREA], -change * instant(world))
+    world.sums[first + words.UNMETERED].low += change
 
 
 @inlined
@@ -213,10 +236,11 @@ def waited(world, duration):
     """A user has waited so long (ns) from launch to decision."""
     control = world.control[0]
     if control.measuring:
-        sums.add(world.sums[words.WAITS], duration)
+        sums.add(world.sums[control.row * words.SUMS + words.WAITS], duration)
         control.wait_count += 1
         control.wait_max = max(control.wait_max, duration)
-        world.histograms[counters.WAIT * counters.BINS + bin_of(duration)] += 1
+        histogram = control.row * counters.HISTOGRAMS + counters.WAIT
+        world.histograms[histogram * counters.BINS + bin_of(duration)] += 1
 
 
 @inlined

@@ -1,6 +1,5 @@
 """From a scenario to the tables of a shard."""
 
-import math
 from typing import Any
 
 import numpy as np
@@ -16,12 +15,12 @@ from ..state.rows import NEVER, NONE
 from ..state.servers import SERVER_SAMPLE
 from ..state.sums import SUM, SUMS
 from ..state.world import POLICIES, World
-from . import crashes, faults, observations, partition, spells
+from . import crashes, faults, groups, observations, partition, spells
 from .clients import client_tables, first_servers
-from .config import config_row
+from .config import config_table
 from .policies import PolicySet
 from .profile import day_profile
-from .scenario import Scenario, ns
+from .scenario import Scenario, ns, samples
 from .servers import server_tables
 from .sizes import size_table
 
@@ -47,16 +46,17 @@ def build(
     queue = {
         "shift": _shift(scenario, buckets),
         "first_fault": NEVER if first_fault is None else first_fault,
-        "last_hit": (spells.last_end(laid_out) or 0) + ns(scenario.clients.request_timeout_s),
+        "last_hit": spells.last_end(laid_out) or 0,
         "profile_period": profile["hour"].max(initial=0),
     }
-    config = config_row(scenario, chosen, part, queue)
+    config = config_table(scenario, chosen, part, queue)
     world = World(
         config=config,
         control=zeros(1, CONTROL),
         keys=keys,
         **_queue_tables(buckets, (part.end - part.first) * scenario.clients.programs),
         inbox=zeros(0, EVENT),
+        groups=groups.rows_of_clients(scenario),
         outbox=zeros(4 * RESERVE if shards == 1 else OUTBOX, EVENT),
         **client_tables(scenario, chosen, homes[part.first : part.end], part.first),
         **crashes.crash_tables(scenario, at_clients, part.first, part.end - part.first),
@@ -68,9 +68,9 @@ def build(
         profile=profile,
         sizes=size_table(scenario),
         **observations.tables(scenario),
-        **_record_tables(scenario, int(config[0].local_servers), keep_journal),
-        **{kind: getattr(chosen, kind).call for kind in POLICIES},
-        **{f"{kind}_parameters": chosen.table(kind) for kind in POLICIES},
+        **_record_tables(scenario, len(config), int(config[0].local_servers), keep_journal),
+        **{kind: chosen.calls(kind) for kind in POLICIES},
+        **{f"{kind}_parameters": np.concatenate(chosen.tables(kind)) for kind in POLICIES},
     )
     _make_room(world, scenario)
     return world
@@ -87,14 +87,14 @@ def _queue_tables(buckets: int, slots: int) -> dict[str, Any]:
     }
 
 
-def _record_tables(scenario: Scenario, local_servers: int, keep_journal: bool) -> dict[str, Any]:
-    samples = math.ceil(scenario.run.duration_s / scenario.run.sample_s - 1e-9)
+def _record_tables(scenario: Scenario, rows: int, local_servers: int, keep_journal: bool) -> dict[str, Any]:
+    """Return what is measured; where there are groups, with a part for each row of CONFIG."""
     return {
-        "series": np.zeros((samples + 1) * counters.COLUMNS, np.int64),
-        "server_series": zeros((samples + 1) * local_servers, SERVER_SAMPLE),
-        "sums": zeros(SUMS, SUM),
-        "queueing": zeros(samples + 1, SUM),
-        "histograms": np.zeros(counters.HISTOGRAMS * counters.BINS, np.int64),
+        "series": np.zeros(rows * samples(scenario) * counters.COLUMNS, np.int64),
+        "server_series": zeros(samples(scenario) * local_servers, SERVER_SAMPLE),
+        "sums": zeros(rows * SUMS, SUM),
+        "queueing": zeros(samples(scenario), SUM),
+        "histograms": np.zeros(rows * counters.HISTOGRAMS * counters.BINS, np.int64),
         "journal": zeros(FIRST_ROWS if keep_journal else 0, JOURNAL),
     }
 
@@ -119,7 +119,8 @@ def _make_room(world: World, scenario: Scenario) -> None:
 
 def _timers(scenario: Scenario, clients: int) -> int:
     """Return how many timers of clients wait at a time: one for each slot's launch or end, and for heartbeats."""
-    return clients * (scenario.clients.programs + (1 if scenario.clients.heartbeat_s > 0 else 0))
+    beats = groups.any_of(scenario, lambda one: one.clients.heartbeat_s > 0)
+    return clients * (scenario.clients.programs + beats)
 
 
 def _bucket_count(timers: int) -> int:
@@ -129,6 +130,8 @@ def _bucket_count(timers: int) -> int:
 
 def _shift(scenario: Scenario, buckets: int) -> int:
     """Return log2 of the bucket width in ns: the ring spans two to four times the longest of the usual timers."""
-    work, clients = scenario.workload, scenario.clients
-    longest = 2 * max(work.launch_interval_s, work.run_time_s, clients.heartbeat_s)
+    longest = 2 * max(
+        max(one.workload.launch_interval_s, one.workload.run_time_s, one.clients.heartbeat_s)
+        for one in groups.versions(scenario)
+    )
     return max(10, int(longest * ns(1) / buckets).bit_length())

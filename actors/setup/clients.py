@@ -10,7 +10,7 @@ from ..state.allocation import zeros
 from ..state.clients import CLIENT, CONTACT, PATIENCE, PENDING_RELEASE, SLOT, STAY
 from ..state.rows import NONE
 from ..state.schedule import RECORDED
-from . import traces
+from . import groups, traces
 from .partition import first_client
 from .policies import PolicySet
 from .scenario import Scenario, is_failback, members
@@ -26,10 +26,10 @@ def client_tables(scenario: Scenario, chosen: PolicySet, homes: Any, first: int)
         "clients": _clients(homes),
         "slots": _slots(slots),
         "launch_numbers": np.zeros(slots if scenario.workload.arrivals == "open" else 0, np.int32),
-        "patience": zeros(0 if chosen.gives_up else slots, PATIENCE),
-        "memory": np.zeros(local * chosen.memory_size),
-        "contacts": zeros(local if chosen.hears else 0, CONTACT),
-        "stays": zeros(local if is_failback(scenario) else 0, STAY),
+        "patience": zeros(slots if chosen.has("asks_policy") else 0, PATIENCE),
+        "memory": np.zeros(local * max(one.memory_size for one in chosen.rows)),
+        "contacts": zeros(local if chosen.has("hears") else 0, CONTACT),
+        "stays": zeros(local if groups.any_of(scenario, is_failback) else 0, STAY),
         "pending_releases": zeros(0, PENDING_RELEASE),
         "first_pending_release": np.full(_with_pending_releases(scenario, local), NONE, np.int32),
         "recorded": rows.view(np.recarray),
@@ -39,7 +39,7 @@ def client_tables(scenario: Scenario, chosen: PolicySet, homes: Any, first: int)
 
 
 def _with_pending_releases(scenario: Scenario, local: int) -> int:
-    return local if scenario.clients.release_old == "deferred" else 0
+    return local if groups.any_of(scenario, lambda one: one.clients.release_old == "deferred") else 0
 
 
 def _clients(homes: Any) -> Any:

@@ -1,5 +1,6 @@
-"""The row of CONFIG: one function for each table of the scenario."""
+"""The rows of CONFIG: one function for each table of the scenario."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,9 +10,10 @@ from ..state import clients as words
 from ..state.allocation import zeros
 from ..state.config import CONFIG
 from ..state.servers import DRAINED_MOST
+from . import groups
 from .partition import Part, first_client
 from .policies import PolicySet
-from .scenario import DISTRIBUTIONS, Scenario, is_client_crash, is_failback, members, ns, shares
+from .scenario import DISTRIBUTIONS, Scenario, is_client_crash, is_failback, members, ns, samples, shares
 
 SECOND = 1_000_000_000
 MILLISECOND = 1_000_000
@@ -23,8 +25,46 @@ REPORT_PATIENCE_S = 30.0  # how long a site server waits for the servers' report
 CLIENTS_OUT_OF_CACHE = 2048  # their state is more than a core's own cache holds
 
 
-def config_row(scenario: Scenario, chosen: PolicySet, part: Part, queue: dict[str, Any]) -> Any:
-    """Return the table of one row; `queue` has what the event queue and the schedules of the shard need."""
+# What row 0 says of all clients where there are groups; it is read where it need only hold for one of them.
+OF_ALL: dict[str, Callable[..., Any]] = {
+    "request_timeout": min,
+    **dict.fromkeys(
+        (
+            "memory",
+            "asks_first",
+            "is_told",
+            "on_lost_lease",
+            "calls_back",
+            "asks_next",
+            "deferred",
+            "failback",
+            "choices",
+            "room",
+        ),
+        max,
+    ),
+}
+
+
+def config_table(scenario: Scenario, chosen: PolicySet, part: Part, queue: dict[str, Any]) -> Any:
+    """Return the rows; `queue` has what the event queue and the schedules of the shard need."""
+    first, versions = chosen.first_row, groups.versions(scenario)
+    policies = zip(versions, chosen.rows[first:], chosen.places()[first:], strict=True)
+    rows = [_row(*own, part, queue) for own in policies]
+    if scenario.groups:
+        rows.insert(0, rows[0] | {name: of_all(row[name] for row in rows) for name, of_all in OF_ALL.items()})
+    differ = len({row["request_timeout"] for row in rows}) > 1
+    config = zeros(len(rows), CONFIG)
+    config.view(np.ndarray)[:] = [
+        tuple((row | {"timeouts_differ": differ})[name] for name in CONFIG.names or ()) for row in rows
+    ]
+    return config
+
+
+def _row(
+    scenario: Scenario, chosen: PolicySet, places: dict[str, int], part: Part, queue: dict[str, Any]
+) -> dict[str, Any]:
+    """Return the values of a row."""
     values = {
         **_sizes(scenario, chosen),
         **_part(scenario, part),
@@ -36,14 +76,15 @@ def config_row(scenario: Scenario, chosen: PolicySet, part: Part, queue: dict[st
         **_workload(scenario),
         **_servers(scenario, chosen),
         **_balancing(chosen),
+        **places,
+        "timeouts_differ": False,  # until all rows are known
         "looks_ahead": part.end - part.first >= CLIENTS_OUT_OF_CACHE,
         "room": _room(scenario, part.hosts_servers) + (DRAINED_MOST if chosen.drain_share else 0),
         **queue,
+        "last_hit": queue["last_hit"] + ns(scenario.clients.request_timeout_s),
     }
     assert values.keys() == set(CONFIG.names or ()), "every field of CONFIG is set, and nothing else"
-    config = zeros(1, CONFIG)
-    config.view(np.ndarray)[0] = tuple(values[name] for name in CONFIG.names or ())
-    return config
+    return values
 
 
 def _sizes(scenario: Scenario, chosen: PolicySet) -> dict[str, Any]:
@@ -84,6 +125,7 @@ def _run(scenario: Scenario) -> dict[str, Any]:
         "measure_from": ns(run.warmup_s),
         "end": ns(run.warmup_s) + ns(run.duration_s),
         "sample": ns(run.sample_s),
+        "samples": samples(scenario),
     }
 
 
@@ -122,7 +164,7 @@ def _failover(chosen: PolicySet) -> dict[str, Any]:
 
 def _denied(chosen: PolicySet) -> dict[str, Any]:
     return {
-        "gives_up": chosen.gives_up,
+        "gives_up": not chosen.asks_policy,
         "calls_back": chosen.calls_back,
         "draws_pauses": chosen.draws_pauses,
         "asks_next": chosen.asks_next,

@@ -1,5 +1,7 @@
 """The scenario's policies, resolved and compiled."""
 
+from collections.abc import Iterator
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 from meterstorm.policies import errors, registry, wrapping
@@ -8,7 +10,10 @@ from meterstorm.policies.denial import Callback, GiveUp
 from ..compiled import questions
 from ..compiled.policies import Compiled, compile_policy
 from ..state.world import POLICIES
+from .groups import FIRST_ROW
 from .scenario import Scenario
+
+OF_CLIENTS = tuple(kind for kind in POLICIES if kind != "admission")  # which groups may differ in
 
 
 class PolicySet(NamedTuple):
@@ -22,11 +27,49 @@ class PolicySet(NamedTuple):
     balancing: Any
     intersite: Any
     memory_size: int
+    of_groups: tuple["PolicySet", ...] = ()
+
+    @property
+    def rows(self) -> tuple["PolicySet", ...]:
+        """The policies by row of CONFIG; where there are groups, row 0 and the rest have the scenario's own."""
+        return (self,) * (self.first_row + 1) + self.of_groups
+
+    @property
+    def first_row(self) -> int:
+        """The row of CONFIG of the clients of no group."""
+        return FIRST_ROW if self.of_groups else 0
+
+    def has(self, name: str) -> bool:
+        """Whether a property holds for the policies of some client."""
+        return any(getattr(chosen, name) for chosen in self.rows)
 
     @property
     def are_built_in(self) -> bool:
         """Whether the compiled ones are this package's, which raise nothing."""
-        return not any(errors.is_own(type(getattr(self, kind).policy)) for kind in POLICIES)
+        return not any(errors.is_own(type(policy)) for _, policy in self.compiled())
+
+    def compiled(self) -> Iterator[tuple[tuple[str, int], Any]]:
+        """Yield each compiled policy, with its kind and its row of CONFIG."""
+        yield ("admission", 0), self.admission.policy
+        for row, chosen in enumerate(self.rows[self.first_row :], self.first_row):
+            yield from (((kind, row), getattr(chosen, kind).policy) for kind in OF_CLIENTS)
+
+    def calls(self, kind: str) -> tuple[Any, ...]:
+        """Return what the engine calls of a kind, by row of CONFIG."""
+        return tuple(getattr(chosen, kind).call for chosen in self.rows)
+
+    def tables(self, kind: str) -> list[Any]:
+        """Return the parameters of a kind's policies, by row of CONFIG; servers have one admission policy."""
+        return [chosen.table(kind) for chosen in (self.rows if kind in OF_CLIENTS else [self])]
+
+    def places(self) -> list[dict[str, int]]:
+        """Return where each row's parameters begin in the tables of the clients' kinds, and how many there are."""
+        found: list[dict[str, int]] = [{} for _ in self.rows]
+        for kind in OF_CLIENTS:
+            lengths = [len(table) for table in self.tables(kind)]
+            for row, (length, end) in enumerate(zip(lengths, accumulate(lengths), strict=True)):
+                found[row] |= {f"{kind}_at": end - length, f"{kind}_size": length}
+        return found
 
     def table(self, kind: str) -> Any:
         """Return the parameters of a compiled policy; with room for a question behind those of a user's own."""
@@ -65,9 +108,9 @@ class PolicySet(NamedTuple):
         return self.asks_first or self.is_told or errors.is_own(type(self.failover.policy))
 
     @property
-    def gives_up(self) -> bool:
-        """Whether users just give up when they are denied, so that the denial policy is not asked."""
-        return isinstance(self.denial.policy, GiveUp) and not self.asks_next
+    def asks_policy(self) -> bool:
+        """Whether the denial policy is asked; else users just give up when they are denied."""
+        return not isinstance(self.denial.policy, GiveUp) or self.asks_next
 
     @property
     def calls_back(self) -> bool:
@@ -87,6 +130,10 @@ class PolicySet(NamedTuple):
 
 def compile_policies(scenario: Scenario) -> PolicySet:
     """Resolve and compile a scenario's policies; raises ValueError when one cannot be compiled."""
+    return _compiled(scenario)._replace(of_groups=tuple(map(_compiled, scenario.of_groups)))
+
+
+def _compiled(scenario: Scenario) -> PolicySet:
     chosen = {kind: registry.resolve(kind, choice.name, choice.parameters) for kind, choice in scenario.policies}
     return PolicySet(
         compile_policy("failover", chosen["failover"]),

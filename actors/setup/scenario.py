@@ -143,6 +143,14 @@ class Policies(Protocol):
     def __iter__(self) -> Iterator[tuple[str, Any]]: ...
 
 
+class Group(Protocol):
+    """One of [[groups]]: clients with settings of their own; a share of them all, or a number."""
+
+    name: str
+    share: float | None
+    count: int | None
+
+
 class Fault(Protocol):
     """One of [[faults]]; most kinds have `servers` and `drawn_by` besides, some a `factor` and the like."""
 
@@ -188,6 +196,12 @@ class Scenario(Protocol):
     @property
     def policies(self) -> Policies: ...
     @property
+    def groups(self) -> Sequence[Group]: ...
+    @property
+    def of_groups(self) -> Sequence["Scenario"]:
+        """The scenario as it holds for each group."""
+
+    @property
     def faults(self) -> Sequence[Fault]: ...
 
 
@@ -199,6 +213,11 @@ def members(scenario: Scenario) -> int:
 def shares(product: Product) -> bool:
     """Whether a client's programs of a product share its licenses at a server."""
     return product.sharing == "client"
+
+
+def samples(scenario: Scenario) -> int:
+    """Return how many samples the time series has, the warm-up among them."""
+    return 1 + math.ceil(scenario.run.duration_s / scenario.run.sample_s - 1e-9)
 
 
 def is_failback(scenario: Scenario) -> bool:

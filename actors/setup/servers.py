@@ -31,7 +31,7 @@ def server_tables(scenario: Scenario, chosen: PolicySet, homes: Any, config: Any
         "accounts": extended(accounts, strangers),
         "seats": zeros(seats, SEAT),
         "preferred": homes[known] if chosen.drain_share else homes[:0],
-        "callers": zeros(seats if chosen.calls_back else 0, CALLER),
+        "callers": zeros(seats if chosen.has("calls_back") else 0, CALLER),
         "visitors": zeros(strangers, VISITOR),
         "visitors_from": np.full(strangers, NONE, np.int32),
     }

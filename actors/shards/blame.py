@@ -7,7 +7,7 @@ from meterstorm.policies import errors
 from ..compiled import questions
 from ..compiled.time_limit import NoAnswer
 from ..engine import invariants
-from ..setup.policies import PolicySet
+from ..setup.policies import OF_CLIENTS, PolicySet
 from ..state.status import (
     BAD_DECISION,
     BAD_DELAY,
@@ -23,7 +23,7 @@ from ..state.status import (
     POLICY_RAISED,
     STALLED,
 )
-from ..state.world import POLICIES, World
+from ..state.world import World
 
 # Nonsense that a policy may answer: the kind of policy, and what is allowed.
 ANSWERED = {
@@ -77,11 +77,12 @@ def stopped(world: World, policies: PolicySet, status: int) -> Exception:
     if status not in ANSWERED:
         return invariants.violation(world, status)
     kind, text = ANSWERED[status]
-    policy: Any = getattr(policies, kind).policy
+    row = _row(world, kind)
+    policy: Any = getattr(policies.rows[row], kind).policy
     if not errors.is_own(type(policy)):
         return invariants.violation(world, status)
-    view, _, _ = questions.last(kind, _table(world, kind), len(policy))
-    answer = text.format(value=int(world.control[0].value), last=int(world.config[0].choices) - 1)
+    view, _, _ = questions.last(kind, _table(world, kind, row), len(policy))
+    answer = text.format(value=int(world.control[0].value), last=int(world.config[row].choices) - 1)
     method = questions.method_of(kind, view)
     return errors.wrong(kind, type(policy), method, f"returned {answer}; it was asked about {view}")
 
@@ -91,29 +92,43 @@ def raised(world: World, policies: PolicySet, error: BaseException) -> Exception
 
     Which one it was, and in which line, is seen when they are asked again in plain Python.
     """
-    own = [kind for kind in POLICIES if errors.is_own(type(getattr(policies, kind).policy))]
-    for kind in own:
-        if found := _in(kind, getattr(policies, kind).policy, _table(world, kind), error):
+    own = [(kind, row, policy) for (kind, row), policy in policies.compiled() if errors.is_own(type(policy))]
+    for kind, row, policy in own:
+        if found := _in(kind, policy, _table(world, kind, row), error):
             return found
-    for kind in own[:1]:  # plain Python answers, where compiled code raises
-        policy = getattr(policies, kind).policy
-        view, _, _ = questions.last(kind, _table(world, kind), len(policy))
-        return errors.raised(kind, type(policy), questions.method_of(kind, view), error)
+    # Plain Python answers, where compiled code raises.
+    of_file = [one for one in own if errors.lines_in(errors.source_of(type(one[2])), error)]
+    for kind, row, policy in of_file or own:
+        return errors.raised(kind, type(policy), _method(kind, policy, _table(world, kind, row)), error)
     return invariants.violation(world, POLICY_RAISED)
 
 
 def _in(kind: str, policy: Any, table: Any, error: BaseException) -> errors.PolicyError | None:
-    """Return what to raise if it was this policy."""
-    cls = type(policy)
-    method = questions.method_of(kind, questions.last(kind, table, len(policy))[0])
-    if errors.lines_in(errors.source_of(cls), error):
-        return errors.raised(kind, cls, method, error)
+    """Return what to raise if it was this policy: asked again, it fails in the line that is known, if one is."""
+    source = errors.source_of(type(policy))
+    line = errors.lines_in(source, error)[-1:]
     try:
         questions.ask_again(kind, policy, table)
     except (Exception, SystemExit, NoAnswer) as again:
-        return errors.raised(kind, cls, method, again)
+        if not line or errors.lines_in(source, again)[-1:] == line:
+            return errors.raised(kind, type(policy), _method(kind, policy, table), error if line else again)
     return None
 
 
-def _table(world: World, kind: str) -> Any:
-    return getattr(world, f"{kind}_parameters")
+def _method(kind: str, policy: Any, table: Any) -> str:
+    """Return the method that was asked last."""
+    return questions.method_of(kind, questions.last(kind, table, len(policy))[0])
+
+
+def _row(world: World, kind: str) -> int:
+    """Return the row of CONFIG of the agent that has stopped the loop; all servers have one admission policy."""
+    return int(world.groups[world.control[0].agent]) if world.groups.size and kind in OF_CLIENTS else 0
+
+
+def _table(world: World, kind: str, row: int) -> Any:
+    """Return the parameters of a policy, and what is kept behind them."""
+    table = getattr(world, f"{kind}_parameters")
+    if kind not in OF_CLIENTS:
+        return table
+    begin = int(world.config[row][f"{kind}_at"])
+    return table[begin : begin + int(world.config[row][f"{kind}_size"])]

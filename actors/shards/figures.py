@@ -22,7 +22,8 @@ class Figures(NamedTuple):
 def figures(world: World) -> Figures:
     """Return what a shard is now."""
     config, control = world.config[0], world.control[0]
-    counts = world.series.reshape(-1, counters.COLUMNS)[: int(control.sample_index) + 1].sum(axis=0)
+    over = slice(int(control.sample_index) + 1)
+    counts = world.series.reshape(len(world.config), -1, counters.COLUMNS)[:, over].sum(axis=(0, 1))
     servers = range(int(config.first_server), int(config.first_server) + int(config.local_servers))
     leased = world.pools["leased"].reshape(-1, int(config.products)).sum(axis=1)
     return Figures(

@@ -29,6 +29,7 @@ shards need a latency. The digest does not depend on windows, since the total or
 
 from typing import NamedTuple
 
+from ..setup import groups
 from ..setup.partition import Part
 from ..setup.scenario import Scenario
 from ..state.rows import NEVER
@@ -102,4 +103,5 @@ def _share_site(one: Part, other: Part) -> bool:
 
 def _are_linked(scenario: Scenario) -> bool:
     """Whether messages go between sites."""
-    return scenario.clients.failover_to == "any-site" or scenario.policies.intersite.name != "none"
+    move = groups.any_of(scenario, lambda one: one.clients.failover_to == "any-site")
+    return move or scenario.policies.intersite.name != "none"

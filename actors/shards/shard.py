@@ -56,7 +56,7 @@ class Shard:
         self._hosts_servers = bool(self.world.config[0].local_servers > 0)
         self._drains = self.policies.drain_share > 0
         self._sites = scenario.servers.sites
-        self.lookahead = lookahead(scenario, hosted, shard, self.policies.calls_back)
+        self.lookahead = lookahead(scenario, hosted, shard, self.policies.has("calls_back"))
         self._view()
         self.are_built_in = self.policies.are_built_in
         self._start()

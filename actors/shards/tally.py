@@ -1,7 +1,8 @@
 """What shards have counted, and how that adds up to a world's."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -11,6 +12,14 @@ from ..setup.scenario import Scenario
 from ..state import control, counters
 from ..state.world import World
 from .timing import ShardTiming, sum_of
+
+
+class Part(NamedTuple):
+    """What was counted for some clients, of which there are several parts in a world with groups."""
+
+    series: Any  # int64, shape (samples + 1, COLUMNS); states at the end of samples are the world's only
+    sums: Any  # SUM rows
+    histograms: Any  # int64, shape (2, BINS)
 
 
 @dataclass
@@ -31,6 +40,7 @@ class Tally:
     faults: Any  # rows of FAULT: when the world's faults hold
     journal: Any = None  # rows of JOURNAL, in the total order, if one was kept
     timing: ShardTiming | None = None  # of the world's shards, if there were several
+    parts: Sequence[Part] = ()  # by row of CONFIG: for no client, the rest, each group; none without groups
     cpu_s: float = 0.0  # CPU time of the shards' processes; what was lost and done again counts once
 
 
@@ -41,21 +51,42 @@ def tally(world: World) -> Tally:
         ledger.close(world)
         total = int(digest.total(world))
     servers, pools, products = _own_rows(world)
-    series = world.series.reshape(-1, counters.COLUMNS)
+    parts = _parts(world)
+    series, summed, histograms = _sum(parts)
     return Tally(
         total,
         int(row.events),
         series,
         world.server_series.reshape(len(series), len(servers)),
-        world.sums.copy(),
+        summed,
         world.queueing.copy(),
-        world.histograms.reshape(counters.HISTOGRAMS, -1),
+        histograms,
         world.control[:1].copy(),
         servers,
         pools,
         products,
         world.faults.copy(),
         world.journal[: row.journaled] if world.journal.size else None,
+        parts=parts if world.groups.size else (),
+    )
+
+
+def _parts(world: World) -> list[Part]:
+    """Return what was counted, by row of CONFIG."""
+    rows = len(world.config)
+    tables = (
+        world.series.reshape(rows, -1, counters.COLUMNS),
+        world.sums.reshape(rows, -1),
+        world.histograms.reshape(rows, counters.HISTOGRAMS, -1),
+    )
+    return [Part(*(table[row].copy() for table in tables)) for row in range(rows)]
+
+
+def _sum(parts: Sequence[Part]) -> Part:
+    return Part(
+        sum(part.series for part in parts),
+        sums.merged([part.sums for part in parts]),
+        sum(part.histograms for part in parts),
     )
 
 
@@ -102,6 +133,7 @@ def merge(tallies: list[Tally]) -> Tally:
         first.faults,
         None if first.journal is None else journal.merged([tally.journal for tally in tallies]),
         sum_of([tally.timing for tally in tallies if tally.timing]) if first.timing else None,
+        [_sum(parts) for parts in zip(*(tally.parts for tally in tallies), strict=True)],
         sum(tally.cpu_s for tally in tallies),
     )
 

@@ -1,4 +1,8 @@
-"""What does not change in a run: one row of numbers made from the scenario (setup/config.py)."""
+"""What does not change in a run: rows of numbers made from the scenario (setup/config.py).
+
+Row 0 is the world's. Where there are groups of clients, the rest of them and each group have rows of their own,
+from 1 on, and row 0 has of what may differ that which holds for any of them (agents/settings.py).
+"""
 
 from .rows import rows
 
@@ -8,7 +12,7 @@ CONFIG = rows(
     ("servers", "i8"),
     ("products", "i8"),
     ("programs", "i8"),  # slots of a client
-    ("memory", "i8"),  # numbers that the failover policy remembers for a client
+    ("memory", "i8"),  # numbers that the failover policy remembers for a client; row 0: the most of any policy
     # this shard's part
     ("first", "i8"),  # its first client
     ("local", "i8"),  # how many clients it hosts
@@ -26,8 +30,9 @@ CONFIG = rows(
     ("measure_from", "i8"),  # end of the warm-up
     ("end", "i8"),
     ("sample", "i8"),
+    ("samples", "i8"),  # of the time series, the warm-up among them
     ("first_fault", "i8"),
-    ("last_hit", "i8"),  # until then a fault may be the reason of a failure
+    ("last_hit", "i8"),  # until then a fault may be the reason of a failure of a client
     # network
     ("latency", "i8"),
     ("wan_latency", "i8"),
@@ -35,7 +40,8 @@ CONFIG = rows(
     ("loss", "f8"),
     # clients
     ("before_start", "i8"),
-    ("request_timeout", "i8"),
+    ("request_timeout", "i8"),  # row 0: the shortest
+    ("timeouts_differ", "i8"),  # whether a client has another one
     ("heartbeat", "i8"),
     ("names_leases", "i8"),
     ("on_lost_lease", "i8"),  # what a client does that hears of it; RUN_ON: it does not hear
@@ -52,6 +58,15 @@ CONFIG = rows(
     ("failback", "i8"),  # whether clients change their server without a failure, too
     ("moves_all", "i8"),  # whether what runs then moves with them
     ("choices", "i8"),  # servers among which the selection policy chooses: all, or those of the client's site
+    # where the parameters of the clients' policies begin in their tables, and how many there are
+    ("failover_at", "i8"),
+    ("failover_size", "i8"),
+    ("failback_at", "i8"),
+    ("failback_size", "i8"),
+    ("selection_at", "i8"),
+    ("selection_size", "i8"),
+    ("denial_at", "i8"),
+    ("denial_size", "i8"),
     # workload
     ("arrivals", "i8"),
     ("launch_interval", "f8"),

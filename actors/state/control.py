@@ -52,6 +52,8 @@ FIELDS = (
     # ledger
     Field("sample_index", LOCAL),  # the current sample; 0 is the warm-up
     Field("sample_end", LOCAL),
+    Field("row", LOCAL),  # of CONFIG: for whom is counted. 0: no client, or there are no groups
+    Field("counting", LOCAL),  # where the counts of the sample begin in `series`, for that row
     Field("measuring", LOCAL),
     Field("wait_count", SUM),
     Field("wait_max", MAX),

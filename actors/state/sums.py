@@ -10,6 +10,7 @@ LOW_BITS = 48
 
 SUM = rows(("high", "i8"), ("low", "i8"))
 
-# Rows of `world.sums`. Areas are in us: see records/ledger.py.
+# Rows of `world.sums`, so many for each row of `world.config`. Areas are in us: see records/ledger.py.
 WAITS, WAITING_AREA, UNMETERED_AREA, LEASED_AREA, GHOST_AREA, ORPHAN_AREA = range(6)
-SUMS = 6
+WAITING, UNMETERED = 6, 7  # how many there are now
+SUMS = 8

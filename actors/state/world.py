@@ -31,6 +31,7 @@ TABLES: dict[str, Any] = {
     "deadlines": DEADLINE,
     "outbox": EVENT,
     "inbox": EVENT,  # messages from another shard, to be filed
+    "groups": np.dtype("i1"),  # each client's row of `config`, of the whole world; empty without groups
     # clients of this shard
     "clients": clients.CLIENT,
     "slots": clients.SLOT,
@@ -71,11 +72,11 @@ TABLES: dict[str, Any] = {
     "run_times": np.dtype("i8"),  # observed ones, ns, in order; empty unless run times are drawn from them
     "launch_intervals": np.dtype("i8"),  # likewise
     # what is measured
-    "series": np.dtype("i8"),  # counters.COLUMNS numbers for each sample
+    "series": np.dtype("i8"),  # counters.COLUMNS numbers for each sample, for each row of `config`
     "server_series": servers.SERVER_SAMPLE,
     "sums": SUM,  # over the measured time: state/sums.py
     "queueing": SUM,  # time, ns, that requests had waited at servers when their service began; by sample
-    "histograms": np.dtype("i8"),  # counters.BINS numbers each
+    "histograms": np.dtype("i8"),  # counters.BINS numbers each, for each row of `config`
     "journal": JOURNAL,  # empty when none is kept
     # policies
     "failover_parameters": np.dtype("f8"),
@@ -84,6 +85,7 @@ TABLES: dict[str, Any] = {
     "admission_parameters": np.dtype("f8"),
     "denial_parameters": np.dtype("f8"),
 }
+# Each has its compiled policies, by row of `config`; servers have one admission policy.
 POLICIES = ("failover", "failback", "selection", "admission", "denial")
 MEMBERS = (*TABLES, *POLICIES)
 
@@ -97,19 +99,24 @@ class World:
 
     def __init__(self, **members: Any) -> None:
         self.__dict__.update(members)
-        # For each table its address and its size, for each policy its address (0 with the JIT off) and 0.
-        self.directory = np.array([_entry(name, members[name]) for name in MEMBERS], dtype=np.int64)
+        # Of each kind of policies their addresses (0 with the JIT off).
+        self._calls = {kind: _addresses(members[kind]) for kind in POLICIES}
+        # For each of these, and for each table, its address and its size.
+        found = members | self._calls
+        self.directory = np.array([_entry(found[name]) for name in MEMBERS], dtype=np.int64)
         self.address = self.directory.ctypes.data
 
     def replace(self, **tables: Any) -> None:
         """Put larger tables in the place of some."""
         self.__dict__.update(tables)
         for name, table in tables.items():
-            self.directory[MEMBERS.index(name)] = _entry(name, table)
+            self.directory[MEMBERS.index(name)] = _entry(table)
 
 
-def _entry(name: str, member: Any) -> tuple[int, int]:
-    """Return what the directory says of a member; a record array is slow to ask, a plain one is not."""
-    if name in POLICIES:
-        return getattr(member, "address", 0), 0
-    return np.ndarray.view(member, np.ndarray).ctypes.data, len(member)
+def _addresses(calls: Any) -> Any:
+    return np.array([getattr(call, "address", 0) for call in calls])
+
+
+def _entry(table: Any) -> tuple[int, int]:
+    """Return what the directory says of a table; a record array is slow to ask, a plain one is not."""
+    return np.ndarray.view(table, np.ndarray).ctypes.data, len(table)

@@ -10,6 +10,8 @@ from meterstorm.actors.shards.tally import Tally
 from meterstorm.actors.state import counters
 from meterstorm.actors.state import sums as words
 
+from .names import METRICS
+
 HOUR_US = 3_600_000_000
 SECOND = 1_000_000_000
 
@@ -27,30 +29,17 @@ Value = float | int | None
 
 def metrics(scenario: Any, tally: Tally) -> dict[str, Value]:
     """Return every metric of one replication, over the measured time; None where one does not apply."""
-    counts = tally.series[1:, : counters.STATES_FROM].sum(axis=0)
     control = tally.control[0]
-    duration_s = scenario.run.duration_s
-    counted = {c.column: int(counts[n]) for n, c in enumerate(counters.COUNTERS) if c.is_metric}
-    denials = int(counts[DENIALS].sum())
-    abnormal = int(counts[ABNORMAL].sum())
-    grants, launches, attempts = counted["grants"], counted["launches"], counted["attempts"]
-    start_ns, duration_ns = round(scenario.run.warmup_s * SECOND), round(duration_s * SECOND)
-    # Areas count whole microseconds, so the mean of a constant state is exactly that state.
-    end_us = (start_ns + duration_ns) // 1000
-    duration_us = end_us - start_ns // 1000
+    duration_ns = round(scenario.run.duration_s * SECOND)
+    end_us, duration_us = measured_us(scenario)
     busy = tally.servers["busy_area"] / duration_us
 
     def area_us(row: int, state: str) -> int:
         return ledger.area_us(tally.sums[row], int(control[state]), end_us)
 
-    return {
-        **counted,
-        "denials": denials,
-        "denial_fraction": _ratio(denials, grants + denials),
-        "abnormal_denial_fraction": _ratio(abnormal, grants + denials),
+    found = {
+        **counts(scenario, tally.series),
         "unmetered_license_hours": area_us(words.UNMETERED_AREA, "unmetered") / HOUR_US,
-        "amplification": _ratio(attempts, launches),
-        "goodput_per_s": grants / duration_s,
         "storm_peak_ratio": _storm_peak_ratio(scenario, tally),
         "imbalance_mean": float(tally.products["imbalance_area"].max() / duration_ns),
         "imbalance_max": float(tally.products["imbalance_max"].max()),
@@ -63,10 +52,36 @@ def metrics(scenario: Any, tally: Tally) -> dict[str, Value]:
         **_durations("queue", sums.total(tally.queueing[1:]), tally, counters.QUEUE),
         "server_utilization_mean": float(busy.mean()),
         "server_utilization_max": float(busy.max()),
-        **_client_burden(scenario, tally),
+        **client_burden(scenario, tally.series, scenario.clients.count),
         "time_to_recover_s": _time_to_recover_s(scenario, tally),
         "time_to_balance_s": _time_to_balance_s(scenario, tally),
         "time_to_last_client_s": _time_to_last_client_s(scenario, tally),
+    }
+    return {name: found[name] for name in METRICS}
+
+
+def measured_us(scenario: Any) -> tuple[int, int]:
+    """Return when the measured time ends, and how long it is: the mean of a constant state is exactly that state.
+
+    Areas count whole microseconds.
+    """
+    start_ns, duration_ns = round(scenario.run.warmup_s * SECOND), round(scenario.run.duration_s * SECOND)
+    end_us = (start_ns + duration_ns) // 1000
+    return end_us, end_us - start_ns // 1000
+
+
+def counts(scenario: Any, series: Any) -> dict[str, Value]:
+    """Return what is counted in the measured time, and the shares and rates of that."""
+    total = series[1:, : counters.STATES_FROM].sum(axis=0)
+    counted = {c.column: int(total[n]) for n, c in enumerate(counters.COUNTERS) if c.is_metric}
+    denials, abnormal, grants = int(total[DENIALS].sum()), int(total[ABNORMAL].sum()), counted["grants"]
+    return {
+        **counted,
+        "denials": denials,
+        "denial_fraction": _ratio(denials, grants + denials),
+        "abnormal_denial_fraction": _ratio(abnormal, grants + denials),
+        "amplification": _ratio(counted["attempts"], counted["launches"]),
+        "goodput_per_s": grants / scenario.run.duration_s,
     }
 
 
@@ -76,12 +91,17 @@ def _ratio(part: float, whole: float) -> float | None:
 
 def _durations(name: str, sum_ns: int, tally: Tally, histogram: int) -> dict[str, Value]:
     count, largest = (int(tally.control[0][f"{name}_{what}"]) for what in ("count", "max"))
-    bins = tally.histograms[histogram]
+    found = durations(name, sum_ns, tally.histograms[histogram], largest)
+    return {**found, f"{name}_s_max": largest / SECOND if count else None}
+
+
+def durations(name: str, sum_ns: int, bins: Any, largest: int) -> dict[str, Value]:
+    """Return mean and quantiles of durations, by their histogram; none is longer than the largest (ns)."""
+    count = int(bins.sum())
     result: dict[str, Value] = {f"{name}_s_mean": _ratio(sum_ns / SECOND, count)}
     for percent in (50, 95, 99):
         quantile_ns = min(_quantile_ns(bins, percent / 100), largest) if count else 0
         result[f"{name}_s_p{percent}"] = quantile_ns / SECOND if count else None
-    result[f"{name}_s_max"] = largest / SECOND if count else None
     return result
 
 
@@ -110,15 +130,15 @@ def _storm_peak_ratio(scenario: Any, tally: Tally) -> float | None:
     return None
 
 
-def _client_burden(scenario: Any, tally: Tally) -> dict[str, Value]:
-    """Attempts of all clients in the worst sample; a shorter last sample counts only when it is the only one."""
-    run, clients = scenario.run, scenario.clients
-    attempts = tally.series[1:, counters.ATTEMPTS]
+def client_burden(scenario: Any, series: Any, clients: int) -> dict[str, Value]:
+    """Attempts of clients in the worst sample; a shorter last sample counts only when it is the only one."""
+    run = scenario.run
+    attempts = series[1:, counters.ATTEMPTS]
     whole = int(run.duration_s / run.sample_s + 1e-9)
     width_s = run.sample_s if whole else run.duration_s
-    per_client_s = float(attempts[: max(1, whole)].max()) / clients.count / width_s
+    per_client_s = float(attempts[: max(1, whole)].max()) / clients / width_s
     return {
-        "client_busy_fraction": per_client_s * clients.attempt_cpu_ms / 1000,
+        "client_busy_fraction": per_client_s * scenario.clients.attempt_cpu_ms / 1000,
         "attempts_per_client_hour_peak": per_client_s * 3600,
     }
 

@@ -79,6 +79,17 @@ WALL: tuple[Metric, ...] = (
     Metric("round_trip_ms_p99", "ms", "time from a request to its answer: 99th percentile (wall clock only)"),
 )
 
+# Of servers and sites, not of clients, or known only of the whole: a group of clients has none.
+NOT_OF_GROUPS = frozenset(
+    (
+        *("storm_peak_ratio", "imbalance_mean", "imbalance_max", "overissued", "licenses_in_use_mean"),
+        *("ghost_license_hours", "orphan_license_hours", "wait_s_max", "server_utilization_mean"),
+        *("queue_s_mean", "queue_s_p50", "queue_s_p95", "queue_s_p99", "queue_s_max", "server_utilization_max"),
+        *("time_to_recover_s", "time_to_balance_s", "time_to_last_client_s"),
+    )
+)
+
 METRICS: tuple[str, ...] = tuple(metric.name for metric in VIRTUAL)
+METRICS_OF_GROUPS: tuple[str, ...] = tuple(name for name in METRICS if name not in NOT_OF_GROUPS)
 WALL_METRICS: tuple[str, ...] = tuple(metric.name for metric in WALL)
 MEANINGS: dict[str, str] = {metric.name: metric.meaning for metric in VIRTUAL + WALL}

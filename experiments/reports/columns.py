@@ -2,7 +2,7 @@
 
 from meterstorm.actors.state.counters import COUNTERS
 
-from ..runs.table import COLUMNS
+from ..runs.table import COLUMNS, COLUMNS_OF_GROUPS
 
 # Every table has these.
 KEYS = {name: COLUMNS[name] for name in ("case", "arm", "replication")}
@@ -63,6 +63,7 @@ JOURNAL = {
 
 TABLES = {
     "metrics.parquet": COLUMNS,
+    "groups.parquet": COLUMNS_OF_GROUPS,
     "timeseries.parquet": KEYS | SAMPLE | SERIES | QUEUEING,
     "servers.parquet": KEYS | SERVER | SERVERS,
     "servers_timeseries.parquet": KEYS | SERVER_NUMBER | SAMPLE | SERVER_SERIES,

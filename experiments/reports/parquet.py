@@ -25,7 +25,7 @@ Columns = dict[str, Any]
 
 
 def write_parquet(folder: Path, results: Results, digest: str) -> None:
-    """Write the tables of `columns.TABLES`: journal.parquet only when the run kept one."""
+    """Write the tables of `columns.TABLES`: of groups where there are any, journal.parquet if one was kept."""
     tables = {
         "metrics": Results.to_arrow,
         "timeseries": _time_series,
@@ -33,6 +33,8 @@ def write_parquet(folder: Path, results: Results, digest: str) -> None:
         "servers_timeseries": _servers_time_series,
         "faults": _faults,
     }
+    if any(row.groups for _, row in _rows(results)):
+        tables["groups"] = Results.groups_to_arrow
     if any(row.journal is not None for _, row in _rows(results)):
         tables["journal"] = _journal
     for name, table in tables.items():

@@ -9,12 +9,13 @@ from typing import Any, NamedTuple
 
 from meterstorm.actors.shards.timing import ShardTiming, sum_of
 
+from ..metrics.groups import sizes
 from ..metrics.intervals import estimate
 from ..metrics.metrics import Value
-from ..metrics.names import METRICS
+from ..metrics.names import METRICS, METRICS_OF_GROUPS
 from ..runs.folder import SUMMARY, made_aside
 from ..runs.inputs import Input
-from ..runs.results import Results, VersionResult, digest_of, with_digest
+from ..runs.results import Replication, Results, VersionResult, digest_of, with_digest
 from ..scenario import Scenario, to_toml
 from . import compared, expected
 from .numbers import number, plain
@@ -104,7 +105,13 @@ def _arm(result: VersionResult) -> dict[str, Any]:
         "digest": digest_of(digests),
         "digests": digests,
         "metrics": {name: _metric([row.metrics[name] for row in rows]) for name in METRICS},
+        "groups": [_group(name, clients, rows) for name, clients in sizes(result.version.scenario).items()],
     }
+
+
+def _group(name: str, clients: int, rows: list[Replication]) -> dict[str, Any]:
+    metrics = {metric: _metric([row.groups[name][metric] for row in rows]) for metric in METRICS_OF_GROUPS}
+    return {"name": name, "clients": clients, "metrics": metrics}
 
 
 def _metric(values: list[Value]) -> dict[str, Any]:

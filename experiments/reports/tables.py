@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from ..metrics.groups import sizes
 from ..metrics.intervals import estimate
 from ..runs.results import Results, VersionResult
 from ..scenario import counted
@@ -32,6 +33,17 @@ HEADLINES = (
     "time_to_recover_s",
     "time_to_last_client_s",
 )
+HEADLINES_OF_GROUPS = (
+    "launches",
+    "attempts",
+    "denials",
+    "denial_fraction",
+    "abnormal_denial_fraction",
+    "amplification",
+    "client_busy_fraction",
+    "unmetered_license_hours",
+    "wait_s_mean",
+)
 COMING_BACK = ("failbacks", "probes", "programs_moved", "double_grants", "time_to_balance_s")
 
 
@@ -42,6 +54,24 @@ def show(console: Console, results: Results) -> None:
         _show_symptoms(console, found, _replications(results))
     else:
         _show_headlines(console, results)
+    for result in results.versions:
+        if result.replications and result.version.scenario.groups:
+            _show_groups(console, result)
+
+
+def _show_groups(console: Console, result: VersionResult) -> None:
+    """Print a table of a version's groups of clients: a row for each metric, a column for each group."""
+    rows, version = result.replications, result.version
+    name = ": ".join(filter(None, (version.case, version.arm)))
+    console.print(f"{name}: groups of clients" if name else "Groups of clients", style="italic")
+    columns = [
+        Column(
+            f"{group} ({clients:,})",
+            [metric_in_words(row.groups[group][metric] for row in rows) for metric in HEADLINES_OF_GROUPS],
+        )
+        for group, clients in sizes(version.scenario).items()
+    ]
+    show_columns(console, Column("", list(HEADLINES_OF_GROUPS)), columns)
 
 
 def _show_symptoms(console: Console, found: list[Verdict], replications: int) -> None:

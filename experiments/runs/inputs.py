@@ -32,7 +32,8 @@ def inputs_of(versions: Iterable[Scenario]) -> list[Input]:
 
 def policies_of(version: Scenario) -> list[str]:
     """Return the files of users' own policies that one version names, sorted."""
-    names = [name for _, choice in version.policies for name in choice.names]
+    choices = [choice for one in (version, *version.of_groups) for _, choice in one.policies]
+    names = [name for choice in choices for name in choice.names]
     return sorted({name.rpartition(":")[0] for name in names if ".py:" in name})
 
 

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from meterstorm.actors.shards.timing import ShardTiming
 
+from ..metrics.groups import Groups, sizes
 from ..metrics.metrics import Value
 from ..scenario import Scenario, Version
 from .inputs import Input
-from .table import Row, batch, schema, without_costs
+from .table import GroupRow, Row, batch, schema, schema_of_groups, without_costs
 from .worlds import Worlds
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class Replication:
     faults: Any  # rows of FAULT (state/schedule.py)
     journal: Any = None  # rows of JOURNAL (state/events.py), if one was kept
     timing: ShardTiming | None = None  # if this process ran it on shards
+    groups: Groups = field(default_factory=dict)  # the metrics of each group of clients, if there are any
 
 
 @dataclass
@@ -68,6 +70,20 @@ class Results(Worlds):
         import pyarrow as pa
 
         return without_costs(pa.Table.from_batches([batch(list(self._rows()), schema({}))]))
+
+    def groups_to_arrow(self) -> "pa.Table":
+        """Return a row for each group of clients of each world, with the columns of groups.parquet."""
+        import pyarrow as pa
+
+        return pa.Table.from_batches([batch(list(self._groups()), schema_of_groups())])
+
+    def _groups(self) -> Iterator[GroupRow]:
+        for result in self.versions:
+            clients = sizes(result.version.scenario)
+            for row in result.replications:
+                case, arm = result.version.case, result.version.arm
+                for name, metrics in row.groups.items():
+                    yield GroupRow(case, arm, row.number, name, clients[name], metrics)
 
     def _rows(self) -> Iterator[Row]:
         seed = self.scenario.run.seed

@@ -13,6 +13,7 @@ from meterstorm.actors.shards.checkpoints import Checkpoints
 from meterstorm.actors.shards.simulate import simulate
 from meterstorm.actors.shards.tally import Tally
 
+from ..metrics.groups import of_groups
 from ..metrics.metrics import metrics
 from ..scenario import Scenario, Version, replications, versions
 from . import until, watching
@@ -178,6 +179,7 @@ def _replication(scenario: Scenario, number: int, tally: Tally) -> Replication:
         tally.faults,
         tally.journal,
         tally.timing,
+        of_groups(scenario, tally),
     )
 
 

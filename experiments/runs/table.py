@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from meterstorm.actors.state.counters import COUNTERS
 
 from ..metrics.metrics import Value
-from ..metrics.names import MEANINGS, METRICS
+from ..metrics.names import MEANINGS, METRICS, METRICS_OF_GROUPS
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -40,6 +40,13 @@ COLUMNS_OF_COSTS = {
     "memory_bytes": "peak memory of the process that ran it, bytes",
 }
 
+COLUMNS_OF_GROUPS = {
+    **{name: COLUMNS[name] for name in KEYS if name != "point"},
+    "group": "name of the group; rest: the clients of no group",
+    "clients": "how many clients it has",
+    **{name: f"{MEANINGS[name]}; of its clients" for name in METRICS_OF_GROUPS},
+}
+
 DIGEST = "meterstorm.digest"  # of the run or the sweep, in the metadata of each of its tables
 
 
@@ -61,6 +68,32 @@ class Row(NamedTuple):
     memory_bytes: int = 0
 
 
+class GroupRow(NamedTuple):
+    """What one group of clients has of a world."""
+
+    case: str | None
+    arm: str | None
+    replication: int
+    group: str
+    clients: int
+    metrics: Mapping[str, Value]
+
+
+def schema_of_groups() -> "pa.Schema":
+    """Return the columns of the table of groups."""
+    import pyarrow as pa
+
+    types = [("case", pa.string()), ("arm", pa.string()), ("replication", pa.int32())]
+    types += [("group", pa.string()), ("clients", pa.int64())]
+    return pa.schema(types + _of_metrics(METRICS_OF_GROUPS))
+
+
+def _of_metrics(names: Iterable[str]) -> list[tuple[str, "pa.DataType"]]:
+    import pyarrow as pa
+
+    return [(name, pa.int64() if name in COUNTS else pa.float64()) for name in names]
+
+
 def schema(kinds: Mapping[str, str]) -> "pa.Schema":
     """Return the columns of the table, costs included; `kinds` has the type of each varied key's column."""
     import pyarrow as pa
@@ -68,13 +101,13 @@ def schema(kinds: Mapping[str, str]) -> "pa.Schema":
     types = [("point", pa.int32()), *((key, pa.type_for_alias(kind)) for key, kind in kinds.items())]
     types += [("case", pa.string()), ("arm", pa.string()), ("replication", pa.int32()), ("seed", pa.int64())]
     types += [("world", pa.string()), ("digest", pa.string())]
-    types += [(name, pa.int64() if name in COUNTS else pa.float64()) for name in METRICS]
+    types += _of_metrics(METRICS)
     types += [("events", pa.int64()), ("error", pa.string())]
     types += [("cpu_s", pa.float64()), ("memory_bytes", pa.int64())]
     return pa.schema(types)
 
 
-def batch(rows: Sequence[Row], columns: "pa.Schema") -> "pa.RecordBatch":
+def batch(rows: Sequence[Row | GroupRow], columns: "pa.Schema") -> "pa.RecordBatch":
     """Return rows as columns."""
     import pyarrow as pa
 
@@ -112,9 +145,10 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _cells(row: Row) -> dict[str, Any]:
+def _cells(row: Row | GroupRow) -> dict[str, Any]:
     facts = row._asdict()
-    return {**{key: cell(value) for key, value in facts.pop("settings").items()}, **facts.pop("metrics"), **facts}
+    settings = facts.pop("settings", {})
+    return {**{key: cell(value) for key, value in settings.items()}, **facts.pop("metrics"), **facts}
 
 
 def cell(value: Any) -> Any:

@@ -28,7 +28,7 @@ from .options import Options
 from .results import Replication
 
 # Fields of a finished replication: numbers, then arrays.
-FACTS = ("number", "digest", "metrics", "events", "cpu_s", "memory_bytes")
+FACTS = ("number", "digest", "metrics", "events", "cpu_s", "memory_bytes", "groups")
 ARRAYS = {
     "series": np.dtype("i8"),
     "queueing": SUM,

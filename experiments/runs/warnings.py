@@ -56,13 +56,19 @@ def _long_samples(scenario: Scenario) -> Iterator[str]:
 
 
 def _low_caps(scenario: Scenario) -> Iterator[str]:
+    yield from _low_caps_of(scenario, "")
+    for index, own in enumerate(scenario.of_groups):
+        yield from _low_caps_of(own, f"groups[{index}].set: ")
+
+
+def _low_caps_of(scenario: Scenario, path: str) -> Iterator[str]:
     resolve = resolver()
     for kind in ("failover", "denial"):
         choice = getattr(scenario.policies, kind)
         policy = resolve(kind, choice.name, choice.parameters).policy
         if isinstance(policy, CappedExponential | BackoffRetry) and policy.cap_s < policy.base_s:
             delay = f"base_s = {show(policy.base_s)}: no delay is ever longer than the cap, so none grows"
-            yield f"policies.{kind}.cap_s: {show(policy.cap_s)} is below {delay}"
+            yield f"{path}policies.{kind}.cap_s: {show(policy.cap_s)} is below {delay}"
 
 
 RULES = (_late_faults, _long_samples, _low_caps)

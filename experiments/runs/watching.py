@@ -36,7 +36,7 @@ def look(shard: Shard) -> Look:
     world = shard.world
     control = world.control[0]
     over = slice(1, int(control.sample_index))
-    series = world.series.reshape(-1, counters.COLUMNS)[over]
+    series = world.series.reshape(len(world.config), -1, counters.COLUMNS)[:, over].sum(axis=0)
     columns = {one.column: series[:, k] for k, one in enumerate(counters.COUNTERS)}
     return Look(
         (int(control.now) - int(world.config[0].measure_from)) / 1e9,

@@ -1,6 +1,7 @@
-"""Overrides where there are arms and cases: arms to keep, keys of one arm or case, and keys that these hide.
+"""Overrides where there are arms, cases and groups: arms to keep, keys of one of them, and keys that these hide.
 
-`arms.NAME.KEY` is a key in the `set` of one arm, and `cases.NAME.KEY` likewise; a name may be in double quotes.
+`arms.NAME.KEY` is a key in the `set` of one arm, `cases.NAME.KEY` and `groups.NAME.KEY` likewise; a name may be in
+double quotes. `groups.NAME.share` and `groups.NAME.count` say how many clients a group has.
 """
 
 import re
@@ -11,8 +12,9 @@ from .overrides import DEFAULTS, Setting, Way, apply, path_of, spread
 from .versions import settings_in
 from .wording import did_you_mean, show
 
-WORDS = {"arms": "arm", "cases": "case"}
-NAMED = re.compile(r"(arms|cases)\.(?!\d+(?:[.[]|$))(.*)", re.DOTALL)  # arms.0 is the first, as arms[0]
+WORDS = {"arms": "arm", "cases": "case", "groups": "group"}
+NAMED = re.compile(r"(arms|cases|groups)\.(?!\d+(?:[.[]|$))(.*)", re.DOTALL)  # arms.0 is the first, as arms[0]
+SIZES = ("share", "count")  # of a group: one of them is given
 
 
 def override(raw: dict[str, Any], overrides: Mapping[str, object], arms: Collection[str] | None) -> list[str]:
@@ -75,12 +77,21 @@ def _set_inside(raw: dict[str, Any], path: str, value: object) -> list[str]:
     table, name, key = _split(raw, path)
     if not key:
         return [_unknown(table, name, _names(raw, table))]
-    item = next(item for item in raw[table] if isinstance(item, dict) and item.get("name") == name)
+    index = next(k for k, item in enumerate(raw[table]) if isinstance(item, dict) and item.get("name") == name)
+    item = raw[table][index]
+    if table == "groups" and key in SIZES:
+        for size in SIZES:
+            item.pop(size, None)
+        item[key] = value
+        return [*_hidden(raw, {f"groups[{index}].{key}": value}, ("cases", "arms"), path)]
     before, _ = spread(next(item.overrides for item in settings_in(raw, table) if item.name == name))
     new, errors = spread({key: value})
     kept = [setting for setting in before if not any(_replaces(setting, other, before) for other in new)]
     item["set"] = {path_of(way): what for way, what in [*kept, *new]}
-    hidden = _hidden(raw, {key: value}, ("arms",) if table == "cases" else (), path)
+    if table == "groups":
+        hidden = _hidden(raw, {f"groups[{index}].set": value}, ("cases", "arms"), path)
+    else:
+        hidden = _hidden(raw, {key: value}, ("arms",) if table == "cases" else (), path)
     return [*(f"{path}: {error}" for error in errors), *hidden]
 
 

@@ -187,8 +187,8 @@ def _each_once(path: str, values: Iterable[Any]) -> tuple[Any, ...]:
 
 def takes_integers(key: str) -> bool:
     """Whether a key of a scenario takes integers only."""
-    path = re.sub(r"\.\d+\.", "[].", plain(key))
-    inside = bool(NAMED.fullmatch(key))  # one arm or case, whose name may have dots
+    path = re.sub(r"^groups\..+\.(share|count)$", r"groups[].\1", re.sub(r"\.\d+\.", "[].", plain(key)))
+    inside = bool(NAMED.fullmatch(key))  # one arm, case or group, whose name may have dots
     return any(
         known.allowed.startswith("an integer")
         and (path == known.path or (inside and path.endswith(f".{known.path}")))

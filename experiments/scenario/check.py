@@ -8,12 +8,17 @@ from pydantic import ValidationError
 from .choices import Resolve, named
 from .facts import GIVEN, Facts
 from .faults import DEFAULT_KIND, FAULTS, Fault, OfAKind
+from .group_settings import wrong_policies, wrong_settings
+from .overrides import apply, thaw
 from .policy_table import Policies
 from .replaced import spelling_now
 from .rules import broken_rules
 from .schema import LISTS, SECTIONS, Head, Scenario
 from .values import Allowed, Table
 from .wording import did_you_mean, refuse, show
+
+# Tables of which a world is made, groups left out.
+OF_A_WORLD = ("run", "network", "servers", "products", "clients", "workload", "policies", "faults")
 
 
 class Checked(NamedTuple):
@@ -45,12 +50,46 @@ def check(raw: Mapping[str, object], resolve: Resolve) -> Checked:
     errors += [line for section in sections.values() for line in section.errors]
     errors += [line for _, lines in lists.values() for line in lines]
     errors += broken_rules(facts, resolve)
+    of_groups, lines = _of_groups(raw, errors, facts, resolve)
+    errors += lines
     if errors:
         return Checked(None, errors)
     tables = dict(head.table) | {name: section.table for name, section in sections.items()}
     tables |= {name: tuple(item.table for item in items) for name, (items, _) in lists.items()}
     # Tables and rules are checked above, so pydantic need not validate again.
-    return Checked(Scenario.model_construct(None, **tables), [])
+    scenario = Scenario.model_construct(None, **tables)
+    scenario._of_groups = of_groups
+    return Checked(scenario, [])
+
+
+def _of_groups(
+    raw: Mapping[str, object], known: list[str], facts: Facts, resolve: Resolve
+) -> tuple[tuple[Scenario, ...], list[str]]:
+    """Return the scenario as each group has it (some, if there are errors), and what is wrong with their sets."""
+    groups = raw.get("groups", [])
+    made: list[Scenario] = []
+    errors: list[str] = []
+    for index, group in enumerate(groups if isinstance(groups, list) else []):
+        settings = group.get("set", {}) if isinstance(group, dict) else None
+        if isinstance(settings, dict):
+            found = _of_group(raw, settings, facts, resolve)
+            errors += [f"groups[{index}].set: {line}" for line in found.errors if line not in known]
+            made += [found.scenario] if found.scenario else []
+    return tuple(made), errors
+
+
+def _of_group(
+    raw: Mapping[str, object], settings: Mapping[str, object], facts: Facts, resolve: Resolve
+) -> Checked:
+    """Return the scenario as a group has it."""
+    if errors := list(wrong_settings(settings, facts)):
+        return Checked(None, errors)
+    changed: dict[str, object] = thaw({key: raw[key] for key in (*Head.model_fields, *OF_A_WORLD) if key in raw})
+    errors = apply(changed, settings)
+    checked = check(changed, resolve)
+    if checked.scenario and "policies.failback" in facts:
+        errors += wrong_policies(checked.scenario.policies.failback, facts["policies.failback"], resolve)
+    return Checked(checked.scenario, errors + checked.errors)
 
 
 def _parse_list(name: str, raw: object) -> tuple[list[Parsed], list[str]]:

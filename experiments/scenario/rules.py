@@ -8,6 +8,7 @@ from ..metrics.names import MEANINGS, METRICS, WALL_METRICS
 from .choices import Resolve, Resolved
 from .facts import Facts, ItemRule, UnknownError
 from .fault_rules import FAULT_RULES
+from .group_rules import GROUP_RULES, groups_are_bounded, groups_have_room
 from .product_rules import PRODUCT_RULES
 from .rivals import rivals
 from .wording import did_you_mean, refuse, show
@@ -208,7 +209,7 @@ def _lost_leases_are_heard_of(facts: Facts) -> Iterator[str]:
 
 
 def _names_differ(facts: Facts) -> Iterator[str]:
-    for table in ("products", "cases", "arms", "expect"):
+    for table in ("products", "groups", "cases", "arms", "expect"):
         seen: Counter[str] = Counter()
         for index, item in enumerate(facts.get(table, ())):
             name = item.get("name")
@@ -314,12 +315,15 @@ RULES: tuple[Callable[[Facts], Iterator[str]], ...] = (
     _failback_has_a_way,
     _lost_leases_are_heard_of,
     _names_differ,
+    groups_are_bounded,
+    groups_have_room,
     _compared_metrics_exist,
     _compared_baseline_exists,
 )
 
 ITEM_RULES: dict[str, tuple[ItemRule, ...]] = {
     "products": PRODUCT_RULES,
+    "groups": GROUP_RULES,
     "faults": FAULT_RULES,
     "cases": (_case_shows_all_or_nothing, _metric_exists, _case_baseline_exists),
     "expect": (

@@ -2,12 +2,13 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 from pydantic_core import PydanticCustomError
 
 from .choices import resolver
 from .facts import GIVEN, Facts
 from .faults import AnyFault, Fault
+from .groups import OF_A_GROUP, Group
 from .policy_table import Policies
 from .products import Product
 from .rules import broken_rules
@@ -118,7 +119,7 @@ class Servers(Table):
 
 
 class Clients(Table):
-    """The client computers, all alike."""
+    """The client computers, all alike but for what `[[groups]]` set."""
 
     count: Count = Field(default=800, description="Number of clients at all sites.")
     programs: Annotated[int, Field(strict=True, ge=1, le=32), Allowed("an integer from 1 to 32")] = Field(
@@ -329,12 +330,21 @@ class Scenario(Head):
     clients: Clients = Clients()
     workload: Workload = Workload()
     policies: Policies = Policies()
+    groups: tuple[Group, ...] = ()
     faults: tuple[AnyFault, ...] = ()
     cases: tuple[Case, ...] = ()
     arms: tuple[Arm, ...] = ()
     compare: Compare = Compare()
     expect: tuple[Expect, ...] = ()
     sweep: Sweep = Sweep()
+    _of_groups: tuple["Scenario", ...] = PrivateAttr(default=())
+
+    @property
+    def of_groups(self) -> tuple["Scenario", ...]:
+        """The scenario as it holds for each group: what `check` has made of what they set."""
+        assert len(self._of_groups) == len(self.groups), "a scenario with groups is made by `check`"
+        others = {name: value for name, value in self if name not in {*OF_A_GROUP, "groups"}}
+        return tuple(own.model_copy(update=others) for own in self._of_groups)
 
     @model_validator(mode="after")
     def _keeps_the_rules(self) -> "Scenario":
@@ -350,6 +360,7 @@ SECTIONS: dict[str, type[Table]] = {
 }
 LISTS: dict[str, type[Table]] = {
     "products": Product,
+    "groups": Group,
     "faults": Fault,
     "cases": Case,
     "arms": Arm,

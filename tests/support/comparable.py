@@ -6,7 +6,7 @@ Times are odd, and services random, so that nothing but what belongs together ha
 from random import Random
 from typing import Any
 
-from support import recountable
+from support import groups, recountable
 from support.observed import with_observations
 from support.recountable import Raw
 
@@ -22,7 +22,7 @@ def scenario(random: Random) -> Raw:
         raw = recountable.scenario(random)
         named = {policy["name"] for policy in raw["policies"].values()}
         if not named & DRAWING:
-            return _without_chance(raw, random)
+            return _with_groups(_without_chance(raw, random))
 
 
 def _without_chance(raw: Raw, random: Random) -> Raw:
@@ -43,6 +43,36 @@ def _without_chance(raw: Raw, random: Random) -> Raw:
     for table in (raw["network"], raw["servers"], raw["clients"], *raw["policies"].values(), *raw["faults"]):
         _make_odd(table, random)
     return raw
+
+
+def _with_groups(raw: Raw) -> Raw:
+    """The scenario, half of the time with groups. This follows from its seed."""
+    chance = Random(raw["run"]["seed"] + 2)
+    if chance.random() < 0.5:
+        return raw
+    others = [_other(raw, chance) for _ in range(chance.choice([1, 2]))]
+    made = groups.drawn(chance, others)
+    for group in made:
+        group["set"].pop("clients.failback_moves", None)
+        _make_odd(group["set"], chance)
+    return raw | {"groups": made}
+
+
+def _other(raw: Raw, chance: Random) -> Raw:
+    """Settings of clients without policies that draw; none calls back where servers share a pool."""
+    clients, shared = raw["clients"], raw["policies"]["balancing"]["name"] == "shared-pool"
+    while True:
+        other = recountable.of_clients(chance, clients["count"], clients["programs"], raw["servers"]["count"])
+        policies = other["policies"]
+        policies.pop("failback", None)
+        is_called_back = policies["denial"]["name"] == "callback"
+        if not {policy["name"] for policy in policies.values()} & DRAWING and not (shared and is_called_back):
+            break
+    other["workload"]["launch"] = chance.choice(["exponential", "lognormal", "gamma"])
+    policies["denial"] |= {"jitter": 0.0} if "jitter" in policies["denial"] else {}
+    for policy in policies.values():
+        _make_odd(policy, chance)
+    return other
 
 
 def _make_odd(table: dict[str, Any], random: Random) -> None:

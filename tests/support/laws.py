@@ -1,5 +1,6 @@
 """Closed forms of queueing theory."""
 
+import itertools
 import math
 from typing import Any
 
@@ -40,6 +41,23 @@ def engset(sources: int, licenses: int, alpha: float) -> float:
     """Call congestion: what an arriving source finds is the system without it (Engset 1918)."""
     terms = [math.comb(sources - 1, n) * alpha**n for n in range(licenses + 1)]
     return terms[-1] / sum(terms)
+
+
+def engset_of_classes(classes: list[tuple[int, float]], licenses: int) -> list[float]:
+    """The share of each class's requests that are denied: (sources, their rate times their run time) of each.
+
+    The state has the product form of independent sources, cut off where all licenses are in use.
+    """
+    offered, denied = [0.0] * len(classes), [0.0] * len(classes)
+    for busy in itertools.product(*(range(min(sources, licenses) + 1) for sources, _ in classes)):
+        if sum(busy) > licenses:
+            continue
+        weight = math.prod(math.comb(n, k) * alpha**k for (n, alpha), k in zip(classes, busy, strict=True))
+        for number, ((sources, alpha), running) in enumerate(zip(classes, busy, strict=True)):
+            requests = weight * (sources - running) * alpha
+            offered[number] += requests
+            denied[number] += requests if sum(busy) == licenses else 0.0
+    return [part / whole for part, whole in zip(denied, offered, strict=True)]
 
 
 def mm1k(rho: float, places: int) -> tuple[float, float]:

@@ -4,6 +4,7 @@ import math
 from random import Random
 from typing import Any
 
+from support import groups
 from support.shared_licenses import sharing
 
 Raw = dict[str, Any]
@@ -36,6 +37,35 @@ def coming_back(random: Random) -> Raw:
     raw["policies"]["failback"] = _failback(random)
     raw["clients"]["failback_moves"] = random.choice(["new", "all"])
     return raw
+
+
+def with_groups(random: Random) -> Raw:
+    """One of either sort, of whose clients some, or all, are in groups with settings of another one's."""
+    raw = random.choice([scenario, coming_back])(random)
+    clients, servers = raw["clients"], raw["servers"]["count"]
+    size = clients["count"], clients["programs"], servers
+    others = [of_clients(random, *size) for _ in range(random.choice([1, 1, 2, 3]))]
+    return raw | {"groups": groups.drawn(random, others)}
+
+
+FAILBACKS = (
+    {"name": "none"},
+    {"name": "at-next-request"},
+    {"name": "probe", "interval_s": 20.0, "jitter_s": 20.0},
+    {"name": "max-age", "max_age_s": 100.0, "preferred": 0.0},
+)
+
+
+def of_clients(random: Random, clients: int, programs: int, servers: int) -> Raw:
+    """The tables of a scenario that are about clients."""
+    policies = _policies(random, servers)
+    if servers > 1:
+        policies["failback"] = random.choice(FAILBACKS)
+    return {
+        "clients": _clients(random, clients, programs, servers),
+        "workload": _workload(random),
+        "policies": policies,
+    }
 
 
 def _failback(random: Random) -> Raw:

@@ -18,7 +18,7 @@ from ...randomness import streams
 from ...records import ledger
 from ...state import clients, counters, kinds
 from ...state.rows import NONE
-from .. import roaming
+from .. import roaming, settings
 from . import crashes, denials, failback, failures, link, lost_leases, moving, returns, slots, workload
 
 
@@ -46,7 +46,7 @@ def handle(world, i, message):
         roaming.expect(world, message.source, -1)
     elif message.kind == kinds.CLIENT_CRASH:
         crashes.crash(world, i)
-    elif world.config[0].failback:
+    elif settings.of_client(world, i).failback:
         failback.handle(world, i, message)
     if world.clients[i].marks & clients.ROAMING:
         roaming.settle(world, i)
@@ -87,11 +87,12 @@ def start(world, i):
     else:
         for j in range(config.programs):
             slots.await_launch(world, i, j, 1, np.int64(0))
-    if config.failback:
+    own = settings.of_client(world, i)
+    if own.failback:
         moving.settle_in(world, i)
-    if config.heartbeat > 0:
+    if own.heartbeat > 0:
         u = streams.uniform(streams.draw(world.keys[streams.PHASE], agent, 0))
-        set_timer(world, kinds.HEARTBEAT_TICK, agent, np.int64(u * config.heartbeat))
+        set_timer(world, kinds.HEARTBEAT_TICK, agent, np.int64(u * own.heartbeat))
     crashes.await_next(world, i)
 
 
@@ -165,7 +166,7 @@ def _launch(world, i, j, number, product):
     slot.launched = world.control[0].now
     slot.marks &= ~clients.LATE
     ledger.count(world, counters.LAUNCHES)
-    if world.config[0].failback and world.clients[i].server != world.clients[i].home:
+    if world.clients[i].server != world.clients[i].home and settings.of_client(world, i).failback:
         failback.ask_first(world, i)
     _want(world, i, j)
 

@@ -12,7 +12,7 @@ from ...randomness import distributions, streams
 from ...records import ledger
 from ...state import clients, counters, kinds
 from ...state.rows import NONE
-from .. import roaming
+from .. import roaming, settings
 from . import decisions, link, moving, returns, slots
 
 
@@ -75,7 +75,6 @@ def _start_again(world, i, j):
 @jit
 def _forget(world, i):
     """Forget what is in a client's memory."""
-    config = world.config[0]
     client = world.clients[i]
     link.void_timer(world, i)
     client.marks &= ~clients.BEAT_DUE
@@ -85,7 +84,7 @@ def _forget(world, i):
     client.wants = 0
     client.server = client.home
     decisions.forget(world, i)
-    if config.failback:
+    if settings.of_client(world, i).failback:
         world.stays[i].timer += 1
 
 
@@ -109,7 +108,7 @@ def _come_back(world, i):
     world.outages_next[i] += 1
     await_next(world, i)
     returns.resume_offers(world, i)
-    if world.config[0].failback:
+    if settings.of_client(world, i).failback:
         moving.settle_in(world, i)
 
 

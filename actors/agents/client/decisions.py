@@ -17,6 +17,7 @@ from ...queue.letters import letter
 from ...randomness import distributions, streams
 from ...records import journal
 from ...state import clients
+from .. import settings
 from . import slots
 
 
@@ -50,7 +51,7 @@ def forget(world, i):
 @jit
 def _ask_failover(world, i, what, kind, retry_after_s, failures):
     """Ask the failover policy about a slot's request, or a heartbeat."""
-    config = world.config[0]
+    config, own = world.config[0], settings.of_client(world, i)
     client = world.clients[i]
     running = np.int64(0)
     for j in range(config.programs):
@@ -64,16 +65,16 @@ def _ask_failover(world, i, what, kind, retry_after_s, failures):
         np.int64(client.tries_here),
         np.int64(failures),
         np.int64(client.servers_tried),
-        np.int64(config.choices),
+        np.int64(own.choices),
         running,
         np.int64(what == clients.BEAT),
         np.float64(0 if what == clients.BEAT else world.control[0].now - slots.slot_of(world, i, what).launched)
         * 1e-9,
         np.float64(world.contacts[i].round_trip if world.contacts.size > 0 else 0) * 1e-9,
     )
-    parameters = vector(world.failover_parameters, 0, world.failover_parameters.size)
-    memory = vector(world.memory, i * config.memory, config.memory)
-    return world.failover(parameters, view, memory, u)
+    parameters = vector(world.failover_parameters, own.failover_at, own.failover_size)
+    memory = vector(world.memory, i * config.memory, own.memory)
+    return world.failover[settings.row_of_client(world, i)](parameters, view, memory, u)
 
 
 @jit
@@ -87,7 +88,7 @@ def _failures(world, i, what):
 @jit
 def select(world, i):
     """Ask the selection policy, which sees servers in order from the client's own site on; return its answer."""
-    config = world.config[0]
+    config, own = world.config[0], settings.of_client(world, i)
     first = first_choice(world, i)
     client = world.clients[i]
     agent = config.first + i
@@ -98,16 +99,16 @@ def select(world, i):
         np.int64((client.server - first) % config.servers),
         np.int64(world.clients[i].home - first),
         np.int64(client.servers_tried),
-        np.int64(config.choices),
+        np.int64(own.choices),
     )
-    parameters = vector(world.selection_parameters, 0, world.selection_parameters.size)
-    return world.selection(parameters, choice, u)
+    parameters = vector(world.selection_parameters, own.selection_at, own.selection_size)
+    return world.selection[settings.row_of_client(world, i)](parameters, choice, u)
 
 
 @jit
 def plan(world, i):
     """Ask the failback policy, which sees servers as the selection policy does; return its plan."""
-    config = world.config[0]
+    config, own = world.config[0], settings.of_client(world, i)
     first = first_choice(world, i)
     client, stay = world.clients[i], world.stays[i]
     agent = config.first + i
@@ -118,21 +119,21 @@ def plan(world, i):
         np.int64(agent),
         np.int64((client.server - first) % config.servers),
         np.int64(client.home - first),
-        np.int64(config.choices),
+        np.int64(own.choices),
         np.int64(stay.plans),
     )
-    parameters = vector(world.failback_parameters, 0, world.failback_parameters.size)
-    return world.failback(parameters, place, u)
+    parameters = vector(world.failback_parameters, own.failback_at, own.failback_size)
+    return world.failback[settings.row_of_client(world, i)](parameters, place, u)
 
 
 @jit
 def react(world, i, j, ran):
     """Ask the denial policy about the denial of a program, which ran by right or not; return its decision."""
-    config = world.config[0]
+    config, own = world.config[0], settings.of_client(world, i)
     client = world.clients[i]
     row = world.patience[i * config.programs + j]
     _note_denial(world, i, j, ran)
-    client.draws += config.draws_pauses
+    client.draws += own.draws_pauses
     pause = streams.draw(world.keys[streams.PATIENCE], config.first + i, client.draws)
     u = streams.uniform(streams.draw(world.keys[streams.DENIAL], slots.slot_number(world, i, j), row.draws))
     view = Denied(
@@ -141,11 +142,11 @@ def react(world, i, j, ran):
         distributions.exponential(pause),
         np.int64(row.tries),
         np.int64(row.servers_asked),
-        np.int64(config.choices),
+        np.int64(own.choices),
         np.int64(ran),
     )
-    parameters = vector(world.denial_parameters, 0, world.denial_parameters.size)
-    decision = world.denial(parameters, view, u)
+    parameters = vector(world.denial_parameters, own.denial_at, own.denial_size)
+    decision = world.denial[settings.row_of_client(world, i)](parameters, view, u)
     if decision.action != ASK_NEXT:
         row.tries += 1
         row.servers_asked = 0

@@ -14,7 +14,7 @@ from ...records import journal, ledger
 from ...state import clients, counters, kinds
 from ...state.rows import NONE
 from ...state.status import BAD_PAUSE, BAD_REACTION
-from .. import roaming
+from .. import roaming, settings
 from . import decisions, failures, moving, returns, slots
 
 
@@ -25,7 +25,7 @@ def on_denial(world, i, j):
     world.clients[i].wants &= ~slots.bit(j)
     slot.asked = NONE
     slot.marks &= ~clients.KEPT
-    if world.config[0].gives_up:
+    if settings.of_client(world, i).gives_up:
         _give_up(world, i, j)
     else:
         _react(world, i, j)
@@ -62,7 +62,7 @@ def _react(world, i, j):
     slot = slots.slot_of(world, i, j)
     ran = slot.state == clients.METERED or slot.state == clients.UNMETERED
     decision = decisions.react(world, i, j, ran)
-    if not _is_possible(world, decision.action, ran):
+    if not _is_possible(settings.of_client(world, i), decision.action, ran):
         moving.stop_engine(world, i, BAD_REACTION, decision.action)
         return
     if not (decision.delay_s > 0.0 or (decision.delay_s == 0.0 and decision.action != ASK_AGAIN)):
@@ -78,11 +78,11 @@ def _react(world, i, j):
 
 
 @inlined
-def _is_possible(world, action, ran):
+def _is_possible(own, action, ran):
     if action == ASK_NEXT:
-        return world.config[0].asks_next != 0 and not ran
+        return own.asks_next != 0 and not ran
     if action == AWAIT_CALLBACK:
-        return world.config[0].calls_back != 0
+        return own.calls_back != 0
     return action in (GIVE_UP, ASK_AGAIN)
 
 

@@ -11,7 +11,7 @@ from ...records import ledger
 from ...state import clients, counters, kinds
 from ...state.rows import NONE
 from ...state.status import BAD_DECISION, BAD_DELAY
-from .. import roaming
+from .. import roaming, settings
 from . import decisions, link, moving, returns, slots
 
 
@@ -41,7 +41,7 @@ def _fail(world, i, failure, retry_after_s):
     _count_kind(world, failure)
     client.tries_here += 1
     _count_failure(world, i)
-    _note_hit(world, client)
+    _note_hit(world, i)
     if failure != OVERLOADED and client.tries_here == 1:
         returns.remember_release(world, i, client.server)  # releases sent of late may not have arrived
     decision = decisions.decide(world, i, failure, retry_after_s)
@@ -84,10 +84,10 @@ def _count_kind(world, failure):
 
 
 @inlined
-def _note_hit(world, client):
+def _note_hit(world, i):
     """Mark a client whose failure may be due to a fault: from the first one to a time-out after the last."""
-    config = world.config[0]
-    is_time = config.first_fault <= world.control[0].now <= config.last_hit
+    client, own = world.clients[i], settings.of_client(world, i)
+    is_time = own.first_fault <= world.control[0].now <= own.last_hit
     if is_time and not client.marks & clients.HIT:
         client.marks |= clients.HIT
         ledger.hit(world)

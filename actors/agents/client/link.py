@@ -14,6 +14,7 @@ from ...records import ledger
 from ...state import clients, counters, kinds
 from ...state.events import WANTS_CALLBACK
 from ...state.rows import NONE
+from .. import settings
 from . import decisions, permission, returns, slots
 
 
@@ -82,7 +83,7 @@ def _comes_before(world, i, a, b):
 
 @inlined
 def _send_request(world, i, j):
-    config = world.config[0]
+    config, own = world.config[0], settings.of_client(world, i)
     client = world.clients[i]
     slot = slots.slot_of(world, i, j)
     ledger.count(world, counters.ATTEMPTS)
@@ -93,7 +94,7 @@ def _send_request(world, i, j):
     else:
         slot.asked = client.server
         slot.marks &= ~clients.REACHED
-    _begin_flight(world, i, j)
+    _begin_flight(world, own, i, j)
     request = letter(
         kinds.REQUEST,
         config.first + i,
@@ -103,7 +104,7 @@ def _send_request(world, i, j):
         product=slot.product,
         attempt=client.attempt,
         value=slots.licenses(world, i, j) - 1,
-        flag=WANTS_CALLBACK if config.calls_back else 0,
+        flag=WANTS_CALLBACK if own.calls_back else 0,
     )
     if send(world, request, client.server):
         slot.marks |= clients.REACHED
@@ -113,7 +114,7 @@ def _send_request(world, i, j):
 def _send_heartbeat(world, i):
     config = world.config[0]
     client = world.clients[i]
-    _begin_flight(world, i, clients.BEAT)
+    _begin_flight(world, settings.of_client(world, i), i, clients.BEAT)
     heartbeat = letter(
         kinds.HEARTBEAT,
         config.first + i,
@@ -126,16 +127,27 @@ def _send_heartbeat(world, i):
 
 
 @inlined
-def _begin_flight(world, i, what):
+def _begin_flight(world, own, i, what):
     client = world.clients[i]
     client.flight = what
     client.resend = clients.NOTHING
     client.attempt += 1
     client.flight_attempt = client.attempt
     void_timer(world, i)
-    deadlines.add(world, i)
+    _set_time_out(world, own, i)
     if world.contacts.size > 0:
         world.contacts[i].sent = world.control[0].now
+
+
+@inlined
+def _set_time_out(world, own, i):
+    """Set the time-out of what is in flight: in the ring, if it is as long as all others there."""
+    config = world.config[0]
+    if config.timeouts_differ == 0 or own.request_timeout == config.request_timeout:
+        deadlines.add(world, i)
+    else:
+        time = world.control[0].now + own.request_timeout
+        set_timer(world, kinds.LINK_TIMER, config.first + i, time, attempt=world.clients[i].timer)
 
 
 @inlined
@@ -150,7 +162,7 @@ def on_heartbeat_tick(world, i):
     """Have a client that holds a lease tell its server that it is alive."""
     config = world.config[0]
     client = world.clients[i]
-    time = world.control[0].now + config.heartbeat
+    time = world.control[0].now + settings.of_client(world, i).heartbeat
     set_timer(world, kinds.HEARTBEAT_TICK, config.first + i, time)
     if client.link != clients.OFFLINE and _holds_lease(world, i):
         if not client.marks & clients.BEAT_DUE:  # else one is due already, which may have failed before
@@ -185,7 +197,7 @@ def note_round_trip(world, i):
 def on_good_answer(world, i, is_denial):
     """Forget what failed before: the server serves. The failover policy forgets, too, or is told."""
     client = world.clients[i]
-    if world.config[0].is_told:
+    if world.config[0].is_told and settings.of_client(world, i).is_told:
         decisions.tell(world, i, is_denial)
     else:
         decisions.forget(world, i)

@@ -5,6 +5,7 @@ The server has crashed, or reclaimed them. With `on_lost_lease = "run-on"` no cl
 
 from ...compiled.jit import jit
 from ...state import clients
+from .. import settings
 from . import denials, returns, slots
 
 
@@ -14,7 +15,7 @@ def hear(world, i, lost):
     client = world.clients[i]
     for j in range(world.config[0].programs):
         if lost & slots.bit(j) and slots.slot_of(world, i, j).lease == client.server:
-            if world.config[0].on_lost_lease == clients.REQUEST:
+            if settings.of_client(world, i).on_lost_lease == clients.REQUEST:
                 client.wants |= slots.bit(j)
             else:
                 _stop(world, i, j)

@@ -13,6 +13,7 @@ from ...records import journal, ledger
 from ...state import clients, counters, kinds
 from ...state.rows import NONE
 from ...state.status import BAD_PLAN, BAD_PLAN_DELAY, BAD_SELECTION
+from .. import settings
 from . import decisions, returns, slots
 
 SHOWN_S = 1e9  # of a negative delay, at the most
@@ -23,7 +24,7 @@ def chosen_server(world, i):
     """Return the server that the selection policy names; NONE where there is none, and the engine stops."""
     config = world.config[0]
     named = decisions.select(world, i)
-    if not 0 <= named < config.choices:
+    if not 0 <= named < settings.of_client(world, i).choices:
         stop_engine(world, i, BAD_SELECTION, named)
         return np.int64(NONE)
     return (decisions.first_choice(world, i) + named) % config.servers
@@ -58,21 +59,21 @@ def change_server(world, i, server, is_failback):
     client.tries_here = 0
     for j in range(config.programs):
         _move_slot(world, i, j, is_failback)
-    if config.failback:
+    if settings.of_client(world, i).failback:
         settle_in(world, i)
 
 
 @jit
 def _move_slot(world, i, j, is_failback):
     """Ask the new server for what waits, and for what runs under a lease elsewhere if that moves, too."""
-    config = world.config[0]
+    own = settings.of_client(world, i)
     client = world.clients[i]
     slot = slots.slot_of(world, i, j)
     returns.abandon(world, i, j)
     slot.marks &= ~clients.MOVED
     if slot.state == clients.METERED:
         client.wants &= ~slots.bit(j)
-        if slot.lease != client.server and (config.moves_all if is_failback else config.rerequest):
+        if slot.lease != client.server and (own.moves_all if is_failback else own.rerequest):
             client.wants |= slots.bit(j)
             if is_failback:
                 slot.marks |= clients.MOVED

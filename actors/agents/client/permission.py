@@ -9,13 +9,15 @@ from ...queue.durations import whole
 from ...records import ledger
 from ...state import clients, kinds
 from ...state.status import BAD_PERMISSION, BAD_ROUND, BAD_WAIT
-from .. import roaming
+from .. import roaming, settings
 from . import decisions, moving, returns, slots
 
 
 @jit
 def is_given(world, i, j):
     """Ask about a slot's request; if it may not be sent, do with it what the policy says."""
+    if settings.of_client(world, i).asks_first == 0:
+        return True
     decision = decisions.before_request(world, i, j)
     if decision.action == SEND:
         world.contacts[i].moves = 0
@@ -47,7 +49,7 @@ def _is_possible(world, i, decision):
         _stop(world, i, BAD_PERMISSION, action)
     elif not (delay_s > 0.0 or (delay_s == 0.0 and action != WAIT)):
         _stop(world, i, BAD_WAIT, moving.shown(delay_s))
-    elif action == FAIL_OVER and world.contacts[i].moves >= world.config[0].choices:
+    elif action == FAIL_OVER and world.contacts[i].moves >= settings.of_client(world, i).choices:
         _stop(world, i, BAD_ROUND, world.contacts[i].moves)
     else:
         return True

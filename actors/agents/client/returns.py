@@ -14,6 +14,7 @@ from ...queue import prefetching
 from ...queue.letters import letter
 from ...state import clients, kinds
 from ...state.rows import NONE
+from .. import settings
 
 
 @inlined
@@ -22,7 +23,8 @@ def give_back(world, i, j):
     config = world.config[0]
     client = world.clients[i]
     slot = world.slots[i * config.programs + j]
-    if config.deferred == 1 and (slot.lease != client.server or client.link != clients.ONLINE):
+    seems_away = slot.lease != client.server or client.link != clients.ONLINE
+    if seems_away and settings.of_client(world, i).deferred == 1:
         leave_behind(world, i, j)
         return
     server = slot.lease
@@ -141,7 +143,7 @@ def _awaits_at(world, i, server):
 def remember_release(world, i, server):
     """Remember to free, when `server` answers again, what this client may still hold there."""
     client = world.clients[i]
-    if world.config[0].deferred == 0:
+    if settings.of_client(world, i).deferred == 0:
         return
     known = _find_pending(world, i, server)
     if known != NONE:
@@ -164,7 +166,7 @@ def remember_release(world, i, server):
 def _offer_later(world, i):
     config = world.config[0]
     world.clients[i].marks |= clients.RELEASE_PENDING
-    time = world.control[0].now + config.deferred_retry
+    time = world.control[0].now + settings.of_client(world, i).deferred_retry
     set_timer(world, kinds.OFFER_RELEASES, config.first + i, time)
 
 
@@ -201,7 +203,7 @@ def offer_releases(world, i):
 @jit
 def resume_offers(world, i):
     """Go on offering what is pending: its client is back, and its timer may have come due while it was down."""
-    if world.config[0].deferred == 0 or world.clients[i].marks & clients.RELEASE_PENDING:
+    if settings.of_client(world, i).deferred == 0 or world.clients[i].marks & clients.RELEASE_PENDING:
         return
     if world.first_pending_release[i] != NONE:
         _offer_later(world, i)

@@ -10,6 +10,7 @@ from ...messaging.messages import set_slot_timer
 from ...records import ledger
 from ...state import clients, counters, kinds
 from ...state.rows import NONE
+from .. import settings
 from . import workload
 
 
@@ -42,7 +43,8 @@ def enter(world, slot, state):
 @inlined
 def await_launch(world, i, j, number, now):
     """Set the timer of a slot's next launch (closed) or arrival (open), which has this number."""
-    time = workload.next_launch(world, slot_number(world, i, j), number, now)
+    own = settings.of_client(world, i)
+    time = workload.next_launch(world, own, slot_number(world, i, j), number, now)
     set_slot_timer(world, kinds.LAUNCH, i, j, time)
 
 
@@ -54,8 +56,9 @@ def await_answer(world, i, j):
     slot.failures = 0
     slot.epoch += 1
     world.clients[i].wants |= bit(j)
-    if world.config[0].before_start == 0:
-        duration = run_time(world, i, j)
+    own = settings.of_client(world, i)
+    if own.before_start == 0:
+        duration = workload.run_time(world, own, slot_number(world, i, j), slot.program)
         if duration > 0:
             run(world, i, j, duration)
 
@@ -64,7 +67,7 @@ def await_answer(world, i, j):
 def do_without_server(world, i, j):
     """Run a program unmetered that waits for an answer while its client is offline, or deny it locally."""
     slot = slot_of(world, i, j)
-    if world.config[0].offline_deny:
+    if settings.of_client(world, i).offline_deny:
         end_unlicensed(world, i, j)
         return
     ledger.count(world, counters.UNMETERED_STARTS)
@@ -91,7 +94,8 @@ def bit(j):
 @inlined
 def run_time(world, i, j):
     """Return how long the slot's program runs, ns."""
-    return workload.run_time(world, slot_number(world, i, j), slot_of(world, i, j).program)
+    own = settings.of_client(world, i)
+    return workload.run_time(world, own, slot_number(world, i, j), slot_of(world, i, j).program)
 
 
 @inlined

@@ -16,17 +16,17 @@ from ...state.rows import LONGEST
 
 
 @inlined
-def next_launch(world, slot_number, number, now):
+def next_launch(world, own, slot_number, number, now):
     """Return when launch `number` (from 1) of slot `slot_number` (client * programs + slot) comes, ns.
 
+    `own` are its client's settings (`agents/settings.py`).
     `now` is the end of the previous run (closed) or the previous arrival (open). The first one comes after a
     random share of its interval, so that constant intervals do not march in step; exponential ones need none.
     """
-    config = world.config[0]
     bits = streams.draw(world.keys[streams.THINK], slot_number, number)
-    drawn = distributions.draw(bits, config.launch_distribution, config.launch_cv, world.launch_intervals)
-    interval = config.launch_interval * drawn
-    if number == 1 and config.launch_distribution != distributions.EXPONENTIAL:
+    drawn = distributions.draw(bits, own.launch_distribution, own.launch_cv, world.launch_intervals)
+    interval = own.launch_interval * drawn
+    if number == 1 and own.launch_distribution != distributions.EXPONENTIAL:
         interval *= streams.uniform(streams.draw(world.keys[streams.PHASE], slot_number, 1))
     if world.profile.size == 0:
         return now + whole(interval)
@@ -34,14 +34,13 @@ def next_launch(world, slot_number, number, now):
 
 
 @inlined
-def run_time(world, slot_number, number):
-    """Return how long a launch runs, ns."""
-    config = world.config[0]
-    if config.arrivals == clients.TRACE:
+def run_time(world, own, slot_number, number):
+    """Return how long a launch of a slot runs, ns; `own` are its client's settings."""
+    if own.arrivals == clients.TRACE:
         return world.recorded[number - 1].run_time
     bits = streams.draw(world.keys[streams.RUN], slot_number, number)
-    drawn = distributions.draw(bits, config.run_distribution, config.run_cv, world.run_times)
-    return whole(config.run_time * drawn)
+    drawn = distributions.draw(bits, own.run_distribution, own.run_cv, world.run_times)
+    return whole(own.run_time * drawn)
 
 
 @inlined

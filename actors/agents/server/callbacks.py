@@ -13,6 +13,7 @@ from ...messaging.addresses import pool_of
 from ...messaging.messages import answer, next_serial, post, set_timer
 from ...queue import events
 from ...queue.letters import letter
+from ...records import ledger
 from ...state import kinds
 from ...state.rows import NONE
 from . import leases, rights
@@ -91,6 +92,7 @@ def offer(world, s, product, freed):
     pool = world.pools[pool_of(world, s, product)]
     is_limited = world.config[0].callback_cycle > 0
     before, n, only_kept = np.int64(NONE), np.int64(pool.queue_head), False
+    row = np.int64(world.control[0].row)
     while n != NONE and not (is_limited and freed <= 0):
         following = np.int64(events.chain(world, n).next)
         event = world.events[n]
@@ -108,7 +110,9 @@ def offer(world, s, product, freed):
             if waits:
                 freed -= wanted
                 caller.queued = 0
+                ledger.count_for(world, event.source)
                 _call_back(world, n)
+                ledger.count_in(world, row)
             events.free(world, n)
         n = following
 

@@ -9,6 +9,7 @@ from ...compiled.jit import jit
 from ...messaging import network
 from ...messaging.messages import send, set_timer
 from ...queue.letters import letter
+from ...records import ledger
 from ...state import kinds
 from ...state.servers import DRAINED_MOST
 
@@ -39,6 +40,7 @@ def _ask(world, s, wanted):
         if world.accounts[first + k].heard_at == s and world.preferred[first + k] != s:
             server.drained = k
             wanted -= 1
+            ledger.count_for(world, server.first_client + k)
             send(world, letter(kinds.MOVE_ON, config.clients + s, server.first_client + k), s)
             if wanted == 0:
                 return

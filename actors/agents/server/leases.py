@@ -143,12 +143,13 @@ def lose(world, n):
         lease.granted = -lease.granted
         _link_unsettled(world, n)
     else:
-        _count_lost(world)
+        _count_lost(world, lease)
 
 
 @inlined
-def _count_lost(world):
+def _count_lost(world, lease):
     """A program runs on, and its lease is gone."""
+    ledger.count_for(world, lease.client)
     ledger.count(world, counters.LEASES_LOST)
     ledger.unmetered(world, 1)
 
@@ -166,7 +167,7 @@ def settle(world, s):
         else:
             _unlink_unsettled(world, n)
             lease.granted = -lease.granted
-            _count_lost(world)
+            _count_lost(world, lease)
         n = following
     if due != NEVER:
         agent = observer(world, world.servers[s].site)
@@ -186,6 +187,7 @@ def activate(world, n):
 def _no_longer_unmetered(world, lease):
     """A program that was counted as running without its lease does so no longer, or no longer runs."""
     if lease.granted > 0:
+        ledger.count_for(world, lease.client)
         ledger.unmetered(world, -1)
 
 
@@ -223,6 +225,7 @@ def orphan(world, n):
     lease = world.leases[n]
     if lease.state == LIVE:
         lease.orphan = 1
+        ledger.count_for(world, lease.client)
         ledger.count(world, counters.LEASES_ORPHANED)
         ledger.orphan(world, np.int64(lease.count))
     mark_ghost(world, n)

@@ -21,7 +21,7 @@ from ...state import kinds
 from ...state.events import IN_SERVICE
 from ...state.rows import NEVER, NONE
 from ...state.status import BAD_VERDICT
-from .. import roaming
+from .. import roaming, settings
 from . import granting, leases
 from .accounts import account_of
 
@@ -175,7 +175,7 @@ def _admission(world, n, s):
     )
     u = streams.uniform(streams.draw(world.keys[streams.ADMISSION], event.source, event.attempt))
     parameters = vector(world.admission_parameters, 0, world.admission_parameters.size)
-    return world.admission(parameters, arrival, u)
+    return world.admission[0](parameters, arrival, u)
 
 
 @inlined
@@ -220,6 +220,7 @@ def next_in_queue(world, s):
     server = world.servers[s]
     n = server.head
     if n != NONE:
+        ledger.count_for(world, world.events[n].source)
         server.head = events.chain(world, n).next
         if server.head == NONE:
             server.tail = NONE
@@ -274,10 +275,11 @@ def _carry_out(world, n, s):
     elif kind == kinds.PROBE:
         answer(world, n, s, kinds.PROBE_ACK)
     else:
-        frees = kind == kinds.KEPT_RELEASE or world.config[0].names_leases == 1
+        own = settings.of_agent(world, world.events[n].source)
+        frees = kind == kinds.KEPT_RELEASE or own.names_leases == 1
         unknown = granting.on_heartbeat(world, n, s, frees)
         if kind == kinds.KEPT_RELEASE:
             answer(world, n, s, kinds.KEPT_ACK)
         else:
-            answer(world, n, s, kinds.ACK, unknown if world.config[0].on_lost_lease else 0)
+            answer(world, n, s, kinds.ACK, unknown if own.on_lost_lease else 0)
     events.free(world, n)

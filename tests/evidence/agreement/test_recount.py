@@ -5,14 +5,16 @@ agree to 1e-9; percentiles come from the engine's histograms and may be off by o
 """
 
 import math
+from collections.abc import Iterator
 from functools import cache
 from random import Random
 from typing import Any
 
 import pytest
 from meterstorm.actors.shards.simulate import simulate
+from meterstorm.experiments.metrics.groups import of_groups
 from meterstorm.experiments.metrics.metrics import metrics
-from meterstorm.experiments.metrics.names import METRICS
+from meterstorm.experiments.metrics.names import METRICS, METRICS_OF_GROUPS
 from meterstorm.experiments.scenario import to_toml, validate
 
 from oracles.recount import recount
@@ -280,14 +282,21 @@ def counted(raw: Raw) -> Raw:
     scenario = validate({"title": "recounted"} | raw)
     tally = simulate(scenario, keep_journal=True)
     engine, again = metrics(scenario, tally), recount(scenario, tally.journal, tally.faults)
-    assert set(engine) == set(again) == set(METRICS)
-    different = [
-        f"{name}: engine {engine[name]}, recount {again[name]}"
-        for name in METRICS
-        if not agree(name, engine[name], again[name])
-    ]
+    assert set(engine) == set(again.metrics) == set(METRICS)
+    different = list(differences(engine, again.metrics))
+    groups = of_groups(scenario, tally)
+    assert set(groups) == set(again.groups)
+    for name, found in groups.items():
+        assert set(found) == set(again.groups[name]) == set(METRICS_OF_GROUPS)
+        different += [f"group {name}, {line}" for line in differences(found, again.groups[name])]
     assert not different, "\n".join([*different, to_toml(scenario)])
     return engine
+
+
+def differences(engine: Raw, again: Raw) -> Iterator[str]:
+    for name, value in engine.items():
+        if not agree(name, value, again[name]):
+            yield f"{name}: engine {value}, recount {again[name]}"
 
 
 def agree(name: str, engine: Any, again: Any) -> bool:
@@ -320,6 +329,11 @@ def shown(value: float | None) -> bool:
 @pytest.mark.parametrize("number", range(DRAWN))
 def test_a_drawn_scenario_recounts(number: int):
     counted(recountable.scenario(Random(number)))
+
+
+@pytest.mark.parametrize("number", range(DRAWN // 2))
+def test_a_drawn_scenario_recounts_whose_clients_are_in_groups(number: int):
+    counted(recountable.with_groups(Random(number)))
 
 
 @pytest.mark.parametrize("number", range(DRAWN // 2))

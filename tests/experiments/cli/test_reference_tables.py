@@ -21,6 +21,7 @@ SMALL = {
     "title": "x",
     "run": {"duration_s": 60, "warmup_s": 0},
     "clients": {"count": 4},
+    "groups": [{"name": "half", "share": 0.5}],
     "arms": [{"name": "a"}, {"name": "b"}],
     "compare": {"metrics": ["denials"]},
     "expect": [{"metric": "denials", "op": "==", "value": 0}],

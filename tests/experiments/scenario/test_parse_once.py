@@ -39,20 +39,22 @@ class Calls:
 
 
 def distinct_choices(scenarios: list[Any]) -> set[tuple[Any, ...]]:
-    choices = [(kind, choice) for scenario in scenarios for kind, choice in scenario.policies]
+    own = [scenario for one in scenarios for scenario in (one, *one.of_groups)]
+    choices = [(kind, choice) for scenario in own for kind, choice in scenario.policies]
     return {(kind, choice.name, *sorted(choice.parameters.items())) for kind, choice in choices}
 
 
 @pytest.mark.parametrize("name", built_in())
 def test_a_load_checks_each_version_and_each_policy_once(name: str, monkeypatch):
-    """And each case without its arms, since an error may be the case's alone."""
+    """And each case without its arms, since an error may be the case's alone; and each as its groups have it."""
     scenario = load(name)
     alone = scenario.model_copy(update={"cases": (), "arms": (), "expect": (), "sweep": Sweep()})
     cases = [version.scenario for version in versions(scenario.model_copy(update={"arms": ()}))]
     all_versions = [version.scenario for version in versions(scenario)]
     calls = Calls(monkeypatch)
     load(name)
-    assert calls.checked == len({to_toml(each) for each in (alone, *cases, *all_versions)})
+    different = {to_toml(each): each for each in (alone, *cases, *all_versions)}
+    assert calls.checked == sum(1 + len(each.groups) for each in different.values())
     assert calls.resolved == Counter(distinct_choices([alone, *all_versions]))
 
 
@@ -98,4 +100,5 @@ def test_one_load_is_what_validating_again_would_give():
     """The scenario is made of tables that are checked one by one, not checked again as a whole."""
     for name in built_in():
         scenario = load(name)
-        assert type(scenario).model_validate(scenario.model_dump(exclude_none=True)) == scenario
+        again = type(scenario).model_validate(scenario.model_dump(exclude_none=True))
+        assert dict(again) == dict(scenario)

@@ -37,8 +37,10 @@ def _have_outcomes(tables: Tables) -> None:
     config, total = tables.config, tables.total
     undecided = np.isin(tables.slots["state"], DECIDED_LATER).sum()
     known = tables.control.wait_count + total[counters.GAVE_UP] + total[counters.UNMETERED_STARTS] + undecided
-    no_second = config.gives_up or total[counters.EVICTIONS] == total[counters.UNMETERED_STARTS] == 0
-    none_runs_out = config.before_start or (config.run_time == 0 and config.arrivals != clients.TRACE)
+    none_asks_later = total[counters.EVICTIONS] == total[counters.UNMETERED_STARTS] == 0
+    no_second = none_asks_later or all(own.gives_up for own in tables.own)
+    is_recorded = config.arrivals == clients.TRACE
+    none_runs_out = all(own.before_start or (own.run_time == 0 and not is_recorded) for own in tables.own)
     none_runs_out &= total[counters.CLIENT_CRASHES] == 0
     assert known <= total[counters.LAUNCHES] or not no_second
     assert known >= total[counters.LAUNCHES] or not none_runs_out

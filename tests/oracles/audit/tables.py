@@ -18,9 +18,15 @@ class Tables:
         self.control = shard.world.control[0]
         self.slots = self.world.slots.reshape(self.config.clients, self.config.programs)
         self.leases = used(self.world.leases, self.world.leases["state"] != 0)
+        self.own = self._rows_of_clients()
         self.total = self.world.series.reshape(-1, counters.COLUMNS).sum(axis=0)
         self.site_of = np.arange(self.config.servers) // self.config.members  # of each server
         self._find_events()
+
+    def _rows_of_clients(self) -> list[Any]:
+        """The row of `config` of each client."""
+        rows = self.world.groups if len(self.world.groups) else [0] * int(self.config.clients)
+        return [self.world.config[row] for row in rows]
 
     def _find_events(self) -> None:
         """All events; and of these, what is `alive`: on its way, or waiting for service.

@@ -26,28 +26,36 @@ def check(tables: Tables) -> None:
 
 def _of_slot(tables: Tables, pending: Counter[tuple[int, ...]], c: int, j: int, slot: Any) -> None:
     config, left = tables.config, tables.config.end - tables.control.now
-    run_time = workload.run_time(tables.world, c * config.programs + j, int(slot["program"]))
+    run_time = workload.run_time(tables.world, tables.own[c], c * config.programs + j, int(slot["program"]))
     if slot["marks"] & clients.RUNNING and run_time < left:
         assert pending[kinds.END, c, j, int(slot["epoch"])] == 1
     if slot["state"] == clients.WILL_START:  # after a delay that may end with the run
         assert pending[kinds.RELAUNCH, c, j, int(slot["epoch"])] <= 1
-    if slot["state"] == clients.CALLED and 0 < _poll(tables) < left:
+    if slot["state"] == clients.CALLED and 0 < _poll(tables, c) < left:
         assert pending[kinds.ASK_AGAIN, c, j, int(slot["epoch"])] == 1
 
 
-def _poll(tables: Tables) -> int:
+def _poll(tables: Tables, c: int) -> int:
     """Return when a user asks again who awaits a callback, in ns: the one parameter of the policy `callback`."""
-    return ns(float(tables.world.denial_parameters[0]))
+    return ns(float(tables.world.denial_parameters[tables.own[c].denial_at]))
 
 
 def _of_links(tables: Tables) -> None:
-    deadlines, left = _deadlines(tables), tables.config.end - tables.control.now
+    deadlines, left = _deadlines(tables) + _others(tables), tables.config.end - tables.control.now
     for c, row in enumerate(tables.world.clients):
         asks = row.flight >= 0 or row.flight == clients.BEAT
-        if asks and tables.config.request_timeout < left:
+        if asks and tables.own[c].request_timeout < left:
             assert deadlines[c, int(row.timer)] == 1
         if not asks:
             assert row.deadline == NONE
+
+
+def _others(tables: Tables) -> Counter[tuple[int, ...]]:
+    """The same in the calendar, of clients that ask: their time-outs are longer than those in the ring."""
+    rows = tables.alive[tables.alive["kind"] == kinds.LINK_TIMER]
+    longer = [own.request_timeout > tables.config.request_timeout for own in tables.own]
+    asking = [row.flight >= 0 or row.flight == clients.BEAT for row in tables.world.clients]
+    return Counter(key for key in columns(rows, "target", "attempt") if longer[key[0]] and asking[key[0]])
 
 
 def _deadlines(tables: Tables) -> Counter[tuple[int, ...]]:

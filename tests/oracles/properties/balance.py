@@ -17,6 +17,7 @@ from oracles.audit import audit
 from oracles.audit.licenses import shipped
 from oracles.audit.tables import Tables
 from support import drawn
+from support.drawn_groups import without
 
 FRACTIONS = [
     *("denial_fraction", "abnormal_denial_fraction", "imbalance_mean", "imbalance_max"),
@@ -48,7 +49,7 @@ def quiet(draw: st.DrawFn) -> dict[str, Any]:
     raw["workload"] |= {"profile": drawn.QUIET_HOURS, "run_time_s": draw(st.sampled_from([0.0, 5.0, 100.0]))}
     faults = drawn.faults(raw["servers"]["count"], raw["clients"]["count"], ("slow",))
     raw["faults"] = draw(st.lists(faults, max_size=2))
-    return raw
+    return without(raw, "clients.rerequest", "clients.release_old", "workload.run_time_s")
 
 
 def balances(scenario: Scenario) -> set[str]:

@@ -73,6 +73,7 @@ def healing(draw: st.DrawFn) -> dict[str, Any]:
     worst = draw(drawn.faults(servers["count"], clients["count"], AT_SERVERS, drawn.PLANNED))
     others = drawn.faults(servers["count"], clients["count"], OTHER_FAULTS, drawn.PLANNED)
     raw["faults"] = [worst | {"servers": "all"}, *draw(st.lists(others, max_size=2))]
+    raw.pop("groups", None)  # the bounds are those of clients that are alike
     return raw
 
 

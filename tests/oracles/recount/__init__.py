@@ -21,17 +21,24 @@ Readings, where the contract leaves room:
 - Queueing delays are those of requests, and areas are kept between whole microseconds, like the engine's.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from oracles.recount.books import Books
-from oracles.recount.metrics import metrics
+from oracles.recount.metrics import Metrics, metrics, of_groups
 from oracles.recount.record import Row, groups
 
 
-def recount(scenario: Any, rows: Any, faults: Any) -> dict[str, float | None]:
+class Recounted(NamedTuple):
+    """The metrics of a world, and those of each of its groups of clients."""
+
+    metrics: Metrics
+    groups: dict[str, Metrics]
+
+
+def recount(scenario: Any, rows: Any, faults: Any) -> Recounted:
     """Return every metric of METRICS for a scenario, the journal of one run of it, and when its faults held."""
     books = Books(scenario, faults.tolist())
     for event, outcome in groups(map(Row._make, rows.tolist())):
         books.handle(event, outcome)
     books.close()
-    return metrics(books)
+    return Recounted(metrics(books), of_groups(books))

@@ -10,6 +10,7 @@ from oracles.recount.client import Client
 from oracles.recount.clock import Clock, ns
 from oracles.recount.faults import Faults
 from oracles.recount.granting import Granting
+from oracles.recount.groups import Groups
 from oracles.recount.holdings import Holdings
 from oracles.recount.imbalance import Imbalance
 from oracles.recount.leases import Leases
@@ -30,7 +31,8 @@ class Books:
         self.scenario = scenario
         start = ns(scenario.run.warmup_s)
         self.clock = Clock(start, start + ns(scenario.run.duration_s))
-        self.ledger = Ledger(scenario, self.clock)
+        self.groups = Groups(scenario)
+        self.ledger = Ledger(scenario, self.clock, self.groups)
         self.faults = Faults(scenario, start, faults)
         self.clients = [Client(n, scenario.clients.programs) for n in range(scenario.clients.count)]
         self._license(scenario)
@@ -58,14 +60,22 @@ class Books:
         """Enter one event and what came of it."""
         self.observer.learn_before(event.time)
         self.clock.now = event.time
-        messages = [row for row in outcome if row.what in {journal.SENT, journal.LOST}]
-        self.ledger.count("messages", len(messages))
-        self.ledger.count("messages_lost", sum(row.what == journal.LOST for row in messages))
+        for row in outcome:
+            if row.what in {journal.SENT, journal.LOST}:
+                self._count_message(row)
         server = event.target - len(self.clients)
+        self.ledger.work_for(None if server >= 0 else event.target)
         if server < 0:
             self.links.handle(self.clients[event.target], event, outcome)
         elif server < len(self.servers):
             self.servers[server].handle(event, outcome)
+
+    def _count_message(self, row: Row) -> None:
+        """A message is from or to a client, or between a server and its site server."""
+        client = min(row.source, row.target)
+        self.ledger.work_for(client if client < len(self.clients) else None)
+        self.ledger.count("messages")
+        self.ledger.count("messages_lost", row.what == journal.LOST)
 
     def close(self) -> None:
         """The measured time is over."""

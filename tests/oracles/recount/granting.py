@@ -19,8 +19,7 @@ class Granting:
     ) -> None:
         self.clock, self.leases, self.callbacks, self.observer = clock, leases, callbacks, observer
         self.programs = range(scenario.clients.programs)
-        self.heartbeats_free = scenario.clients.heartbeat_names_leases
-        self.tells_lost = scenario.clients.on_lost_lease != "run-on"
+        self.groups = leases.ledger.groups
         self.reclaim_ns = ns(scenario.servers.reclaim_after_s)
 
     def carry_out(self, s: int, row: Row, outcome: Outcome) -> None:
@@ -31,11 +30,13 @@ class Granting:
         elif row.kind == kinds.PROBE:
             expect(outcome, row, kinds.PROBE_ACK)
         else:
-            unknown = self._hear(s, row, frees=row.kind == kinds.KEPT_RELEASE or self.heartbeats_free)
+            own = self.groups.settings(row.source).clients
+            unknown = self._hear(s, row, frees=row.kind == kinds.KEPT_RELEASE or own.heartbeat_names_leases)
             self.callbacks.call_back(outcome)
             ack = expect(outcome, row, kinds.ACK if row.kind == kinds.HEARTBEAT else kinds.KEPT_ACK)
             said = {j for j in self.programs if ack.value >> j & 1}
-            if said != (unknown if self.tells_lost and row.kind == kinds.HEARTBEAT else set()):
+            tells_lost = own.on_lost_lease != "run-on"
+            if said != (unknown if tells_lost and row.kind == kinds.HEARTBEAT else set()):
                 raise Contradiction(f"server {s} answers {row} with {said}, though {unknown} have no lease")
 
     def _decide(self, s: int, row: Row, outcome: Outcome) -> None:
@@ -50,6 +51,7 @@ class Granting:
 
     def _deny(self, key: Key, row: Row, outcome: Outcome) -> None:
         expect(outcome, row, kinds.DENY)
+        self.leases.ledger.work_for(row.source)
         self.leases.ledger.count_denial(self.observer.cause(key.server, row.product, row.source, wanted(row)))
         self.callbacks.deny(key, row)
 

@@ -39,10 +39,11 @@ class Leases:
     def open(self, key: Key, row: Row) -> Lease:
         """A new lease; its license may have been reserved."""
         slot = self.clients[key.client].slots[key.slot]
+        self.ledger.work_for(key.client)
         is_held = slot.holds == key.server and slot.program == key.program
         lease = self.by_key[key] = Lease(key, row.product, wanted(row), row.attempt, taken=is_held)
         if self.bereft.pop(key, None) is not None:
-            self.ledger.unmetered.add(-1)
+            self.ledger.runs_unmetered(-1)
         self.holdings.put(key, row.product, LIVE, lease.licenses)
         return lease
 
@@ -62,8 +63,9 @@ class Leases:
     def bereave(self, key: Key, attempt: int) -> None:
         """The program runs on, and its lease is gone."""
         self.bereft[key] = attempt
+        self.ledger.work_for(key.client)
         self.ledger.count("leases_lost")
-        self.ledger.unmetered.add(1)
+        self.ledger.runs_unmetered(1)
 
     def take(self, key: Key, attempt: int) -> None:
         """A program runs under a grant; the lease may be gone already, and the program may have given it back."""
@@ -75,6 +77,7 @@ class Leases:
 
     def forsake(self, key: Key, is_orphan: bool = False) -> None:
         """The program no longer runs under a lease there, maybe because its client has crashed."""
+        self.ledger.work_for(key.client)
         if key in self.by_key:
             lease = self.by_key[key]
             lease.taken = False
@@ -83,7 +86,7 @@ class Leases:
                 self.ledger.count("leases_orphaned")
             self.mark(lease, is_ghost=True)
         if self.bereft.pop(key, None) is not None:
-            self.ledger.unmetered.add(-1)
+            self.ledger.runs_unmetered(-1)
             if self.taken_at.get(key) == self.ledger.clock.now:  # it was over as it began
                 self.ledger.count("leases_lost", -1)
 

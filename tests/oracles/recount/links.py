@@ -30,11 +30,9 @@ class Links:
         faults: Faults,
     ) -> None:
         self.ledger, self.observer, self.leases, self.users = ledger, observer, leases, users
-        self.faults, self.timeout_ns = faults, ns(scenario.clients.request_timeout_s)
+        self.faults, self.groups = faults, users.groups
         self.first_server = scenario.clients.count
-        self.all_move = scenario.clients.failback_moves == "all"
         self.restarts = [getattr(fault, "restart", "none") == "all" for fault in scenario.faults]
-        self.stops_lost = scenario.clients.on_lost_lease == "stop"
 
     def handle(self, client: Client, event: Row, outcome: Outcome) -> None:
         """Enter an event of a client, and what the client did then."""
@@ -59,6 +57,10 @@ class Links:
         for row in outcome:
             self._did(client, row)
         self.users.review(client)
+
+    def _own(self, client: Client) -> Any:
+        """The settings of a client."""
+        return self.groups.settings(client.number).clients
 
     def _went_down(self, client: Client, event: Row) -> None:
         """A crash, or its end."""
@@ -124,7 +126,7 @@ class Links:
             self.ledger.count("overloaded")
         else:
             self._served(client)
-        if event.kind == kinds.ACK and self.stops_lost:
+        if event.kind == kinds.ACK and self._own(client).on_lost_lease == "stop":
             self._stop_lost(client, event.value, outcome)
         if event.kind in {kinds.GRANT, kinds.DENY} and slot.awaits and slot.program == event.program:
             server, slot.awaits = slot.awaits[0], None
@@ -174,7 +176,8 @@ class Links:
     def _hit(self, client: Client) -> None:
         """A failure, for which a fault may be the reason."""
         first, last = self.faults.first_start, self.faults.last_end
-        if first is not None and last is not None and first <= self.ledger.clock.now <= last + self.timeout_ns:
+        timeout_ns = ns(self._own(client).request_timeout_s)
+        if first is not None and last is not None and first <= self.ledger.clock.now <= last + timeout_ns:
             self.ledger.hit += not client.is_hit
             client.is_hit = True
 
@@ -212,7 +215,7 @@ class Links:
         for slot in client.slots:
             self.users.abandon(client, slot)
             if slot.state == WAITING:
-                self.users.do_without(slot)
+                self.users.do_without(client, slot)
 
     def _moved(self, client: Client, row: Row) -> None:
         client.server = row.target - self.first_server
@@ -228,6 +231,6 @@ class Links:
         """A client has moved without a failure: nothing is in flight any more."""
         self.ledger.count("failbacks")
         client.flight = None
-        if self.all_move:
+        if self._own(client).failback_moves == "all":
             elsewhere = [slot for slot in client.slots if slot.holds not in {None, client.server}]
             self.ledger.count("programs_moved", len(elsewhere))

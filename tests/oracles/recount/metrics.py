@@ -6,7 +6,7 @@ from typing import Any
 
 from oracles.recount.books import Books
 from oracles.recount.clock import MICROSECOND, SECOND, SampledLevel, ns
-from oracles.recount.ledger import ABNORMAL
+from oracles.recount.ledger import ABNORMAL, Ledger
 
 WINDOW = 10  # samples in a window of the recovery; band: twice what was before, plus
 SLACK = 10  # so many abnormal denials, or one service time
@@ -36,10 +36,31 @@ def metrics(books: Books) -> Metrics:
         **_over_time(books),
         **_durations("wait_s", books.ledger.waits),
         **_durations("queue_s", books.ledger.queueing),
-        **_client_burden(books),
+        **_client_burden(books, books.ledger, books.scenario.clients.count),
         "time_to_recover_s": _time_to_recover_s(books),
         "time_to_balance_s": _time_to_balance_s(books),
         "time_to_last_client_s": _time_to_last_client_s(books),
+    }
+
+
+def of_groups(books: Books) -> dict[str, Metrics]:
+    """Return the metrics of each group of clients, and of the rest."""
+    return {name: _of_group(books, name, ledger) for name, ledger in books.ledger.parts.items()}
+
+
+def _of_group(books: Books, name: str, ledger: Ledger) -> Metrics:
+    counts = {name: ledger.counts[name] for name in COUNTS}
+    clock, waits = books.clock, _durations("wait_s", ledger.waits)
+    del waits["wait_s_max"]
+    return {
+        **counts,
+        **_fractions(counts),
+        "goodput_per_s": counts["grants"] / books.scenario.run.duration_s,
+        "unmetered_license_hours": ledger.unmetered.total_us() / HOUR_US,
+        "waiting_users_mean": ledger.waiting_users.total_us()
+        / (clock.end // MICROSECOND - clock.start // MICROSECOND),
+        **waits,
+        **_client_burden(books, ledger, books.groups.of.count(name)),
     }
 
 
@@ -74,21 +95,28 @@ def _storm_peak_ratio(books: Books) -> float | None:
     """Of the server with the busiest second since the first fault: that second over its mean one before."""
     if not _has_faults(books) or books.faults.first_start is None:
         return None
-    first = (books.faults.first_start - books.clock.start) / SECOND
-    peaks = [max((n for t, n in server.arrivals.items() if t >= first), default=0) for server in books.servers]
+    first = books.faults.first_start - books.clock.start
+    peaks = [_peak(server.arrivals, first) for server in books.servers]
     busiest = books.servers[peaks.index(max(peaks))]
-    since = 0.0 if first > 0 else -books.scenario.run.warmup_s
-    before = sum(n for second, n in busiest.arrivals.items() if since <= second < first)
-    return max(peaks) / (before / (first - since)) if before else None
+    since = 0 if first > 0 else -books.clock.start
+    before = sum(since <= arrival < first for arrival in busiest.arrivals)
+    return max(peaks) / (before / ((first - since) / SECOND)) if before else None
 
 
-def _client_burden(books: Books) -> Metrics:
-    run, clients = books.scenario.run, books.scenario.clients
+def _peak(arrivals: list[int], first: int) -> int:
+    """The most arrivals in a second in which any came at `first` or later."""
+    seconds = {arrival // SECOND for arrival in arrivals if arrival >= first}
+    counts = Counter(arrival // SECOND for arrival in arrivals)
+    return max((counts[second] for second in seconds), default=0)
+
+
+def _client_burden(books: Books, ledger: Ledger, clients: int) -> Metrics:
+    run = books.scenario.run
     whole = round(run.duration_s * SECOND) // ns(run.sample_s)
     width_s = run.sample_s if whole else run.duration_s
-    worst = max(books.ledger.attempts[n] for n in range(max(1, whole))) / width_s / clients.count
+    worst = max(ledger.attempts[n] for n in range(max(1, whole))) / width_s / clients
     return {
-        "client_busy_fraction": worst * clients.attempt_cpu_ms / 1000,
+        "client_busy_fraction": worst * books.scenario.clients.attempt_cpu_ms / 1000,
         "attempts_per_client_hour_peak": worst * 3600,
     }
 

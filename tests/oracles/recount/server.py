@@ -1,13 +1,13 @@
 """The books of one server: its queue, and what it serves."""
 
-from collections import Counter, deque
+from collections import deque
 from typing import Any
 
 from meterstorm.actors.state import kinds
 from meterstorm.actors.state.events import IN_SERVICE
 
 from oracles.recount.balance import Balance
-from oracles.recount.clock import SECOND, Level
+from oracles.recount.clock import Level
 from oracles.recount.faults import Faults
 from oracles.recount.granting import Granting, key_of
 from oracles.recount.leases import Key
@@ -35,7 +35,7 @@ class Server:
         self.queue: deque[tuple[int, Row]] = deque()
         self.serving: Row | None = None
         self.busy = Level(self.clock)
-        self.arrivals: Counter[int] = Counter()  # by second since the end of the warm-up
+        self.arrivals: list[int] = []  # ns since the end of the warm-up
 
     def handle(self, event: Row, outcome: Outcome) -> None:
         """Enter an event of this server, and what it sent then."""
@@ -65,7 +65,7 @@ class Server:
             raise Contradiction(f"server {self.number} has less than no license free at {self.clock.now} ns")
 
     def _arrived(self, row: Row, outcome: Outcome) -> None:
-        self.arrivals[(self.clock.now - self.clock.start) // SECOND] += 1
+        self.arrivals.append(self.clock.now - self.clock.start)
         if self.faults.refuses(self.number, self.clock.now):
             expect(outcome, row, kinds.REFUSED)
             return

@@ -15,10 +15,9 @@ class Users:
 
     def __init__(self, scenario: Any, ledger: Ledger, observer: Observer) -> None:
         self.ledger, self.observer = ledger, observer
-        self.first_server, self.rules = scenario.clients.count, scenario.clients
+        self.first_server, self.groups = scenario.clients.count, ledger.groups
         self.loses_launches = scenario.workload.arrivals != "closed"
         self.recorded = scenario.workload.arrivals == "trace"
-        self.runs_at_once = self.rules.enforcement == "after-start" and scenario.workload.run_time_s > 0
 
     def launch(self, client: Client, event: Row) -> None:
         slot = client.slots[event.slot]
@@ -46,13 +45,17 @@ class Users:
         """The user wants the slot's program: a launch, or asking again after a denial."""
         slot.state = WAITING
         if client.offline:
-            self.do_without(slot)
-        elif self.runs_at_once:
+            self.do_without(client, slot)
+        elif self._runs_at_once(client):
             slot.running = True
 
-    def do_without(self, slot: Slot) -> None:
+    def _runs_at_once(self, client: Client) -> bool:
+        own = self.groups.settings(client.number)
+        return bool(own.clients.enforcement == "after-start" and own.workload.run_time_s > 0)
+
+    def do_without(self, client: Client, slot: Slot) -> None:
         """The client is offline."""
-        if self.rules.offline == "deny":
+        if self.groups.settings(client.number).clients.offline == "deny":
             self.give_up(slot)
             return
         self.ledger.count("unmetered_starts")
@@ -112,8 +115,8 @@ class Users:
         """Carry what has changed over to the levels."""
         waiting = sum(slot.waits for slot in client.slots)
         unmetered = sum(slot.running and slot.holds is None for slot in client.slots)
-        self.ledger.waiting_users.add(waiting - client.waiting)
+        self.ledger.waits_more(waiting - client.waiting)
         unanswered = sum(slot.state == WAITING for slot in client.slots)
-        self.ledger.unmetered.add(unmetered - client.unmetered)
+        self.ledger.runs_unmetered(unmetered - client.unmetered)
         self.ledger.unanswered.add(unanswered - client.unanswered)
         client.waiting, client.unmetered, client.unanswered = waiting, unmetered, unanswered

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from oracles.reference.denials import Denials
 from oracles.reference.failback import Failback
+from oracles.reference.groups import as_set
 from oracles.reference.link import Link
 from oracles.reference.program import Program
 from oracles.reference.releases import Releases
@@ -20,7 +21,8 @@ class Client:
 
     def __init__(self, world: "World", number: int, server: "Server"):
         self.world, self.number = world, number
-        self.settings = world.scenario["clients"]
+        self.scenario = as_set(world.scenario, world.groups[number])
+        self.settings = self.scenario["clients"]
         self.slots: list[Program | None] = [None] * self.settings["programs"]
         self.token = 0  # of the latest message that is answered
         self.is_down = False

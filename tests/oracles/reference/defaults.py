@@ -22,6 +22,7 @@ DEFAULTS: dict = {
                  "failback": {"name": "none"}, "selection": {"name": "ring"}, "admission": {"name": "fifo"},
                  "denial": {"name": "give-up"},
                  "balancing": {"name": "periodic-demand", "interval_s": 14400.0}},
+    "groups": [],
     "faults": [],
 }  # fmt: skip
 

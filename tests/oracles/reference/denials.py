@@ -13,7 +13,8 @@ class Denials:
 
     def __init__(self, client: "Client"):
         self.client, self.world = client, client.world
-        self.policy = self.world.scenario["policies"]["denial"]
+        self.policy = self.client.scenario["policies"]["denial"]
+        self.is_called_back = self.policy["name"] == "callback"
         self.stream = self.world.stream("denial", client.number)
 
     def denied(self, program: "Program") -> None:

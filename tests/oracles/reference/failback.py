@@ -17,7 +17,7 @@ class Failback:
 
     def __init__(self, link: "Link"):
         self.link, self.client, self.world = link, link.client, link.world
-        self.policy = self.world.scenario["policies"]["failback"]
+        self.policy = self.client.scenario["policies"]["failback"]
         self.preferred = link.server
         self.stream = self.world.stream("failback", self.client.number)
         self.turn = 0  # of the latest plan: earlier ones are void
@@ -43,7 +43,7 @@ class Failback:
         if turn != self.turn or self.client.is_down:
             return
         if self.action == CHOOSE and not self.link.offline:
-            selection, count = self.world.scenario["policies"]["selection"], len(self.world.servers)
+            selection, count = self.client.scenario["policies"]["selection"], len(self.world.servers)
             named = next_server(selection, self.link.server.number, count, self.stream)
             self.move(self.world.servers[named])
         elif self.action == MOVE and self.may_go:

@@ -34,7 +34,7 @@ class Failures:
         link.turn()
 
     def act(self, item: Item) -> None:
-        policy = self.world.scenario["policies"]["failover"]
+        policy = self.client.scenario["policies"]["failover"]
         action, seconds = on_failure(policy, self.tries_here, item.failures, self.stream)
         if action == RETRY:
             self.retry(item, seconds)
@@ -57,7 +57,7 @@ class Failures:
 
     def fail_over(self) -> None:
         link, count = self.link, len(self.world.servers)
-        selection = self.world.scenario["policies"]["selection"]
+        selection = self.client.scenario["policies"]["selection"]
         server = self.world.servers[next_server(selection, link.server.number, count, self.stream)]
         # CHOICE: a heartbeat that waits is dropped like one that failed
         link.waiting = [item for item in link.waiting if item.program is not None]

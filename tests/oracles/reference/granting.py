@@ -69,7 +69,7 @@ class Granting:
 
     def deny(self, message: Message) -> None:
         self.world.measures.count_denial(message.program, self.server)
-        if self.world.calls_back:
+        if message.program.client.denials.is_called_back:
             self.server.callbacks.line_up(message.program, message.token)
         self.server.answer(DENY, message)
 

@@ -90,7 +90,7 @@ class Link:
         self.client.token += 1
         message.token = self.flight_token = self.client.token
         self.world.network.send(self.server, self.client, self.server.receive, message)
-        self.world.after(self.world.timeout_s, self.timed_out, self.flight_token)
+        self.world.after(self.client.settings["request_timeout_s"], self.timed_out, self.flight_token)
 
     def timed_out(self, token: int) -> None:
         if self.in_flight is not None and token == self.flight_token:

@@ -49,7 +49,8 @@ class Measures:
 
     def note_failure(self, client: "Client") -> None:
         """A fault may be the reason until a time-out after the last one."""
-        if self.world.faults.first <= self.world.now <= self.world.faults.last + self.world.timeout_s:
+        last = self.world.faults.last + client.settings["request_timeout_s"]
+        if self.world.faults.first <= self.world.now <= last:
             self.hit.add(client)
 
     def note_answer(self, client: "Client") -> None:

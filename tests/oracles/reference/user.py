@@ -23,7 +23,7 @@ class User:
 
     def next_launch(self, slot: int, first: bool = False) -> None:
         """Closed: think, then launch. Open: the next arrival of this slot's own stream."""
-        work, stream = self.world.scenario["workload"], self.launch_streams[slot]
+        work, stream = self.client.scenario["workload"], self.launch_streams[slot]
         mean = work["launch_interval_s"] * (len(self.client.slots) if work["arrivals"] == "open" else 1)
         values = [value * mean / work["launch_interval_s"] for value in self.world.launch_intervals]
         interval = draw(work["launch"], mean, work["launch_cv"], stream, values)
@@ -33,7 +33,7 @@ class User:
 
     def launch(self, slot: int) -> None:
         crash = self.client.crash
-        if self.world.scenario["workload"]["arrivals"] == "open":
+        if self.client.scenario["workload"]["arrivals"] == "open":
             self.next_launch(slot)
             is_busy = self.client.slots[slot] is not None or (crash is not None and slot in crash.restarts)
             if is_busy or self.client.is_down:
@@ -54,7 +54,7 @@ class User:
         self.ask(program)
 
     def new_program(self, slot: int) -> Program:
-        work, stream = self.world.scenario["workload"], self.program_streams[slot]
+        work, stream = self.client.scenario["workload"], self.program_streams[slot]
         products = self.world.products
         product = stream.choices(range(len(products)), [p["popularity"] for p in products])[0]
         run_time = draw(work["run_time"], work["run_time_s"], work["run_time_cv"], stream, self.world.run_times)
@@ -103,7 +103,7 @@ class User:
 
     def rest(self, slot: int) -> None:
         """A program has ended."""
-        if self.world.scenario["workload"]["arrivals"] == "closed":
+        if self.client.scenario["workload"]["arrivals"] == "closed":
             self.next_launch(slot)
 
     def without_answer(self, program: Program) -> None:
@@ -154,7 +154,7 @@ class User:
 
     def ask_anew(self) -> None:
         """At another server, or back from offline: who waits to be called back asks again."""
-        if self.world.calls_back:
+        if self.client.denials.is_called_back:
             for program in self.client.programs:
                 self.ask_if_idle(program)
 

@@ -9,6 +9,7 @@ from oracles.reference.client import Client
 from oracles.reference.crashes import Crashes
 from oracles.reference.draws import observed
 from oracles.reference.faults import Faults
+from oracles.reference.groups import members
 from oracles.reference.imbalance import Imbalance
 from oracles.reference.licenses import Pool
 from oracles.reference.measures import Measures
@@ -29,8 +30,6 @@ class World:
         self.serial = 0
         self.warmup_s = float(scenario["run"]["warmup_s"])
         self.end_s = self.warmup_s + scenario["run"]["duration_s"]
-        self.timeout_s = scenario["clients"]["request_timeout_s"]
-        self.calls_back = scenario["policies"]["denial"]["name"] == "callback"
         self.waits: dict = {}  # of each client's slot: where its user last lined up, for which program and request
         self.products = scenario["products"]
         self.profile = Profile(scenario["workload"]["profile"], self.warmup_s)
@@ -76,6 +75,7 @@ class World:
         settings = self.scenario["clients"]
         assert self.scenario["workload"]["arrivals"] in {"closed", "open"}, "traces are not in the reference"
         homes = self.homes(settings["count"], settings["assignment"])
+        self.groups = members(self.scenario)
         self.clients = [Client(self, number, self.servers[home]) for number, home in enumerate(homes)]
         self.imbalance = Imbalance(self)
         self.balance = Balance(self, self.imbalance)
@@ -83,9 +83,9 @@ class World:
             for slot in range(settings["programs"]):
                 client.user.next_launch(slot, first=True)
             client.failback.settle()
-            if settings["heartbeat_s"]:
+            if client.settings["heartbeat_s"]:
                 phase = self.stream("heartbeat", client.number).random()
-                self.after(settings["heartbeat_s"] * phase, client.link.heartbeat)
+                self.after(client.settings["heartbeat_s"] * phase, client.link.heartbeat)
 
     def homes(self, clients: int, assignment: str | list[float]) -> list[int]:
         """The server of each client."""

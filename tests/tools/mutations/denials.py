@@ -25,7 +25,7 @@ MUTATIONS = [
      "    if ran or row.program != slot.program:\n", "    if ran or row.program == 0:\n",
      "evidence/keys/test_denial_keys.py::test_each_launch_has_its_own_tries"),
     Mutation("denial: all pauses of a client are alike", "actors/agents/client/decisions.py",
-     "    client.draws += config.draws_pauses\n", "",
+     "    client.draws += own.draws_pauses\n", "",
      "evidence/keys/test_denial_keys.py::test_a_user_who_retries_asks_again_and_again[4.0]"),
     Mutation("denial: jitter does not vary", "actors/agents/client/decisions.py",
      "    row.draws += 1\n", "",

@@ -10,7 +10,7 @@ MUTATIONS = [
      "return np.int64(np.int32(named))", "return np.int64(event.value)",
      f"{KEYS}::test_a_server_that_keeps_its_leases_loses_none[stop]"),
     Mutation("lost lease: nobody hears of it", "actors/agents/server/service.py",
-     "unknown if world.config[0].on_lost_lease else 0", "0",
+     "unknown if own.on_lost_lease else 0", "0",
      f"{KEYS}::test_a_program_is_stopped_when_its_client_hears_that_its_lease_is_lost"),
     Mutation("lost lease: it is not asked for again", CLIENT,
      "client.wants |= slots.bit(j)", "client.wants |= slots.bit(j) & 0",
