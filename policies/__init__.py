@@ -9,12 +9,13 @@ from .balancing import Report
 from .compilable import compilable
 from .denial import Denied, ask_again, ask_next, await_callback
 from .failback import Place, Plan, ask_first, choose, move, probe, stay, when_asked
-from .failover import OVERLOADED, REFUSED, TIMED_OUT, Decision, Link, fail_over, give_up, go_offline, retry
+from .failover import OVERLOADED, REFUSED, RESET, TIMED_OUT, Decision, Link, fail_over, give_up, go_offline, retry
 from .selection import Choice
 
 __all__ = [
     "OVERLOADED",
     "REFUSED",
+    "RESET",
     "TIMED_OUT",
     "Arrival",
     "Choice",

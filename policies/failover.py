@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     Memory = NDArray[np.float64]
 
 # Kinds of link failure.
-TIMED_OUT, REFUSED, OVERLOADED = 1, 2, 3
+TIMED_OUT, REFUSED, OVERLOADED, RESET = 1, 2, 3, 4
 
 # Actions of a decision.
 RETRY, FAIL_OVER, GO_OFFLINE, GIVE_UP = 1, 2, 3, 4
@@ -28,7 +28,7 @@ class Link(NamedTuple):
     """What a client knows of its link at the instant of a failure."""
 
     now_s: float  # since the start of the simulation
-    kind: int  # TIMED_OUT, REFUSED or OVERLOADED
+    kind: int  # TIMED_OUT, REFUSED, OVERLOADED or RESET (its connection was lost in a crash of the server)
     retry_after_s: float  # what an OVERLOADED answer asks for; 0: nothing
     tries_here: int  # failures at the current server since its last good answer, this one included
     failures: int  # failures in a row of this very request, at any server, this one included

@@ -5,7 +5,8 @@ release there. `control.roaming` counts such clients of this shard, the answers 
 after which they may move, and what is on its way here so that licenses move to another site
 (`site/intersite.py`). While it is 0, and no message from another shard is here, nobody can leave before a failure
 comes about: by the first pending time-out, by that of what may be sent next, or by a refusal (or a denial, where
-the next server is asked then). Where clients move without a failure, anyone may leave at any time.
+the next server is asked then). Where clients move without a failure, or may lose their connection, anyone may
+leave at any time.
 """
 
 import numpy as np
@@ -92,7 +93,7 @@ def next_departure(world):
     if (
         control.foreign > 0
         or control.roaming > 0
-        or (config.failback and is_possible(world))
+        or ((config.failback or config.connects) and is_possible(world))
         or world.sites[LEADER].asking > 0
     ):
         return control.next

@@ -7,7 +7,7 @@ from meterstorm.policies.apportionment import share_out
 
 from ..randomness import streams
 from ..state.allocation import zeros
-from ..state.clients import CLIENT, PATIENCE, PENDING_RELEASE, SLOT, STAY
+from ..state.clients import CLIENT, CONNECTION, PATIENCE, PENDING_RELEASE, SLOT, STAY
 from ..state.rows import NONE
 from ..state.schedule import RECORDED
 from . import traces
@@ -29,6 +29,7 @@ def client_tables(scenario: Scenario, chosen: PolicySet, homes: Any, first: int)
         "patience": zeros(0 if chosen.gives_up else slots, PATIENCE),
         "memory": np.zeros(local * chosen.memory_size),
         "stays": zeros(local if is_failback(scenario) else 0, STAY),
+        "connections": zeros(local if scenario.clients.connection == "kept" else 0, CONNECTION),
         "pending_releases": zeros(0, PENDING_RELEASE),
         "first_pending_release": np.full(_with_pending_releases(scenario, local), NONE, np.int32),
         "recorded": rows.view(np.recarray),

@@ -89,6 +89,14 @@ STAY = rows(
     ("action", "i1"),  # of its latest plan
 )
 
+# A client's connection to its current server; it asks for one as it has something to send there.
+CONNECTION = rows(
+    ("number", "i4"),  # of its latest: what is set for an earlier one means nothing
+    ("program", "i4"),  # for which it last asked for one, and of which slot; 0: for a heartbeat
+    ("slot", "i2"),
+    ("is_open", "i1"),
+)
+
 # A lease left behind that a client still means to give back: it offers it to the server until it answers.
 PENDING_RELEASE = rows(
     ("server", "i4"),

@@ -38,6 +38,7 @@ TABLES: dict[str, Any] = {
     "patience": clients.PATIENCE,  # each slot's; empty where users just give up when they are denied
     "memory": np.dtype("f8"),  # the failover policy's, `config.memory` numbers for each client
     "stays": clients.STAY,  # empty where only failures move clients
+    "connections": clients.CONNECTION,  # each client's; empty where none keeps one
     "pending_releases": clients.PENDING_RELEASE,
     "first_pending_release": np.dtype("i4"),  # each client's; empty where none is kept
     "outages": schedule.OUTAGE,  # crashes of this shard's clients, client by client

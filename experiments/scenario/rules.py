@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from ..metrics.names import MEANINGS, METRICS, WALL_METRICS
 from .choices import Resolve, Resolved
+from .connection_rules import connections_are_kept
 from .facts import Facts, ItemRule, UnknownError
 from .fault_rules import FAULT_RULES
 from .product_rules import PRODUCT_RULES
@@ -301,6 +302,7 @@ RULES: tuple[Callable[[Facts], Iterator[str]], ...] = (
     _intersite_has_reports,
     _failback_has_a_way,
     _lost_leases_are_heard_of,
+    connections_are_kept,
     _names_differ,
     _compared_metrics_exist,
     _compared_baseline_exists,

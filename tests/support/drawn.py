@@ -21,6 +21,8 @@ from meterstorm.experiments.scenario.faults import FAULTS
 from meterstorm.policies.failover import FAIL_OVER, GIVE_UP, OVERLOADED, REFUSED, TIMED_OUT, Decision, Link
 from meterstorm.policies.registry import BUILT_IN, resolve
 
+from support.connected import with_connections
+
 # Hypothesis also draws constants that it finds in the modules that happen to be loaded; without them, the same
 # number draws the same scenarios in every process.
 providers._get_local_constants = providers.Constants
@@ -331,7 +333,7 @@ def scenarios(
     asks_next = denial.get("servers", 1.0) > 1 and programs > 1
     if asks_next or failover["name"] == "each-server-once":  # which must take time
         raw["network"]["latency_ms"] = max(1.0, raw["network"]["latency_ms"])
-    return in_sites(with_rights(raw), sites)
+    return in_sites(with_connections(with_rights(raw)), sites)
 
 
 def with_rights(raw: dict[str, Any]) -> dict[str, Any]:

@@ -4,6 +4,8 @@ import math
 from random import Random
 from typing import Any
 
+from support.connected import with_connections
+
 Raw = dict[str, Any]
 
 
@@ -11,7 +13,7 @@ def scenario(random: Random) -> Raw:
     """A small scenario of any kind: at most 20 clients, half an hour."""
     servers, clients, programs = random.randint(1, 4), random.randint(3, 20), random.randint(1, 3)
     names = ["a", "b", "c"][: random.randint(1, 3)]
-    return {
+    raw = {
         "run": _run(random),
         "network": _network(random),
         "servers": _servers(random, servers),
@@ -21,6 +23,7 @@ def scenario(random: Random) -> Raw:
         "policies": _policies(random, servers),
         "faults": [_fault(random, servers, clients) for _ in range(random.randint(0, 3))],
     }
+    return with_connections(raw)
 
 
 def coming_back(random: Random) -> Raw:

@@ -13,7 +13,7 @@ from ...records import ledger
 from ...state import clients, counters, kinds
 from ...state.rows import NONE
 from .. import roaming
-from . import link, moving, returns, slots
+from . import connections, link, moving, returns, slots
 
 
 @inlined
@@ -84,6 +84,8 @@ def _forget(world, i):
     client.tries_here = client.servers_tried = client.beat_failures = 0
     client.wants = 0
     client.server = client.home
+    if config.connects:
+        connections.close(world, i)
     for m in range(config.memory):
         world.memory[i * config.memory + m] = 0.0
     if config.failback:

@@ -13,7 +13,7 @@ from ...records import journal, ledger
 from ...state import clients, counters, kinds
 from ...state.rows import NONE
 from ...state.status import BAD_PLAN, BAD_PLAN_DELAY, BAD_SELECTION
-from . import decisions, returns, slots
+from . import connections, decisions, returns, slots
 
 SHOWN_S = 1e9  # of a negative delay, at the most
 
@@ -55,6 +55,8 @@ def change_server(world, i, server, is_failback):
     ledger.count_client(world.control[0], client, -1)
     client.server = server
     ledger.count_client(world.control[0], client, 1)
+    if config.connects:
+        connections.close(world, i)
     client.tries_here = 0
     for j in range(config.programs):
         _move_slot(world, i, j, is_failback)
