@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     Memory = NDArray[np.float64]
 
 # Kinds of link failure.
-TIMED_OUT, REFUSED, OVERLOADED = 1, 2, 3
+TIMED_OUT, REFUSED, OVERLOADED, RESET = 1, 2, 3, 4
 
 # What else a policy may be asked about: a request that is about to be sent, a good answer, a denial.
 BEFORE_REQUEST, SERVED, DENIED = 10, 11, 12
@@ -40,7 +40,8 @@ class Link(NamedTuple):
     """What a client knows of its link at the instant of a failure, before a request, or at an answer."""
 
     now_s: float  # since the start of the simulation
-    kind: int  # TIMED_OUT, REFUSED or OVERLOADED; BEFORE_REQUEST, SERVED or DENIED
+    kind: int  # TIMED_OUT, REFUSED, OVERLOADED, or RESET (its connection was lost in a crash of the server);
+    # BEFORE_REQUEST, SERVED or DENIED
     retry_after_s: float  # what an OVERLOADED answer asks for; 0: nothing
     tries_here: int  # failures at the current server since its last good answer, this one included
     failures: int  # failures in a row of this very request, at any server, this one included; 0: its first try

@@ -6,7 +6,7 @@ after which they may move, and what is on its way here so that licenses move to 
 (`site/intersite.py`). While it is 0, and no message from another shard is here, nobody can leave before a failure
 comes about: by the first pending time-out, by that of what may be sent next, or by a refusal (or a denial, where
 the next server is asked then). Where clients move without a failure, or may before a request, or not all time-outs
-are equally long (and so in the ring), anyone may leave at any time.
+are equally long (and so in the ring), or connections may be lost, anyone may leave at any time.
 """
 
 import numpy as np
@@ -81,6 +81,11 @@ def expect(world, agent, change):
         world.control[0].roaming += change
 
 
+@inlined
+def _may_leave_at_any_time(config):
+    return config.failback != 0 or config.asks_first != 0 or config.timeouts_differ != 0 or config.connects != 0
+
+
 @jit
 def next_departure(world):
     """Return a time before which nothing here leads to a message for another shard, unless one arrives first.
@@ -94,7 +99,7 @@ def next_departure(world):
     if (
         control.foreign > 0
         or control.roaming > 0
-        or ((config.failback or config.asks_first or config.timeouts_differ) and is_possible(world))
+        or (_may_leave_at_any_time(config) and is_possible(world))
         or world.sites[LEADER].asking > 0
     ):
         return control.next

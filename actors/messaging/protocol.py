@@ -10,13 +10,13 @@ from ..state import kinds
 @inlined
 def is_for_service(kind):
     """Whether a client sends it to a server, where it waits its turn."""
-    return kinds.REQUEST <= kind <= kinds.PROBE
+    return kinds.REQUEST <= kind <= kinds.CONNECT
 
 
 @inlined
 def is_answer(kind):
     """Whether a server sends it to a client."""
-    return kinds.GRANT <= kind <= kinds.MOVE_ON
+    return kinds.GRANT <= kind <= kinds.CONNECTED
 
 
 @inlined

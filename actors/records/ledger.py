@@ -112,6 +112,7 @@ def _write_links(world, row):
     world.series[row + counters.SEARCHING] = control.searching
     world.series[row + counters.OFFLINE] = control.offline
     world.series[row + counters.DOWN] = control.down
+    world.series[row + counters.CONNECTED] = control.connected
 
 
 @jit
@@ -363,4 +364,4 @@ def _note_maximum(world, p):
         product.imbalance_max = max(product.imbalance_max, imbalance(world, p))
 
 
-assert counters.COLUMNS == counters.DOWN + 1
+assert counters.COLUMNS == counters.CONNECTED + 1

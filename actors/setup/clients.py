@@ -7,7 +7,7 @@ from meterstorm.policies.apportionment import share_out
 
 from ..randomness import streams
 from ..state.allocation import zeros
-from ..state.clients import CLIENT, CONTACT, PATIENCE, PENDING_RELEASE, SLOT, STAY
+from ..state.clients import CLIENT, CONNECTION, CONTACT, PATIENCE, PENDING_RELEASE, SLOT, STAY
 from ..state.rows import NONE
 from ..state.schedule import RECORDED
 from . import groups, traces
@@ -30,6 +30,7 @@ def client_tables(scenario: Scenario, chosen: PolicySet, homes: Any, first: int)
         "memory": np.zeros(local * max(one.memory_size for one in chosen.rows)),
         "contacts": zeros(local if chosen.has("hears") else 0, CONTACT),
         "stays": zeros(local if groups.any_of(scenario, is_failback) else 0, STAY),
+        "connections": zeros(local if scenario.clients.connection == "kept" else 0, CONNECTION),
         "pending_releases": zeros(0, PENDING_RELEASE),
         "first_pending_release": np.full(_with_pending_releases(scenario, local), NONE, np.int32),
         "recorded": rows.view(np.recarray),

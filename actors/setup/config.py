@@ -154,6 +154,9 @@ def _clients(scenario: Scenario) -> dict[str, Any]:
         "deferred_retry": ns(clients.deferred_retry_s),
         "failback": is_failback(scenario),
         "moves_all": clients.failback_moves == "all",
+        "connects": clients.connection == "kept",
+        "keepalive": ns(clients.keepalive_s),
+        "keepalive_misses": clients.keepalive_misses,
         "choices": scenario.servers.count if clients.failover_to == "any-site" else members(scenario),
     }
 
@@ -200,6 +203,8 @@ def _servers(scenario: Scenario, chosen: PolicySet) -> dict[str, Any]:
         "service_exponential": servers.service == "exponential",
         "heartbeat_cost": servers.heartbeat_cost,
         "release_cost": servers.release_cost,
+        "connect_cost": servers.connect_cost,
+        "backlog": servers.backlog,
         "queue_limit": servers.queue_limit,
         "overloads": servers.queue_limit > 0 or scenario.policies.admission.name != "fifo",
         "durable": servers.durable,

@@ -51,6 +51,8 @@ class Servers(Protocol):
     durable: bool
     heartbeat_cost: float
     release_cost: float
+    connect_cost: float
+    backlog: int
     reclaim_after_s: float
     scan_s: float
     callback_grace_s: float
@@ -93,6 +95,9 @@ class Clients(Protocol):
     failover_to: Literal["any-site", "own-site"]
     enforcement: Literal["after-start", "before-start"]
     request_timeout_s: float
+    connection: Literal["none", "kept"]
+    keepalive_s: float
+    keepalive_misses: int
     heartbeat_s: float
     heartbeat_names_leases: bool
     on_lost_lease: Literal["run-on", "request", "stop"]

@@ -61,6 +61,8 @@ def _is_used(config, kind):
         return config.calls_back != 0
     if kind == kinds.MOVE_ON:
         return config.drain_share > 0.0
+    if kind == kinds.CONNECT or kind == kinds.CONNECTED:
+        return config.connects != 0
     return config.failback != 0 or (kind != kinds.PROBE and kind != kinds.PROBE_ACK)
 
 

@@ -94,6 +94,15 @@ CONTACT = rows(
     ("sent", "i8"),  # when what is in flight was sent
     ("round_trip", "i8"),  # of its latest answer, ns
     ("moves", "i4"),  # changes of server that the policy made before a request, since the latest message
+    ("permitted", "i1"),  # a slot whose request may be sent as the connection is there for which it waited, from 1
+)
+
+# A client's connection to its current server; it asks for one as it has something to send there.
+CONNECTION = rows(
+    ("number", "i4"),  # of its latest: what is set for an earlier one means nothing
+    ("program", "i4"),  # for which it last asked for one, and of which slot; 0: for a heartbeat
+    ("slot", "i2"),
+    ("is_open", "i1"),
 )
 
 # A lease left behind that a client still means to give back: it offers it to the server until it answers.

@@ -57,6 +57,9 @@ CONFIG = rows(
     ("deferred_retry", "i8"),
     ("failback", "i8"),  # whether clients change their server without a failure, too
     ("moves_all", "i8"),  # whether what runs then moves with them
+    ("connects", "i8"),  # whether clients keep a connection to their server
+    ("keepalive", "i8"),  # time between keep-alives of it; 0: none
+    ("keepalive_misses", "i8"),  # of which so many in a row are not answered where it is lost
     ("choices", "i8"),  # servers among which the selection policy chooses: all, or those of the client's site
     # where the parameters of the clients' policies begin in their tables, and how many there are
     ("failover_at", "i8"),
@@ -84,6 +87,8 @@ CONFIG = rows(
     ("service_exponential", "i8"),
     ("heartbeat_cost", "f8"),
     ("release_cost", "f8"),
+    ("connect_cost", "f8"),
+    ("backlog", "i8"),  # connections that may wait to be accepted; 0: any number
     ("queue_limit", "i8"),
     ("durable", "i8"),
     ("stalls", "i8"),  # whether a server ever stalls; if not, nobody looks

@@ -69,6 +69,7 @@ FIELDS = (
     Field("searching", SUM),
     Field("offline", SUM),
     Field("down", SUM),
+    Field("connected", SUM),  # clients with a connection to their server
     Field("unbalanced", SUM),  # servers whose share of clients is out of tolerance
     Field("balanced", MAX),  # when the latest of those that were came back into it
     Field("leased", SUM),

@@ -68,6 +68,12 @@ LEASES_ORPHANED = _count(
 PROGRAMS_RESTARTED = _count(
     "programs_restarted", "programs started again after a crash of their client; launches, too"
 )
+CONNECTS = _count("connects", "connections asked for, repetitions by the clients' network included")
+CONNECTS_DROPPED = _count(
+    "connects_dropped", "of these, those that a server dropped since its backlog of connections was full"
+)
+RESETS = _count("resets", "connections lost in a crash of their server")
+SILENCES = _count("silences", "connections lost because their keep-alives were not answered")
 MESSAGES = _count("messages", "messages sent, of all kinds")
 MESSAGES_LOST = _count("messages_lost", "messages lost on the way")
 QUEUED = _count("requests_served", "requests whose service began", is_metric=False)
@@ -97,6 +103,9 @@ SEARCHING = _count("clients_searching", "clients that try other servers at the e
 OFFLINE = _count("clients_offline", "clients that ask nobody at the end of the sample", is_metric=False)
 DOWN = _count(
     "clients_down", "clients that have crashed, and are not back, at the end of the sample", is_metric=False
+)
+CONNECTED = _count(
+    "clients_connected", "clients with a connection to their server at the end of the sample", is_metric=False
 )
 
 STATES_FROM = IN_USE  # columns from here on are states, not counts

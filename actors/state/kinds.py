@@ -14,6 +14,7 @@ RELEASE = 2  # what `program` of `slot` held is free again; never answered
 HEARTBEAT = 3
 KEPT_RELEASE = 4  # every lease of mine but those of the slots in value is free; answered, unlike RELEASE
 PROBE = 5  # do you serve? I prefer you to the server that I have
+CONNECT = 6  # let us keep a connection; what `slot` asks for, if anything, comes then
 
 # Server to client.
 GRANT = 11
@@ -25,6 +26,7 @@ KEPT_ACK = 16
 CALLBACK = 17  # what you asked for is (reserved and) free: ask again
 PROBE_ACK = 18
 MOVE_ON = 19  # I have more clients than my share: see whether the server that you prefer serves
+CONNECTED = 20  # by my host, before I have accepted; value: how often what is wrong with me has changed so far
 
 # Site server to server and back; and the same, one level up, among site servers (agents/site/intersite.py). A
 # program other than 0 is the site, plus one, that taken licenses are for; but a REPORT among site servers has in
@@ -55,6 +57,9 @@ PLAN_DUE = 47  # what a client has planned to come back is due
 CLIENT_CRASH = 48  # program: the fault's place in the scenario's list
 CLIENT_BACK = 49
 RELAUNCH = 50  # a user starts a program again that ended in a crash
+CONNECT_AGAIN = 57  # a CONNECT has not been answered; program: how often it was sent again, this time included
+CONNECTION_RESET = 58  # the server has crashed; program: the number of the connection
+CONNECTION_SILENT = 59  # too many keep-alives have not been answered; likewise
 
 # Timers of a server, and of a site server.
 SCAN = 51

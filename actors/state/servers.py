@@ -9,6 +9,7 @@ SERVER = rows(
     ("tail", "i4"),
     ("serving", "i4"),  # the message in service, a row of events
     ("waiting", "i4"),  # requests that wait
+    ("connecting", "i4"),  # connections that wait to be accepted
     ("served", "i8"),  # services drawn
     ("busy_area", "i8"),  # time in service, us: see records/ledger.py
     ("oldest", "i4"),  # leases in the order in which they were last heard of

@@ -40,6 +40,7 @@ TABLES: dict[str, Any] = {
     "memory": np.dtype("f8"),  # the failover policy's, `config.memory` numbers for each client
     "contacts": clients.CONTACT,  # empty where the failover policy has one hook only, and is not a user's own
     "stays": clients.STAY,  # empty where only failures move clients
+    "connections": clients.CONNECTION,  # each client's; empty where none keeps one
     "pending_releases": clients.PENDING_RELEASE,
     "first_pending_release": np.dtype("i4"),  # each client's; empty where none is kept
     "outages": schedule.OUTAGE,  # crashes of this shard's clients, client by client

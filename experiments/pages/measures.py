@@ -43,8 +43,8 @@ MEASURES = (
     Measure("queue", "Time in the queue", "queue", (), "Mean wait of the requests served"),
     Measure("waiting-users", "Waiting users", "state", ("waiting_users",), "Denied users who wait for a license"),
     Measure(
-        "failed-links", "Failures of links", "rate", ("timeouts", "refusals", "overloaded"),
-        "Time-outs, refusals and full queues, after which a link retries or searches",
+        "failed-links", "Failures of links", "rate", ("timeouts", "refusals", "overloaded", "resets"),
+        "Time-outs, refusals, full queues and resets, after which a link retries or searches",
     ),
     Measure("failovers", "Changes of server", "rate", ("failovers",), "Links that go to another server"),
     Measure("offline", "Links that go offline", "rate", ("offline_spells",), "Clients stop asking for a while"),

@@ -23,7 +23,8 @@ KINDS = {
     "unreachable": "Messages to and from the servers are lost when the fault holds as they are sent or as they "
     "arrive; the servers work on, and clients time out.",
     "refusing": "Whatever would be answered is refused at once: it fails after one round trip. Releases are lost.",
-    "crash": "As refusing while it lasts; the queue is lost, and so are the leases unless servers.durable.",
+    "crash": "As refusing while it lasts; the queue and all connections are lost, and so are the leases unless "
+    "servers.durable.",
     "slow": "Service takes `factor` times as long, where it starts while the fault holds.",
     "loss": "Messages to and from the servers are lost with `probability`.",
     "cut": "The servers are unreachable for the clients `first` to `last` only.",

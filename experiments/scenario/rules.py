@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from ..metrics.names import MEANINGS, METRICS, WALL_METRICS
 from .choices import Resolve, Resolved
+from .connection_rules import connections_are_kept
 from .facts import Facts, ItemRule, UnknownError
 from .fault_rules import FAULT_RULES
 from .group_rules import GROUP_RULES, groups_are_bounded, groups_have_room
@@ -314,6 +315,7 @@ RULES: tuple[Callable[[Facts], Iterator[str]], ...] = (
     _intersite_has_reports,
     _failback_has_a_way,
     _lost_leases_are_heard_of,
+    connections_are_kept,
     _names_differ,
     groups_are_bounded,
     groups_have_room,

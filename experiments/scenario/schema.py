@@ -100,6 +100,14 @@ class Servers(Table):
         default=1.0, description="Service time of a heartbeat, as a share of service_ms."
     )
     release_cost: Number = Field(default=1.0, description="Service time of a release, as a share of service_ms.")
+    connect_cost: Number = Field(
+        default=1.0, description="Service time to accept a connection, as a share of service_ms."
+    )
+    backlog: Whole = Field(
+        default=0,
+        description="Connections that may wait to be accepted; when full, one more is dropped in silence, and its "
+        "client's network asks again. 0: no limit.",
+    )
     reclaim_after_s: Seconds = Field(
         default=7200.0, description="A lease not heard of for this long is reclaimed by the next scan; 0: never."
     )
@@ -140,6 +148,18 @@ class Clients(Table):
     )
     request_timeout_s: PositiveSeconds = Field(
         default=5.0, description="No answer within this time is a link failure."
+    )
+    connection: Annotated[Literal["none", "kept"], Allowed()] = Field(
+        default="none",
+        description="Whether requests and heartbeats go over a connection that a client keeps to its server, and "
+        "whose loss in a crash it notices at once.",
+    )
+    keepalive_s: Seconds = Field(
+        default=0.0,
+        description="Time between two keep-alives of a connection, which the server's host answers; 0: none.",
+    )
+    keepalive_misses: Count = Field(
+        default=3, description="Keep-alives in a row without an answer after which a connection is lost."
     )
     heartbeat_s: Seconds = Field(
         default=3600.0, description="Time between two heartbeats of a client that holds a lease; 0: none."

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from meterstorm.actors.compiled.policies import compile_policy
-from meterstorm.policies import OVERLOADED, REFUSED, TIMED_OUT, Link, fail_over, go_offline, retry
+from meterstorm.policies import OVERLOADED, REFUSED, RESET, TIMED_OUT, Link, fail_over, go_offline, retry
 from meterstorm.policies.failover import GO_OFFLINE, RETRY, Immediate
 from meterstorm.policies.registry import resolve
 from meterstorm.policies.sms2 import POLICIES, OneServer, PipeBusy, PollFirst
 
-KINDS = (TIMED_OUT, REFUSED, OVERLOADED)
+KINDS = (TIMED_OUT, REFUSED, OVERLOADED, RESET)
 HOUR, MINUTE = 3600.0, 60.0
 
 
@@ -108,7 +108,7 @@ def test_a_busy_pipe_is_tried_again_fifteen_times_on_the_spot():
     assert found == [retry(0.0)] * 15 + [fail_over()] * 4
 
 
-@pytest.mark.parametrize("kind", [TIMED_OUT, REFUSED])
+@pytest.mark.parametrize("kind", [TIMED_OUT, REFUSED, RESET])
 def test_whatever_else_fails_is_as_shipped(kind):
     here = link(kind=kind)
     assert PipeBusy().on_failure(here, fresh(PipeBusy()), 0.5) == Immediate().on_failure(

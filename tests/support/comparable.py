@@ -34,6 +34,11 @@ def _without_chance(raw: Raw, random: Random) -> Raw:
     raw["servers"] |= {"heartbeat_cost": some([0.2, 1.0]), "release_cost": some([0.2, 1.0])}
     raw["workload"]["launch"] = some(["exponential", "lognormal", "gamma"])
     raw["workload"] = with_observations(raw["workload"], least=0.01)
+    raw["servers"].pop("connect_cost", None)
+    if not raw["policies"]["failover"].get("retries"):  # else a million connections may wait to be accepted
+        for key in ("connection", "keepalive_s", "keepalive_misses"):
+            raw["clients"].pop(key, None)
+        raw["servers"].pop("backlog", None)
     calls_back = raw["policies"]["denial"]["name"] == "callback"  # in one line at several servers, if all share
     raw["policies"]["balancing"] = {"name": "static" if calls_back else some(BALANCING)}
     raw["policies"]["admission"].pop("retry_after_s", None)

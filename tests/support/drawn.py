@@ -19,6 +19,7 @@ from meterstorm.experiments.scenario import Scenario, to_toml, validate
 from meterstorm.experiments.scenario.faults import FAULTS
 from meterstorm.policies.registry import ALL, BUILT_IN, resolve
 
+from support.connected import with_connections
 from support.drawn_groups import with_groups
 from support.failing import is_hasty
 from support.observed import with_observations
@@ -299,7 +300,7 @@ def scenarios(
     asks_next = denial.get("servers", 1.0) > 1 and programs > 1
     if asks_next or failover["name"] in {"each-server-once", "flexnet-list", "lmx"}:  # which must take time
         raw["network"]["latency_ms"] = max(1.0, raw["network"]["latency_ms"])
-    return with_groups(in_sites(sharing(with_rights(raw)), sites))
+    return with_groups(in_sites(with_connections(sharing(with_rights(raw))), sites))
 
 
 def with_rights(raw: dict[str, Any]) -> dict[str, Any]:

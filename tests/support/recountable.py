@@ -5,6 +5,7 @@ from random import Random
 from typing import Any
 
 from support import groups
+from support.connected import with_connections
 from support.shared_licenses import sharing
 
 Raw = dict[str, Any]
@@ -24,7 +25,7 @@ def scenario(random: Random) -> Raw:
         "policies": _policies(random, servers),
         "faults": [_fault(random, servers, clients) for _ in range(random.randint(0, 3))],
     }
-    return sharing(raw)
+    return with_connections(sharing(raw))
 
 
 def coming_back(random: Random) -> Raw:

@@ -4,7 +4,7 @@ A slot is idle (its user thinks), waits for an answer, runs under a lease (meter
 the client being offline), or its user was denied and waits to ask again or to be called back (`slots.py`). How the
 client talks to its server is in `link.py`, what it does about one that does not answer in `failures.py`, what
 a denied user does in `denials.py`, what becomes of its leases in `returns.py` and of those that a server lost
-in `lost_leases.py`, how it moves without a failure in `failback.py`.
+in `lost_leases.py`, how it moves without a failure in `failback.py`, and its connection in `connections.py`.
 
 Functions take the client's index `i` within its shard and a slot `j`.
 """
@@ -19,7 +19,19 @@ from ...records import ledger
 from ...state import clients, counters, kinds
 from ...state.rows import NONE
 from .. import roaming, settings
-from . import crashes, denials, failback, failures, link, lost_leases, moving, returns, slots, workload
+from . import (
+    connections,
+    crashes,
+    denials,
+    failback,
+    failures,
+    link,
+    lost_leases,
+    moving,
+    returns,
+    slots,
+    workload,
+)
 
 
 @inlined
@@ -34,6 +46,8 @@ def handle(world, i, message):
         link.on_heartbeat_tick(world, i)
     elif message.kind == kinds.OFFER_RELEASES:
         returns.offer_releases(world, i)
+    elif message.kind == kinds.CONNECT_AGAIN:
+        connections.ask_again(world, i, message.program)
     elif message.kind == kinds.CALLBACK:
         _on_callback(world, i, s, message.slot, message.program)
     elif message.kind == kinds.KEPT_ACK:
@@ -46,6 +60,10 @@ def handle(world, i, message):
         roaming.expect(world, message.source, -1)
     elif message.kind == kinds.CLIENT_CRASH:
         crashes.crash(world, i)
+    elif message.kind == kinds.CONNECTION_RESET:
+        failures.on_reset(world, i, message.program)
+    elif message.kind == kinds.CONNECTION_SILENT:
+        failures.on_silence(world, i, message.program)
     elif settings.of_client(world, i).failback:
         failback.handle(world, i, message)
     if world.clients[i].marks & clients.ROAMING:
@@ -70,7 +88,7 @@ def on_slot_timer(world, i, j, kind):
 @inlined
 def is_stale(world, i, event):
     """Whether an event is a timer that was overtaken by others; it then counts for nothing."""
-    if event.kind == kinds.LINK_TIMER:
+    if event.kind in (kinds.LINK_TIMER, kinds.CONNECT_AGAIN):
         return event.attempt != world.clients[i].timer
     if event.kind in (kinds.END, kinds.ASK_AGAIN, kinds.RELAUNCH):
         return event.attempt != slots.slot_of(world, i, event.slot).epoch
@@ -197,13 +215,23 @@ def _end(world, i, j):
 @inlined
 def _on_answer(world, i, message):
     """Handle the answer to what is in flight."""
-    j = message.slot
     if roaming.may_follow(world, message.kind):
         roaming.expect(world, message.source, -1)
     link.note_round_trip(world, i)
     if is_failure_answer(message.kind):
         failures.on_failure_answer(world, i, message.kind, message.value)
         return
+    if message.kind == kinds.CONNECTED:
+        link.on_connected(world, i, message.value)
+    else:
+        _on_good_answer(world, i, message)
+    link.send_next(world, i)
+
+
+@inlined
+def _on_good_answer(world, i, message):
+    """Handle the answer of a server that serves."""
+    j = message.slot
     link.on_good_answer(world, i, message.kind == kinds.DENY)
     if message.kind == kinds.ACK:
         world.clients[i].marks &= ~clients.BEAT_DUE
@@ -217,7 +245,6 @@ def _on_answer(world, i, message):
         _on_grant(world, i, j)
     elif message.kind == kinds.DENY:
         denials.on_denial(world, i, j)
-    link.send_next(world, i)
 
 
 @inlined

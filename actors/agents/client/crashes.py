@@ -13,7 +13,7 @@ from ...records import ledger
 from ...state import clients, counters, kinds
 from ...state.rows import NONE
 from .. import roaming, settings
-from . import decisions, link, moving, returns, slots
+from . import connections, decisions, link, moving, returns, slots
 
 
 @inlined
@@ -83,6 +83,8 @@ def _forget(world, i):
     client.tries_here = client.servers_tried = client.beat_failures = 0
     client.wants = 0
     client.server = client.home
+    if world.config[0].connects:
+        connections.close(world, i)
     decisions.forget(world, i)
     if settings.of_client(world, i).failback:
         world.stays[i].timer += 1

@@ -1,7 +1,7 @@
 """What a client does when its server does not serve it: what the failover policy decides, carried out."""
 
 import numpy as np
-from meterstorm.policies.failover import FAIL_OVER, GO_OFFLINE, OVERLOADED, REFUSED, RETRY, TIMED_OUT
+from meterstorm.policies.failover import FAIL_OVER, GO_OFFLINE, OVERLOADED, REFUSED, RESET, RETRY, TIMED_OUT
 from meterstorm.policies.failover import GIVE_UP as GIVE_UP_REQUEST
 
 from ...compiled.jit import inlined, jit
@@ -12,7 +12,7 @@ from ...state import clients, counters, kinds
 from ...state.rows import NONE
 from ...state.status import BAD_DECISION, BAD_DELAY
 from .. import roaming, settings
-from . import decisions, link, moving, returns, slots
+from . import connections, decisions, link, moving, returns, slots
 
 
 @jit
@@ -32,6 +32,36 @@ def on_timer(world, i):
         _resume(world, i)
     else:
         _fail(world, i, TIMED_OUT, 0.0)
+
+
+@jit
+def on_reset(world, i, number):
+    """Handle the word of a crash, which resets the connection of this number."""
+    if connections.is_reset(world, i, number):
+        ledger.count(world, counters.RESETS)
+        _lose_connection(world, i, RESET)
+
+
+@jit
+def on_silence(world, i, number):
+    """Handle the end of a row of keep-alives on the connection of this number that were not answered."""
+    if connections.is_open(world, i, number):
+        ledger.count(world, counters.SILENCES)
+        _lose_connection(world, i, TIMED_OUT)
+
+
+@jit
+def _lose_connection(world, i, failure):
+    """What is in flight fails; with nothing in flight, the next heartbeat of a client that holds a lease."""
+    client = world.clients[i]
+    connections.close(world, i)
+    if client.flight == clients.NOTHING and link.holds_lease(world, i):
+        client.flight = clients.BEAT
+        client.marks |= clients.BEAT_DUE
+        client.beat_failures = 0
+    if client.flight >= 0 or client.flight == clients.BEAT:
+        link.void_timer(world, i)
+        _fail(world, i, failure, 0.0)
 
 
 @jit
@@ -75,11 +105,12 @@ def _carry_out(world, i, action, delay):
 
 @inlined
 def _count_kind(world, failure):
+    """Count a failure by its kind; a reset counts with its connection, whether anything fails by it or not."""
     if failure == TIMED_OUT:
         ledger.count(world, counters.TIMEOUTS)
     elif failure == REFUSED:
         ledger.count(world, counters.REFUSALS)
-    else:
+    elif failure == OVERLOADED:
         ledger.count(world, counters.OVERLOADS)
 
 

@@ -15,7 +15,7 @@ from ...state import clients, counters, kinds
 from ...state.events import WANTS_CALLBACK
 from ...state.rows import NONE
 from .. import settings
-from . import decisions, permission, returns, slots
+from . import connections, decisions, permission, returns, slots
 
 
 @inlined
@@ -24,7 +24,7 @@ def send_next(world, i):
     client = world.clients[i]
     if client.flight != clients.NOTHING:
         return
-    beats = client.marks & clients.BEAT_DUE and _holds_lease(world, i)
+    beats = client.marks & clients.BEAT_DUE and holds_lease(world, i)
     if beats and (client.resend == clients.BEAT or client.wants == 0):
         _send_heartbeat(world, i)
     elif client.wants != 0:
@@ -45,7 +45,7 @@ def _send_if_permitted(world, i):
         if permission.is_given(world, i, j):
             _send_request(world, i, j)
     if client.flight == clients.NOTHING:  # all were given up
-        if client.marks & clients.BEAT_DUE and _holds_lease(world, i):
+        if client.marks & clients.BEAT_DUE and holds_lease(world, i):
             _send_heartbeat(world, i)
         else:
             _rest(world, client)
@@ -86,6 +86,9 @@ def _send_request(world, i, j):
     config, own = world.config[0], settings.of_client(world, i)
     client = world.clients[i]
     slot = slots.slot_of(world, i, j)
+    if config.connects and connections.is_missing(world, i):
+        _connect(world, i, j, j, slot.program)
+        return
     ledger.count(world, counters.ATTEMPTS)
     if slot.asked == client.server:  # asked here before, without an answer
         ledger.count(world, counters.RETRIES)
@@ -114,6 +117,9 @@ def _send_request(world, i, j):
 def _send_heartbeat(world, i):
     config = world.config[0]
     client = world.clients[i]
+    if config.connects and connections.is_missing(world, i):
+        _connect(world, i, clients.BEAT, 0, 0)
+        return
     _begin_flight(world, settings.of_client(world, i), i, clients.BEAT)
     heartbeat = letter(
         kinds.HEARTBEAT,
@@ -124,6 +130,25 @@ def _send_heartbeat(world, i):
         value=returns.held_at(world, i, client.server),
     )
     send(world, heartbeat, client.server)
+
+
+@jit
+def _connect(world, i, what, slot, program):
+    """Ask for the connection that `what` is to be sent over."""
+    _begin_flight(world, settings.of_client(world, i), i, what)
+    connections.ask(world, i, slot, program)
+
+
+@jit
+def on_connected(world, i, changes):
+    """Have what the connection was asked for come first, unless it is no longer wanted."""
+    client = world.clients[i]
+    void_timer(world, i)
+    client.resend = client.flight
+    client.flight = clients.NOTHING
+    if world.contacts.size > 0:
+        world.contacts[i].permitted = client.resend + 1
+    connections.make(world, i, changes)
 
 
 @inlined
@@ -164,7 +189,7 @@ def on_heartbeat_tick(world, i):
     client = world.clients[i]
     time = world.control[0].now + settings.of_client(world, i).heartbeat
     set_timer(world, kinds.HEARTBEAT_TICK, config.first + i, time)
-    if client.link != clients.OFFLINE and _holds_lease(world, i):
+    if client.link != clients.OFFLINE and holds_lease(world, i):
         if not client.marks & clients.BEAT_DUE:  # else one is due already, which may have failed before
             client.beat_failures = 0
             client.marks |= clients.BEAT_DUE
@@ -172,7 +197,8 @@ def on_heartbeat_tick(world, i):
 
 
 @jit
-def _holds_lease(world, i):
+def holds_lease(world, i):
+    """Whether a program of the client runs under a lease."""
     for j in range(world.config[0].programs):
         if slots.slot_of(world, i, j).lease != NONE:
             return True
@@ -214,4 +240,6 @@ def on_good_answer(world, i, is_denial):
 @jit
 def still_asks(world, i, j):
     """Whether the slot's program is still the one that asked; it may have ended, and another been launched."""
-    return world.clients[i].wants & slots.bit(j) != 0 and slots.slot_of(world, i, j).asked != NONE
+    if not world.clients[i].wants & slots.bit(j):
+        return False
+    return slots.slot_of(world, i, j).asked != NONE or connections.is_asked_for(world, i, j)

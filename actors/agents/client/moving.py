@@ -14,7 +14,7 @@ from ...state import clients, counters, kinds
 from ...state.rows import NONE
 from ...state.status import BAD_PLAN, BAD_PLAN_DELAY, BAD_SELECTION
 from .. import settings
-from . import decisions, returns, slots
+from . import connections, decisions, returns, slots
 
 SHOWN_S = 1e9  # of a negative delay, at the most
 
@@ -56,6 +56,8 @@ def change_server(world, i, server, is_failback):
     ledger.count_client(world.control[0], client, -1)
     client.server = server
     ledger.count_client(world.control[0], client, 1)
+    if config.connects:
+        connections.close(world, i)
     client.tries_here = 0
     for j in range(config.programs):
         _move_slot(world, i, j, is_failback)

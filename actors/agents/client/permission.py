@@ -16,7 +16,10 @@ from . import decisions, moving, returns, slots
 @jit
 def is_given(world, i, j):
     """Ask about a slot's request; if it may not be sent, do with it what the policy says."""
-    if settings.of_client(world, i).asks_first == 0:
+    contact = world.contacts[i]
+    was_given = contact.permitted == j + 1  # before the connection was asked for, which is here now
+    contact.permitted = 0
+    if was_given or settings.of_client(world, i).asks_first == 0:
         return True
     decision = decisions.before_request(world, i, j)
     if decision.action == SEND:

@@ -22,7 +22,7 @@ from ...state.events import IN_SERVICE
 from ...state.rows import NEVER, NONE
 from ...state.status import BAD_VERDICT
 from .. import roaming, settings
-from . import granting, leases
+from . import connections, granting, leases
 from .accounts import account_of
 
 SECOND = 1_000_000_000
@@ -52,6 +52,8 @@ def _arrive(world, n, s):
     if world.spells[network.spell_at(world, s, world.control[0].now)].refusing:
         server.refused += 1
         _turn_away(world, n, s, kinds.REFUSED, 0)
+        return
+    if event.kind == kinds.CONNECT and not connections.admit(world, n, s):
         return
     if event.kind == kinds.RELEASE:
         _begin_release(world, n, s)
@@ -115,6 +117,8 @@ def _enqueue(world, n, s):
     if kind == kinds.REQUEST:
         server.waiting += 1
         server.queue_max = max(server.queue_max, server.waiting)
+    elif kind == kinds.CONNECT:
+        server.connecting += 1
 
 
 @jit
@@ -227,6 +231,8 @@ def next_in_queue(world, s):
         world.control[0].at_once -= _takes_no_time(world, world.events[n].kind)
         if world.events[n].kind == kinds.REQUEST:
             server.waiting -= 1
+        elif world.events[n].kind == kinds.CONNECT:
+            server.connecting -= 1
     return n
 
 
@@ -236,6 +242,8 @@ def _mean_service_time(world, kind):
     config = world.config[0]
     if kind == kinds.REQUEST:
         return config.service
+    if kind == kinds.CONNECT:
+        return config.service * config.connect_cost
     is_small_talk = kind == kinds.HEARTBEAT or kind == kinds.PROBE
     return config.service * (config.heartbeat_cost if is_small_talk else config.release_cost)
 
@@ -274,7 +282,7 @@ def _carry_out(world, n, s):
             granting.free(world, lease)
     elif kind == kinds.PROBE:
         answer(world, n, s, kinds.PROBE_ACK)
-    else:
+    elif kind != kinds.CONNECT:  # its host has answered that
         own = settings.of_agent(world, world.events[n].source)
         frees = kind == kinds.KEPT_RELEASE or own.names_leases == 1
         unknown = granting.on_heartbeat(world, n, s, frees)

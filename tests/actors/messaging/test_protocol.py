@@ -6,7 +6,7 @@ from meterstorm.actors.state import kinds
 
 KINDS = {name: number for name, number in vars(kinds).items() if name.isupper() and number != kinds.FREE}
 MESSAGES = {
-    protocol.is_for_service: {"REQUEST", "RELEASE", "HEARTBEAT", "KEPT_RELEASE", "PROBE"},
+    protocol.is_for_service: {"REQUEST", "RELEASE", "HEARTBEAT", "KEPT_RELEASE", "PROBE", "CONNECT"},
     protocol.is_answer: {
         "GRANT",
         "DENY",
@@ -17,13 +17,14 @@ MESSAGES = {
         "CALLBACK",
         "PROBE_ACK",
         "MOVE_ON",
+        "CONNECTED",
     },
     protocol.is_balancing: {"ASK_REPORT", "REPORT", "TAKE", "TAKEN", "GIVE", "GIVEN", "DROP"},
     protocol.is_notice: {"NOTICE", "NOT_TAKEN", "ORPHANED"},
 }
 TIMERS = {
     *("LAUNCH", "END", "LINK_TIMER", "HEARTBEAT_TICK", "ASK_AGAIN", "OFFER_RELEASES", "PLAN_DUE"),
-    *("CLIENT_CRASH", "CLIENT_BACK", "RELAUNCH"),
+    *("CLIENT_CRASH", "CLIENT_BACK", "RELAUNCH", "CONNECT_AGAIN", "CONNECTION_RESET", "CONNECTION_SILENT"),
     *("SCAN", "CRASH", "GRACE_END", "CALLBACK_CYCLE", "DRAIN", "STALL_END"),
     *("BALANCE", "REPORTS_DUE", "BALANCE_SITES", "SETTLE"),
 }

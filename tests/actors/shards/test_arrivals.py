@@ -37,7 +37,12 @@ SCENARIO = validate({
 # The same with messages of every kind.
 FULL = SCENARIO.model_copy(update={
     "clients": SCENARIO.clients.model_copy(
-        update={"release_old": "deferred", "heartbeat_names_leases": True, "on_lost_lease": "stop"}
+        update={
+            "release_old": "deferred",
+            "heartbeat_names_leases": True,
+            "on_lost_lease": "stop",
+            "connection": "kept",
+        }
     ),
     "policies": validate({
         "title": "policies",
@@ -91,6 +96,8 @@ SPECIAL = {
     "what is kept is known": (1, GRANT | {"kind": kinds.KEPT_ACK}),
     "probe answered": (1, GRANT | {"kind": kinds.PROBE_ACK}),
     "leases lost": (1, GRANT | {"kind": kinds.ACK, "value": -2}),
+    "connect": (0, REQUEST | {"kind": kinds.CONNECT}),
+    "connected": (1, GRANT | {"kind": kinds.CONNECTED}),
     "move on": (1, GRANT | {"kind": kinds.MOVE_ON}),
 }
 
@@ -114,7 +121,7 @@ BAD = {
     "foreign": (0, REQUEST | {"flag": FOREIGN}),
     "negative flag": (0, REQUEST | {"flag": -1}),
     "no kind": (0, REQUEST | {"kind": 0}),
-    "kind between": (0, REQUEST | {"kind": kinds.PROBE + 1}),
+    "kind between": (0, REQUEST | {"kind": kinds.CONNECT + 1}),
     "negative kind": (0, REQUEST | {"kind": -5}),
     "the site server's": (0, REQUEST | {"kind": kinds.TAKE}),
     "a timer": (0, REQUEST | {"kind": kinds.CRASH}),

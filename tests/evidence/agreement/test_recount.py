@@ -170,6 +170,15 @@ CHOSEN: dict[str, Raw] = {
         "faults": [AWAY | EVERYWHERE],
     },
     "offline, denied": {"policies": OFFLINE, "clients": {"offline": "deny"}, "faults": [AWAY | EVERYWHERE]},
+    "connections, a short backlog, and a crash": {
+        "servers": {"backlog": 1, "connect_cost": 2.0},
+        "clients": {"connection": "kept", "programs": 2, "request_timeout_s": 20.0},
+        "faults": [CRASH | EVERYWHERE | {"duration_s": 5.0, "repeat_s": 300.0, "repeats": 3}, AWAY],
+    },
+    "connections, and keep-alives": {
+        "clients": {"connection": "kept", "keepalive_s": 7.0, "keepalive_misses": 2},
+        "faults": [AWAY | EVERYWHERE | {"duration_s": 60.0, "repeat_s": 200.0, "repeats": 4}],
+    },
     "asks again after a denial": {
         "clients": {"programs": 2},
         "policies": {"denial": {"name": "retry", "delay_s": 20.0}},

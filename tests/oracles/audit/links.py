@@ -8,6 +8,9 @@ from oracles.audit.tables import Tables
 
 def check(tables: Tables) -> None:
     """Clients that are not online are counted by their state, and of those that are online who is away."""
+    connections = tables.world.connections
+    assert tables.control.connected == connections["is_open"].sum()
+    assert len(connections) == 0 or not connections["is_open"][tables.world.clients["link"] == clients.DOWN].any()
     assert count(tables.world.clients) == [tables.control[name] for name in ("away", *STATES)]
 
 

@@ -28,6 +28,7 @@ NAMES = (
     *("SUPPRESSED", "GRANTS", "MISPLACED", "STRANDED", "GHOST", "EXHAUSTED", "CAPPED", "KEPT"),
     *("EVICTIONS", "GAVE_UP", "TIMEOUTS"),
     *("LEASES_LOST", "CLIENT_CRASHES", "LEASES_ORPHANED", "PROGRAMS_RESTARTED"),
+    *("CONNECTS", "CONNECTS_DROPPED", "RESETS", "SILENCES"),
     *("REFUSALS", "OVERLOADS", "RETRIES", "FAILOVERS", "OFFLINE_SPELLS", "UNMETERED_STARTS", "MESSAGES_LOST"),
 )
 COUNTED = {name: getattr(counters, name) for name in NAMES}
@@ -104,7 +105,7 @@ def _sums_are_bounded(scenario: Scenario, shard: Shard) -> Any:
     found = metrics(scenario, tally)
     total = tally.series.sum(axis=0)
     denials = total[list(counters.CAUSES.values())].sum()
-    failures = total[[counters.TIMEOUTS, counters.REFUSALS, counters.OVERLOADS]].sum()
+    failures = total[[counters.TIMEOUTS, counters.REFUSALS, counters.OVERLOADS, counters.RESETS]].sum()
     assert (tally.series >= 0).all()
     assert total[counters.GRANTS] + denials <= total[counters.ATTEMPTS] <= total[counters.MESSAGES]
     assert total[counters.RETRIES] <= min(failures, total[counters.ATTEMPTS])

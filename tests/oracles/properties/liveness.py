@@ -14,6 +14,9 @@ Then each attempt is answered within T, and at most k - 1 other programs come fi
 requested again, and those launched before. So everyone who waited when the faults ended is decided within
 D + (T + P) + k T, and everyone launched later within (T + P) + k T. Spells offline and giving up decide at once.
 
+Connections. Where clients keep one, it may be lost at each failure, and a new one takes another T. The backlog is
+not bounded: a connection that is dropped may come later than that.
+
 Loss. If messages are lost with probability p = 0.02, an attempt fails with 1 - (1 - p)^2 < 0.04, and after
 each failure all k may have to be asked again: (T + P) becomes FAILURES (T + P), and k T, (FAILURES + 1) k T. More
 than FAILURES failures of one client while it asks for k <= 3 programs have a chance below 10^-12.
@@ -63,6 +66,7 @@ def healing(draw: st.DrawFn) -> dict[str, Any]:
     servers |= {
         "service_ms": share * 1000.0 * clients["request_timeout_s"] / clients["count"],
         "queue_limit": 0,
+        "backlog": 0,
         "split": "even",
     }
     raw["workload"] |= {"launch_interval_s": draw(st.floats(60.0, 200.0)), "profile": []}
@@ -70,6 +74,8 @@ def healing(draw: st.DrawFn) -> dict[str, Any]:
     raw["policies"]["failback"], clients["failback_moves"] = {"name": "none"}, "new"
     for product in raw["products"]:
         product["licenses"] = 50 * clients["count"] * clients["programs"] * servers["count"]
+    for key in ("keepalive_s", "keepalive_misses"):  # which may take a connection after the faults
+        clients.pop(key, None)
     worst = draw(drawn.faults(servers["count"], clients["count"], AT_SERVERS, drawn.PLANNED))
     others = drawn.faults(servers["count"], clients["count"], OTHER_FAULTS, drawn.PLANNED)
     raw["faults"] = [worst | {"servers": "all"}, *draw(st.lists(others, max_size=2))]
@@ -109,6 +115,8 @@ class Bounds:
         timeout_s, programs = scenario.clients.request_timeout_s, scenario.clients.programs
         failover = {"name": scenario.policies.failover.name, **scenario.policies.failover.parameters}
         failed_s = timeout_s + failing.longest_pause_s(failover, scenario.servers.count)
+        if scenario.clients.connection == "kept":  # which may be lost, and asked for again within a time-out
+            failed_s += timeout_s
         failures = 1 if scenario.network.loss == 0.0 else FAILURES
         rounds = 1 if scenario.network.loss == 0.0 else FAILURES + 1
         slow = [fault for fault in scenario.faults if fault.kind == "slow"]

@@ -8,6 +8,7 @@ from oracles.recount.balance import Balance
 from oracles.recount.callbacks import Callbacks
 from oracles.recount.client import Client
 from oracles.recount.clock import Clock, ns
+from oracles.recount.connections import Connections
 from oracles.recount.faults import Faults
 from oracles.recount.granting import Granting
 from oracles.recount.groups import Groups
@@ -34,10 +35,11 @@ class Books:
         self.groups = Groups(scenario)
         self.ledger = Ledger(scenario, self.clock, self.groups)
         self.faults = Faults(scenario, start, faults)
+        self.connections = Connections(scenario, self.ledger, self.faults)
         self.clients = [Client(n, scenario.clients.programs) for n in range(scenario.clients.count)]
         self._license(scenario)
         users = Users(scenario, self.ledger, self.observer)
-        self.links = Links(scenario, self.ledger, self.observer, self.leases, users, self.faults)
+        self.links = Links(scenario, self.ledger, self.observer, self.leases, users, self.connections)
 
     def _license(self, scenario: Any) -> None:
         """Open the books of those who deal with licenses."""
@@ -52,7 +54,7 @@ class Books:
         balancing = Balancing(scenario, pools, self.imbalance, rights.kept)
         self.balance = Balance(scenario, self.clock, self.faults, self.imbalance)
         self.servers = [
-            Server(number, scenario, self.faults, granting, balancing, self.balance)
+            Server(number, scenario, self.connections, granting, balancing, self.balance)
             for number in range(scenario.servers.count)
         ]
 

@@ -30,4 +30,8 @@ class Client:
         self.flight: int | None = None  # the number of the attempt or heartbeat in flight
         self.offline = self.down = False
         self.waiting = self.unmetered = self.unanswered = 0
+        self.connected_at: int | None = None  # when its server answered, if it has a connection
+        self.silent_at: int | None = None  # when it loses that for want of answers to keep-alives
+        self.heard_from = self.connecting_since = 0  # when it heard of that, and when it asked first
+        self.connects_for: tuple[int, int] | None = None  # the slot and program that it last asked for one
         self.is_hit = False  # by a fault, and not served since

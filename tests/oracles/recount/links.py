@@ -9,7 +9,7 @@ from meterstorm.policies.failover import BEFORE_REQUEST, GIVE_UP, GO_OFFLINE
 
 from oracles.recount.client import DENIED, METERED, WAITING, Client, Slot
 from oracles.recount.clock import ns
-from oracles.recount.faults import Faults
+from oracles.recount.connections import Connections
 from oracles.recount.leases import Key, Leases
 from oracles.recount.ledger import Ledger
 from oracles.recount.observer import Observer
@@ -27,10 +27,10 @@ class Links:
         observer: Observer,
         leases: Leases,
         users: Users,
-        faults: Faults,
+        connections: Connections,
     ) -> None:
         self.ledger, self.observer, self.leases, self.users = ledger, observer, leases, users
-        self.faults, self.groups = faults, users.groups
+        self.connections, self.faults, self.groups = connections, connections.faults, users.groups
         self.first_server = scenario.clients.count
         self.restarts = [getattr(fault, "restart", "none") == "all" for fault in scenario.faults]
 
@@ -52,10 +52,18 @@ class Links:
             self.users.want(client, client.slots[event.slot])
         elif event.kind == kinds.CALLBACK:
             self._called(client, event)
-        elif event.kind != kinds.KEPT_ACK and event.attempt == client.flight:
+        elif event.kind == kinds.CONNECTION_RESET:
+            if self.connections.is_reset(client):
+                client.flight = None
+        elif event.kind == kinds.CONNECTION_SILENT:
+            if self.connections.is_silent(client):
+                client.flight = None
+                self.ledger.count("timeouts", sum(row.what == journal.DECIDED for row in outcome))
+        elif event.kind not in {kinds.KEPT_ACK, kinds.CONNECT_AGAIN} and event.attempt == client.flight:
             self._answered(client, event, outcome)
         for row in outcome:
-            self._did(client, row)
+            self._did(client, row, event)
+        self.connections.check(client)
         self.users.review(client)
 
     def _own(self, client: Client) -> Any:
@@ -71,15 +79,19 @@ class Links:
             for slot in client.slots:
                 self.users.crash(client, slot, restarts)
             client.flight, client.server, client.offline = None, None, False
+            client.connected_at = None
 
-    def _did(self, client: Client, row: Row) -> None:
+    def _did(self, client: Client, row: Row, event: Row) -> None:
         if row.what == journal.MOVED:
             self._moved(client, row)
         elif row.what == journal.DECIDED:
             self._decided(client, row)
         elif row.kind == kinds.REQUEST:
             self._asked(client, row)
+        elif row.kind == kinds.CONNECT:
+            self.connections.asked(client, row, event)
         elif row.kind == kinds.HEARTBEAT:
+            self.connections.must_be_there(client, row)
             client.flight = row.attempt
         elif row.kind == kinds.PROBE:
             self.ledger.count("probes")
@@ -89,6 +101,7 @@ class Links:
 
     def _asked(self, client: Client, row: Row) -> None:
         slot, server = client.slots[row.slot], row.target - self.first_server
+        self.connections.must_be_there(client, row)
         self.ledger.count_attempt()
         is_again = slot.awaits is not None and slot.awaits[0] == server
         slot.reached = row.what == journal.SENT or (is_again and slot.reached)
@@ -124,6 +137,8 @@ class Links:
             self.ledger.count("refusals")
         elif event.kind == kinds.OVERLOADED:
             self.ledger.count("overloaded")
+        elif event.kind == kinds.CONNECTED:
+            self.connections.made(client, event)
         else:
             self._served(client)
         if event.kind == kinds.ACK and self._own(client).on_lost_lease == "stop":
@@ -203,11 +218,15 @@ class Links:
             self._gave_up(client, client.slots[row.slot], row.value == BEFORE_REQUEST)
 
     def _gave_up(self, client: Client, slot: Slot, is_unsent: bool) -> None:
-        if not (slot.awaits or is_unsent):
+        if not (self._asks(client, slot) or is_unsent):
             return
         self.users.abandon(client, slot)
         if slot.state == WAITING:
             self.users.give_up(slot)
+
+    def _asks(self, client: Client, slot: Slot) -> bool:
+        """Whether a slot's program waits for an answer, or for the connection that it needs."""
+        return slot.awaits is not None or client.connects_for == (slot.number, slot.program)
 
     def _went_offline(self, client: Client) -> None:
         self.ledger.count("offline_spells")
@@ -218,7 +237,7 @@ class Links:
                 self.users.do_without(client, slot)
 
     def _moved(self, client: Client, row: Row) -> None:
-        client.server = row.target - self.first_server
+        client.server, client.connected_at = row.target - self.first_server, None
         if row.value:
             self._came_back(client)
         else:

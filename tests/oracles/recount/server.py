@@ -8,7 +8,7 @@ from meterstorm.actors.state.events import IN_SERVICE
 
 from oracles.recount.balance import Balance
 from oracles.recount.clock import Level
-from oracles.recount.faults import Faults
+from oracles.recount.connections import Connections
 from oracles.recount.granting import Granting, key_of
 from oracles.recount.leases import Key
 from oracles.recount.pools import Balancing
@@ -24,13 +24,14 @@ class Server:
         self,
         number: int,
         scenario: Any,
-        faults: Faults,
+        connections: Connections,
         granting: Granting,
         balancing: Balancing,
         balance: Balance,
     ) -> None:
         self.number, self.rules, self.clock = number, scenario.servers, granting.clock
-        self.faults, self.granting, self.balancing, self.balance = faults, granting, balancing, balance
+        self.faults, self.granting, self.balancing, self.balance = connections.faults, granting, balancing, balance
+        self.connections = connections
         self.ledger, self.leases, self.callbacks = granting.leases.ledger, granting.leases, granting.callbacks
         self.queue: deque[tuple[int, Row]] = deque()
         self.serving: Row | None = None
@@ -39,7 +40,7 @@ class Server:
 
     def handle(self, event: Row, outcome: Outcome) -> None:
         """Enter an event of this server, and what it sent then."""
-        if event.kind <= kinds.PROBE:
+        if event.kind <= kinds.CONNECT:
             (self._served if event.flag & IN_SERVICE else self._arrived)(event, outcome)
         elif event.kind == kinds.CRASH:
             self._crash()
@@ -69,9 +70,11 @@ class Server:
         if self.faults.refuses(self.number, self.clock.now):
             expect(outcome, row, kinds.REFUSED)
             return
+        if row.kind == kinds.CONNECT and not self._connects(row, outcome):
+            return
         if row.kind == kinds.RELEASE:
             self.leases.see_release(key_of(self.number, row), row.attempt)
-        elif row.kind in {kinds.REQUEST, kinds.HEARTBEAT, kinds.PROBE}:
+        elif row.kind in {kinds.REQUEST, kinds.HEARTBEAT, kinds.PROBE, kinds.CONNECT}:
             self.balance.hear_from(row.source, self.number)
         if outcome and outcome[0].kind == kinds.OVERLOADED:
             expect(outcome, row, kinds.OVERLOADED)
@@ -80,12 +83,24 @@ class Server:
         if self.serving is None and len(self.queue) == 1:
             self._work(outcome)
 
+    def _connects(self, row: Row, outcome: Outcome) -> bool:
+        """Whether there was room for a connection to wait, and so an answer at once."""
+        if 0 < self.rules.backlog <= sum(waiting.kind == kinds.CONNECT for _, waiting in self.queue):
+            self.ledger.count("connects_dropped")
+            return False
+        self.connections.note_answer(expect(outcome, row, kinds.CONNECTED))
+        return True
+
+    def _carry_out(self, row: Row, outcome: Outcome) -> None:
+        if row.kind != kinds.CONNECT:
+            self.granting.carry_out(self.number, row, outcome)
+
     def _served(self, row: Row, outcome: Outcome) -> None:
         if self.serving is None or self.serving.attempt != row.attempt or self.serving.kind != row.kind:
             raise Contradiction(f"server {self.number} serves {self.serving}, not {row}")
         self.serving = None
         self.busy.set(0)
-        self.granting.carry_out(self.number, row, outcome)
+        self._carry_out(row, outcome)
         self._work(outcome)
 
     def _resume(self, outcome: Outcome) -> None:
@@ -102,11 +117,12 @@ class Server:
                 self.serving = row
                 self.busy.set(1)
                 return
-            self.granting.carry_out(self.number, row, outcome)
+            self._carry_out(row, outcome)
 
     def _takes_time(self, kind: int) -> bool:
         small_talk = self.rules.heartbeat_cost
         costs = {kinds.REQUEST: 1.0, kinds.HEARTBEAT: small_talk, kinds.PROBE: small_talk}
+        costs[kinds.CONNECT] = self.rules.connect_cost
         return bool(self.rules.service_ms * costs.get(kind, self.rules.release_cost) > 0)
 
     def _scan(self) -> None:

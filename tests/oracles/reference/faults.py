@@ -18,6 +18,7 @@ class Faults:
         self.world = world
         count = len(world.servers)
         self.holding: list[list[dict]] = [[] for _ in range(count)]
+        self.unheard: list[tuple] = []  # words of crashes, for those who are cut off
         self.first, self.last = math.inf, -math.inf  # the first start, and the last end
         for entry, fault in enumerate(faults):
             if fault["kind"] == "client-crash":
@@ -71,6 +72,9 @@ class Faults:
         self.holding[number].remove(fault)
         if fault["kind"] == "stall" and not self.stalls(self.world.servers[number]):
             self.world.servers[number].resume()
+        unheard, self.unheard = self.unheard, []
+        for action, *arguments in unheard:
+            action(*arguments)
 
     def kinds(self, server: "Server") -> set[str]:
         return {fault["kind"] for fault in self.holding[server.number]}

@@ -2,9 +2,11 @@
 
 from typing import TYPE_CHECKING
 
+from oracles.reference.connections import Connection
 from oracles.reference.failures import Failures
 from oracles.reference.items import LAST, Item
 from oracles.reference.messages import (
+    CONNECTED,
     DENY,
     GRANT,
     HEARTBEAT,
@@ -28,7 +30,7 @@ class Link:
 
     def __init__(self, client: "Client", server: "Server"):
         self.client, self.world, self.server = client, client.world, server
-        self.failures = Failures(self)
+        self.failures, self.connection = Failures(self), Connection(self)
         self.waiting: list[Item] = []
         self.in_flight: Item | None = None
         self.flight_token = 0  # of what is in flight
@@ -63,7 +65,9 @@ class Link:
                 self.put_off_heartbeat()
             item = min(self.waiting, key=lambda item: (item.rank, item.order))
             self.waiting.remove(item)
-            if item.program is not None:
+            if self.connection.is_missing and (item.program is not None or self.client.holds_a_lease):
+                self.connection.ask(item)
+            elif item.program is not None:
                 self.attempt(item, item.program)
             elif self.client.holds_a_lease:
                 self.transmit(item, Message(HEARTBEAT, self.client, names=self.named()))
@@ -125,6 +129,7 @@ class Link:
         self.offline, self.online = False, True
         self.server = self.client.failback.preferred
         self.failures.tries_here = 0
+        self.connection.token = None
 
     def receive(self, kind: str, server: "Server", message: Message, lease: "Lease | None") -> None:
         if self.client.is_down:
@@ -136,6 +141,8 @@ class Link:
         elif self.in_flight is None or message.token != self.flight_token:
             if kind == GRANT:
                 self.late_grant(server, message.program, lease)
+        elif kind == CONNECTED:
+            self.connection.answered(message.token)
         elif kind in {REFUSED, OVERLOADED}:
             self.failures.failed(kind)
         else:

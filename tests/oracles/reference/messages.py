@@ -8,6 +8,7 @@ if TYPE_CHECKING:
 
 REQUEST, RELEASE, HEARTBEAT, KEPT_RELEASE, PROBE = "request", "release", "heartbeat", "kept release", "probe"
 PROBE_ACK = "probe ack"
+CONNECT, CONNECTED = "connect", "connected"
 GRANT, DENY, ACK, KEPT_ACK, OVERLOADED, REFUSED = "grant", "deny", "ack", "kept ack", "overloaded", "refusals"
 
 

@@ -12,7 +12,8 @@ COUNTS = [
     *("denials_capped", "denials_reserved"),
     *("timeouts", "refusals", "overloaded", "retries", "failovers", "offline_spells", "unmetered_starts"),
     *("failbacks", "probes", "programs_moved", "double_grants", "leases_lost", "messages", "messages_lost"),
-    *("client_crashes", "leases_orphaned", "programs_restarted"),
+    *("client_crashes", "leases_orphaned", "programs_restarted", "connects", "connects_dropped", "resets"),
+    "silences",
 ]
 
 Metrics = dict[str, float | None]

@@ -9,7 +9,17 @@ from oracles.reference.callbacks import Callbacks
 from oracles.reference.draws import draw
 from oracles.reference.granting import Granting
 from oracles.reference.level import Level
-from oracles.reference.messages import HEARTBEAT, OVERLOADED, PROBE, REFUSED, RELEASE, REQUEST, Message
+from oracles.reference.messages import (
+    CONNECT,
+    CONNECTED,
+    HEARTBEAT,
+    OVERLOADED,
+    PROBE,
+    REFUSED,
+    RELEASE,
+    REQUEST,
+    Message,
+)
 from oracles.reference.sharing import Shares
 
 if TYPE_CHECKING:
@@ -33,6 +43,7 @@ class Server:
         self.peak = 0  # most in a second, of those that have some from the first fault on
         self.queue: deque[tuple[float, Message]] = deque()
         self.requests_waiting = 0
+        self.connected: list[Message] = []  # whose connections a crash resets
         self.serving: Message | None = None
         self.over, self.left = math.inf, 0.0  # when its service ends; infinite in a stall, with so much work left
         self.overdue: list[tuple] = []  # timers that have gone off in a stall
@@ -50,7 +61,9 @@ class Server:
         if refuses:
             self.answer(REFUSED, message)
             return
-        if message.kind in {REQUEST, HEARTBEAT, PROBE}:
+        if message.kind == CONNECT and not self.connects(message):
+            return
+        if message.kind in {REQUEST, HEARTBEAT, PROBE, CONNECT}:
             world.balance.hear_of(message.client, self)
         if self.is_full and message.kind == REQUEST and not world.faults.stalls(self):
             self.answer(OVERLOADED, message)
@@ -64,6 +77,16 @@ class Server:
             self.early.append(now)
         else:
             self.peak = max(self.peak, self.arrivals[second])
+
+    def connects(self, message: Message) -> bool:
+        """Whether there is room for a connection to wait; if so, its client is told at once."""
+        backlog = self.world.scenario["servers"]["backlog"]
+        if backlog and sum(waiting.kind == CONNECT for _, waiting in self.queue) >= backlog:
+            self.world.measures.counts["connects_dropped"] += 1
+            return False
+        self.connected.append(message)
+        self.answer(CONNECTED, message)
+        return True
 
     @property
     def is_full(self) -> bool:
@@ -85,13 +108,13 @@ class Server:
     def service_time(self, kind: str) -> float:
         settings = self.world.scenario["servers"]
         small_talk = settings["heartbeat_cost"]
-        costs = {REQUEST: 1.0, HEARTBEAT: small_talk, PROBE: small_talk}
+        costs = {REQUEST: 1.0, HEARTBEAT: small_talk, PROBE: small_talk, CONNECT: settings["connect_cost"]}
         mean = settings["service_ms"] / 1000 * costs.get(kind, settings["release_cost"])
         return draw(settings["service"], mean, 1.0, self.stream) * self.world.faults.slowdown(self)
 
     def serve(self, message: Message, time: float) -> None:
         if time == 0:
-            self.granting.handle(message)
+            self.serve_now(message)
         else:
             self.serving = message
             self.busy.set(1)
@@ -128,14 +151,21 @@ class Server:
             return  # a crash or a stall has intervened
         self.serving = None
         self.busy.set(0)
-        self.granting.handle(message)
+        self.serve_now(message)
         self.work()
+
+    def serve_now(self, message: Message) -> None:
+        if message.kind != CONNECT:
+            self.granting.handle(message)
 
     def answer(self, kind: str, message: Message, lease: "Lease | None" = None) -> None:
         client = message.client
         self.world.network.send(self, client, client.link.receive, kind, self, message, lease)
 
     def crash(self) -> None:
+        connected, self.connected = self.connected, []
+        for message in connected:
+            self.world.network.notice(message.client.link.connection.reset, self, message.token)
         self.queue.clear()
         self.requests_waiting = 0
         self.serving = None

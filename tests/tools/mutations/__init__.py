@@ -4,6 +4,7 @@ from tools.mutations import (
     client,
     client_crashes,
     comparisons,
+    connections,
     denials,
     engine,
     failback,
@@ -33,6 +34,7 @@ MUTATIONS: list[Mutation] = [
     for room in (
         client,
         client_crashes,
+        connections,
         denials,
         failback,
         hooks,

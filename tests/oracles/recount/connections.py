@@ -1,0 +1,109 @@
+"""The books of connections: who has one, and when a crash of the server is heard of."""
+
+from typing import Any
+
+from meterstorm.actors.state import kinds
+
+from oracles.recount.client import Client
+from oracles.recount.clock import ns
+from oracles.recount.faults import Faults
+from oracles.recount.ledger import Ledger
+from oracles.recount.record import Contradiction, Row
+
+
+class Connections:
+    """All clients' connections to their servers."""
+
+    def __init__(self, scenario: Any, ledger: Ledger, faults: Faults) -> None:
+        self.ledger, self.faults = ledger, faults
+        self.first_server = scenario.clients.count
+        self.latency = ns(scenario.network.latency_ms / 1000)
+        self.is_kept = scenario.clients.connection == "kept"
+        self.keepalive_ns, self.misses = ns(scenario.clients.keepalive_s), scenario.clients.keepalive_misses
+        self.answered: dict[tuple[int, int], int] = {}  # when each answer was sent, by its sender and serial
+
+    def note_answer(self, answer: Row) -> None:
+        self.answered[answer.source, answer.serial] = self.ledger.clock.now
+
+    def asked(self, client: Client, row: Row, event: Row) -> None:
+        """A CONNECT: what waits for it is known now, and it comes at its time."""
+        now = self.ledger.clock.now
+        self.ledger.count("connects")
+        if client.connected_at is not None:
+            raise Contradiction(f"{row} asks for a connection that there is")
+        if event.kind == kinds.CONNECT_AGAIN:
+            waited = now - client.connecting_since
+            timeout_ns = ns(self.ledger.groups.settings(client.number).clients.request_timeout_s)
+            if waited != (2**event.program - 1) * 10**9 or not waited < timeout_ns:
+                raise Contradiction(f"{row} comes {waited} ns after the first one")
+            return
+        client.flight, client.server = row.attempt, row.target - self.first_server
+        client.connecting_since, client.connects_for = now, (row.slot, row.program)
+        if row.program:
+            client.slots[row.slot].program = row.program
+
+    def made(self, client: Client, event: Row) -> None:
+        client.connected_at = self.answered[event.source, event.serial]
+        client.heard_from = self.ledger.clock.now
+        client.silent_at = self._silence(client)
+
+    def must_be_there(self, client: Client, row: Row) -> None:
+        if self.is_kept and client.connected_at is None:
+            raise Contradiction(f"{row} is sent without a connection")
+
+    def is_reset(self, client: Client) -> bool:
+        """Whether the client hears now that its connection is lost; if so, it has none any more."""
+        if client.connected_at is None or self._heard(client) != self.ledger.clock.now:
+            return False
+        client.connected_at = None
+        self.ledger.count("resets")
+        return True
+
+    def is_silent(self, client: Client) -> bool:
+        """Whether the client loses its connection now for want of answers."""
+        if client.connected_at is None or client.silent_at != self.ledger.clock.now:
+            return False
+        client.connected_at = None
+        self.ledger.count("silences")
+        return True
+
+    def _silence(self, client: Client) -> int | None:
+        """When so many keep-alives in a row have not been answered, and the next one is due."""
+        missed, time = 0, client.heard_from
+        while self.keepalive_ns and missed < self.misses and time < self.ledger.clock.end:
+            time += self.keepalive_ns
+            missed = missed + 1 if self._cut_off(client, time) else 0
+        return time + self.keepalive_ns if self.keepalive_ns and missed == self.misses else None
+
+    def check(self, client: Client) -> None:
+        """No loss of a connection is missed."""
+        if client.connected_at is None:
+            return
+        if client.silent_at is not None and client.silent_at < self.ledger.clock.now:
+            raise Contradiction(f"client {client.number} has not missed an answer at {client.silent_at} ns")
+        if self._heard(client) < self.ledger.clock.now:
+            raise Contradiction(f"client {client.number} has not heard of a crash at {self._heard(client)} ns")
+
+    def _heard(self, client: Client) -> float:
+        """When the client hears of the first crash of its server since it was answered; when it is not cut off."""
+        assert client.server is not None and client.connected_at is not None
+        spells = self.faults.spells[client.server]
+        crashes = (begin for begin, _, fault in spells if fault.kind == "crash" and begin > client.connected_at)
+        heard = max(min(crashes, default=float("inf")) + self.latency, client.heard_from)
+        while heard < self.ledger.clock.end and (away := self._cut_off(client, heard)):
+            heard = max(away)
+        return heard
+
+    def _cut_off(self, client: Client, time: float) -> list[int]:
+        """The ends of the faults that cut the client off."""
+        assert client.server is not None
+        return [
+            end
+            for begin, end, fault in self.faults.spells[client.server]
+            if begin <= time < end
+            and (fault.kind == "unreachable" or (fault.kind == "cut" and self._is_one(fault, client.number)))
+        ]
+
+    @staticmethod
+    def _is_one(fault: Any, number: int) -> bool:
+        return bool(fault.clients[0] <= number <= fault.clients[1])
