@@ -3,6 +3,7 @@
 from ..scenarios import built_in
 from .faults import ClientCrash, Cut, Fault, Lossy, Outage, Slow
 from .files import load, source_text, to_toml, validate
+from .judgements import Compare, Expect
 from .overrides import each_once, parse_override
 from .policy_table import Choice, Policies
 from .products import Product
@@ -10,8 +11,6 @@ from .schema import (
     Arm,
     Case,
     Clients,
-    Compare,
-    Expect,
     Network,
     Run,
     Scenario,

@@ -9,7 +9,7 @@ from ..metrics.metrics import Value
 from ..runs.run import run_world
 from ..scenario import Scenario, ScenarioError, Version, replications
 from ..scenario.files import varied
-from ..scenario.schema import Compare
+from ..scenario.judgements import Compare
 from .goals import Comparison, mean
 from .schedules import Schedule, bounds_of, schedules
 from .space import refuse_several_arms

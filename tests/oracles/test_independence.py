@@ -7,7 +7,17 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
-VOCABULARY = {"journal", "kinds", "JOURNAL", "IN_SERVICE", "GIVE_UP", "GO_OFFLINE", "ASK_NEXT", "AWAIT_CALLBACK"}
+VOCABULARY = {
+    "journal",
+    "kinds",
+    "JOURNAL",
+    "IN_SERVICE",
+    "BEFORE_REQUEST",
+    "GIVE_UP",
+    "GO_OFFLINE",
+    "ASK_NEXT",
+    "AWAIT_CALLBACK",
+}
 
 
 def imports(oracle: str) -> Iterator[tuple[str, str]]:

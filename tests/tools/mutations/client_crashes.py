@@ -20,7 +20,7 @@ MUTATIONS = [
      "    client.server = client.home\n", "",
      f"{KEYS}::test_a_client_is_back_at_the_server_that_it_had_first"),
     Mutation("client crash: policies remember", CRASHES,
-     "world.memory[i * config.memory + m] = 0.0", "world.memory[i * config.memory + m] += 0.0",
+     "    decisions.forget(world, i)\n", "",
      f"{KEYS}::test_what_a_failover_policy_remembers_is_gone"),
     Mutation("client crash: a pause goes on", CRASHES,
      "    link.void_timer(world, i)\n    client.marks", "    client.marks",

@@ -175,3 +175,21 @@ def test_an_exception_before_a_request_has_its_line(failover):
         ValueError, match=r"mine\.py, line 12: failover policy Mine: before_request raised IndexError"
     ):
         run([(10.0, 0, 1.0)], {"clients": {"count": 1}}, policy)
+
+
+def test_a_request_that_waits_for_its_connection_is_asked_about_once(failover):
+    """The policy counts how often it is asked: four launches, of which it lets three go."""
+    policy = failover(
+        """
+def before_request(self, link, memory, u):
+    memory[0] += 1.0
+    return send() if memory[0] <= 3.0 else give_up()
+
+def on_success(self, link, memory, u):
+    pass
+"""
+    )
+    layers = {"clients": {"count": 1, "connection": "kept"}}
+    crashes = {"faults": [{"kind": "crash", "start_s": 15.0, "duration_s": 1.0, "repeat_s": 10.0, "repeats": 5}]}
+    found = run([(10.0 * k, 0, 1.0) for k in range(1, 5)], layers, crashes, policy)
+    assert counted(found, "connects", "grants", "gave_up") == [3, 3, 1]
