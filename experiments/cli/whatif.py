@@ -88,6 +88,7 @@ def whatif_command(
 
 def _answer(folder: Path, question: "Question", out: Path | None, as_json: bool) -> None:
     from ..logs.site import read_site
+    from ..pages import report
     from ..reports.summary import to_json
     from ..scenario import ScenarioError
     from ..whatif import question as asking
@@ -104,6 +105,7 @@ def _answer(folder: Path, question: "Question", out: Path | None, as_json: bool)
     if out is not None:
         try:
             results.write(out, found, told)
+            report.write(out)
         except OSError as error:
             fail_to_write(error, out)
     for line in dict.fromkeys(line for one in found for line in one.warnings):

@@ -1,4 +1,4 @@
-"""The folders that a report is of: those of runs, beside each other, or that of a sweep or of a benchmark."""
+"""The folders that a report is of: of runs, beside each other, or of a sweep, a benchmark or a what-if."""
 
 import json
 from collections.abc import Sequence
@@ -10,8 +10,9 @@ from ..drawing.figure import Key
 from ..reports import finished_runs
 from ..reports.finished_runs import Run
 from ..runs.folder import SUMMARY
+from ..whatif.results import WHATIF
 
-RUN, SWEEP, BENCH = "run", "sweep", "benchmark"
+RUN, SWEEP, BENCH, WHAT_IF = "run", "sweep", "benchmark", "what-if"
 NOT_FINISHED = "not the folder of a finished run, sweep or benchmark"
 
 
@@ -41,9 +42,11 @@ class Book(NamedTuple):
 
 
 def kind(folder: Path) -> str:
-    """Return what a folder is of: BENCH, SWEEP or RUN; raises ValueError for anything else."""
+    """Return what a folder is of: BENCH, WHAT_IF, SWEEP or RUN; raises ValueError for anything else."""
     if (folder / REPETITIONS).exists():
         return BENCH
+    if (folder / WHATIF).exists():
+        return WHAT_IF
     try:
         summary = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
     except (OSError, json.JSONDecodeError):

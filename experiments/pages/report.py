@@ -1,4 +1,4 @@
-"""A report of folders: of runs side by side, of a sweep, or of a benchmark."""
+"""A report of folders: of runs side by side, of a sweep, of a benchmark, or of a what-if."""
 
 import json
 import os
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..runs.folder import REPORT, SUMMARY
-from . import bench, folders, runs, sweep
+from . import bench, folders, runs, sweep, whatif
 from .chapters import Report
 from .sweep import Shown
 
@@ -25,6 +25,8 @@ def report(paths: Sequence[Path], shown: Shown | None = None) -> Report:
         raise ValueError(f"{paths[0]}: the folder of a {kinds[paths[0]]}; {what}")
     if not others:
         return runs.report(folders.book(paths))
+    if kinds[paths[0]] == folders.WHAT_IF:
+        return whatif.report(paths[0])
     provenance = _json(paths[0], kinds[paths[0]], "provenance.json")
     if kinds[paths[0]] == folders.BENCH:
         return bench.report(paths[0], provenance)

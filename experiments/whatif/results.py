@@ -12,6 +12,7 @@ from .answers import Answer
 from .days import CONFIDENCE, Figure
 from .question import Found, Question, told
 
+WHATIF = "whatif.json"
 FIGURES = ("denials", "denied", "share", "wait_s")
 HEADS = ("licenses", "launches", "most in use", "denials", "truly denied", "share", "mean wait")
 TEXT, NUMBER = pa.string(), pa.float64()
@@ -62,7 +63,7 @@ def content(question: Question, found: Sequence[Found]) -> dict[str, Any]:
 def write(folder: Path, found: Sequence[Found], as_json: str) -> None:
     """Write `whatif.parquet` and `whatif.json`; raises OSError."""
     parquet.write_table(pa.Table.from_pylist(rows(found), SCHEMA), folder / "whatif.parquet")
-    (folder / "whatif.json").write_text(as_json + "\n", encoding="utf-8")
+    (folder / WHATIF).write_text(as_json + "\n", encoding="utf-8")
 
 
 def show(console: Console, question: Question, found: Sequence[Found]) -> None:
