@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from .choices import Resolve, named
 from .facts import GIVEN, Facts
 from .faults import DEFAULT_KIND, FAULTS, Fault, OfAKind
-from .group_settings import wrong_policies, wrong_settings
+from .group_settings import drop_unused_files, wrong_policies, wrong_settings
 from .overrides import apply, thaw
 from .policy_table import Policies
 from .replaced import spelling_now
@@ -86,6 +86,7 @@ def _of_group(
         return Checked(None, errors)
     changed: dict[str, object] = thaw({key: raw[key] for key in (*Head.model_fields, *OF_A_WORLD) if key in raw})
     errors = apply(changed, settings)
+    drop_unused_files(changed, facts)
     checked = check(changed, resolve)
     if checked.scenario and "policies.failback" in facts:
         errors += wrong_policies(checked.scenario.policies.failback, facts["policies.failback"], resolve)

@@ -7,6 +7,7 @@ from .facts import Facts
 from .groups import OF_A_GROUP
 from .overrides import Way, path_of, spread
 from .policy_table import Choice
+from .values import OBSERVED
 from .wording import refuse, show
 
 
@@ -23,6 +24,14 @@ def wrong_settings(settings: Mapping[str, object], facts: Facts) -> Iterator[str
 
 def _may_be_set(way: Way) -> bool:
     return len(way) > 1 and way[1] in OF_A_GROUP.get(str(way[0]), ())
+
+
+def drop_unused_files(settings: dict[str, object], facts: Facts) -> None:
+    """Leave out of a group's settings the files of observed times that the others draw from, and it does not."""
+    workload = settings.get("workload")
+    for key, file in OBSERVED.items() if isinstance(workload, dict) else ():
+        if facts.get(f"workload.{key}") == "empirical" != workload.get(key):
+            workload.pop(file, None)
 
 
 def wrong_policies(own: Choice, others: Choice, resolve: Resolve) -> Iterator[str]:

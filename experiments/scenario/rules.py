@@ -12,6 +12,7 @@ from .fault_rules import FAULT_RULES
 from .group_rules import GROUP_RULES, groups_are_bounded, groups_have_room
 from .product_rules import PRODUCT_RULES
 from .rivals import rivals
+from .values import OBSERVED
 from .wording import did_you_mean, refuse, show
 
 SAMPLES_MAX = 1_000_000
@@ -135,7 +136,7 @@ def _trace_if_asked(facts: Facts) -> Iterator[str]:
 
 
 def _observations_if_asked(facts: Facts) -> Iterator[str]:
-    for key, file in (("launch", "launch_intervals"), ("run_time", "run_times")):
+    for key, file in OBSERVED.items():
         distribution, path = facts[f"workload.{key}"], facts[f"workload.{file}"]
         if distribution == "empirical" and not path:
             words = f'the path of a CSV or Parquet file, since workload.{key} = "empirical"'

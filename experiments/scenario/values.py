@@ -79,6 +79,7 @@ Article = Annotated[
 Spread = Annotated[Literal["constant", "exponential"], Allowed()]
 Times = Annotated[Literal["constant", "exponential", "lognormal", "gamma"], Allowed()]
 DrawnTimes = Annotated[Literal["constant", "exponential", "lognormal", "gamma", "empirical"], Allowed()]
+OBSERVED = {"launch": "launch_intervals", "run_time": "run_times"}  # keys of [workload] that take DrawnTimes
 HOURS_MAX = int(VALUE_MAX / 3600)
 _Hour = Annotated[float, _finite, Allowed(largest=HOURS_MAX)]
 Point = Annotated[
