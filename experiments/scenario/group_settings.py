@@ -29,7 +29,9 @@ def _may_be_set(way: Way) -> bool:
 def drop_unused_files(settings: dict[str, object], facts: Facts) -> None:
     """Leave out of a group's settings the files of observed times that the others draw from, and it does not."""
     workload = settings.get("workload")
-    for key, file in OBSERVED.items() if isinstance(workload, dict) else ():
+    if not isinstance(workload, dict):
+        return
+    for key, file in OBSERVED.items():
         if facts.get(f"workload.{key}") == "empirical" != workload.get(key):
             workload.pop(file, None)
 

@@ -13,6 +13,7 @@ from meterstorm.actors.state import counters
 from meterstorm.experiments.scenario import Scenario, to_toml, validate
 
 from support import drawn
+from support.drawn_groups import without
 from support.layers import layered
 from support.sites import APART, SITES, STORM
 
@@ -22,6 +23,7 @@ def test_the_first_of_several_sites_is_what_it_is_alone():
 
     def check(scenario: Scenario) -> None:
         raw = tomllib.loads(to_toml(scenario))
+        raw.pop("groups", None)  # of more clients, others are in them
         raw["policies"]["balancing"] = {"name": "static"}  # reports name their site server
         raw["servers"]["split"] = "even"
         count = scenario.servers.count
@@ -88,6 +90,7 @@ def test_a_fault_stays_at_its_site():
             return
         members = servers // sites
         raw = layered(tomllib.loads(to_toml(scenario)), APART, {"policies": {"intersite": {"name": "none"}}})
+        raw = without(raw, "clients.failover_to")
         here = list(range(members, 2 * members))  # the second site
         fault = {"kind": "unreachable", "servers": here, "start_s": 100.0, "duration_s": 300.0}
         calm, stormy = (
