@@ -33,7 +33,12 @@ ON_RAY = ("--shards", "bench shards", "doctor")
 # A run of its own, with a journal: each command must work whichever other ones ran before it.
 RUN = "results/of-the-commands"
 # One writes into the home folder, the others need a folder that only tests of their own have.
-ELSEWHERE = {"meterstorm --install-completion", "meterstorm resume FOLDER", "meterstorm results FOLDER"}
+ELSEWHERE = {
+    "meterstorm whatif SITE --seats 10,12,14",
+    "meterstorm --install-completion",
+    "meterstorm resume FOLDER",
+    "meterstorm results FOLDER",
+}
 
 
 def commands() -> list[str]:

@@ -56,7 +56,8 @@ def _check_answer(kind: str, compiled: Any, view: Any, memory: Any, u: float) ->
         two = compiled_policies.ask(kind, compiled, view, second, u)
         plain = questions.ask(kind, policy, view, third, u)
     except (Exception, SystemExit, NoAnswer) as error:
-        raise errors.raised(kind, cls, method, _raised(kind, policy, view, memory, u) or error) from error
+        again = _raised(kind, policy, view, memory, u)
+        raise errors.raised(kind, cls, method, again if type(again) is type(error) else error) from error
     asked = f"asked about {view}, u={u}"
     if _numbers(one, first) != _numbers(two, second):
         raise errors.wrong(kind, cls, method, f"answers {one}, then {two}, when {asked}")

@@ -83,8 +83,10 @@ def test_an_idle_client_changes_nothing_for_the_others():
 
     def check(scenario: Scenario) -> None:
         nonlocal handled
-        if any(hasattr(getattr(fault, "clients", None), "fraction") for fault in scenario.faults):
-            return  # of more clients, more crash
+        if scenario.groups or any(
+            hasattr(getattr(fault, "clients", None), "fraction") for fault in scenario.faults
+        ):
+            return  # of more clients, more crash, and others are in groups
         clients = scenario.clients.count
         for shards in (1, 2):  # shares of a larger number would move other clients
             without = histories(with_clients(scenario, count=clients, assignment="random"), shards)

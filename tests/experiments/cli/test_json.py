@@ -42,7 +42,8 @@ def check_schema(content: Any, arms: list[tuple[str | None, str | None]], replic
     assert all(value > 0 for value in content["engine"].values())
     assert [(arm["case"], arm["name"]) for arm in content["arms"]] == arms
     for arm in content["arms"]:
-        assert list(arm) == ["case", "name", "replications", "digest", "digests", "metrics"]
+        assert list(arm) == ["case", "name", "replications", "digest", "digests", "metrics", "groups"]
+        assert arm["groups"] == []
         assert arm["replications"] == replications
         assert re.fullmatch("[0-9a-f]{16}", arm["digest"])
         assert arm["digest"] == digest_of(arm["digests"])

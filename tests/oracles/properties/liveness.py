@@ -101,6 +101,7 @@ def haunted(draw: st.DrawFn) -> dict[str, Any]:
     }
     raw["products"] = [{"licenses": (slots + 1) // 2}]
     raw["workload"] |= {"launch_interval_s": 60.0, "launch": "exponential", "run_time_s": 30.0}
+    raw["workload"].pop("launch_intervals", None)
     asks_again = draw(st.sampled_from(["retry", "constant-retry", "backoff-retry", "callback"]))
     raw["policies"] |= {"balancing": {"name": "shared-pool"}, "denial": {"name": asks_again} | PATIENT[asks_again]}
     losing = {"kind": "loss", "servers": "all", "start_s": 100.0, "duration_s": 600.0}

@@ -86,6 +86,7 @@ class Server:
     def _connects(self, row: Row, outcome: Outcome) -> bool:
         """Whether there was room for a connection to wait, and so an answer at once."""
         if 0 < self.rules.backlog <= sum(waiting.kind == kinds.CONNECT for _, waiting in self.queue):
+            self.ledger.work_for(row.source)
             self.ledger.count("connects_dropped")
             return False
         self.connections.note_answer(expect(outcome, row, kinds.CONNECTED))
