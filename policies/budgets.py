@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from .failover import Memory
 
 
+LEAST_SHARE = 1e-6  # of requests that may be tried again
+
+
 @compilable
 def tries_again(decision: Decision) -> bool:
     """Whether a decision leads to another attempt."""
@@ -152,7 +155,8 @@ class FinagleBudget(NamedTuple):
 
     def check(self) -> None:
         """Raise ValueError when a parameter is impossible."""
-        check_positive(percent=self.percent)
+        if not LEAST_SHARE <= self.percent < math.inf:
+            raise ValueError(f"percent: {self.percent} is not allowed; it must be >= {LEAST_SHARE} and finite")
         rolling.check("ttl_s", self.ttl_s)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from .budgets import check_positive
 from .compilable import compilable
-from .failover import OVERLOADED, Decision, Link, capped_backoff, give_up, retry
+from .failover import OVERLOADED, Decision, Link, give_up, retry
 
 if TYPE_CHECKING:
     from .failover import Memory
@@ -168,9 +168,8 @@ class Envoy(NamedTuple):
         """Wait a uniform share of the backoff, then retry; give up when the retries are used up."""
         if link.failures > self.retries:
             return give_up()
-        return retry(
-            u * min(self.cap_s, capped_backoff(self.base_s, 2.0 * self.cap_s, link.failures) - self.base_s)
-        )
+        backoff_s = geometric(2.0 * self.base_s, 2.0, self.cap_s + self.base_s, link.failures)
+        return retry(u * (backoff_s - self.base_s))
 
 
 class Polly(NamedTuple):

@@ -52,7 +52,8 @@ def test_the_shortest_pause_is_this_share_of_the_longest(name, share):
 
 
 def test_caps():
-    assert row("envoy", 9, retries=9)[-1].delay_s == 0.25
+    assert row("envoy", 9, retries=9)[-1].delay_s == pytest.approx(0.25)
+    assert [answer.delay_s for answer in row("envoy", 2, base_s=9.0, cap_s=2.0, retries=9)] == [2.0, 2.0]
     assert row("grpc-connect", 40)[-1].delay_s == pytest.approx(144.0)
     assert row("botocore", 8, tries=9)[-1].delay_s == 20.0
     assert math.isfinite(row("backoff", 100)[-1].delay_s)

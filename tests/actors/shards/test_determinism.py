@@ -83,10 +83,8 @@ def test_an_idle_client_changes_nothing_for_the_others():
 
     def check(scenario: Scenario) -> None:
         nonlocal handled
-        if scenario.groups or any(
-            hasattr(getattr(fault, "clients", None), "fraction") for fault in scenario.faults
-        ):
-            return  # of more clients, more crash, and others are in groups
+        if scenario.groups or any(map(is_by_share, (*scenario.faults, *(p.reserve for p in scenario.products)))):
+            return  # of more clients, others are in groups, more crash, and more are favored
         clients = scenario.clients.count
         for shards in (1, 2):  # shares of a larger number would move other clients
             without = histories(with_clients(scenario, count=clients, assignment="random"), shards)
@@ -97,6 +95,11 @@ def test_an_idle_client_changes_nothing_for_the_others():
 
     drawn.explore(TRACES, check, 40, 0)
     assert handled > 400
+
+
+def is_by_share(row: Any) -> bool:
+    """Whether a fault, or a reservation, is of a share of the clients."""
+    return hasattr(getattr(row, "clients", None), "fraction")
 
 
 def with_clients(scenario: Scenario, **values: Any) -> Scenario:

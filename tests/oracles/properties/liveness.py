@@ -101,7 +101,10 @@ def haunted(draw: st.DrawFn) -> dict[str, Any]:
     }
     raw["products"] = [{"licenses": (slots + 1) // 2}]
     raw["workload"] |= {"launch_interval_s": 60.0, "launch": "exponential", "run_time_s": 30.0}
-    raw["workload"].pop("launch_intervals", None)
+    for file in ("launch_intervals", "run_times"):
+        raw["workload"].pop(file, None)
+    if raw["workload"]["run_time"] == "empirical":  # of another mean
+        raw["workload"]["run_time"] = "exponential"
     asks_again = draw(st.sampled_from(["retry", "constant-retry", "backoff-retry", "callback"]))
     raw["policies"] |= {"balancing": {"name": "shared-pool"}, "denial": {"name": asks_again} | PATIENT[asks_again]}
     losing = {"kind": "loss", "servers": "all", "start_s": 100.0, "duration_s": 600.0}
