@@ -7,8 +7,7 @@ attempts and heartbeats, at any server. Since a client has one attempt in flight
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from . import rolling
-from .budgets import check_positive
+from . import bounds, rolling
 from .compilable import compilable
 from .failover import Decision, Link, capped_backoff, give_up, send, wait
 
@@ -85,7 +84,7 @@ class Hystrix(NamedTuple):
 
     def check(self) -> None:
         """Raise ValueError when a parameter is impossible."""
-        check_positive(open_s=self.open_s)
+        bounds.are_positive(open_s=self.open_s)
         rolling.check("window_s", self.window_s)
 
 
@@ -121,7 +120,7 @@ class Resilience4j(NamedTuple):
 
     def check(self) -> None:
         """Raise ValueError when a parameter is impossible."""
-        check_positive(open_s=self.open_s)
+        bounds.are_positive(open_s=self.open_s)
         for name, value in (("calls", self.calls), ("probes", self.probes)):
             if not (1 <= value <= 1000 and value % 1 == 0):
                 raise ValueError(f"{name}: {value} is not allowed; it must be a whole number from 1 to 1000")
@@ -188,7 +187,7 @@ class FinagleAccrual(NamedTuple):
 
     def check(self) -> None:
         """Raise ValueError when a parameter is impossible."""
-        check_positive(base_s=self.base_s, cap_s=self.cap_s)
+        bounds.are_positive(base_s=self.base_s, cap_s=self.cap_s)
 
 
 POLICIES = {"hystrix": Hystrix, "resilience4j": Resilience4j, "finagle-accrual": FinagleAccrual}

@@ -7,7 +7,7 @@ success here: the server has answered.
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
-from . import rolling
+from . import bounds, rolling
 from .compilable import compilable
 from .failover import FAIL_OVER, RETRY, TIMED_OUT, Decision, Link, give_up, send
 
@@ -22,13 +22,6 @@ LEAST_SHARE = 1e-6  # of requests that may be tried again
 def tries_again(decision: Decision) -> bool:
     """Whether a decision leads to another attempt."""
     return decision.action in (RETRY, FAIL_OVER)
-
-
-def check_positive(**values: float) -> None:
-    """Raise ValueError where one of these parameters is not above 0 and finite."""
-    for name, value in values.items():
-        if not 0 < value < math.inf:
-            raise ValueError(f"{name}: {value} is not allowed; it must be > 0 and finite")
 
 
 class MaxTries(NamedTuple):
@@ -238,8 +231,7 @@ class Jitter(NamedTuple):
 
     def check(self) -> None:
         """Raise ValueError when a parameter is impossible."""
-        if self.below > 1:
-            raise ValueError(f"below: {self.below} is not allowed; it must be in [0, 1]")
+        bounds.are_shares(below=self.below)
 
 
 class RetryAfter(NamedTuple):

@@ -5,9 +5,9 @@ write one, define a NamedTuple whose fields are numbers, with a method `plan(sel
 [0, 1). With a field `drain_share` above 0, servers drain as `Drain` says.
 """
 
-import math
 from typing import NamedTuple
 
+from . import bounds
 from .compilable import compilable
 
 # Actions of a plan. The last three take place after the plan's delay.
@@ -99,7 +99,7 @@ class Probe(NamedTuple):
 
     def check(self) -> None:
         """Raise ValueError when a parameter is impossible."""
-        _check_period("interval_s", self.interval_s)
+        bounds.are_positive(interval_s=self.interval_s)
 
 
 class MaxAge(NamedTuple):
@@ -122,7 +122,7 @@ class MaxAge(NamedTuple):
 
     def check(self) -> None:
         """Raise ValueError when a parameter is impossible."""
-        _check_period("max_age_s", self.max_age_s)
+        bounds.are_positive(max_age_s=self.max_age_s)
         if self.jitter > 0.5:
             raise ValueError(f"jitter: {self.jitter} is not allowed; it must be in [0, 0.5]")
         if self.preferred not in (0, 1):
@@ -148,11 +148,6 @@ class Drain(NamedTuple):
         """Raise ValueError when a parameter is impossible."""
         if not 0 < self.drain_share <= 1:
             raise ValueError(f"drain_share: {self.drain_share} is not allowed; it must be in (0, 1]")
-
-
-def _check_period(name: str, value: float) -> None:
-    if not 0 < value < math.inf:
-        raise ValueError(f"{name}: {value} is not allowed; it must be > 0 and finite")
 
 
 POLICIES = {

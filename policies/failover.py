@@ -10,9 +10,9 @@ Without an `on_success`, a good answer sets the memory back to zero. Without an 
 answer like any other.
 """
 
-import math
 from typing import TYPE_CHECKING, NamedTuple
 
+from . import bounds
 from .compilable import compilable
 
 if TYPE_CHECKING:
@@ -128,6 +128,12 @@ class RetryThenFailover(NamedTuple):
         return fail_over(0.0)
 
 
+@compilable
+def retry_or_give_up(link: Link, retries: float, delay_s: float) -> Decision:
+    """Retry after `delay_s` until this request was retried so many times, then give up."""
+    return retry(delay_s) if link.failures <= retries else give_up()
+
+
 class RetryThenGiveUp(NamedTuple):
     """N retries of each request, then none: success 1 - p^(N+1), load (1 - p^(N+1)) / (1 - p)."""
 
@@ -136,9 +142,7 @@ class RetryThenGiveUp(NamedTuple):
 
     def on_failure(self, link: Link, memory: "Memory", u: float) -> Decision:
         """Retry after `delay_s` until this request was retried `retries` times, then give up."""
-        if link.failures <= self.retries:
-            return retry(self.delay_s)
-        return give_up()
+        return retry_or_give_up(link, self.retries, self.delay_s)
 
 
 class EachServerOnce(NamedTuple):
@@ -174,21 +178,20 @@ class Sms2Documented(NamedTuple):
 
     def check(self) -> None:
         """Raise ValueError when a parameter is impossible."""
-        if self.jitter > 1:
-            raise ValueError(f"jitter: {self.jitter} is not allowed; it must be in [0, 1]")
+        bounds.are_shares(jitter=self.jitter)
         if self.offline_s == 0:
             raise ValueError("offline_s: 0 is not allowed; it must be > 0")
 
 
 @compilable
-def capped_backoff(base_s: float, cap_s: float, failures: int) -> float:
-    """Return min(cap, base 2^n) after the n-th failure."""
-    # Doubling in a loop, not 2.0 ** n: powers are not rounded alike on every platform.
+def capped_backoff(base_s: float, cap_s: float, times: int, factor: float = 2.0) -> float:
+    """Return min(cap, base factor^times)."""
+    # In a loop, not factor ** times: powers are not rounded alike on every platform.
     backoff_s = base_s
-    for _ in range(failures):
+    for _ in range(times):
         if backoff_s >= cap_s:
             break
-        backoff_s *= 2.0
+        backoff_s *= factor
     return min(cap_s, backoff_s)
 
 
@@ -215,9 +218,7 @@ class CappedExponential(NamedTuple):
 
     def check(self) -> None:
         """Raise ValueError when a parameter is impossible."""
-        for name, value in (("base_s", self.base_s), ("cap_s", self.cap_s)):
-            if not 0 < value < math.inf:
-                raise ValueError(f"{name}: {value} is not allowed; it must be > 0 and finite")
+        bounds.are_positive(base_s=self.base_s, cap_s=self.cap_s)
 
 
 class EqualJitter(CappedExponential):

@@ -7,24 +7,11 @@ them changes the server. Their budgets and breakers are wrappers: `budgets.py`, 
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
-from .budgets import check_positive
-from .compilable import compilable
-from .failover import OVERLOADED, Decision, Link, give_up, retry
+from . import bounds
+from .failover import OVERLOADED, Decision, Link, capped_backoff, give_up, retry, retry_or_give_up
 
 if TYPE_CHECKING:
     from .failover import Memory
-
-
-@compilable
-def geometric(first_s: float, factor: float, cap_s: float, n: int) -> float:
-    """Return min(cap, first factor^(n-1))."""
-    # In a loop, since powers are not rounded alike on every platform.
-    pause_s = first_s
-    for _ in range(n - 1):
-        if pause_s >= cap_s:
-            break
-        pause_s *= factor
-    return min(cap_s, pause_s)
 
 
 class Tenacity(NamedTuple):
@@ -49,7 +36,7 @@ class Backoff(NamedTuple):
 
     def on_failure(self, link: Link, memory: "Memory", u: float) -> Decision:
         """Wait a uniform share of the backoff, then retry."""
-        return retry(u * geometric(self.base_s, 2.0, self.cap_s, min(link.failures, 64)))
+        return retry(u * capped_backoff(self.base_s, self.cap_s, min(link.failures, 64) - 1))
 
 
 class Stamina(NamedTuple):
@@ -67,7 +54,7 @@ class Stamina(NamedTuple):
 
     def on_failure(self, link: Link, memory: "Memory", u: float) -> Decision:
         """Wait and retry, or give up."""
-        pause_s = min(self.cap_s, geometric(self.first_s, 2.0, self.cap_s, link.failures) + u * self.jitter_s)
+        pause_s = min(self.cap_s, capped_backoff(self.first_s, self.cap_s, link.failures - 1) + u * self.jitter_s)
         if link.failures >= self.tries or link.age_s + pause_s > self.total_s:
             return give_up()
         return retry(pause_s)
@@ -88,11 +75,10 @@ class Botocore(NamedTuple):
 
     def on_failure(self, link: Link, memory: "Memory", u: float) -> Decision:
         """Wait a uniform share of the backoff, then retry; give up after the last try."""
-        if link.failures >= self.tries:
-            return give_up()
         scale_s = self.throttled_scale_s if link.kind == OVERLOADED else self.scale_s
-        pause_s = u * geometric(scale_s, 2.0, self.cap_s, link.failures)
-        return retry(max(pause_s, min(link.retry_after_s, pause_s + 5.0)))
+        pause_s = u * capped_backoff(scale_s, self.cap_s, link.failures - 1)
+        asked_s = min(link.retry_after_s, pause_s + 5.0)
+        return retry_or_give_up(link, self.tries - 1.0, max(pause_s, asked_s))
 
 
 class GrpcRetry2017(NamedTuple):
@@ -108,27 +94,20 @@ class GrpcRetry2017(NamedTuple):
 
     def on_failure(self, link: Link, memory: "Memory", u: float) -> Decision:
         """Wait a uniform share of the backoff, then retry; give up after the last try."""
-        if link.failures >= self.tries:
-            return give_up()
-        return retry(u * geometric(self.first_s, self.factor, self.cap_s, link.failures))
+        backoff_s = capped_backoff(self.first_s, self.cap_s, link.failures - 1, self.factor)
+        return retry_or_give_up(link, self.tries - 1.0, u * backoff_s)
 
 
-class GrpcRetry2024(NamedTuple):
+class GrpcRetry2024(GrpcRetry2017):
     """gRPC's retries since 2024: U(0.8, 1.2) min(first factor^(n-1), cap), four tries.
 
     Source: grpc/proposal pull request 452. Far less jitter than before: what fails together comes back together.
     """
 
-    first_s: float = 0.1
-    factor: float = 2.0
-    cap_s: float = 1.0
-    tries: float = 4
-
     def on_failure(self, link: Link, memory: "Memory", u: float) -> Decision:
         """Wait about the backoff, then retry; give up after the last try."""
-        if link.failures >= self.tries:
-            return give_up()
-        return retry((0.8 + 0.4 * u) * geometric(self.first_s, self.factor, self.cap_s, link.failures))
+        backoff_s = capped_backoff(self.first_s, self.cap_s, link.failures - 1, self.factor)
+        return retry_or_give_up(link, self.tries - 1.0, (0.8 + 0.4 * u) * backoff_s)
 
 
 class GrpcConnect(NamedTuple):
@@ -144,14 +123,13 @@ class GrpcConnect(NamedTuple):
 
     def on_failure(self, link: Link, memory: "Memory", u: float) -> Decision:
         """Wait about the backoff, then retry."""
-        pause_s = geometric(self.first_s, self.factor, self.cap_s, link.tries_here)
+        pause_s = capped_backoff(self.first_s, self.cap_s, link.tries_here - 1, self.factor)
         return retry(pause_s * (1.0 - self.jitter + 2.0 * self.jitter * u))
 
     def check(self) -> None:
         """Raise ValueError when a parameter is impossible."""
-        check_positive(first_s=self.first_s, cap_s=self.cap_s)
-        if self.jitter > 1:
-            raise ValueError(f"jitter: {self.jitter} is not allowed; it must be in [0, 1]")
+        bounds.are_positive(first_s=self.first_s, cap_s=self.cap_s)
+        bounds.are_shares(jitter=self.jitter)
 
 
 class Envoy(NamedTuple):
@@ -166,10 +144,8 @@ class Envoy(NamedTuple):
 
     def on_failure(self, link: Link, memory: "Memory", u: float) -> Decision:
         """Wait a uniform share of the backoff, then retry; give up when the retries are used up."""
-        if link.failures > self.retries:
-            return give_up()
-        backoff_s = geometric(2.0 * self.base_s, 2.0, self.cap_s + self.base_s, link.failures)
-        return retry(u * (backoff_s - self.base_s))
+        backoff_s = capped_backoff(2.0 * self.base_s, self.cap_s + self.base_s, link.failures - 1) - self.base_s
+        return retry_or_give_up(link, self.retries, u * backoff_s)
 
 
 class Polly(NamedTuple):
@@ -184,9 +160,7 @@ class Polly(NamedTuple):
 
     def on_failure(self, link: Link, memory: "Memory", u: float) -> Decision:
         """Wait, then retry; give up when the retries are used up."""
-        if link.failures > self.retries:
-            return give_up()
-        return retry(self.pause_s * (1.0 + self.jitter * u))
+        return retry_or_give_up(link, self.retries, self.pause_s * (1.0 + self.jitter * u))
 
 
 POLICIES = {

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from .failover import Decision, Link, fail_over, give_up, retry
+from .failover import Decision, Link, fail_over, give_up, retry, retry_or_give_up
 
 if TYPE_CHECKING:
     from .failover import Memory
@@ -47,7 +47,7 @@ class FlexnetList(NamedTuple):
     def on_failure(self, link: Link, memory: "Memory", u: float) -> Decision:
         """Try the list, or the server that is bound to the job."""
         if memory[0] > 0.0 and link.running > 0:
-            return retry(self.interval_s) if link.failures <= self.retries else give_up()
+            return retry_or_give_up(link, self.retries, self.interval_s)
         memory[0] = 0.0
         return fail_over() if link.failures < link.servers else give_up()
 
@@ -70,7 +70,7 @@ class Lmfwait(NamedTuple):
 
     def on_failure(self, link: Link, memory: "Memory", u: float) -> Decision:
         """Wait, then retry; give up when the retries are used up."""
-        return retry(self.wait_s) if link.failures <= self.retries else give_up()
+        return retry_or_give_up(link, self.retries, self.wait_s)
 
 
 class Ansys(NamedTuple):
@@ -84,7 +84,7 @@ class Ansys(NamedTuple):
 
     def on_failure(self, link: Link, memory: "Memory", u: float) -> Decision:
         """Wait, then retry; give up when the hour is over."""
-        return retry(self.interval_s) if link.failures <= self.retries else give_up()
+        return retry_or_give_up(link, self.retries, self.interval_s)
 
 
 class Ert2024(NamedTuple):

@@ -6,6 +6,7 @@ by number (public copies: github.com/jeffpar/kbarchive).
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from . import bounds
 from .failover import OVERLOADED, Decision, Link, fail_over, go_offline, retry
 
 if TYPE_CHECKING:
@@ -76,8 +77,7 @@ class PollFirst(NamedTuple):
 
     def check(self) -> None:
         """Raise ValueError when a parameter is impossible."""
-        if not 0 < self.polling_s < float("inf"):
-            raise ValueError(f"polling_s: {self.polling_s} is not allowed; it must be > 0 and finite")
+        bounds.are_positive(polling_s=self.polling_s)
 
 
 class PipeBusy(NamedTuple):

@@ -1,0 +1,17 @@
+"""Bounds of policies' parameters, beyond those of all: numbers >= 0."""
+
+import math
+
+
+def are_positive(**values: float) -> None:
+    """Raise ValueError where one of these parameters is not above 0 and finite."""
+    for name, value in values.items():
+        if not 0 < value < math.inf:
+            raise ValueError(f"{name}: {value} is not allowed; it must be > 0 and finite")
+
+
+def are_shares(**values: float) -> None:
+    """Raise ValueError where one of these parameters is above 1."""
+    for name, value in values.items():
+        if value > 1:
+            raise ValueError(f"{name}: {value} is not allowed; it must be in [0, 1]")
