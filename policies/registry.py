@@ -30,6 +30,8 @@ from . import (
 from .failover import HOOKS, ON_FAILURE
 from .wrapping import MEMORY_MAX
 
+PARAMETER = r"\w[\w.\[\]]*: "  # how an error begins that names one
+
 BUILT_IN: dict[str, dict[str, Any]] = {
     "failover": failover.POLICIES | sms2.POLICIES | managers.POLICIES | libraries.POLICIES,
     "failback": failback.POLICIES,
@@ -85,9 +87,13 @@ def _wrappers(tables: Any) -> list[Any]:
         except errors.PolicyError:
             raise
         except ValueError as error:
-            joint = "." if re.match(r"\w+: ", str(error)) else ": "
-            raise ValueError(f"{WITHIN}[{k}]{joint}{error}") from error
+            raise ValueError(joined(f"{WITHIN}[{k}]", error)) from error
     return found
+
+
+def joined(path: str, error: ValueError) -> str:
+    """Return an error of what is at a path: one that names a parameter continues the path."""
+    return f"{path}{'.' if re.match(PARAMETER, str(error)) else ': '}{error}"
 
 
 def _resolve(kind: str, name: str, parameters: Mapping[str, Any]) -> Any:
@@ -116,7 +122,6 @@ def _resolve(kind: str, name: str, parameters: Mapping[str, Any]) -> Any:
 
 def _check(kind: str, name: str, policy: Any) -> None:
     """Check what a policy says of itself; raises ValueError, or whatever the policy raises."""
-    _check_memory(getattr(policy, "memory_size", 0))
     if kind == "denial":
         _check_number("servers", getattr(policy, "servers", 1))
     if METHOD.get(kind) == "targets":
@@ -127,6 +132,7 @@ def _check(kind: str, name: str, policy: Any) -> None:
             balancing.check_interval(policy.interval_s)
     if hasattr(policy, "check"):
         policy.check()
+    _check_memory(getattr(policy, "memory_size", 0))  # which may follow from parameters
 
 
 def _check_memory(size: object) -> None:

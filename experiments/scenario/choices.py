@@ -2,7 +2,6 @@
 
 import difflib
 import pickle
-import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -45,7 +44,7 @@ def named(kind: str, given: object) -> str:
 
 def _resolved(kind: str, name: str, parameters: Mapping[str, Any]) -> Resolved:
     # Slow: it imports every policy, and commands that only read the schema need none.
-    from meterstorm.policies.registry import BUILT_IN, resolve
+    from meterstorm.policies.registry import BUILT_IN, joined, resolve
 
     if not name:
         return Resolved(
@@ -56,6 +55,4 @@ def _resolved(kind: str, name: str, parameters: Mapping[str, Any]) -> Resolved:
     except OverflowError:  # an integer beyond every float
         return Resolved(error=": a parameter is too large; it must be a number")
     except ValueError as error:
-        # "delay_s: ..." names a parameter, so the path continues with a dot.
-        joint = "." if re.match(r"\w[\w.\[\]]*: ", str(error)) else ": "
-        return Resolved(error=f"{joint}{error}")
+        return Resolved(error=joined("", error))

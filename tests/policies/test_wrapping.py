@@ -156,6 +156,11 @@ def test_a_policy_within_wrappers_by_name():
         ),
         ([{"name": "deadline", "s": -3}], "within[0].s: -3 is not allowed; it must be a number >= 0"),
         ([{"name": "hystrix", "window_s": 1e-9}], "within[0].window_s: 1e-09 is not allowed; it must be >= 0.001"),
+        (
+            [{"name": "resilience4j", "calls": float("inf")}],
+            "within[0].calls: inf is not allowed; it must be a whole",
+        ),
+        ([{"name": "resilience4j", "calls": 5000}], "within[0].calls: 5000.0 is not allowed; it must be a whole"),
         ([{"name": "immediate"}], "within[0]: no wrapper policy 'immediate'"),
     ],
 )
