@@ -86,6 +86,9 @@ def _forget(world, i):
     if world.config[0].connects:
         connections.close(world, i)
     decisions.forget(world, i)
+    if world.contacts.size > 0:
+        contact = world.contacts[i]
+        contact.round_trip = contact.moves = contact.permitted = 0
     if settings.of_client(world, i).failback:
         world.stays[i].timer += 1
 

@@ -126,6 +126,19 @@ def test_it_is_told_round_trips(failover):
     assert counted(found, "grants", "gave_up") == [3, 1]
 
 
+def test_a_client_that_has_crashed_knows_no_round_trip(failover):
+    """It asks once in each of its lives: the second launch is given up, and so is the last."""
+    policy = failover(
+        "def before_request(self, link, memory, u):\n    return give_up() if link.round_trip_s > 0.0 else send()"
+    )
+    layer = {
+        "clients": {"count": 1},
+        "faults": [{"kind": "client-crash", "start_s": 50.0, "duration_s": 10.0}],
+    }
+    found = run([(10.0, 0, 1.0), (20.0, 0, 1.0), (100.0, 0, 1.0), (110.0, 0, 1.0)], layer, policy)
+    assert counted(found, "client_crashes", "grants", "gave_up") == [1, 2, 2]
+
+
 def test_it_is_told_which_failures_are_a_heartbeats(failover):
     policy = failover(
         """
