@@ -48,13 +48,14 @@ def test_retries_without_a_single_success_are_bounded(name, parameters, kind, bo
     assert Client(name, **parameters).retries(400, kind) == bound
 
 
-def test_aws_gives_back_what_the_last_retry_has_cost_or_one():
+@pytest.mark.parametrize(("successes", "retries"), [(0, 0), (1, 1), (10, 1), (11, 2)])
+def test_aws_gives_back_what_the_last_retry_has_cost_and_then_one_each(successes, retries):
+    """Two retries of 10 leave none of 20 tokens; the first success brings back 10, each later one 1."""
     client = Client("aws-quota", tokens=20)
     assert client.retries(3) == 2
-    for successes, retries in ((1, 1), (9, 0), (1, 1)):  # 10 back; then 1 each, the first 10 of the retry
-        for _ in range(successes):
-            client.hears(SERVED)
-        assert client.retries(3) >= retries
+    for _ in range(successes):
+        client.hears(SERVED)
+    assert client.retries(3) == retries
 
 
 @pytest.mark.parametrize("ratio", [0.1, 0.5])
@@ -107,10 +108,8 @@ def test_tries_are_counted_at_all_servers():
     assert found == [fail_over(0.0), fail_over(0.0), give_up()]
 
 
-@pytest.mark.parametrize(("u", "delay_s"), [(0.0, 8.0), (0.5, 10.0)])
-def test_jitter_spreads_on_both_sides(u, delay_s):
+def test_jitter_spreads_on_both_sides():
     policy = resolve("failover", "retry-then-failover", {"delay_s": 10.0, "within": [{"name": "jitter"}]})
-    assert policy.on_failure(LINK, np.zeros(0), u).delay_s == pytest.approx(delay_s, abs=2.0)
     drawn = [policy.on_failure(LINK, np.zeros(0), k / 999.5).delay_s for k in range(999)]
     assert (min(drawn), max(drawn)) == (pytest.approx(8.0, abs=0.02), pytest.approx(12.0, abs=0.02))
 
