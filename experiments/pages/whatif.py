@@ -1,7 +1,7 @@
 """The report of a what-if: what becomes of a log's launches with other licenses."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -9,101 +9,72 @@ from typing import Any
 import numpy as np
 
 from ..drawing import lines
-from ..drawing.figure import Figure, Key, Table
+from ..drawing.figure import Figure as Picture
+from ..drawing.figure import Key, Table
 from ..drawing.lines import Axis, Line, Plot
 from ..scenario import counted
-from ..whatif.results import WHATIF
+from ..whatif import results
+from ..whatif.answers import Answer
+from ..whatif.days import Figure
 from .chapters import Chapter, Group, Report
 from .markup import items, name, paragraph
-
-Answer = dict[str, Any]  # a row of `whatif.parquet`
-HEADS = ("licenses", "launches", "most in use", "denials", "truly denied", "share", "mean wait")
 
 
 def report(folder: Path) -> Report:
     """Return the report of a what-if's folder; raises ValueError if its answers cannot be read."""
     try:
-        content = json.loads((folder / WHATIF).read_text(encoding="utf-8"))
-        pools = [(_pool(key), list(rows)) for key, rows in groupby(content["answers"], key=_key)]
+        content = json.loads((folder / results.WHATIF).read_text(encoding="utf-8"))
+        groups = groupby(content["answers"], key=_pool)
+        pools = [(pool, list(map(results.answer_of, rows))) for pool, rows in groups]
+        needed = {_pool(row): Figure(row["value"], row["low"], row["high"]) for row in content["needed"]}
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{folder / WHATIF}: cannot be read: {error}") from error
+        raise ValueError(f"{folder / results.WHATIF}: cannot be read: {error}") from error
     keys = [Key(pool, n) for n, (pool, _) in enumerate(pools)]
-    drawn = [_figure(key, rows, content["target"]) for key, (_, rows) in zip(keys, pools, strict=True)]
-    figures = Group("", [figure for figure in drawn if figure is not None])
+    drawn = [_picture(key, answers, content["target"]) for key, (_, answers) in zip(keys, pools, strict=True)]
+    figures = Group("", [picture for picture in drawn if picture is not None])
+    tables = [(pool, Table(results.HEADS, list(map(results.cells, answers)))) for pool, answers in pools]
     chapters = [
-        Chapter("answers", "Answers", "", [figures], [(pool, _table(rows)) for pool, rows in pools]),
-        Chapter("method", "How it was found", _method(content, pools)),
-    ]  # fmt: skip
-    return Report("What if: a log's launches once more", _verdict(content, pools), keys, chapters)
+        Chapter("answers", "Answers", "", [figures], tables),
+        Chapter("method", "How it was found", _method(content)),
+    ]
+    verdict = " ".join(_verdict(pool, answers, needed.get(pool), content["target"]) for pool, answers in pools)
+    return Report("What if: a log's launches once more", verdict, keys, chapters)
 
 
-def _key(row: Answer) -> tuple[str, str]:
-    return row["server"], row["product"]
+def _pool(row: Mapping[str, Any]) -> str:
+    return f"{row['server']}/{row['product']}"
 
 
-def _pool(key: tuple[str, str]) -> str:
-    return "/".join(key)
-
-
-def _verdict(content: dict[str, Any], pools: Sequence[tuple[str, list[Answer]]]) -> str:
-    """Return in a sentence for each pool how many licenses it needs, or what share is denied."""
-    needed = {_pool(_key(row)): row for row in content["needed"]}
-    return " ".join(_of_pool(pool, rows, needed.get(pool), content["target"]) for pool, rows in pools)
-
-
-def _of_pool(pool: str, rows: Sequence[Answer], needed: Answer | None, target: float) -> str:
+def _verdict(pool: str, answers: Sequence[Answer], needed: Figure | None, target: float) -> str:
+    """Return in a sentence how many licenses a pool needs, or what share is denied."""
     if needed is not None:
-        words = f"<strong>{_span(needed['value'], needed['low'], needed['high'], '{:,.0f}')} licenses</strong>"
-        return f"{name(pool)}: {words} for at most {target:.2%} of launches truly denied."
-    least = min(rows, key=lambda row: float(row["share"] or 0.0))
-    words = f"<strong>{_words(least, 'share', '{:.2%}')} of launches truly denied</strong>"
-    return f"{name(pool)}: {words} with {_seats(least)} licenses."
+        licenses = results.in_words(needed, "{:,.0f}")
+        what = f"at most {target:.2%} of launches truly denied"
+        return f"{name(pool)}: <strong>{licenses} licenses</strong> for {what}."
+    least = min(answers, key=lambda answer: answer.share.value or 0.0)
+    share, licenses = results.in_words(least.share, "{:.2%}"), results.cells(least)[0]
+    return f"{name(pool)}: <strong>{share} of launches truly denied</strong> with {licenses} licenses."
 
 
-def _figure(key: Key, rows: Sequence[Answer], target: float) -> Figure | None:
+def _picture(key: Key, answers: Sequence[Answer], target: float) -> Picture | None:
     """Return the share of launches truly denied over licenses; one number of licenses is no line."""
-    tried = sorted((row for row in rows if row["seats"] is not None), key=lambda row: float(row["seats"]))
+    tried = sorted((answer for answer in answers if answer.seats is not None), key=lambda one: one.seats or 0.0)
     if len(tried) < 2:
         return None
-    seats, share, low, high = (
-        np.array([np.nan if row[column] is None else row[column] for row in tried], float)
-        for column in ("seats", "share", "share_low", "share_high")
+    seats = np.array([answer.seats for answer in tried], float)
+    shares = np.array([answer.share for answer in tried], float)  # None, as of an interval, is NaN
+    has_bands = not np.isnan(shares).any()
+    line = Line(key, seats, shares[:, 0], *(shares[:, 1:].T if has_bands else ()))
+    caption = f"Of {tried[0].launches:,} launches; the target is {target:.2%}. " + (
+        "Bands are intervals by resampling days." if has_bands else "Too few days for intervals."
     )
-    band = (None, None) if np.isnan(low).any() else (low, high)
-    caption = f"Of {tried[0]['launches']:,} launches; the target is {target:.2%}. " + (
-        "Bands are intervals by resampling days." if band[0] is not None else "Too few days for intervals."
-    )
-    plot = Plot([Line(key, seats, share, *band)], Axis("licenses"), Axis("share of launches truly denied"))
+    plot = Plot([line], Axis("licenses"), Axis("share of launches truly denied"))
     return lines.figure(f"denied-{key.color}", f"{key.name}: denials over licenses", caption, plot, key.color)
 
 
-def _table(rows: Sequence[Answer]) -> Table:
-    return Table(HEADS, [_row(row) for row in rows])
-
-
-def _row(row: Answer) -> list[str]:
-    figures = (("denials", "{:,.0f}"), ("denied", "{:,.0f}"), ("share", "{:.2%}"), ("wait_s", "{:,.0f} s"))
-    shown = [_words(row, column, form) for column, form in figures]
-    return [_seats(row), f"{row['launches']:,}", f"{row['most_in_use']:,.0f}", *shown]
-
-
-def _seats(row: Answer) -> str:
-    return "as logged" if row["seats"] is None else f"{row['seats']:,.0f}"
-
-
-def _words(row: Answer, column: str, form: str) -> str:
-    return _span(row[column], row[f"{column}_low"], row[f"{column}_high"], form)
-
-
-def _span(value: float | None, low: float | None, high: float | None, form: str) -> str:
-    """Return a figure with its interval, if it has one."""
-    if value is None:
-        return "-"
-    return form.format(value) + ("" if low is None else f" [{form.format(low)}, {form.format(high)}]")
-
-
-def _method(content: dict[str, Any], pools: Sequence[tuple[str, list[Answer]]]) -> str:
-    ways = sorted({row["by"] for _, rows in pools for row in rows})
+def _method(content: Mapping[str, Any]) -> str:
+    rows = content["answers"]
+    ways, pools = sorted({row["by"] for row in rows}), {_pool(row) for row in rows}
     words = (
         f"{counted(len(pools), 'pool')} of licenses; by: {', '.join(ways)}. A denial counts as true unless its "
         f"user has a license within {content['window_s']:,.0f} s. Intervals are at {content['confidence']:.0%}, "

@@ -1,6 +1,6 @@
 """Answers as a table on the screen, as Parquet and as JSON."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,12 @@ def _cells(answer: Answer) -> dict[str, Any]:
     return cells
 
 
+def answer_of(row: Mapping[str, Any]) -> Answer:
+    """Return the answer of a row, as `rows` has made it."""
+    figures = [Figure(*(row[f"{name}{end}"] for end in ("", "_low", "_high"))) for name in FIGURES]
+    return Answer(row["seats"], row["launches"], row["most_in_use"], *figures)
+
+
 def content(question: Question, found: Sequence[Found]) -> dict[str, Any]:
     """Return what is written as JSON: every answer, and how many licenses are needed."""
     return {
@@ -70,7 +76,7 @@ def show(console: Console, question: Question, found: Sequence[Found]) -> None:
     """Print a table for each pool, and how many licenses it needs."""
     for one in found:
         console.print(told(question, one))
-        for line in _aligned([HEADS, *map(_row, one.answers)]):
+        for line in _aligned([HEADS, *map(cells, one.answers)]):
             console.print(line)
         for line in _needs(question, one):
             console.print(line)
@@ -83,19 +89,21 @@ def _aligned(table: Sequence[Sequence[str]]) -> Iterator[str]:
         yield "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
 
 
-def _row(answer: Answer) -> list[str]:
+def cells(answer: Answer) -> list[str]:
+    """Return an answer in words, by HEADS."""
     return [
         "as logged" if answer.seats is None else f"{answer.seats:,.0f}",
         f"{answer.launches:,}",
         f"{answer.most_in_use:,.0f}",
-        _words(answer.denials, "{:,.0f}"),
-        _words(answer.denied, "{:,.0f}"),
-        _words(answer.share, "{:.2%}"),
-        _words(answer.wait_s, "{:,.0f} s"),
+        in_words(answer.denials, "{:,.0f}"),
+        in_words(answer.denied, "{:,.0f}"),
+        in_words(answer.share, "{:.2%}"),
+        in_words(answer.wait_s, "{:,.0f} s"),
     ]
 
 
-def _words(figure: Figure, form: str) -> str:
+def in_words(figure: Figure, form: str) -> str:
+    """Return a figure with its interval, if it has one."""
     if figure.value is None:
         return "-"
     ends = () if figure.low is None else (form.format(figure.low), form.format(figure.high))
@@ -104,5 +112,5 @@ def _words(figure: Figure, form: str) -> str:
 
 def _needs(question: Question, found: Found) -> Iterator[str]:
     if found.needed is not None:
-        words = _words(found.needed, "{:,.0f}")
+        words = in_words(found.needed, "{:,.0f}")
         yield f"licenses for at most {question.target:.2%} of launches truly denied: {words}"

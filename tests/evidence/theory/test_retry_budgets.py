@@ -116,9 +116,9 @@ def test_google_lets_a_server_that_is_overloaded_refuse_k_minus_one_of_k(k):
 
 @pytest.mark.parametrize("k", [1.1, 2.0])
 def test_google_goes_silent_where_the_share_that_fails_does_not_depend_on_load(k):
-    """Of R requests a window s R are sent, with s = (k w s R + 1) / (R + 1), w of which work:
+    """Of R requests in a window s R are sent, and a share w of those works.
 
-    1 / (1 - k w) in all.
+    s = (k w s R + 1) / (R + 1), so that with k w < 1 about 1 / (1 - k w) are sent in all.
     """
     works, window_s = 0.55**2, 400.0
     layers = world(

@@ -204,10 +204,7 @@ class Links:
             self.ledger.served_again = self.ledger.clock.now
 
     def _decided(self, client: Client, row: Row) -> None:
-        """What a policy decided:
-
-        about a denial, `_denied` has seen to it; else after a failure, or before a request.
-        """
+        """What a policy decided after a failure, or before a request; about a denial, `_denied` has seen to it."""
         if row.value == journal.DENIAL:
             return
         if row.value != BEFORE_REQUEST:
