@@ -4,12 +4,9 @@ Values are raw data, as of a parsed file, and valid by construction. They are sm
 in seconds, and their planned faults are over after 1,000 s of measured time.
 """
 
-import hashlib
 import math
 import random
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
@@ -22,6 +19,7 @@ from meterstorm.policies.registry import ALL, BUILT_IN, resolve
 from support.connected import with_connections
 from support.drawn_groups import with_groups
 from support.failing import is_hasty
+from support.kept import kept
 from support.observed import with_observations
 from support.shared_licenses import sharing
 
@@ -168,13 +166,7 @@ def traces(draw: st.DrawFn, clients: int, products: list[str]) -> str:
     chance = random.Random(repr(rows))  # whether launches are counted follows from them
     if chance.random() < 0.5:
         table = [(*row, chance.choice([1, 1, 4]) if n else "count") for n, row in enumerate(table)]
-    text = "".join(f"{','.join(map(str, row))}\n" for row in table)
-    folder = Path(tempfile.gettempdir()) / "meterstorm-drawn"
-    folder.mkdir(exist_ok=True)
-    path = folder / f"{hashlib.sha256(text.encode()).hexdigest()[:16]}.csv"
-    if not path.exists():
-        path.write_text(text)
-    return str(path)
+    return kept("".join(f"{','.join(map(str, row))}\n" for row in table))
 
 
 def _run(draw: st.DrawFn, duration_s: float) -> dict[str, Any]:

@@ -1,23 +1,16 @@
 """Observed times to draw from, in files that are named after what is in them."""
 
-import hashlib
-import tempfile
-from pathlib import Path
 from random import Random
 from typing import Any
+
+from support.kept import kept
 
 COLUMNS = {"launch": ("launch_intervals", "launch_interval_s"), "run_time": ("run_times", "run_time_s")}
 
 
 def observed(values: list[float], column: str) -> str:
     """The path of a file with one column."""
-    text = "".join(f"{cell}\n" for cell in (column, *values))
-    folder = Path(tempfile.gettempdir()) / "meterstorm-observed"
-    folder.mkdir(exist_ok=True)
-    path = folder / f"{hashlib.sha256(text.encode()).hexdigest()[:16]}.csv"
-    if not path.exists():
-        path.write_text(text)
-    return str(path)
+    return kept("".join(f"{cell}\n" for cell in (column, *values)))
 
 
 def with_observations(workload: dict[str, Any], least: float) -> dict[str, Any]:
