@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 def report_command(
     folders: Annotated[
-        list[Path], typer.Argument(metavar="FOLDER...", help="A run, or several; or a sweep, or a benchmark.")
+        list[Path],
+        typer.Argument(metavar="FOLDER...", help="A run, or several; a sweep, benchmark or what-if."),
     ],
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The page; default: report.html in the first folder.")
@@ -36,7 +37,7 @@ def report_command(
     """Write what folders hold as one HTML file that opens anywhere: the verdict, figures, tables, their origin.
 
     Several runs stand side by side in the same figures; of two, the second is compared with the first.
-    `run`, `sweep` and `bench engine` write the report of their folder themselves.
+    `run`, `sweep`, `bench engine` and `whatif` write the report of their folder themselves.
     """
     from ..pages import markdown as tables
     from ..pages import report

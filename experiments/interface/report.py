@@ -7,7 +7,7 @@ from ..runs.folder import REPORT
 
 
 def write_report(folder: str | Path, *others: str | Path, out: str | Path | None = None) -> Path:
-    """Write the report of the folder of a run, a sweep or a benchmark, as `meterstorm report` does.
+    """Write the report of the folder of a run, a sweep, a benchmark or a what-if, as `meterstorm report` does.
 
     Several runs stand side by side in it. It is report.html in the first folder, or the file `out`; its path is
     returned.

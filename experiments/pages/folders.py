@@ -13,7 +13,7 @@ from ..runs.folder import SUMMARY
 from ..whatif.results import WHATIF
 
 RUN, SWEEP, BENCH, WHAT_IF = "run", "sweep", "benchmark", "what-if"
-NOT_FINISHED = "not the folder of a finished run, sweep or benchmark"
+NOT_FINISHED = "not the folder of a finished run, sweep, benchmark or what-if"
 
 
 class Arm(NamedTuple):
@@ -55,7 +55,9 @@ def kind(folder: Path) -> str:
     if not isinstance(summary, dict):
         raise ValueError(f"{folder}: {NOT_FINISHED}; its {SUMMARY} is of none")
     if summary.get("hunt"):
-        raise ValueError(f"{folder}: the folder of a hunt; a report is of a run, a sweep or a benchmark")
+        raise ValueError(
+            f"{folder}: the folder of a hunt; a report is of a run, a sweep, a benchmark or a what-if"
+        )
     return SWEEP if summary.get("sweep") else RUN
 
 

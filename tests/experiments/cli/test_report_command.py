@@ -44,7 +44,7 @@ def test_png_without_its_library_says_what_to_install(folder, monkeypatch):
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["nowhere"], ["nowhere: not the folder of a finished run, sweep or benchmark"]),
+        (["nowhere"], ["nowhere: not the folder of a finished run, sweep, benchmark or what-if"]),
         (
             ["run", "--metric", "attempts"],
             ["run: the folder of a run; --metric and --bad are for sweeps: "],
