@@ -59,6 +59,7 @@ def _more_visitors(world: World) -> None:
         visitors=extended(world.visitors, more),
         visitors_from=np.full(2 * more, NONE, np.int32),
         accounts=extended(world.accounts, more),
+        peers=extended(world.peers, more * int(world.config[0].members) if world.peers.size else 0),
         seats=extended(world.seats, more * programs),
         callers=extended(world.callers, more * programs if world.callers.size else 0),
     )

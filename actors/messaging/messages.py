@@ -122,8 +122,8 @@ def _note_departure(world, kind, source, target, time):
 
 @inlined
 def _may_lead_back(world, kind):
-    """Whether the arrival of a message may lead to one for this shard: what a RELEASE frees calls users back."""
-    if kind == kinds.RELEASE:
+    """Whether the arrival of a message may lead to one for this shard: what it frees calls users back."""
+    if protocol.may_free(kind):
         return world.config[0].calls_back != 0
     return protocol.may_be_answered(kind)
 

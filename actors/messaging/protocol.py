@@ -14,6 +14,12 @@ def is_for_service(kind):
 
 
 @inlined
+def may_free(kind):
+    """Whether a client's message frees leases and is not answered: it leads to another only by calling somebody back."""
+    return kind == kinds.RELEASE or kind == kinds.DISCONNECT
+
+
+@inlined
 def is_answer(kind):
     """Whether a server sends it to a client."""
     return kinds.GRANT <= kind <= kinds.CONNECTED
@@ -45,5 +51,5 @@ def is_failure_answer(kind):
 
 @inlined
 def may_be_answered(kind):
-    """Whether a message by itself leads to another one; a RELEASE does so only by calling somebody back."""
-    return kind != kinds.RELEASE and not is_notice(kind)
+    """Whether a message by itself leads to another one."""
+    return not may_free(kind) and not is_notice(kind)

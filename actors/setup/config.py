@@ -205,6 +205,8 @@ def _servers(scenario: Scenario, chosen: PolicySet) -> dict[str, Any]:
         "release_cost": servers.release_cost,
         "connect_cost": servers.connect_cost,
         "backlog": servers.backlog,
+        "frees_lost": servers.on_lost_connection == "free",
+        "connection_grace": ns(servers.connection_grace_s),
         "queue_limit": servers.queue_limit,
         "overloads": servers.queue_limit > 0 or scenario.policies.admission.name != "fifo",
         "durable": servers.durable,

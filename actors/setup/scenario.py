@@ -53,6 +53,8 @@ class Servers(Protocol):
     release_cost: float
     connect_cost: float
     backlog: int
+    on_lost_connection: Literal["keep", "free"]
+    connection_grace_s: float
     reclaim_after_s: float
     scan_s: float
     callback_grace_s: float

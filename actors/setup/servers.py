@@ -7,7 +7,7 @@ from meterstorm.policies.apportionment import share_out
 
 from ..state.allocation import extended, zeros
 from ..state.rows import NONE
-from ..state.servers import ACCOUNT, CALLER, LEASE, POOL, PRODUCT, SEAT, SERVER, SITE, VISITOR
+from ..state.servers import ACCOUNT, CALLER, LEASE, PEER, POOL, PRODUCT, SEAT, SERVER, SITE, VISITOR
 from .partition import first_client
 from .policies import PolicySet
 from .scenario import Product, Scenario, clients_of, members, shares
@@ -29,6 +29,7 @@ def server_tables(scenario: Scenario, chosen: PolicySet, homes: Any, config: Any
         "sites": zeros(scenario.servers.sites, SITE),
         "leases": zeros(0, LEASE),
         "accounts": extended(accounts, strangers),
+        "peers": zeros((len(accounts) + strangers) * members(scenario) if config.frees_lost else 0, PEER),
         "seats": zeros(seats, SEAT),
         "preferred": homes[known] if chosen.drain_share else homes[:0],
         "callers": zeros(seats if chosen.has("calls_back") else 0, CALLER),

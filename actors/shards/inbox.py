@@ -63,6 +63,8 @@ def _is_used(config, kind):
         return config.drain_share > 0.0
     if kind == kinds.CONNECT or kind == kinds.CONNECTED:
         return config.connects != 0
+    if kind == kinds.DISCONNECT:
+        return config.frees_lost != 0
     return config.failback != 0 or (kind != kinds.PROBE and kind != kinds.PROBE_ACK)
 
 
@@ -109,7 +111,7 @@ def _is_for_server(config, row):
     server = row.target - config.clients
     if row.kind == kinds.REQUEST and not 0 <= row.value < LICENSES_MAX:
         return False
-    if is_for_service(row.kind):
+    if is_for_service(row.kind) or row.kind == kinds.DISCONNECT:
         return config.first_server <= server < config.first_server + config.local_servers
     site = server - config.servers - config.sites
     return (

@@ -89,6 +89,8 @@ CONFIG = rows(
     ("release_cost", "f8"),
     ("connect_cost", "f8"),
     ("backlog", "i8"),  # connections that may wait to be accepted; 0: any number
+    ("frees_lost", "i8"),  # whether servers free the leases of clients whose connection is lost
+    ("connection_grace", "i8"),  # that much later, ns
     ("queue_limit", "i8"),
     ("durable", "i8"),
     ("stalls", "i8"),  # whether a server ever stalls; if not, nobody looks

@@ -140,6 +140,18 @@ ACCOUNT = rows(
 # What a site knows of a client's slot: its program no longer waits for answers to this attempt or earlier ones.
 SEAT = rows(("abandoned", "i4"))
 
+# What a server knows of a client's connections to it, by the latest; row account * members + its number in its site.
+PEER = rows(
+    ("asks", "i4"),  # which of the client's it is; 0: there was none
+    ("lost", "i4"),  # which was lost last
+    ("state", "i1"),
+)
+
+# State of a peer.
+CONNECTED = 1
+LOST_OF_LATE = 2  # its leases are freed when the grace is over
+LOST_FOR_GOOD = 3  # its leases have been freed
+
 # What a site knows of a slot's user who was denied and may be called back.
 CALLER = rows(
     # Number of the site server cycle in which another denial is certain (KB Q226823): up to 2e18.

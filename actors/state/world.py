@@ -58,6 +58,7 @@ TABLES: dict[str, Any] = {
     "sites": servers.SITE,
     "leases": servers.LEASE,
     "accounts": servers.ACCOUNT,
+    "peers": servers.PEER,  # empty where servers do not mind lost connections
     "seats": servers.SEAT,
     "preferred": np.dtype("i4"),  # the first server of each of the sites' own clients; empty where none drains
     "callers": servers.CALLER,  # empty where users are not called back

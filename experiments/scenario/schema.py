@@ -107,6 +107,17 @@ class Servers(Table):
         description="Connections that may wait to be accepted; when full, one more is dropped in silence, and its "
         "client's network asks again. 0: no limit.",
     )
+    on_lost_connection: Annotated[Literal["keep", "free"], Allowed()] = Field(
+        default="keep",
+        description="What a server does with the leases of a client whose connection to it is lost: closed by a "
+        "client that moves or crashes, silent for as many keep-alives as for the client, or gone in its own crash. "
+        "Those of its users who wait to be called back wait no more where the leases are freed.",
+    )
+    connection_grace_s: Seconds = Field(
+        default=0.0,
+        description="Time, from the loss or the end of the crash, in which a client may connect again and keep "
+        "its leases.",
+    )
     reclaim_after_s: Seconds = Field(
         default=7200.0, description="A lease not heard of for this long is reclaimed by the next scan; 0: never."
     )

@@ -38,7 +38,8 @@ def _without_chance(raw: Raw, random: Random) -> Raw:
     if not raw["policies"]["failover"].get("retries"):  # else a million connections may wait to be accepted
         for key in ("connection", "keepalive_s", "keepalive_misses"):
             raw["clients"].pop(key, None)
-        raw["servers"].pop("backlog", None)
+        for key in ("backlog", "on_lost_connection", "connection_grace_s"):
+            raw["servers"].pop(key, None)
     calls_back = raw["policies"]["denial"]["name"] == "callback"  # in one line at several servers, if all share
     raw["policies"]["balancing"] = {"name": "static" if calls_back else some(BALANCING)}
     raw["policies"]["admission"].pop("retry_after_s", None)

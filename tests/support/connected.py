@@ -11,6 +11,11 @@ def with_connections(raw: dict[str, Any], costs: tuple[float, ...] = (0.0, 0.2, 
         raw["clients"]["connection"] = "kept"
         raw["servers"] |= {"connect_cost": chance.choice(costs), "backlog": chance.choice([0, 0, 1, 4])}
         if chance.random() < 0.5:
+            raw["servers"] |= {
+                "on_lost_connection": "free",
+                "connection_grace_s": chance.choice([0.0, chance.uniform(0.5, 60.0)]),
+            }
+        if chance.random() < 0.5:
             raw["clients"] |= {
                 "keepalive_s": chance.uniform(5.0, 40.0),
                 "keepalive_misses": chance.choice([1, 2, 3]),

@@ -3,19 +3,18 @@
 A request or a heartbeat needs one, and waits until it is there; releases, offers and probes go without. A CONNECT
 that is not answered is sent again by the client's network, after 1, 2, 4, ... s (TCP's SYN: RFC 6298), until the
 time-out. A crash of the server resets its connections: each client knows from the schedule of faults when it hears
-of that, so that a million of them need no message. Nor do keep-alives: when too many in a row will not be answered
-is known as the connection is made.
+of that, so that a million of them need no message. Nor do keep-alives (`keepalives.py`). A server that frees the
+leases of who has lost its connection is told when the client closes one: when it moves or crashes.
 """
-
-import numpy as np
 
 from ...compiled.jit import inlined, jit
 from ...messaging import network
-from ...messaging.messages import send, set_timer
+from ...messaging.messages import next_serial, post, send, set_timer
 from ...queue.letters import letter
-from ...records import ledger
+from ...records import journal, ledger
 from ...state import counters, kinds
-from .. import settings
+from ...state.rows import NEVER
+from .. import keepalives, settings
 from . import slots
 
 FIRST_WAIT = 1_000_000_000  # ns, until a CONNECT is sent again; it doubles with each time
@@ -31,6 +30,8 @@ def is_missing(world, i):
 def ask(world, i, slot, program):
     """Ask for a connection, for which a program of a slot (0: a heartbeat) waits."""
     connection = world.connections[i]
+    connection.asks += 1
+    connection.is_known = 1
     connection.slot = slot
     connection.program = program
     ask_again(world, i, 0)
@@ -50,6 +51,7 @@ def ask_again(world, i, repeats):
         slot=connection.slot,
         program=connection.program,
         attempt=client.flight_attempt,
+        value=connection.asks if config.frees_lost else 0,
     )
     send(world, connect, client.server)
     wait = FIRST_WAIT << repeats
@@ -94,39 +96,15 @@ def _await_crash(world, i, changes):
 
 @jit
 def _await_silence(world, i):
-    """Set the timer for when so many keep-alives in a row have not been answered, and the next one is due.
-
-    One is due every `keepalive` ns from now on, and answered unless the client is cut off then.
-    """
-    config = world.config[0]
-    s, now, every = world.clients[i].server, world.control[0].now, config.keepalive
-    missed = np.int64(0)
-    for n in range(network.spell_at(world, s, now), world.spells_from[s + 1]):
-        spell = world.spells[n]
-        first = max(np.int64(1), (spell.start - now + every - 1) // every)  # number of the first one in this spell
-        due = (min(np.int64(spell.end), config.end) - 1 - now) // every - first + 1
-        if due <= 0:
-            continue
-        if not _is_cut_off(world, i, spell, spell.start):
-            missed = np.int64(0)
-        elif missed + due < config.keepalive_misses:
-            missed += due
-        else:
-            _set_timer(world, i, kinds.CONNECTION_SILENT, now + (first + config.keepalive_misses - missed) * every)
-            return
+    """Set the timer for when too many keep-alives in a row have not been answered."""
+    time = keepalives.silent_at(world, world.clients[i].server, world.config[0].first + i)
+    if time != NEVER:
+        _set_timer(world, i, kinds.CONNECTION_SILENT, time)
 
 
 @jit
 def _set_timer(world, i, kind, time):
     set_timer(world, kind, world.config[0].first + i, time, program=world.connections[i].number)
-
-
-@inlined
-def _is_cut_off(world, i, spell, time):
-    """Whether nothing passes between a client and its server, whose spell it is at that time."""
-    if spell.unreachable:
-        return True
-    return spell.cut != 0 and network.is_cut(world, world.clients[i].server, world.config[0].first + i, time)
 
 
 @inlined
@@ -141,9 +119,9 @@ def is_reset(world, i, number):
     """Whether a client hears now that its connection of this number is lost; if it is cut off, it will then."""
     if not is_open(world, i, number):
         return False
-    now = world.control[0].now
-    spell = world.spells[network.spell_at(world, world.clients[i].server, now)]
-    if _is_cut_off(world, i, spell, now):
+    now, server = world.control[0].now, world.clients[i].server
+    spell = world.spells[network.spell_at(world, server, now)]
+    if keepalives.is_cut_off(world, server, world.config[0].first + i, spell, now):
         _set_timer(world, i, kinds.CONNECTION_RESET, spell.end)
         return False
     return True
@@ -151,6 +129,25 @@ def is_reset(world, i, number):
 
 @jit
 def close(world, i):
-    """Have no connection any more; nobody is told."""
-    world.control[0].connected -= world.connections[i].is_open
-    world.connections[i].is_open = 0
+    """Have no connection any more, nor want one; a server that frees leases then is told."""
+    connection = world.connections[i]
+    world.control[0].connected -= connection.is_open
+    connection.is_open = 0
+    if world.config[0].frees_lost and connection.is_known:
+        _tell(world, i)
+    connection.is_known = 0
+
+
+@jit
+def _tell(world, i):
+    """Have a client's host tell the server's that it has closed its latest connection."""
+    config = world.config[0]
+    s, agent = world.clients[i].server, config.first + i
+    time = keepalives.passes_at(world, s, agent)
+    if time == NEVER:
+        return
+    ledger.count(world, counters.MESSAGES)
+    closed = letter(kinds.DISCONNECT, agent, config.clients + s, program=world.connections[i].asks)
+    serial = next_serial(world, agent)
+    journal.note(world, journal.SENT, closed, time, serial)
+    post(world, closed, time, serial)

@@ -82,9 +82,9 @@ def _forget(world, i):
     ledger.turn_link(world, client, clients.DOWN)
     client.tries_here = client.servers_tried = client.beat_failures = 0
     client.wants = 0
-    client.server = client.home
     if world.config[0].connects:
         connections.close(world, i)
+    client.server = client.home
     decisions.forget(world, i)
     if world.contacts.size > 0:
         contact = world.contacts[i]

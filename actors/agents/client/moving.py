@@ -53,11 +53,11 @@ def change_server(world, i, server, is_failback):
     ledger.count(world, counters.FAILBACKS if is_failback else counters.FAILOVERS)
     moved = letter(kinds.FREE, config.first + i, config.clients + server, value=is_failback)
     journal.note(world, journal.MOVED, moved, world.control[0].now, 0)
+    if config.connects:
+        connections.close(world, i)
     ledger.count_client(world.control[0], client, -1)
     client.server = server
     ledger.count_client(world.control[0], client, 1)
-    if config.connects:
-        connections.close(world, i)
     client.tries_here = 0
     for j in range(config.programs):
         _move_slot(world, i, j, is_failback)

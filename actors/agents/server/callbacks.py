@@ -64,6 +64,16 @@ def stop_waiting(world, s, request):
             caller.queued = 0
 
 
+@jit
+def forget_client(world, s, client):
+    """End the waits of a client's users at a server; what is queued for them is skipped in its turn."""
+    if world.callers.size > 0:
+        for j in range(world.config[0].programs):
+            caller = _caller(world, s, client, j)
+            if caller.server == s:
+                caller.queued = 0
+
+
 @inlined
 def is_barred(world, s, client, slot, program):
     """Whether the program's user was called back in vain in the present site server cycle."""

@@ -1,21 +1,154 @@
-"""How a server's host answers who wants a connection, before the server accepts it: as the kernel does for TCP."""
+"""A server's end of connections: how its host answers who wants one, and what becomes of leases when one is lost.
 
-from ...compiled.jit import jit
+The host answers before the server accepts, as the kernel does for TCP. With `servers.on_lost_connection = "free"` a
+server frees what a client holds there when its connection has been lost for `connection_grace_s`, and calls its
+users back no more. It is lost when the client closes it, when it is silent, and in a crash of the server, whose end
+is then when the grace begins.
+"""
+
+import numpy as np
+
+from ...compiled.jit import inlined, jit
 from ...messaging import network
-from ...messaging.messages import answer
+from ...messaging.messages import answer, set_timer
 from ...queue import events
 from ...records import ledger
 from ...state import counters, kinds
+from ...state.rows import NEVER, NONE
+from ...state.servers import CONNECTED, LOST, LOST_FOR_GOOD, LOST_OF_LATE
+from .. import keepalives
+from . import callbacks, granting, leases
+from .accounts import account_of
 
 
 @jit
 def admit(world, n, s):
     """Answer the CONNECT in row `n`, or drop it where the backlog is full; return whether it is to be accepted."""
-    backlog = world.config[0].backlog
-    if 0 < backlog <= world.servers[s].connecting:
+    config, event = world.config[0], world.events[n]
+    if 0 < config.backlog <= world.servers[s].connecting:
         ledger.count(world, counters.CONNECTS_DROPPED)
         events.free(world, n)
         return False
     spell = network.spell_at(world, s, world.control[0].now)
     answer(world, n, s, kinds.CONNECTED, spell - world.spells_from[s])
+    if config.frees_lost:
+        _open(world, s, event.source, event.value)
     return True
+
+
+@inlined
+def _peer(world, s, client):
+    """Return the row of what a server knows of a client's connections to it."""
+    members = world.config[0].members
+    return world.peers[account_of(world, s, client) * members + s % members]
+
+
+@jit
+def _open(world, s, client, asks):
+    """Note a client's connection, unless it is closed already: that word may overtake the CONNECT."""
+    peer = _peer(world, s, client)
+    if asks <= peer.asks:
+        return
+    peer.asks = asks
+    peer.state = CONNECTED
+    if world.config[0].keepalive > 0:
+        time = keepalives.silent_at(world, s, client)
+        if time != NEVER:
+            _set_timer(world, s, kinds.PEER_LOST, time, client, asks)
+
+
+@jit
+def lose(world, s, client, asks):
+    """Note that a client's connection is lost, or will not come; what it holds is freed when the grace is over."""
+    peer = _peer(world, s, client)
+    if asks < peer.asks:
+        return
+    peer.asks = asks
+    if peer.state != CONNECTED:
+        return
+    _begin_grace(world, s, client, world.control[0].now)
+    if world.config[0].connection_grace == 0:
+        end_grace(world, s, client, asks)
+
+
+@jit
+def lose_all(world, s):
+    """Note that the connections of all who hold a lease are lost in a crash, which begins now."""
+    back = _end_of_crash(world, s)
+    n = world.servers[s].oldest
+    while n != NONE:
+        client = world.leases[n].client
+        if _peer(world, s, client).state == CONNECTED:
+            _begin_grace(world, s, client, back)
+        n = world.leases[n].newer
+
+
+@jit
+def _end_of_crash(world, s):
+    back = world.control[0].now
+    for k in range(network.spell_at(world, s, back), world.spells_from[s + 1]):
+        if not world.spells[k].crashed:
+            break
+        back = np.int64(world.spells[k].end)
+    return back
+
+
+@jit
+def _begin_grace(world, s, client, time):
+    """Have a connection be lost, and the grace begin at a time, now or later."""
+    peer = _peer(world, s, client)
+    peer.state = LOST_OF_LATE
+    peer.lost = peer.asks
+    end = time + world.config[0].connection_grace
+    if end > world.control[0].now:
+        _set_timer(world, s, kinds.PEER_GRACE_END, end, client, peer.asks)
+
+
+@jit
+def end_grace(world, s, client, lost):
+    """Free what a client holds, unless it has connected again."""
+    peer = _peer(world, s, client)
+    if peer.lost == lost and peer.state == LOST_OF_LATE:
+        peer.state = LOST_FOR_GOOD
+        _free_all(world, s, client)
+
+
+@jit
+def check(world, s, client):
+    """Free at once what was granted to a client whose connection was lost for good while its request waited."""
+    if _peer(world, s, client).state == LOST_FOR_GOOD:
+        _free_all(world, s, client)
+
+
+@jit
+def _free_all(world, s, client):
+    """Free what a client holds, and call back none of its users."""
+    callbacks.forget_client(world, s, client)
+    n = _held(world, s, client)
+    while n != NONE:
+        granting.reclaim(world, n)
+        n = _held(world, s, client)  # from the start: what was freed may have changed the chain
+    leases.settle(world, s)
+
+
+@jit
+def _held(world, s, client):
+    """Return a lease by which a client holds licenses of a server, or NONE."""
+    n = world.accounts[account_of(world, s, client)].leases
+    while n != NONE and (world.leases[n].server != s or world.leases[n].state == LOST):
+        n = world.leases[n].next
+    return n
+
+
+@jit
+def put_off(world, s, message, time):
+    """Hear of a loss only then."""
+    if message.kind == kinds.DISCONNECT:
+        _set_timer(world, s, kinds.PEER_LOST, time, message.source, message.program)
+    else:
+        _set_timer(world, s, message.kind, time, message.program, message.attempt)
+
+
+@inlined
+def _set_timer(world, s, kind, time, client, asks):
+    set_timer(world, kind, world.config[0].clients + s, time, program=client, attempt=asks)

@@ -12,7 +12,7 @@ from ...records import ledger
 from ...state import kinds
 from ...state.events import VOID
 from ...state.rows import NONE
-from . import callbacks, draining, granting, leases, service, transfers
+from . import callbacks, connections, draining, granting, leases, service, transfers
 
 
 @jit
@@ -21,6 +21,8 @@ def handle(world, s, message):
     kind = message.kind
     if kind in (kinds.SCAN, kinds.GRACE_END, kinds.CALLBACK_CYCLE, kinds.DRAIN) and network.is_stalled(world, s):
         _put_off(world, s, message)
+    elif kind in (kinds.DISCONNECT, kinds.PEER_LOST, kinds.PEER_GRACE_END):
+        _hear_of_loss(world, s, message)
     elif kind == kinds.SCAN:
         _scan(world, s)
     elif kind == kinds.CRASH:
@@ -41,6 +43,20 @@ def handle(world, s, message):
         transfers.give(world, s, message.product, message.value)
     elif kind == kinds.DROP:
         transfers.drop(world, s, message.product, message.value)
+
+
+@jit
+def _hear_of_loss(world, s, message):
+    """Handle the word of a client that has closed its connection, or a timer about one that was lost."""
+    spell = world.spells[network.spell_at(world, s, world.control[0].now)]
+    if spell.stalled or spell.crashed:
+        connections.put_off(world, s, message, spell.end)
+    elif message.kind == kinds.DISCONNECT:
+        connections.lose(world, s, message.source, message.program)
+    elif message.kind == kinds.PEER_LOST:
+        connections.lose(world, s, message.program, message.attempt)
+    else:
+        connections.end_grace(world, s, message.program, message.attempt)
 
 
 @jit
@@ -98,6 +114,8 @@ def _crash(world, s):
         server.dropped += 1
         n = service.next_in_queue(world, s)
     if config.durable:
+        if config.frees_lost:
+            connections.lose_all(world, s)
         return
     callbacks.forget(world, s)
     last, n = server.newest, NONE  # leases after `last` are reservations that this loop's freed licenses create

@@ -274,7 +274,11 @@ def _carry_out(world, n, s):
     """Do what a message asks, and free its event unless the message goes on to wait for a callback."""
     kind = world.events[n].kind
     if kind == kinds.REQUEST:
-        if granting.decide(world, n, s):
+        client = world.events[n].source
+        awaits_callback = granting.decide(world, n, s)
+        if world.config[0].frees_lost:
+            connections.check(world, s, client)
+        if awaits_callback:
             return
     elif kind == kinds.RELEASE:
         lease = granting.given_back(world, n, s)

@@ -49,6 +49,8 @@ BREAKER = {"name": "hystrix", "calls": 3.0, "window_s": 100.0, "open_s": 40.0}
 CALLBACK = {"denial": {"name": "callback", "poll_s": 90.0}}
 LOSSY = {"latency_ms": 50.0, "loss": 0.1}
 BURST = {"service_ms": 900.0, "service": "exponential"}
+FREEING = {"on_lost_connection": "free"}
+KEPT = {"connection": "kept", "keepalive_s": 7.0, "keepalive_misses": 2}
 FORGOTTEN = {"programs": 2, "heartbeat_s": 60.0, "heartbeat_names_leases": True}
 LOSING = {
     "servers": {"durable": False, "reclaim_after_s": 150.0},
@@ -178,6 +180,38 @@ CHOSEN: dict[str, Raw] = {
     "connections, and keep-alives": {
         "clients": {"connection": "kept", "keepalive_s": 7.0, "keepalive_misses": 2},
         "faults": [AWAY | EVERYWHERE | {"duration_s": 60.0, "repeat_s": 200.0, "repeats": 4}],
+    },
+    "leases freed with their connections, at once": {
+        "servers": FREEING | {"backlog": 1, "connect_cost": 2.0},
+        "clients": KEPT | {"programs": 2, "heartbeat_names_leases": True, "on_lost_lease": "request"},
+        "policies": HOME | CALLBACK,
+        "workload": {"run_time_s": 200.0},
+        "faults": [
+            CRASH | {"duration_s": 5.0, "repeat_s": 300.0, "repeats": 3},
+            AWAY | {"servers": [1]},
+            ALL_CRASH | {"mtbf_s": 400.0},
+        ],
+    },
+    "leases freed with their connections, after a grace": {
+        "servers": FREEING | {"connection_grace_s": 9.0, "service": "exponential", "service_ms": 700.0},
+        "clients": KEPT | {"programs": 3, "rerequest": False},
+        "network": {"latency_ms": 50.0, "jitter_ms": 300.0},
+        "policies": HOME | {"failback": {"name": "probe", "interval_s": 20.0, "jitter_s": 20.0}} | CALLBACK,
+        "workload": {"run_time_s": 200.0},
+        "faults": [
+            CRASH | {"duration_s": 5.0, "repeat_s": 300.0, "repeats": 3, "servers": [0, 2]},
+            AWAY | {"kind": "stall", "servers": "all", "duration_s": 20.0, "repeat_s": 250.0, "repeats": 4},
+            AWAY
+            | {
+                "kind": "cut",
+                "servers": [0, 1],
+                "clients": [0, 12],
+                "duration_s": 100.0,
+                "repeat_s": 200.0,
+                "repeats": 3,
+            },
+            ALL_CRASH | {"mtbf_s": 300.0, "restart": "all", "restart_delay_s": 15.0},
+        ],
     },
     "asks again after a denial": {
         "clients": {"programs": 2},

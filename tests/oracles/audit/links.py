@@ -2,6 +2,7 @@
 
 import numpy as np
 from meterstorm.actors.state import clients
+from meterstorm.actors.state.servers import LOST, LOST_FOR_GOOD
 
 from oracles.audit.tables import Tables
 
@@ -11,7 +12,16 @@ def check(tables: Tables) -> None:
     connections = tables.world.connections
     assert tables.control.connected == connections["is_open"].sum()
     assert len(connections) == 0 or not connections["is_open"][tables.world.clients["link"] == clients.DOWN].any()
+    _check_peers(tables)
     assert count(tables.world.clients) == [tables.control[name] for name in ("away", *STATES)]
+
+
+def _check_peers(tables: Tables) -> None:
+    """Nobody whose connection is lost for good holds anything there."""
+    if tables.config.frees_lost and tables.config.sites == 1:
+        held = tables.leases[tables.leases["state"] != LOST]
+        peers = tables.world.peers[held["client"] * tables.config.members + held["server"]]
+        assert not (peers["state"] == LOST_FOR_GOOD).any()
 
 
 STATES = {

@@ -60,6 +60,11 @@ class Callbacks:
         if key in self.reserved and self.reserved[key][1] <= self.clock.now:
             self._unreserve(key)
 
+    def drop(self, s: int, client: int) -> None:
+        """A server keeps nothing for a client any more."""
+        for key in [key for key in self.reserved if (key.server, key.client) == (s, client)]:
+            self._unreserve(key)
+
     def forget(self, s: int) -> None:
         """A server has lost its reservations."""
         for key in [key for key in self.reserved if key.server == s]:

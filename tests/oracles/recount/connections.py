@@ -1,4 +1,4 @@
-"""The books of connections: who has one, and when a crash of the server is heard of."""
+"""The books of connections: who has one, and when the loss of one is heard of, at either end."""
 
 from typing import Any
 
@@ -19,6 +19,7 @@ class Connections:
         self.first_server = scenario.clients.count
         self.latency = ns(scenario.network.latency_ms / 1000)
         self.is_kept = scenario.clients.connection == "kept"
+        self.is_told = scenario.servers.on_lost_connection == "free"
         self.keepalive_ns, self.misses = ns(scenario.clients.keepalive_s), scenario.clients.keepalive_misses
         self.answered: dict[tuple[int, int], int] = {}  # when each answer was sent, by its sender and serial
 
@@ -39,44 +40,75 @@ class Connections:
             return
         client.flight, client.server = row.attempt, row.target - self.first_server
         client.connecting_since, client.connects_for = now, (row.slot, row.program)
+        client.known = client.server, row.value
         if row.program:
             client.slots[row.slot].program = row.program
 
     def made(self, client: Client, event: Row) -> None:
+        assert client.server is not None
+        client.made += 1
         client.connected_at = self.answered[event.source, event.serial]
         client.heard_from = self.ledger.clock.now
-        client.silent_at = self._silence(client)
+        client.silent_at = self.silence(client.server, client.number, client.heard_from)
 
     def must_be_there(self, client: Client, row: Row) -> None:
         if self.is_kept and client.connected_at is None:
             raise Contradiction(f"{row} is sent without a connection")
 
-    def is_reset(self, client: Client) -> bool:
-        """Whether the client hears now that its connection is lost; if so, it has none any more."""
-        if client.connected_at is None or self._heard(client) != self.ledger.clock.now:
+    def is_reset(self, client: Client, number: int) -> bool:
+        """Whether the client hears now that connection `number` is lost; if so, it has none any more."""
+        if client.connected_at is None or client.made != number or self._heard(client) != self.ledger.clock.now:
             return False
-        client.connected_at = None
+        self.lost(client)
         self.ledger.count("resets")
         return True
 
-    def is_silent(self, client: Client) -> bool:
+    def is_silent(self, client: Client, number: int) -> bool:
         """Whether the client loses its connection now for want of answers."""
-        if client.connected_at is None or client.silent_at != self.ledger.clock.now:
+        if client.connected_at is None or client.made != number or client.silent_at != self.ledger.clock.now:
             return False
-        client.connected_at = None
+        self.lost(client)
         self.ledger.count("silences")
         return True
 
-    def _silence(self, client: Client) -> int | None:
-        """When so many keep-alives in a row have not been answered, and the next one is due."""
-        missed, time = 0, client.heard_from
+    def silence(self, server: int, client: int, time: int) -> int | None:
+        """When a connection made at a time has missed so many answers in a row, and the next one is due."""
+        missed = 0
         while self.keepalive_ns and missed < self.misses and time < self.ledger.clock.end:
             time += self.keepalive_ns
-            missed = missed + 1 if self._cut_off(client, time) else 0
+            missed = missed + 1 if self._cut_off(server, client, time) else 0
         return time + self.keepalive_ns if self.keepalive_ns and missed == self.misses else None
 
+    def lost(self, client: Client) -> None:
+        """A client has no connection any more, or asks for none; its server is to hear of it."""
+        client.connected_at = None
+        client.must_close = self.is_told and client.known is not None
+
+    def closed(self, client: Client, row: Row) -> None:
+        """A DISCONNECT: the word of that."""
+        if not client.must_close or (row.target - self.first_server, row.program) != client.known:
+            raise Contradiction(f"{row} closes no connection")
+        if row.time != self._arrival(client):
+            raise Contradiction(f"{row} should arrive at {self._arrival(client)} ns")
+        client.known, client.must_close = None, False
+
+    def _arrival(self, client: Client) -> int | None:
+        """When the server hears what the client's host says from now on, and again when it was lost."""
+        sent, (server, _) = self.ledger.clock.now, client.known or (0, 0)
+        while sent < self.ledger.clock.end:
+            ends = self._cut_off(server, client.number, sent)
+            ends = ends or self._cut_off(server, client.number, sent + self.latency)
+            if not ends:
+                return sent + self.latency + 1  # just after the observer
+            sent = max(ends)
+        return None
+
     def check(self, client: Client) -> None:
-        """No loss of a connection is missed."""
+        """No loss of a connection is missed, nor is a server left in the dark about one."""
+        if client.must_close and self._arrival(client) is not None:
+            raise Contradiction(f"client {client.number} has not told of connection {client.known}")
+        if client.must_close:
+            client.known, client.must_close = None, False
         if client.connected_at is None:
             return
         if client.silent_at is not None and client.silent_at < self.ledger.clock.now:
@@ -90,18 +122,17 @@ class Connections:
         spells = self.faults.spells[client.server]
         crashes = (begin for begin, _, fault in spells if fault.kind == "crash" and begin > client.connected_at)
         heard = max(min(crashes, default=float("inf")) + self.latency, client.heard_from)
-        while heard < self.ledger.clock.end and (away := self._cut_off(client, heard)):
+        while heard < self.ledger.clock.end and (away := self._cut_off(client.server, client.number, heard)):
             heard = max(away)
         return heard
 
-    def _cut_off(self, client: Client, time: float) -> list[int]:
-        """The ends of the faults that cut the client off."""
-        assert client.server is not None
+    def _cut_off(self, server: int, client: int, time: int) -> list[int]:
+        """The ends of the faults that cut a client off."""
         return [
             end
-            for begin, end, fault in self.faults.spells[client.server]
+            for begin, end, fault in self.faults.spells[server]
             if begin <= time < end
-            and (fault.kind == "unreachable" or (fault.kind == "cut" and self._is_one(fault, client.number)))
+            and (fault.kind == "unreachable" or (fault.kind == "cut" and self._is_one(fault, client)))
         ]
 
     @staticmethod

@@ -97,6 +97,12 @@ class Granting:
     def _is_overdue(self, lease: Lease) -> bool:
         return self.reclaim_ns > 0 and self.clock.now - lease.heard >= self.reclaim_ns
 
+    def take_away(self, s: int, client: int) -> None:
+        """All that a client holds there."""
+        for lease in [lease for lease in self.leases.at(s) if lease.key.client == client]:
+            self.leases.free(lease, is_taken_away=True)
+        self.callbacks.drop(s, client)
+
     def forget(self, s: int) -> None:
         """A server has lost its tables."""
         self.callbacks.forget(s)

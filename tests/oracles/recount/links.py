@@ -53,10 +53,10 @@ class Links:
         elif event.kind == kinds.CALLBACK:
             self._called(client, event)
         elif event.kind == kinds.CONNECTION_RESET:
-            if self.connections.is_reset(client):
+            if self.connections.is_reset(client, event.program):
                 client.flight = None
         elif event.kind == kinds.CONNECTION_SILENT:
-            if self.connections.is_silent(client):
+            if self.connections.is_silent(client, event.program):
                 client.flight = None
                 self.ledger.count("timeouts", sum(row.what == journal.DECIDED for row in outcome))
         elif event.kind not in {kinds.KEPT_ACK, kinds.CONNECT_AGAIN} and event.attempt == client.flight:
@@ -79,7 +79,7 @@ class Links:
             for slot in client.slots:
                 self.users.crash(client, slot, restarts)
             client.flight, client.server, client.offline = None, None, False
-            client.connected_at = None
+            self.connections.lost(client)
 
     def _did(self, client: Client, row: Row, event: Row) -> None:
         if row.what == journal.MOVED:
@@ -90,6 +90,8 @@ class Links:
             self._asked(client, row)
         elif row.kind == kinds.CONNECT:
             self.connections.asked(client, row, event)
+        elif row.kind == kinds.DISCONNECT:
+            self.connections.closed(client, row)
         elif row.kind == kinds.HEARTBEAT:
             self.connections.must_be_there(client, row)
             client.flight = row.attempt
@@ -234,7 +236,8 @@ class Links:
                 self.users.do_without(client, slot)
 
     def _moved(self, client: Client, row: Row) -> None:
-        client.server, client.connected_at = row.target - self.first_server, None
+        client.server = row.target - self.first_server
+        self.connections.lost(client)
         if row.value:
             self._came_back(client)
         else:

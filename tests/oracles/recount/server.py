@@ -11,9 +11,11 @@ from oracles.recount.clock import Level
 from oracles.recount.connections import Connections
 from oracles.recount.granting import Granting, key_of
 from oracles.recount.leases import Key
+from oracles.recount.peers import Peers
 from oracles.recount.pools import Balancing
 from oracles.recount.record import Contradiction, Outcome, Row, expect
 
+LOSSES = {kinds.DISCONNECT, kinds.PEER_LOST, kinds.PEER_GRACE_END}
 TIMERS = {kinds.SCAN, kinds.GRACE_END, kinds.CALLBACK_CYCLE, kinds.DRAIN}
 
 
@@ -32,6 +34,7 @@ class Server:
         self.number, self.rules, self.clock = number, scenario.servers, granting.clock
         self.faults, self.granting, self.balancing, self.balance = connections.faults, granting, balancing, balance
         self.connections = connections
+        self.peers = Peers(number, scenario, connections, granting)
         self.ledger, self.leases, self.callbacks = granting.leases.ledger, granting.leases, granting.callbacks
         self.queue: deque[tuple[int, Row]] = deque()
         self.serving: Row | None = None
@@ -46,6 +49,8 @@ class Server:
             self._crash()
         elif event.kind == kinds.STALL_END:
             self._resume(outcome)
+        elif event.kind in LOSSES:
+            self.peers.handle(event)
         elif event.kind in TIMERS and self.faults.is_stalled(self.number, self.clock.now):
             pass  # it is set again for when the stall ends
         elif event.kind == kinds.GRACE_END:
@@ -57,6 +62,7 @@ class Server:
         else:
             self.balancing.handle(self.number, event, outcome)
         self.callbacks.call_back(outcome)
+        self.peers.check()
         self._check(event, outcome)
 
     def _check(self, event: Row, outcome: Outcome) -> None:
@@ -90,11 +96,14 @@ class Server:
             self.ledger.count("connects_dropped")
             return False
         self.connections.note_answer(expect(outcome, row, kinds.CONNECTED))
+        self.peers.opened(row)
         return True
 
     def _carry_out(self, row: Row, outcome: Outcome) -> None:
         if row.kind != kinds.CONNECT:
             self.granting.carry_out(self.number, row, outcome)
+            if row.kind == kinds.REQUEST:
+                self.peers.free(row.source)
 
     def _served(self, row: Row, outcome: Outcome) -> None:
         if self.serving is None or self.serving.attempt != row.attempt or self.serving.kind != row.kind:
@@ -134,5 +143,7 @@ class Server:
         self.queue.clear()
         self.serving = None
         self.busy.set(0)
-        if not self.rules.durable:
+        if self.rules.durable:
+            self.peers.crash()
+        else:
             self.granting.forget(self.number)

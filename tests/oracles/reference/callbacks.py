@@ -8,6 +8,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from oracles.reference.client import Client
     from oracles.reference.program import Program
     from oracles.reference.server import Server
 
@@ -36,6 +37,14 @@ class Callbacks:
         line = server.pools[awaited.product].callbacks
         if (server, awaited) in line and since < token:
             line.remove((server, awaited))
+
+    def forget_client(self, client: "Client") -> None:
+        """Its users wait no longer at this server."""
+        for pool in self.server.pools:
+            others = [
+                (server, one) for server, one in pool.callbacks if (server, one.client) != (self.server, client)
+            ]
+            pool.callbacks = deque(others)
 
     def reserve(self, program: "Program") -> None:
         self.reserved[program] = ticket = self.world.number()

@@ -17,6 +17,7 @@ class Connection:
         self.link, self.client, self.world = link, link.client, link.world
         self.is_kept = self.client.settings["connection"] == "kept"
         self.token: int | None = None  # of the CONNECT that it came from; None: there is no connection
+        self.asked = 0  # token of the latest CONNECT that has not been closed
         self.lost: set[int] = set()  # tokens of those that were reset before they were here
 
     @property
@@ -28,6 +29,7 @@ class Connection:
         message = Message(CONNECT, self.client, item.program)
         self.world.measures.counts["connects"] += 1
         self.link.transmit(item, message)
+        self.asked = message.token
         self.repeat(message, 1.0, 1.0)
 
     def repeat(self, message: Message, wait_s: float, passed_s: float) -> None:
@@ -59,7 +61,7 @@ class Connection:
         elif self.world.faults.separated(server, self.client):
             self.world.faults.unheard.append((self.reset, server, token))
         else:
-            self.token = None
+            self.close()
             self.world.measures.counts["resets"] += 1
             self.fail("reset")
 
@@ -72,12 +74,30 @@ class Connection:
         if self.token != token:
             return
         if missed == self.client.settings["keepalive_misses"]:
-            self.token = None
+            self.close()
             self.world.measures.counts["silences"] += 1
             self.fail("timeouts")
             return
         missed = missed + 1 if self.world.faults.separated(self.link.server, self.client) else 0
         self.world.after(self.client.settings["keepalive_s"], self.ask_host, token, missed)
+
+    def close(self) -> None:
+        """No connection any more, nor a wish for one; a server that minds is told."""
+        self.token = None
+        if self.asked and self.link.server.peers.is_minding:
+            self.world.measures.counts["messages"] += 1
+            self.tell(self.link.server, self.asked)
+        self.asked = 0
+
+    def tell(self, server: "Server", token: int, is_there: bool = False) -> None:
+        """CHOICE: what a fault loses on its way is sent again when that is over."""
+        if self.world.faults.separated(server, self.client):
+            self.world.faults.unheard.append((self.tell, server, token))
+        elif is_there:
+            server.peers.closed(self.client, token)
+        else:
+            just_after = self.world.network.latency_s + 1e-9  # CHOICE: the observer hears first
+            self.world.after(just_after, self.tell, server, token, True)
 
     def fail(self, kind: str) -> None:
         """What is in flight fails; a client at rest that holds a lease goes on as if a heartbeat had."""

@@ -68,8 +68,8 @@ class Failures:
 
     def change_server(self, server: "Server", all_move: bool, is_own_wish: bool = False) -> None:
         link = self.link
+        link.connection.close()
         link.server = server
-        link.connection.token = None
         self.tries_here = 0
         items = {item.program: item for item in link.waiting if item.program is not None}
         for item in link.waiting:

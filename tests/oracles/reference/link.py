@@ -127,9 +127,9 @@ class Link:
         self.stop_pausing()
         self.spells += 1
         self.offline, self.online = False, True
+        self.connection.close()
         self.server = self.client.failback.preferred
         self.failures.tries_here = 0
-        self.connection.token = None
 
     def receive(self, kind: str, server: "Server", message: Message, lease: "Lease | None") -> None:
         if self.client.is_down:

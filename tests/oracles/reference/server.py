@@ -20,6 +20,7 @@ from oracles.reference.messages import (
     REQUEST,
     Message,
 )
+from oracles.reference.peers import Peers
 from oracles.reference.sharing import Shares
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class Server:
         self.leases: dict[Client, dict[Program, Lease]] = {}
         self.demand: Counter = Counter()
         self.granting, self.callbacks, self.shares = Granting(self), Callbacks(self), Shares(self)
+        self.peers = Peers(self)
         self.arrivals: Counter = Counter()  # by whole second of the measured time
         self.early: list[float] = []  # arrivals before the first fault
         self.peak = 0  # most in a second, of those that have some from the first fault on
@@ -85,6 +87,7 @@ class Server:
             self.world.measures.counts["connects_dropped"] += 1
             return False
         self.connected.append(message)
+        self.peers.opened(message)
         self.answer(CONNECTED, message)
         return True
 
@@ -157,6 +160,7 @@ class Server:
     def serve_now(self, message: Message) -> None:
         if message.kind != CONNECT:
             self.granting.handle(message)
+            self.peers.free(message.client)
 
     def answer(self, kind: str, message: Message, lease: "Lease | None" = None) -> None:
         client = message.client
@@ -170,6 +174,8 @@ class Server:
         self.requests_waiting = 0
         self.serving = None
         self.busy.set(0)
-        if not self.world.scenario["servers"]["durable"]:
+        if self.world.scenario["servers"]["durable"]:
+            self.peers.crash()
+        else:
             self.callbacks.forget()
             self.granting.forget()

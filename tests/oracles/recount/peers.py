@@ -1,0 +1,103 @@
+"""The books of lost connections at one server: when it must free what their clients hold."""
+
+from typing import Any
+
+from meterstorm.actors.state import kinds
+
+from oracles.recount.clock import Clock, ns
+from oracles.recount.connections import Connections
+from oracles.recount.granting import Granting
+from oracles.recount.record import Contradiction, Row
+
+STANDING_STILL = {"crash", "stall"}
+
+
+class Peers:
+    """Each client's latest connection to a server, and since when it is lost, if it is."""
+
+    def __init__(self, number: int, scenario: Any, connections: Connections, granting: Granting) -> None:
+        self.number, self.clock, self.connections, self.granting = number, granting.clock, connections, granting
+        self.faults = connections.faults
+        self.frees = scenario.servers.on_lost_connection == "free"
+        self.grace_ns = ns(scenario.servers.connection_grace_s)
+        self.latest: dict[int, int] = {}
+        self.open: set[int] = set()
+        self.silent_at: dict[int, int | None] = {}
+        self.lost_at: dict[int, int] = {}
+        self.over: set[int] = set()  # whose leases have been freed
+
+    def opened(self, row: Row) -> None:
+        """A CONNECT that is answered, of a connection that was not closed before it came."""
+        if self.frees and row.value > self.latest.get(row.source, 0):
+            self.latest[row.source] = row.value
+            self.open.add(row.source)
+            self.silent_at[row.source] = self.connections.silence(self.number, row.source, self.clock.now)
+            self.lost_at.pop(row.source, None)
+            self.over.discard(row.source)
+
+    def handle(self, event: Row) -> None:
+        """A word of a client that has closed one, or a timer; none counts while the server stands still."""
+        is_word = event.kind == kinds.DISCONNECT
+        client, asks = (event.source, event.program) if is_word else (event.program, event.attempt)
+        if self._stands_still(self.clock.now):
+            return
+        if event.kind == kinds.PEER_GRACE_END:
+            self.end_grace(client)
+        elif asks >= self.latest.get(client, 0):
+            if not is_word and self.clock.now not in {self.silent_at.get(client), self._last_pause()}:
+                raise Contradiction(f"server {self.number} has no reason to lose a connection: {event}")
+            self.latest[client] = asks
+            if client in self.open:
+                self.open.remove(client)
+                self.lost_at[client] = self.clock.now
+                self.end_grace(client)
+
+    def crash(self) -> None:
+        """Those of all who hold a lease are lost; the grace begins when the server is back."""
+        back = self.clock.now
+        while ends := self._ends(back, {"crash"}):
+            back = max(ends)
+        for lease in self.granting.leases.at(self.number):
+            if lease.key.client in self.open:
+                self.open.remove(lease.key.client)
+                self.lost_at[lease.key.client] = back
+
+    def end_grace(self, client: int) -> None:
+        """Free what is due."""
+        lost = self.lost_at.get(client)
+        if lost is not None and lost + self.grace_ns <= self.clock.now:
+            self.over.add(client)
+            self.free(client)
+
+    def free(self, client: int) -> None:
+        """Free what a client holds, if its connection is lost for good."""
+        if client in self.over:
+            self.granting.take_away(self.number, client)
+
+    def check(self) -> None:
+        """Nothing is held by who should have lost it before now."""
+        if not self.lost_at or self._stands_still(self.clock.now):
+            return
+        for key in (*self.granting.leases.by_key, *self.granting.callbacks.reserved):
+            lost = self.lost_at.get(key.client)
+            if key.server == self.number and lost is not None and self._due(lost) < self.clock.now:
+                raise Contradiction(f"server {self.number} should have freed {key} at {self._due(lost)} ns")
+
+    def _due(self, lost: int) -> int:
+        due = lost + self.grace_ns
+        while ends := self._ends(due, STANDING_STILL):
+            due = max(ends)
+        return due
+
+    def _last_pause(self) -> int | None:
+        """When the server last ceased to stand still."""
+        spells = self.faults.spells[self.number]
+        ends = [end for _, end, fault in spells if fault.kind in STANDING_STILL and end <= self.clock.now]
+        return max(ends, default=None)
+
+    def _stands_still(self, time: int) -> bool:
+        return bool(self._ends(time, STANDING_STILL))
+
+    def _ends(self, time: int, which: set[str]) -> list[int]:
+        spells = self.faults.spells[self.number]
+        return [end for begin, end, fault in spells if begin <= time < end and fault.kind in which]

@@ -1,0 +1,99 @@
+"""Connections as a server sees them: it frees what a client holds there when its connection is lost."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from oracles.reference.client import Client
+    from oracles.reference.messages import Message
+    from oracles.reference.server import Server
+
+
+class Peers:
+    """Each client's latest connection, told apart by the token of its CONNECT."""
+
+    def __init__(self, server: "Server"):
+        self.server, self.world = server, server.world
+        self.settings = self.world.scenario["servers"]
+        self.latest: dict[Client, int] = {}
+        self.open: set[Client] = set()
+        self.lost: dict[Client, int] = {}  # each loss has a number of its own
+        self.lost_for_good: set[Client] = set()
+
+    @property
+    def is_minding(self) -> bool:
+        return self.settings["on_lost_connection"] == "free"
+
+    def opened(self, message: "Message") -> None:
+        """CHOICE: one that was closed before it is here is never open."""
+        client, token = message.client, message.token
+        if self.is_minding and token > self.latest.get(client, 0):
+            self.latest[client] = token
+            self.open.add(client)
+            self.lost.pop(client, None)
+            self.lost_for_good.discard(client)
+            if client.settings["keepalive_s"]:
+                self.world.after(client.settings["keepalive_s"], self.ask_host, client, token, 0)
+
+    def ask_host(self, client: "Client", token: int, missed: int) -> None:
+        """As the client asks the server's."""
+        if self.latest[client] != token or client not in self.open:
+            return
+        if missed == client.settings["keepalive_misses"]:
+            self.closed(client, token)
+            return
+        missed = missed + 1 if self.world.faults.separated(self.server, client) else 0
+        self.world.after(client.settings["keepalive_s"], self.ask_host, client, token, missed)
+
+    def closed(self, client: "Client", token: int) -> None:
+        """A word that one is lost."""
+        if self.waits(self.closed, client, token):
+            return
+        if token >= self.latest.get(client, 0):
+            self.latest[client] = token
+            if client in self.open:
+                self.lose(client)
+                self.begin_grace(client, self.lost[client])
+
+    def lose(self, client: "Client") -> None:
+        self.open.remove(client)
+        self.lost[client] = self.world.number()
+
+    def crash(self) -> None:
+        """CHOICE: only clients that hold a lease lose anything; they have the grace from the end of the crash on."""
+        for client in [client for client, leases in self.server.leases.items() if leases and client in self.open]:
+            self.lose(client)
+            self.come_back(client, self.lost[client])
+
+    def come_back(self, client: "Client", loss: int) -> None:
+        if "crash" in self.world.faults.kinds(self.server):
+            self.world.faults.unheard.append((self.come_back, client, loss))
+        else:
+            self.begin_grace(client, loss)
+
+    def begin_grace(self, client: "Client", loss: int) -> None:
+        if grace_s := self.settings["connection_grace_s"]:
+            self.world.after(grace_s, self.end_grace, client, loss)
+        else:
+            self.end_grace(client, loss)
+
+    def end_grace(self, client: "Client", loss: int) -> None:
+        if not self.waits(self.end_grace, client, loss) and self.lost.get(client) == loss:
+            self.lost_for_good.add(client)
+            self.free(client)
+
+    def free(self, client: "Client") -> None:
+        """What it holds, if its connection is lost for good; a request may have waited meanwhile."""
+        if client in self.lost_for_good:
+            callbacks, leases = self.server.callbacks, self.server.leases.get(client, {})
+            callbacks.forget_client(client)
+            for lease in list(leases.values()):
+                lease.lose()
+            for program in [program for program in callbacks.reserved if program.client is client]:
+                callbacks.unreserve(program, callbacks.reserved[program])
+
+    def waits(self, action, *arguments: object) -> bool:
+        """Whether a server that stalls or has crashed can't act now; it does so when that is over."""
+        stands_still = not self.world.faults.kinds(self.server).isdisjoint({"stall", "crash"})
+        if stands_still:
+            self.world.faults.unheard.append((action, *arguments))
+        return stands_still
