@@ -47,7 +47,7 @@ def silent_at(world, s, client):
 
 @jit
 def passes_at(world, s, client):
-    """Return when what one host tells the other from now on is there: what a fault loses is sent when that is over.
+    """Return when what a host tells the other from now on is there: what a fault loses is sent when that is over.
 
     NEVER, if the run is over by then.
     """

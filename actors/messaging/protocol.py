@@ -15,7 +15,7 @@ def is_for_service(kind):
 
 @inlined
 def may_free(kind):
-    """Whether a client's message frees leases and is not answered: it leads to another only by calling somebody back."""
+    """Whether a client's message frees leases and is not answered: it can only have somebody called back."""
     return kind == kinds.RELEASE or kind == kinds.DISCONNECT
 
 

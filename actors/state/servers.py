@@ -140,7 +140,7 @@ ACCOUNT = rows(
 # What a site knows of a client's slot: its program no longer waits for answers to this attempt or earlier ones.
 SEAT = rows(("abandoned", "i4"))
 
-# What a server knows of a client's connections to it, by the latest; row account * members + its number in its site.
+# What a server knows of a client's connections to it; row account * members + the server's number in its site.
 PEER = rows(
     ("asks", "i4"),  # which of the client's it is; 0: there was none
     ("lost", "i4"),  # which was lost last

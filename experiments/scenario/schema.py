@@ -110,8 +110,8 @@ class Servers(Table):
     on_lost_connection: Annotated[Literal["keep", "free"], Allowed()] = Field(
         default="keep",
         description="What a server does with the leases of a client whose connection to it is lost: closed by a "
-        "client that moves or crashes, silent for as many keep-alives as for the client, or gone in its own crash. "
-        "Those of its users who wait to be called back wait no more where the leases are freed.",
+        "client that moves or crashes, silent for as many keep-alives as for the client, or gone in its own "
+        "crash. Where they are freed, users of the client who wait to be called back wait no more.",
     )
     connection_grace_s: Seconds = Field(
         default=0.0,

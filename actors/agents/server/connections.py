@@ -1,9 +1,9 @@
 """A server's end of connections: how its host answers who wants one, and what becomes of leases when one is lost.
 
-The host answers before the server accepts, as the kernel does for TCP. With `servers.on_lost_connection = "free"` a
-server frees what a client holds there when its connection has been lost for `connection_grace_s`, and calls its
-users back no more. It is lost when the client closes it, when it is silent, and in a crash of the server, whose end
-is then when the grace begins.
+The host answers before the server accepts, as the kernel does for TCP. With `servers.on_lost_connection = "free"`
+a server frees what a client holds there when its connection has been lost for `connection_grace_s`, and calls its
+users back no more. It is lost when the client closes it, when it is silent, and in a crash of the server, whose
+end is then when the grace begins.
 """
 
 import numpy as np

@@ -13,8 +13,8 @@ from typing import NamedTuple, cast
 from .frames import PROTOCOL_VERSION, PeerLost
 from .sockets import tuned
 
-# How long a connection that was accepted may take to prove that it knows the key. Strangers hold up nobody, so it is
-# long enough for a peer whose machine is busy elsewhere.
+# How long a connection that was accepted may take to prove that it knows the key. Strangers hold up nobody, so it
+# is long enough for a peer whose machine is busy elsewhere.
 HANDSHAKE_S = 20.0
 
 _HELLO = struct.pack("!4sH", b"MSTM", PROTOCOL_VERSION)

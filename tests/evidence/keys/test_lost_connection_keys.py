@@ -110,7 +110,7 @@ def test_a_client_that_moves_closes_its_connection(client: int, lost: int):
     ("misses", "until", "lost"), [(3, 120.004, 0), (3, 120.006, 1), (1, 100.006, 1), (4, 120.006, 0)]
 )
 def test_a_server_notices_a_silent_client_as_the_client_does(misses: int, until: float, lost: int):
-    """Its keep-alives come each ten seconds from when it heard of the client: the first that is missed, at 100.005 s."""
+    """Its keep-alives come each ten seconds from when it heard of the client: the first missed is of 100.005 s."""
     clients = {"keepalive_s": 10.0, "keepalive_misses": misses}
     result = run(ONE, freeing(**clients), {"faults": [CUT | {"duration_s": until - 99.0}]})
     assert result["leases_lost"] == lost

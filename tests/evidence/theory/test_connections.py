@@ -126,3 +126,29 @@ def test_everybody_is_reset_one_latency_after_the_crash_and_asks_at_one_instant(
     assert len(at_once) == 60, "N in one instant"
     connected = shard.tally().series[:, counters.CONNECTED]
     assert connected[1:3].tolist() == [0, 60]
+
+
+@pytest.mark.parametrize("grace_s", [0.0, 2.0, 25.0])
+def test_what_clients_held_that_crash_is_held_for_the_grace(grace_s: float):
+    """Little's law, without chance: licenses of orphans are those of crashes, each for so long; down is longer."""
+    result = measure(
+        NETWORK,
+        KEPT
+        | {
+            "servers": SERVER
+            | {"on_lost_connection": "free"}
+            | ({"connection_grace_s": grace_s} if grace_s else {})
+        },
+        {"clients": {"count": 300}, "workload": {"launch_interval_s": 5.0, "run_time_s": 1e6}},
+        {"faults": [{"kind": "client-crash", "start_s": 60.0, "mtbf_s": 200.0, "duration_s": 30.0}]},
+    )
+    assert result["leases_orphaned"] > 500 and result["leases_lost"] == 0
+    held_s, at_the_end = (
+        result["orphan_license_hours"] * 3600,
+        30,
+    )  # a grace or so may still last, at 1.3 crashes a second
+    assert (
+        (result["leases_orphaned"] - at_the_end - 1) * grace_s
+        <= held_s
+        <= result["leases_orphaned"] * grace_s + 1e-6
+    )

@@ -4,7 +4,7 @@ from typing import Any
 
 from meterstorm.actors.state import kinds
 
-from oracles.recount.clock import Clock, ns
+from oracles.recount.clock import ns
 from oracles.recount.connections import Connections
 from oracles.recount.granting import Granting
 from oracles.recount.record import Contradiction, Row

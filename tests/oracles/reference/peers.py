@@ -59,7 +59,7 @@ class Peers:
         self.lost[client] = self.world.number()
 
     def crash(self) -> None:
-        """CHOICE: only clients that hold a lease lose anything; they have the grace from the end of the crash on."""
+        """CHOICE: only clients that hold a lease lose anything; their grace begins at the end of the crash."""
         for client in [client for client, leases in self.server.leases.items() if leases and client in self.open]:
             self.lose(client)
             self.come_back(client, self.lost[client])
