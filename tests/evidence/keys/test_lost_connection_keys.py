@@ -14,6 +14,7 @@ SERVER_DOWN = {"kind": "crash", "servers": [0], "start_s": 100.0, "duration_s": 
 CLIENT_DOWN = {"kind": "client-crash", "start_s": 100.0, "duration_s": 50.0, "clients": [0, 0]}
 AWAY = {"kind": "unreachable", "servers": [0], "start_s": 99.0, "duration_s": 20.0}
 CUT = AWAY | {"kind": "cut", "clients": [0, 0]}
+BRIEF = CUT | {"duration_s": 1.002}  # over before what is sent in it would arrive
 STALL = AWAY | {"kind": "stall"}
 HEARD = 100.0 + LATENCY
 ENDED = 10.0 + 2 * LATENCY + 2 * SERVICE + 500.0 + LATENCY  # ONE, as the observer hears; it was accepted first
@@ -94,6 +95,13 @@ def test_without_a_grace_a_crash_frees_what_durable_leases_kept():
     assert result["unmetered_license_hours"] * HOUR == exactly(sum(ended) - 4 * 110.0)
 
 
+def test_a_server_that_crashes_knows_itself_that_connections_are_lost():
+    """Its client is cut off, and does not hear of it until that is over."""
+    result = run(ONE, freeing(), {"faults": [SERVER_DOWN, CUT]})
+    assert (result["leases_lost"], result["resets"]) == (1, 1)
+    assert result["unmetered_license_hours"] * HOUR == exactly(ENDED - 110.0)
+
+
 @pytest.mark.parametrize(("client", "lost"), [(0, 1), (2, 0)])
 def test_a_client_that_moves_closes_its_connection(client: int, lost: int):
     """Its old server frees the lease at once, and its program runs on without; others' are theirs."""
@@ -117,7 +125,10 @@ def test_a_server_notices_a_silent_client_as_the_client_does(misses: int, until:
     assert result["unmetered_license_hours"] * HOUR == exactly(lost * (ENDED - HEARD - 10.0 * misses))
 
 
-@pytest.mark.parametrize(("fault", "heard"), [(CUT, 119.0 + LATENCY), (AWAY, 119.0 + LATENCY), (STALL, 119.0)])
+@pytest.mark.parametrize(
+    ("fault", "heard"),
+    [(CUT, 119.0 + LATENCY), (AWAY, 119.0 + LATENCY), (STALL, 119.0), (BRIEF, 100.002 + LATENCY)],
+)
 def test_what_a_fault_keeps_from_the_server_it_hears_when_that_is_over(fault, heard: float):
     result = run(ONE, freeing(), {"faults": [CLIENT_DOWN, fault]})
     assert ghosts_s(result) == exactly(heard - HEARD)
