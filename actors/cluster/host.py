@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ..setup.origin import Origin
 from ..setup.scenario import Scenario
 from ..shards.checkpoints import load, save
 from ..shards.shard import Shard
@@ -49,15 +50,17 @@ class ShardHost:
         keep_journal: bool,
         tags: Mapping[str, str] | None = None,
         saved: tuple[Path, list[bytes]] | None = None,
-    ) -> None:
+    ) -> Origin:
         """Build this shard of a new world, or of a checkpoint's: its folder and seals; `tags` are its gauges'.
 
-        Nobody waits for a frame of it yet: on a node where nothing is compiled that takes half a minute.
+        Return the code and files that it comes from. Nobody waits for a frame of it yet: on a node where nothing
+        is compiled that takes half a minute.
         """
         self.cpu_started = time.process_time()
         shard = Shard(scenario, replication, self.mesh.shard, self.mesh.shards, keep_journal)
         self.begun = shard, None if saved is None else self._restore(shard, *saved)
         self.gauges = Gauges(tags, shard.shard)
+        return shard.origin
 
     def _restore(self, shard: Shard, folder: Path, seals: list[bytes]) -> int:
         numbers, tables = load(folder, self.mesh.shard, seals)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
+from ..setup.origin import check, of_world
 from ..setup.scenario import Scenario
 from ..shards.checkpoints import Checkpoints
 from ..shards.tally import Tally, conserved, merge
@@ -56,7 +57,7 @@ class ShardSet:
 
         With checkpoints the world goes on from the last one; when a shard is lost, all are started again.
         Without, or when that happens again and again, raises ShardLost. Raises ValueError where the network has
-        no latency: shards would wait for each other forever.
+        no latency: shards would wait for each other forever; OriginError for a shard of other code or files.
         """
         if scenario.network.latency_ms == 0:
             raise ValueError("shards need network.latency_ms > 0")
@@ -130,8 +131,9 @@ class ShardSet:
 
     def _begin(self, world: tuple[Any, ...], checkpoints: Checkpoints | None) -> None:
         restored = checkpoints and checkpoints.restore(lambda *saved: self._all("begin", *world, saved))
-        if not restored:
-            self._all("begin", *world)
+        here = of_world(world[0])
+        for shard, origin in enumerate(restored or self._all("begin", *world)):
+            check(origin, here, self._name(shard))
 
     def _run(
         self, scenario: Scenario, on_progress: Callable[[float], None], checkpoints: Checkpoints | None

@@ -6,6 +6,7 @@ them (`windows.py`).
 
 from collections.abc import Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from ..engine import growth, invariants, loop
 from ..records import digest
 from ..setup import partition
 from ..setup.build import build
+from ..setup.origin import of_world
 from ..setup.policies import compile_policies
 from ..setup.scenario import Scenario
 from ..state.control import CONTROL
@@ -46,6 +48,7 @@ class Shard:
     ) -> None:
         self.policies = compile_policies(scenario)
         self.world = build(scenario, self.policies, replication, shard, shards, keep_journal)
+        self.origin = of_world(scenario)
         self.shards = shards
         hosted = partition.parts(scenario, shards)
         self._starts, self._owners = partition.owners(scenario, hosted)
@@ -202,4 +205,4 @@ class Shard:
     def tally(self) -> Tally:
         """Recount what must add up, and close the books at the end of the run; raises InvariantViolation."""
         invariants.recount(self.world)
-        return tally(self.world)
+        return replace(tally(self.world), origin=self.origin)

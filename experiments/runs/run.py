@@ -9,6 +9,7 @@ from meterstorm.actors.cluster.connection import start_ray
 from meterstorm.actors.cluster.gauges import Gauges
 from meterstorm.actors.cluster.shard_set import ShardSet
 from meterstorm.actors.cluster.workers import spread
+from meterstorm.actors.setup.origin import of_world
 from meterstorm.actors.shards.checkpoints import Checkpoints
 from meterstorm.actors.shards.simulate import simulate
 from meterstorm.actors.shards.tally import Tally
@@ -58,7 +59,8 @@ def run(
 
     Raises ValueError for a policy that cannot be compiled, a trace that cannot be read, or a malformed address;
     InvariantViolation (actors/engine/invariants.py); ClusterError (actors/cluster/connection.py), of which
-    ShardLost is a lost process; TransportError (actors/shards/transport/frames.py); CheckpointError
+    ShardLost is a lost process; OriginError (actors/setup/origin.py) for a node with other code or files, or
+    for a file that has changed meanwhile; TransportError (actors/shards/transport/frames.py); CheckpointError
     (actors/shards/sealed.py).
     """
     options = Options(
@@ -78,7 +80,10 @@ def run_as(
     join(options)
     began_s = unfinished.began_s if unfinished else time.time()
     files = inputs(scenario)
-    known = [VersionResult(version, world=world_of(version.scenario)) for version in versions(scenario)]
+    known = [
+        VersionResult(version, world=world_of(version.scenario), origin=of_world(version.scenario))
+        for version in versions(scenario)
+    ]
     results = Results(scenario, options.shards, known, inputs=files)
     for (version, _), replication in (unfinished.done if unfinished else {}).items():
         results.add(version, replication)
@@ -110,10 +115,10 @@ def _run_left(
     if unfinished:
         jobs = [job._replace(checkpoints=unfinished.world(job.version, job.number)) for job in jobs]
     steps = _steps(jobs, options, _added_to(len(have), on_progress))
-    for done, (job, replication) in enumerate(steps, len(have) + 1):
+    for done, (job, replication, whose) in enumerate(steps, len(have) + 1):
+        results.add(job.version, replication, whose)
         if unfinished:
             unfinished.keep(job.version, replication)
-        results.add(job.version, replication)
         on_progress(done)
 
 
@@ -180,6 +185,7 @@ def _replication(scenario: Scenario, number: int, tally: Tally) -> Replication:
         tally.journal,
         tally.timing,
         of_groups(scenario, tally),
+        tally.origin or {},
     )
 
 
@@ -223,7 +229,7 @@ def _tags(version: Version, number: int, options: Options) -> dict[str, str] | N
     return names | {"replication": str(number)}
 
 
-Steps = Iterator[tuple[Job, Replication]]
+Steps = Iterator[tuple[Job, Replication, str]]  # the last says whose result it is
 
 
 def _steps(jobs: list[Job], options: Options, on_progress: Progress) -> Steps:
@@ -238,7 +244,7 @@ def _in_parallel(jobs: list[Job], options: Options, on_progress: Progress) -> St
     if workers == 0 or (workers is None and options.ray_address is None):
         for job in jobs:
             started = time.perf_counter()
-            yield job, run_world(*job.arguments, _added_to(here, on_progress))
+            yield job, run_world(*job.arguments, _added_to(here, on_progress)), "this process"
             loading_s = 0.0 if job.version in versions_seen else LOADING_S
             versions_seen.add(job.version)
             spent += max(0.0, time.perf_counter() - started - loading_s)
@@ -248,8 +254,8 @@ def _in_parallel(jobs: list[Job], options: Options, on_progress: Progress) -> St
     rest = jobs[here:]
     if rest:
         arguments = [job.on_worker for job in rest]
-        for index, replication in spread(run_on_worker, arguments, workers, options.ray_address):
-            yield rest[index], replication
+        for index, node, replication in spread(run_on_worker, arguments, workers, options.ray_address):
+            yield rest[index], replication, node
 
 
 def _on_shards(jobs: list[Job], options: Options, on_progress: Progress) -> Steps:
@@ -259,7 +265,7 @@ def _on_shards(jobs: list[Job], options: Options, on_progress: Progress) -> Step
             tally = shard_set.simulate(
                 job.scenario, job.number, report, job.keep_journal, job.checkpoints, job.tags
             )
-            yield job, _replication(job.scenario, job.number, tally)
+            yield job, _replication(job.scenario, job.number, tally), "its shards"
 
 
 def _added_to(done: int, on_progress: Progress) -> Progress:

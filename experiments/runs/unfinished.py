@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+from meterstorm.actors.setup.origin import of_world
 from meterstorm.actors.shards.checkpoints import Checkpoints
 from meterstorm.actors.shards.sealed import CheckpointError, read, write
 from meterstorm.actors.state import servers
@@ -22,13 +23,12 @@ from meterstorm.actors.state.sums import SUM
 from ..scenario import Scenario, replications, to_toml, versions
 from .begun import Begun, begin, reopen
 from .folder import RUN
-from .identity import engine
 from .inputs import inputs
 from .options import Options
 from .results import Replication
 
 # Fields of a finished replication: numbers, then arrays.
-FACTS = ("number", "digest", "metrics", "events", "cpu_s", "memory_bytes", "groups")
+FACTS = ("number", "digest", "metrics", "events", "cpu_s", "memory_bytes", "groups", "origin")
 ARRAYS = {
     "series": np.dtype("i8"),
     "queueing": SUM,
@@ -58,6 +58,7 @@ class UnfinishedRun:
         self.began_s = time.time()
         self._checkpoints, self._lock = begun.checkpoints, begun.lock
         self._versions = versions(begun.scenario)
+        self._origins = [of_world(version.scenario) for version in self._versions]
         self._read()
 
     @classmethod
@@ -79,7 +80,7 @@ class UnfinishedRun:
         """Return the checkpoints of one replication of a version."""
         named = self._versions[version]
         identity = {
-            **engine(),
+            **self._origins[version],
             "scenario": _sha256(to_toml(named.scenario).encode()),
             "case": named.case,
             "arm": named.arm,

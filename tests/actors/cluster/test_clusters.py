@@ -134,7 +134,7 @@ def test_workers_take_all_cpus_of_the_cluster(nodes, tmp_path):
         return ray.get_runtime_context().get_node_id()
 
     folder = str(tmp_path)
-    met = dict(spread(meet, [(k,) for k in range(CPUS)], None, "auto"))
+    met = {k: node for k, _, node in spread(meet, [(k,) for k in range(CPUS)], None, "auto")}
     assert len(met) == CPUS and len(set(met.values())) == 3
 
 
@@ -190,7 +190,7 @@ def test_a_node_with_another_version_is_named(nodes, tmp_path):
         with pytest.raises(ClusterError, match=named):
             ShardSet(4, nodes.address, "strict-spread")
         with pytest.raises(ClusterError, match=named):
-            dict(spread(lambda: 0, [()], None, nodes.address))
+            list(spread(lambda: 0, [()], None, nodes.address))
     finally:
         nodes.remove_node(other)
     assert eventually(all_free)

@@ -2,20 +2,27 @@
 
 import json
 import re
+import subprocess
+import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from meterstorm.actors.setup import origin
 from meterstorm.actors.shards.checkpoints import Checkpoints
 from meterstorm.actors.shards.sealed import CheckpointError, read
 from meterstorm.actors.state.events import JOURNAL
 from meterstorm.experiments.cli import console
 from meterstorm.experiments.cli import main as cli
 from meterstorm.experiments.cli.options import parse_seconds
-from meterstorm.experiments.runs import identity, run
+from meterstorm.experiments.runs import run
 from meterstorm.experiments.runs import unfinished as checkpoints
 from meterstorm.experiments.runs.unfinished import UnfinishedRun
+from meterstorm.experiments.scenario import load
+from meterstorm.policies import sources
 from pyarrow import parquet
 from typer.testing import CliRunner
 
@@ -173,20 +180,74 @@ def refused(message: str) -> None:
     assert words(message) in words(result.stderr)
 
 
-def test_a_changed_policy_is_an_error(interrupted):
-    Path("mine.py").write_text(MINE.replace("5.0", "6.0"))
-    refused(f"{Path('mine.py').resolve()}: has changed since the run in out began")
+def resume_elsewhere() -> subprocess.CompletedProcess[str]:
+    """In another process, which has not met the policy."""
+    code = "from meterstorm.experiments.cli.main import main; main()"
+    command = [sys.executable, "-c", code, "resume", "out", "--json"]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
+
+
+@pytest.mark.parametrize("change", [lambda file: file.write_text("raise SystemExit"), Path.unlink])
+def test_a_policy_that_has_changed_goes_on_as_it_was(interrupted, change):
+    whole = json.loads(invoke(*RUN, "whole").stdout)
+    change(Path("mine.py"))
+    resumed = resume_elsewhere()
+    assert resumed.returncode == 0, resumed.stderr
+    assert json.loads(resumed.stdout)["arms"] == whole["arms"]
+    changed = (
+        f"{Path('mine.py').resolve()}: has changed since the run began, which goes on with the policy as it was"
+    )
+    assert changed in words(resumed.stderr)
+    (kept,) = (interrupted / "policies").iterdir()
+    assert kept.read_text() == MINE
+
+
+def test_a_policy_that_this_process_has_met_otherwise_is_an_error(interrupted):
+    with replaced(Path("mine.py"), MINE.replace("5.0", "6.0")):
+        refused(f"{Path('mine.py').resolve()}: this process has met another text of this policy")
+
+
+@contextmanager
+def replaced(file: Path, text: str) -> Iterator[None]:
+    """Have this process take a file for another one, and forget that in the end."""
+    sources.forget(file)
+    sources.provide({str(file): text.encode()})
+    yield
+    sources.forget(file)
+
+
+@pytest.mark.parametrize("fact", sorted(origin.CODE))
+def test_other_code_is_an_error(interrupted, monkeypatch, fact):
+    """Whatever of it has changed: the sources of any room, or a version."""
+    monkeypatch.setitem(origin.CODE, fact, "another")
+    refused(f"out/checkpoints/run: begun by another version: {fact} ")
+
+
+def test_a_trace_that_changes_meanwhile_ends_the_run(here, monkeypatch):
+    """What is done by then is of the trace as it was."""
+    trace = here / "trace.csv"
+    trace.write_text("time_s,client,run_time_s\n10,0,5\n")
+    scenario = load(
+        "compared.toml", {"workload.arrivals": "trace", "workload.trace": str(trace), "run.replications": 3}, ()
+    )
+    done = []
+
+    def change(share: float) -> None:
+        done.append(share)
+        if share == 1:
+            trace.write_text("time_s,client,run_time_s\n10,0,6\n")
+
+    with pytest.raises(
+        origin.OriginError, match=rf"^this process has {trace} \w+; this run has {trace} \w+; they"
+    ):
+        run.run(scenario, workers=0, on_progress=change)
+    assert max(done) < 2
 
 
 def test_a_changed_scenario_is_an_error(interrupted):
     file = interrupted / "scenario.toml"
     file.write_text(file.read_text().replace("count = 20", "count = 21"))
     refused("out/scenario.toml: has changed since the run in out began")
-
-
-def test_another_version_is_an_error(interrupted, monkeypatch):
-    monkeypatch.setattr(identity, "CACHE_FOLDER", Path("other"))
-    refused("out/checkpoints/run: begun by another version: sources ")
 
 
 def test_a_damaged_head_of_a_run_is_an_error(interrupted):
