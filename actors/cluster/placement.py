@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from ..setup.origin import CODE, Origin, check
@@ -67,26 +68,29 @@ def nodes_with_cpus(ray: Any) -> list[dict[str, Any]]:
     return [node for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU")]
 
 
-def check_every_node(ray: Any) -> None:
-    """Check the versions on every node where a worker may run."""
+def check_every_node(ray: Any, probe: Path | None = None) -> None:
+    """Check the code on every node where a worker may run, and that each sees a file, if one is given."""
     affinity = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy
     check_versions(
         ray,
         [{"scheduling_strategy": affinity(node["NodeID"], soft=False)} for node in nodes_with_cpus(ray)],
+        probe,
     )
 
 
-def check_versions(ray: Any, places: Iterable[dict[str, Any]]) -> None:
+def check_versions(ray: Any, places: Iterable[dict[str, Any]], probe: Path | None = None) -> None:
     """Raise ClusterError, or OriginError for the first of the places (task options) with other code than here."""
-    task = ray.remote(num_cpus=0, max_retries=0)(located(lambda: None))
+    task = ray.remote(num_cpus=0, max_retries=0)(located(lambda: probe is None or probe.exists()))
     try:
         found = ray.get([task.options(**place).remote() for place in places], timeout=START_S)
     except ray.exceptions.GetTimeoutError:
         raise ClusterError(f"a node of the cluster has not started a worker in {START_S:g} s") from None
     except ray.exceptions.RayError as error:
         raise ClusterError(f"a node of the cluster cannot start a worker: {first_line(error)}") from error
-    for node, code, _ in found:
+    for node, code, sees in found:
         check(code, CODE, node)
+        if not sees:
+            raise ClusterError(f"{node} does not see {probe}: all nodes must share its file system")
 
 
 def located(function: Callable[..., Any]) -> Callable[..., tuple[str, Origin, Any]]:

@@ -58,7 +58,8 @@ class Results(Worlds):
     shards: int
     versions: list[VersionResult]
     wall_s: float = 0.0
-    interrupted: bool = False
+    interrupted: bool = False  # by the user, or by what `failure` says
+    failure: Exception | None = None  # of Ray, a node, memory or the disk (failures.py), if that has ended it
     inputs: list[Input] = field(default_factory=list)  # as they were when the run began
     warnings: list[str] = field(default_factory=list)  # what of the input the run does not see
 

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from meterstorm.actors.cluster.connection import ClusterError
 from meterstorm.actors.setup import origin
 from meterstorm.actors.shards.checkpoints import Checkpoints
-from meterstorm.actors.shards.sealed import CheckpointError, read
+from meterstorm.actors.shards.sealed import CheckpointError, read, write
 from meterstorm.actors.state.events import JOURNAL
-from meterstorm.experiments.cli import console
+from meterstorm.experiments.cli import console, execution
 from meterstorm.experiments.cli import main as cli
 from meterstorm.experiments.cli.options import parse_seconds
 from meterstorm.experiments.runs import run
@@ -174,6 +175,63 @@ def test_resume_does_what_is_left_and_writes_what_a_whole_run_does(interrupted, 
     assert json.loads((interrupted / "provenance.json").read_text())["interrupted"] is False
 
 
+def begun_in_a_cluster(folder: Path) -> None:
+    """Have an unfinished run say that it was begun in a cluster, at whose address nobody answers."""
+    head = folder / "checkpoints" / "run"
+    facts, _ = read(head, {})
+    write(head, facts | {"options": facts["options"] | {"workers": 1, "ray_address": "127.0.0.1:1"}}, {})
+
+
+def test_an_address_takes_the_place_of_that_of_the_run(interrupted):
+    begun_in_a_cluster(interrupted)
+    for options, address in (([], "127.0.0.1:1"), (["--ray-address", "127.0.0.1:2"], "127.0.0.1:2")):
+        result = invoke("resume", "out", *options)
+        assert result.exit_code == console.UNAVAILABLE
+        assert f"no Ray cluster answers at {address}" in words(result.stderr)
+        assert "kept 2 of 4 worlds in out" in words(result.stderr)
+        assert "meterstorm resume out goes on; --ray-address names another cluster" in words(result.stderr)
+    assert invoke("resume", "out", "--ray-address", "nonsense").exit_code == console.WRONG_INPUT
+
+
+def test_a_run_whose_worlds_are_all_finished_needs_no_cluster(interrupted, monkeypatch):
+    """Its process was ended before it wrote its files."""
+    with monkeypatch.context() as patch:
+        patch.setattr(execution.summary, "write_folder", interrupt)
+        assert invoke("resume", "out").exit_code != 0
+    begun_in_a_cluster(interrupted)
+    resumed = invoke("resume", "out", "--json")
+    assert resumed.exit_code == 0, resumed.stderr
+    assert json.loads(resumed.stdout)["arms"] == json.loads(invoke(*RUN, "whole").stdout)["arms"]
+
+
+def interrupt(*_: object, **__: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_a_failure_keeps_what_was_finished(here, monkeypatch):
+    """The folder has it, though the run had no checkpoints."""
+    done, run_world = [], run.run_world
+
+    def lost(*arguments: Any) -> Any:
+        if len(done) == 2:
+            raise ClusterError("the node is lost")
+        done.append(1)
+        return run_world(*arguments)
+
+    monkeypatch.setattr(run, "run_world", lost)
+    result = invoke(*RUN, "out")
+    assert result.exit_code == console.UNAVAILABLE
+    assert words(result.stderr) == "meterstorm: the node is lost meterstorm: kept 2 of 4 worlds in out"
+    content = json.loads((here / "out" / "summary.json").read_text())
+    assert (
+        [arm["replications"] for arm in content["arms"]]
+        == [1, 1]
+        == [arm["replications"] for arm in json.loads(result.stdout)["arms"]]
+    )
+    with pytest.raises(ClusterError, match="the node is lost"):
+        run.run(load("compared.toml"), workers=0)
+
+
 def refused(message: str) -> None:
     result = invoke("resume", "out")
     assert result.exit_code == console.WRONG_INPUT
@@ -261,8 +319,9 @@ def test_a_run_that_is_at_work_is_left_alone(interrupted):
         refused("out: another process is at this run")
 
 
-def test_a_new_run_does_not_overwrite_an_unfinished_one(interrupted):
-    result = invoke("run", "compared.toml", "--out", "out", "--checkpoint-every", "1h")
+@pytest.mark.parametrize("options", [["--checkpoint-every", "1h"], []])
+def test_a_new_run_does_not_overwrite_an_unfinished_one(interrupted, options):
+    result = invoke("run", "compared.toml", "--out", "out", *options)
     assert result.exit_code == console.WRONG_INPUT
     assert "out: has an unfinished run: meterstorm resume out finishes it, --force" in words(result.stderr)
 
@@ -298,5 +357,7 @@ def test_checkpoints_are_not_for_the_collection():
 def test_a_folder_that_cannot_be_written_is_named(here):
     """Not only a checkpoint's files may fail to be written, but the folder that they go into."""
     (here / "world-0-0").touch()
+    checkpoints = Checkpoints(here / "world-0-0", 1.0, {}, 0.0)
+    checkpoints.save(lambda folder: [])  # what fails once is tried again
     with pytest.raises(CheckpointError, match=r"world-0-0: cannot be written: File exists$"):
-        Checkpoints(here / "world-0-0", 1.0, {}, 0.0).save(lambda folder: [])
+        checkpoints.save(lambda folder: [])
