@@ -99,4 +99,4 @@ def test_a_worker_that_memory_does_not_suffice_for_is_not_tried_for_ever(tempora
         timeout=PATIENCE_S,
         check=False,
     )
-    assert ended.stdout.startswith("a worker is lost, and again when its world was begun anew: "), ended.stderr
+    assert "\na worker is lost, and again when its world was begun anew: " in f"\n{ended.stdout}", ended.stderr
