@@ -22,7 +22,7 @@ from ..runs.options import Options
 from ..runs.results import Results
 from ..runs.sharding import choose_shards
 from ..runs.table import VIOLATED
-from ..runs.unfinished import UnfinishedRun, default_folder
+from ..runs.unfinished import UnfinishedRun, default_folder, has_kept
 from ..runs.watching import Watch
 from ..scenario import Scenario, counted, versions
 from .console import (
@@ -104,8 +104,12 @@ def finish(
     watch: Watch | None = None,
 ) -> Finished:
     """Run a scenario and write its folder, or end the command."""
-    way_on = _way_on(ShardLost(), options, unfinished.folder if unfinished else None)
-    with unfinished or nullcontext(), watching_ray(lambda why: end_unavailable(f"{why}{way_on}")):
+    begun_in = unfinished.folder if unfinished else None
+
+    def end(why: str) -> None:
+        end_unavailable(f"{why}{_way_on(ShardLost(), options, begun_in)}")
+
+    with unfinished or nullcontext(), watching_ray(end):
         results = _run(scenario, options, advance, unfinished, watch)
         content = summary.summary(results)
         for line in results.warnings:
@@ -176,7 +180,8 @@ def _way_on(error: BaseException, options: Options, unfinished: Path | None) -> 
     """Return in words how a run goes on, given the folder where it is unfinished, if there is one."""
     if unfinished:
         elsewhere = "; --ray-address names another cluster" if options.ray_address else ""
-        return f"\nwhat is done is kept: meterstorm resume {unfinished} goes on{elsewhere}"
+        kept = "what is done is kept" if has_kept(unfinished) else "nothing is done yet"
+        return f"\n{kept}: meterstorm resume {unfinished} goes on{elsewhere}"
     if isinstance(error, ShardLost):
         return "\nwith --checkpoint-every 30s a run goes on from its last checkpoint"
     return ""

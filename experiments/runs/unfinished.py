@@ -22,7 +22,7 @@ from meterstorm.actors.state.sums import SUM
 
 from ..scenario import Scenario, replications, to_toml, versions
 from .begun import Begun, begin, reopen
-from .folder import RUN
+from .folder import RUN, UNFINISHED
 from .inputs import inputs
 from .options import Options
 from .results import Replication
@@ -43,6 +43,12 @@ _log = logging.getLogger("meterstorm")
 def default_folder(name: str, scenario: Scenario, *more: str) -> Path:
     """Return where a run goes whose digest is not known yet; `more` is what it depends on besides."""
     return Path("results") / f"{name}-{_sha256(chr(0).join([to_toml(scenario), *more]).encode())[:8]}"
+
+
+def has_kept(folder: Path) -> bool:
+    """Whether the unfinished run in a folder has finished a world, or a checkpoint of one."""
+    kept = folder / UNFINISHED
+    return any(kept.glob("done-*")) or any(kept.glob("world-*/[0-9]*"))
 
 
 class UnfinishedRun:

@@ -5,7 +5,11 @@ from typing import Any
 
 import pytest
 from meterstorm.actors.shards import windows
+from meterstorm.actors.shards.simulate import simulate
 from meterstorm.actors.shards.windows import STRETCH_S, Windows
+from meterstorm.experiments.scenario import validate
+
+from support.sharded import in_shards
 
 LATENCY = 5_000_000  # ns
 
@@ -48,3 +52,28 @@ def test_waiting_for_a_core_does_not_shorten_a_stretch(monkeypatch):
         assert made._stretch >= 2 * before
         before = made._stretch
     assert made._computing_s == 5.0
+
+
+STORM = validate({
+    "title": "nearly all of it is an outage",
+    "run": {"duration_s": 300.0, "warmup_s": 0.0},
+    "clients": {"count": 400, "request_timeout_s": 5.0},
+    "servers": {"count": 4, "service_ms": 1.0},
+    "products": [{"name": "editor", "licenses": 10_000}],
+    "network": {"latency_ms": 5.0, "jitter_ms": 1.0},
+    "workload": {"launch_interval_s": 20.0, "run_time_s": 10.0},
+    "policies": {"failover": {"name": "immediate"}},
+    "faults": [{"kind": "unreachable", "servers": "all", "start_s": 5.0, "duration_s": 290.0}],
+})  # fmt: skip
+
+
+def test_windows_grow_no_more_than_in_proportion_to_shards():
+    """Though some shards run ahead to the end of the outage, and what they send then awaits the others."""
+    alone = simulate(STORM)
+    windows_of = {}
+    for shards in (2, 3, 4, 8):
+        tally = in_shards(STORM, shards)
+        assert tally.digest == alone.digest
+        assert tally.timing is not None
+        windows_of[shards] = tally.timing.windows // shards
+        assert windows_of[shards] <= 1.5 * shards / 2 * windows_of[2], windows_of
