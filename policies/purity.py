@@ -12,6 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from . import sources
 from .errors import PolicyError
 
 # Modules whose answers change from call to call, and single functions that do.
@@ -37,7 +38,7 @@ def _found(module: ModuleType, name: str | None, seen: set[Any]) -> Iterator[tup
         return
     seen.add((module.__name__, name))
     source = str(module.__file__)
-    for node in _statements(ast.parse(Path(source).read_bytes()), name):
+    for node in _statements(ast.parse(sources.text_of(Path(source))), name):
         for line, what in _wrong(node, vars(module)):
             yield source, line, what
         for used in _names(node):

@@ -24,6 +24,7 @@ from . import (
     purity,
     selection,
     sms2,
+    sources,
     wrappers,
     wrapping,
 )
@@ -193,7 +194,7 @@ def _class_in_file(name: str) -> Any:
     if not path_text.endswith(".py"):
         raise ValueError(f"{name!r}: {path_text!r} is not a .py file; a policy of your own is FILE.py:CLASS")
     path = Path(path_text).expanduser()
-    if not path.is_file():
+    if not sources.is_there(path):
         raise ValueError(f"{name!r}: there is no file {str(path)!r}")
     cls = getattr(_module(path.resolve()), class_name, None)
     if cls is None:
@@ -204,7 +205,13 @@ def _class_in_file(name: str) -> Any:
 
 
 class _SourceLoader(SourceFileLoader):
-    """Loads a file as it is now: a cache of bytecode knows only its size and the second of its last change."""
+    """Loads a file as it was when it was first met: `sources.py`. A cache of bytecode would know only its size
+    and the second of its last change.
+    """
+
+    def get_data(self, path: str) -> bytes:
+        """Return the file's text."""
+        return sources.meet(Path(path))
 
     def get_code(self, fullname: str) -> CodeType:
         """Compile the file."""
@@ -225,5 +232,6 @@ def _module(path: Path) -> ModuleType:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         del sys.modules[name]
+        sources.forget(path)
         raise ValueError(f"{str(path)!r} cannot be imported: {type(error).__name__}: {error}") from error
     return module

@@ -8,6 +8,7 @@ import ipaddress
 import logging
 import os
 import re
+import secrets
 import signal
 import socket
 import subprocess
@@ -29,7 +30,9 @@ ENVIRONMENT = {
     "RAY_DEDUP_LOGS": "0",
     "RAY_IGNORE_UNHANDLED_ERRORS": "1",  # of calls that are given up with the shards that they were made to
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_task_oom_retries": "2",  # of a worker killed for want of memory; Ray would try for ever
 }
+TOKEN = "RAY_AUTH_TOKEN"
 AUTH_MODE = os.environ.get("RAY_AUTH_MODE")  # as the user has set it
 OBJECT_STORE_BYTES = 80 << 20  # Ray asks for at least 75 MiB; results are small
 # Ray gives up a node that has missed five health checks, as one may on a busy machine. Whether the processes of
@@ -40,6 +43,7 @@ ANSWER_S = 5.0  # how long a cluster may take to say that it is there
 # the first process of one of its own (30), whose program may have to come from a cold disk.
 PATIENCE = "RAY_gcs_server_port_wait_time_s"
 ATTEMPTS_TO_JOIN, START_S = 1, 120
+STARTED_S = 240.0  # in which all of one's own has started: some of its waits count attempts, not seconds
 STEP_MS = 200  # of that wait
 
 # What opens HTTP/2, on which gRPC speaks: the preface and the client's settings (RFC 9113, section 3.4). The other
@@ -50,6 +54,7 @@ _SETTINGS = 4
 OWN = "local"
 NEEDED = ("gcs_server", "raylet")  # the processes of a Ray of one's own that nothing starts again
 _connected_to: str | None = None  # by `start_ray`: OWN, or host:port
+_given_up: str | None = None  # why, where the cluster that this process has joined is lost, or its own Ray is late
 _guard: subprocess.Popen[bytes] | None = None  # of a Ray of our own; its standard input is open while we live
 _node: Any = None  # Ray's object for a Ray of our own, with its processes
 _sockets: str | None = None  # folder of the shards' sockets on a Ray of our own, which the guard removes
@@ -72,6 +77,8 @@ def start_ray(cpus: int, address: str | None = None) -> Any:
     import ray
 
     where = OWN if address is None else _resolved(address)
+    if _given_up:
+        raise ClusterError(_given_up)
     if ray.is_initialized():
         if where in (_connected_to, OWN) and _connected_to in (where, None):
             return ray
@@ -92,7 +99,8 @@ def start_ray(cpus: int, address: str | None = None) -> Any:
                 if not isinstance(error, Exception):
                     raise
                 said = str(error).strip().partition("\n")[0]
-                raise ClusterError(loss_of(lost) if lost else f"Ray cannot be started: {said}") from error
+                why = _given_up or (loss_of(lost) if lost else f"Ray cannot be started: {said}")
+                raise ClusterError(why) from error
     else:
         _join(ray, where)
         _connected_to = where
@@ -102,12 +110,12 @@ def start_ray(cpus: int, address: str | None = None) -> Any:
 def end_ray() -> None:
     """End a Ray of this process's own, or leave the cluster that it has joined.
 
-    One that has lost a process is not asked to end: it would end this process, with status 1.
+    One that is lost is not asked: it would end this process, with status 1.
     """
     global _connected_to
     if lost_process() is not None:
         _kill_processes()
-    elif _connected_to is not None:
+    elif _connected_to is not None and _given_up is None:
         sys.modules["ray"].shutdown()
     _connected_to = None
 
@@ -127,9 +135,21 @@ def loss_of(name: str) -> str:
     return f"this run's Ray is lost: its process {name} has ended"
 
 
-def has_joined() -> bool:
-    """Whether this process uses a cluster, whose room is shared, rather than a Ray of its own."""
-    return _connected_to not in (OWN, None)
+def joined_cluster() -> str | None:
+    """Return the address of the cluster that this process uses, whose room is shared; None: not one of others."""
+    return None if _connected_to == OWN else _connected_to
+
+
+def give_up(reason: str) -> None:
+    """Take Ray for lost: nothing more is asked of it."""
+    global _given_up
+    _given_up = reason
+
+
+def loss() -> str | None:
+    """Return in words what of Ray is lost, without which this process would wait forever; None: nothing."""
+    name = lost_process()
+    return _given_up or (loss_of(name) if name else None)
 
 
 def _kill_processes() -> None:
@@ -183,8 +203,43 @@ def _start(ray: Any, cpus: int) -> None:
     options |= {"object_store_memory": OBJECT_STORE_BYTES, "_system_config": SYSTEM_CONFIG}
     if hasattr(os, "pidfd_open"):  # on Linux; elsewhere Ray's agents may outlive a killed driver by a minute
         _post_guard()
-    with _start_watched(ray):
+    with _start_watched(ray), _own_token(ray), _ended_if_late():
         _init(ray, OWN, os.environ.get(PATIENCE, str(START_S)), **options)
+
+
+@contextmanager
+def _own_token(ray: Any) -> Iterator[None]:
+    """Have Ray use a token of this run's, where the user has none: one that it made would stay in ~/.ray.
+
+    There it would change what a later `ray start` does.
+    """
+    loader = ray._raylet.AuthenticationTokenLoader.instance()
+    if loader.has_token(ignore_auth_mode=True):
+        yield
+        return
+    os.environ[TOKEN] = secrets.token_hex(32)
+    loader.reset_cache()
+    try:
+        yield
+    finally:
+        del os.environ[TOKEN]  # Ray's processes have it by now
+
+
+@contextmanager
+def _ended_if_late() -> Iterator[None]:
+    """Take Ray for lost, and kill what there is of it, if a block that starts it takes longer than STARTED_S."""
+    started = threading.Event()
+
+    def end() -> None:
+        if not started.wait(STARTED_S):
+            give_up(f"Ray has not started in {STARTED_S:g} s; its processes must reach each other at 127.0.0.1")
+            _kill_processes()
+
+    threading.Thread(target=end, daemon=True).start()
+    try:
+        yield
+    finally:
+        started.set()
 
 
 @contextmanager
@@ -266,7 +321,7 @@ def _try_to_join(ray: Any, where: str, mode: str) -> bool:
         reason = str(error.__cause__ or error).strip()
         if mode == "disabled" and not AUTH_MODE and "InvalidAuthToken" in reason:
             return False
-        said = reason.rpartition("\n")[2]
+        said = " ".join(reason.split())  # of several lines, where versions differ
         raise ClusterError(f"the Ray cluster at {where} cannot be joined: {said}") from error
 
 
@@ -338,6 +393,7 @@ def _check_answer(where: str, host: str, port: int) -> None:
 
 
 def _set_auth_mode(ray: Any, mode: str) -> None:
-    """Say whether processes of Ray prove themselves to each other by a token; Ray has read the variable before."""
+    """Say whether processes of Ray prove themselves to each other by a token; Ray has read variables before."""
     os.environ["RAY_AUTH_MODE"] = mode
     ray._raylet.Config.initialize("")
+    ray._raylet.AuthenticationTokenLoader.instance().reset_cache()

@@ -1,11 +1,12 @@
 """Processes that are lost, and what Ray's errors say about them."""
 
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from .connection import ClusterError, loss_of, lost_process
+from .connection import ANSWER_S, ClusterError, give_up, host_and_port, joined_cluster, loss
 
 RAY_POLL_S = 1.0  # how often a wait for Ray is interrupted to see whether Ray is still there
 
@@ -15,12 +16,13 @@ class ShardLost(ClusterError):
 
 
 GRACE_S = 3.0  # how long a wait for Ray may take to see by itself that Ray is lost
+LOOKS = 3  # in a row at which nobody answers at a cluster's address, before it counts as lost
 
 
 def check_ray() -> None:
-    """Raise ClusterError if this process's own Ray has lost a process that it cannot go on without."""
-    if name := lost_process():
-        raise ClusterError(loss_of(name))
+    """Raise ClusterError if Ray is lost: a process of one's own, or the head of a cluster (`watching_ray`)."""
+    if reason := loss():
+        raise ClusterError(reason)
 
 
 @contextmanager
@@ -28,14 +30,19 @@ def watching_ray(end: Callable[[str], object]) -> Iterator[None]:
     """Within this context, have `end` called with the reason when Ray is lost while this process waits in Ray.
 
     A thread of its own calls it, and it must end the process: Ray, which is waiting, would do so a minute later
-    with status 1 and words of its own.
+    with status 1 and words of its own. Where a cluster is lost, `check_ray` tells from then on.
     """
     over = threading.Event()
 
     def watch() -> None:
+        silent = 0
         while not over.wait(RAY_POLL_S):
-            if (name := lost_process()) and not over.wait(GRACE_S):
-                end(loss_of(name))
+            cluster = joined_cluster()
+            silent = silent + 1 if cluster and not _answers(cluster) else 0
+            if silent == LOOKS:
+                give_up(f"the Ray cluster at {cluster} is lost: nobody answers there any more")
+            if (reason := loss()) and not over.wait(GRACE_S):
+                end(reason)
                 return
 
     threading.Thread(target=watch, daemon=True).start()
@@ -43,6 +50,15 @@ def watching_ray(end: Callable[[str], object]) -> Iterator[None]:
         yield
     finally:
         over.set()
+
+
+def _answers(cluster: str) -> bool:
+    """Whether somebody accepts connections at a cluster's address, where its head does."""
+    try:
+        socket.create_connection(host_and_port(cluster), ANSWER_S).close()
+        return True
+    except OSError:
+        return False
 
 
 def cause_of(error: Any) -> Exception:

@@ -1,10 +1,12 @@
-"""Where shards go in a Ray cluster, and a check that every node runs the same versions."""
+"""Where shards go in a Ray cluster, and a check that every node runs the same code."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
+from ..setup.origin import CODE, Origin, check
 from .connection import ClusterError
 from .failures import first_line
 
@@ -13,8 +15,6 @@ PLACEMENTS = {"pack": "PACK", "spread": "SPREAD", "strict-spread": "STRICT_SPREA
 
 PLACEMENT_S = 60.0  # how long room may take to become free, or a node to join
 START_S = 60.0  # how long a node may take to start a worker
-
-Versions = Mapping[str, str]
 
 
 class Group:
@@ -68,49 +68,45 @@ def nodes_with_cpus(ray: Any) -> list[dict[str, Any]]:
     return [node for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU")]
 
 
-def check_every_node(ray: Any) -> None:
-    """Check the versions on every node where a worker may run."""
+def check_every_node(ray: Any, probe: Path | None = None) -> None:
+    """Check the code on every node where a worker may run, and that each sees a file, if one is given."""
     affinity = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy
     check_versions(
         ray,
         [{"scheduling_strategy": affinity(node["NodeID"], soft=False)} for node in nodes_with_cpus(ray)],
+        probe,
     )
 
 
-def check_versions(ray: Any, places: Iterable[dict[str, Any]]) -> None:
-    """Raise ClusterError for the first of the places (task options) where something else runs than here."""
-    probe = _probe()
-    _, here = probe()
-    task = ray.remote(num_cpus=0, max_retries=0)(probe)
+def check_versions(ray: Any, places: Iterable[dict[str, Any]], probe: Path | None = None) -> None:
+    """Raise ClusterError, or OriginError for the first of the places (task options) with other code than here."""
+    task = ray.remote(num_cpus=0, max_retries=0)(located(lambda: probe is None or probe.exists()))
     try:
         found = ray.get([task.options(**place).remote() for place in places], timeout=START_S)
     except ray.exceptions.GetTimeoutError:
         raise ClusterError(f"a node of the cluster has not started a worker in {START_S:g} s") from None
     except ray.exceptions.RayError as error:
         raise ClusterError(f"a node of the cluster cannot start a worker: {first_line(error)}") from error
-    for node, there in found:
-        different = [name for name in here if there[name] != here[name]]
-        if different:
-            theirs, ours = (", ".join(f"{name} {at[name]}" for name in different) for at in (there, here))
-            raise ClusterError(f"node {node} has {theirs}; this process has {ours}; they must be the same")
+    for node, code, sees in found:
+        check(code, CODE, node)
+        if not sees:
+            raise ClusterError(f"{node} does not see {probe}: all nodes must share its file system")
 
 
-def _probe() -> Callable[[], tuple[str, Versions]]:
-    """Return a function that tells node and versions; being nested, it travels whole, without this package."""
+def located(function: Callable[..., Any]) -> Callable[..., tuple[str, Origin, Any]]:
+    """Return what a worker runs: a function that returns the node, its code, and what `function` returns.
 
-    def probe() -> tuple[str, Versions]:
-        import platform
-        from importlib.metadata import version
+    Being nested, it travels whole: a node may lack this package, or have another version.
+    """
 
+    def run(*arguments: Any) -> tuple[str, Origin, Any]:
         import ray
 
+        node = f"node {ray.util.get_node_ip_address()} ({ray.get_runtime_context().get_node_id()[:12]})"
         try:
-            from meterstorm.actors.compiled import cache
-
-            package = f"{version('meterstorm')} (sources {cache.CACHE_FOLDER.name})"
+            from meterstorm.actors.setup.origin import CODE
         except ImportError as error:
-            package = f"not installed ({error})"
-        node = f"{ray.util.get_node_ip_address()} ({ray.get_runtime_context().get_node_id()[:12]})"
-        return node, {"meterstorm": package, "python": platform.python_version(), "ray": ray.__version__}
+            return node, {"meterstorm": f"not installed as here ({error})"}, None
+        return node, CODE, function(*arguments)
 
-    return probe
+    return run

@@ -4,17 +4,18 @@ License messages do not pass through Ray: shards exchange them over sockets of t
 """
 
 import logging
-import os
 import secrets
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
+from ..setup.origin import check, of_world
 from ..setup.scenario import Scenario
 from ..shards.checkpoints import Checkpoints
 from ..shards.tally import Tally, conserved, merge
 from ..shards.transport.frames import PeerLost
-from .connection import has_joined, lost_process, sockets_folder, start_ray
+from .connection import joined_cluster, loss, sockets_folder, start_ray
+from .cpus import cpus
 from .failures import RAY_POLL_S, ShardLost, cause_of, check_ray, first_line
 from .host import ShardHost
 from .placement import PLACEMENTS, Group
@@ -33,7 +34,7 @@ class ShardSet:
     def __init__(self, shards: int, address: str | None = None, placement: str = "pack") -> None:
         if placement not in PLACEMENTS:
             raise ValueError(f"placement must be one of {', '.join(PLACEMENTS)}: {placement!r}")
-        self.ray = start_ray(max(shards, os.cpu_count() or 1), address)
+        self.ray = start_ray(max(shards, cpus()), address)
         self.shards = shards
         self.placement = placement
         self.hosts: list[Any] = []
@@ -56,7 +57,7 @@ class ShardSet:
 
         With checkpoints the world goes on from the last one; when a shard is lost, all are started again.
         Without, or when that happens again and again, raises ShardLost. Raises ValueError where the network has
-        no latency: shards would wait for each other forever.
+        no latency: shards would wait for each other forever; OriginError for a shard of other code or files.
         """
         if scenario.network.latency_ms == 0:
             raise ValueError("shards need network.latency_ms > 0")
@@ -78,16 +79,17 @@ class ShardSet:
                 if restarts > RESTARTS:
                     reason = f"{error}; gave up after {RESTARTS} restarts without a new checkpoint in between"
                     raise ShardLost(reason) from None
-                _log.warning("%s; all shards are started again, from the last checkpoint", error)
+                start = "the last checkpoint" if checkpoints.exist() else "the beginning of their world"
+                _log.warning("%s; all shards are started again, from %s", error, start)
 
     def close(self) -> None:
         """End the actors, and give their places back."""
-        for host in self.hosts if lost_process() is None else ():  # which end with it
+        for host in self.hosts if loss() is None else ():  # which end with it
             self.ray.kill(host)
         self.hosts, self.addresses = [], []
-        if self.group is not None:
+        if self.group is not None and loss() is None:
             self.group.close()
-            self.group = None
+        self.group = None
 
     def __enter__(self) -> "ShardSet":
         return self
@@ -121,7 +123,7 @@ class ShardSet:
     def _create(self) -> None:
         """Create the actors: in a cluster each on a CPU of its own; here on none, so that cores may be shared."""
         key = secrets.token_bytes(32)
-        if has_joined():
+        if joined_cluster():
             self.group = Group(self.ray, self.shards, self.placement)
         for shard in range(self.shards):
             options = {"num_cpus": 1, **self.group.options(shard)} if self.group else {"num_cpus": 0}
@@ -129,9 +131,13 @@ class ShardSet:
             self.hosts.append(actor.remote(shard, self.shards, key))
 
     def _begin(self, world: tuple[Any, ...], checkpoints: Checkpoints | None) -> None:
+        if checkpoints:
+            with checkpoints.probe() as file:
+                self._all("look_at", file)
         restored = checkpoints and checkpoints.restore(lambda *saved: self._all("begin", *world, saved))
-        if not restored:
-            self._all("begin", *world)
+        here = of_world(world[0])
+        for shard, origin in enumerate(restored or self._all("begin", *world)):
+            check(origin, here, self._name(shard))
 
     def _run(
         self, scenario: Scenario, on_progress: Callable[[float], None], checkpoints: Checkpoints | None

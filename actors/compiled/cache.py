@@ -18,14 +18,21 @@ from pathlib import Path
 
 ROOM = 16 << 20  # bytes that must be free: the engine takes 3 MB, a policy of a user's 0.1 MB
 HERE = "NUMBA_CACHE_DIR"
+TOP = "meterstorm"  # the top package lies in experiments/ here, and above all rooms where it is installed
 
 _log = logging.getLogger("meterstorm")
 
 
 def sources() -> list[Path]:
     """Return the source files whose code may be compiled: all of actors/ and policies/, in order."""
+    return sources_of("actors", "policies")
+
+
+def sources_of(*rooms: str) -> list[Path]:
+    """Return all source files of these rooms, in order, wherever they are installed."""
     package = Path(__file__).parents[2]
-    return sorted(path for room in ("actors", "policies") for path in (package / room).rglob("*.py"))
+    found = sorted(path for room in rooms for path in (package / room).rglob("*.py"))
+    return [path for path in found if path.parent.name != TOP]
 
 
 def hash_of(files: Iterable[Path]) -> str:

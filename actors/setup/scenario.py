@@ -136,6 +136,8 @@ class Choice(Protocol):
 
     @property
     def parameters(self) -> Mapping[str, Any]: ...
+    @property
+    def names(self) -> Sequence[str]: ...
 
 
 class Policies(Protocol):

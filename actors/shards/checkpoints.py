@@ -10,7 +10,8 @@ import logging
 import secrets
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,6 +25,16 @@ T = TypeVar("T")
 CHECKPOINTS_KEPT = 2  # the one before the last is there for when the last turns out to be damaged
 
 _log = logging.getLogger("meterstorm")
+
+
+def look_at(probe: Path, whose: str) -> None:
+    """Raise CheckpointError, which says `whose` look it is, unless a file is there and others can be made."""
+    if not probe.exists():
+        raise CheckpointError(f"{probe.parent}: {whose} does not see it: all nodes must share its file system")
+    own = probe.with_name(f"{probe.name}-{secrets.token_hex(4)}")
+    with writing(probe.parent):
+        own.touch()
+        own.unlink()
 
 
 def save(folder: Path, shard: int, world: World, numbers: Facts) -> bytes:
@@ -52,14 +63,46 @@ class Checkpoints:
         self.identity = identity
         self.began_s = began_s
         self.written = 0
+        self._has_failed = False  # the last time
         self._last_s = time.monotonic()
+
+    def exist(self) -> bool:
+        """Whether there is one to go on from."""
+        return bool(self._numbers())
 
     def is_due(self) -> bool:
         """Whether `every_s` has passed since the last checkpoint."""
         return time.monotonic() - self._last_s >= self.every_s
 
+    @contextmanager
+    def probe(self) -> Iterator[Path]:
+        """Give a file that everybody who writes here must see (`look_at`), for as long as they look at it."""
+        file = self.folder / f"probe-{secrets.token_hex(8)}"
+        with writing(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            file.touch()
+        try:
+            yield file
+        finally:
+            file.unlink(missing_ok=True)
+
     def save(self, write_parts: Callable[[Path], list[bytes]]) -> None:
-        """Take a checkpoint: `write_parts` writes the shards' files into a folder and returns their seals."""
+        """Take a checkpoint: `write_parts` writes the shards' files into a folder and returns their seals.
+
+        One that fails is a warning, since the run is well, and is tried again when the next one is due. The second
+        failure in a row is a CheckpointError.
+        """
+        try:
+            self._save(write_parts)
+            self._has_failed = False
+        except CheckpointError as error:
+            if self._has_failed:
+                raise
+            self._has_failed = True
+            self._last_s = time.monotonic()
+            _log.warning("checkpoint not written: %s; tried again in %g s", error, self.every_s)
+
+    def _save(self, write_parts: Callable[[Path], list[bytes]]) -> None:
         part = self.folder / f"part-{secrets.token_hex(8)}"  # a shard that was given up may still write to another
         with writing(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)

@@ -10,9 +10,9 @@ that arrives later is due before that horizon. These are the steps:
    reaches it first (`Shard.next_influence`). A shard's *bound* is the minimum of these times, each plus the delay
    until it is felt here (`from_shards`).
 3. A shard with clients only may send at its next event. Servers only ever answer: where they live, nothing leaves
-   while no message of another shard is there (`control.foreign`) and no client of theirs may leave its site
-   (`agents/roaming.py`). Where servers drain, they ask clients to move of their own accord: such a shard,
-   too, may send at its next event.
+   before the first message of another shard that is there (`control.foreign`) arrives, if no client of theirs may
+   leave its site (`agents/roaming.py`). Where servers drain, they ask clients to move of their own accord: such a
+   shard, too, may send at its next event.
 4. What was just sent is an event at its receiver that the receiver's own frame could not tell of yet. Its answer
    takes the way back: `back_within` and `back_across` after its arrival. With more than two shards, the others see
    only that something was sent, so the sender's frame also covers what the receiver may do to third shards

@@ -44,7 +44,7 @@ def write(path: Path, facts: Facts, arrays: Mapping[str, Any]) -> bytes:
         with partial.open("wb") as file:
             file.write(start + seal)
             for content in contents:
-                content.tofile(file)
+                file.write(content)  # unlike `tofile`, it says why it fails
             file.flush()
             os.fsync(file.fileno())
         os.replace(partial, path)

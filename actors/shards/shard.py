@@ -6,6 +6,8 @@ them (`windows.py`).
 
 from collections.abc import Sequence
 from contextlib import nullcontext
+from dataclasses import replace
+from heapq import heappop, heappush
 from typing import Any
 
 import numpy as np
@@ -17,6 +19,7 @@ from ..engine import growth, invariants, loop
 from ..records import digest
 from ..setup import partition
 from ..setup.build import build
+from ..setup.origin import of_world
 from ..setup.policies import compile_policies
 from ..setup.scenario import Scenario
 from ..state.control import CONTROL
@@ -46,6 +49,7 @@ class Shard:
     ) -> None:
         self.policies = compile_policies(scenario)
         self.world = build(scenario, self.policies, replication, shard, shards, keep_journal)
+        self.origin = of_world(scenario)
         self.shards = shards
         hosted = partition.parts(scenario, shards)
         self._starts, self._owners = partition.owners(scenario, hosted)
@@ -57,6 +61,9 @@ class Shard:
         self._drains = self.policies.drain_share > 0
         self._sites = scenario.servers.sites
         self.lookahead = lookahead(scenario, hosted, shard, self.policies.has("calls_back"))
+        # Messages of other shards that may lead to an answer: when the first of a delivery arrives, and how many.
+        self._awaited: list[tuple[int, int]] = []
+        self._awaited_count = 0
         self._view()
         self.are_built_in = self.policies.are_built_in
         self._start()
@@ -91,6 +98,7 @@ class Shard:
         self._control = self.world.control.view(np.ndarray).view(np.int64)
         self._outbox = self.world.outbox.view(np.ndarray)
         self._inbox = memoryview(self.world.inbox.view(np.ndarray).view(np.uint8))
+        self._arrivals = self.world.inbox.view(np.ndarray)["time"]
 
     @property
     def next_time(self) -> int:
@@ -104,9 +112,19 @@ class Shard:
 
         See steps 2 and 3 of `lookahead.py`.
         """
-        if not self._hosts_servers or self._drains or self._control[FOREIGN] > 0:
+        if not self._hosts_servers or self._drains:
             return self.next_time
+        if self._control[FOREIGN] > 0:
+            return self._next_answer()
         return int(self._next_departure(self.world)) if self._sites > 1 else NEVER
+
+    def _next_answer(self) -> int:
+        """Return before which time no message of another shard that is here leads to an answer."""
+        time = self.next_time
+        while self._awaited and self._awaited[0][0] < time:
+            self._awaited_count -= heappop(self._awaited)[1]
+        none_has_arrived = self._awaited_count == self._control[FOREIGN]
+        return self._awaited[0][0] if none_has_arrived and self._sites == 1 else time
 
     @property
     def digest(self) -> int:
@@ -188,6 +206,7 @@ class Shard:
         if count > self.world.inbox.size:
             growth.make_inbox(self.world, 2 * count)
             self._view()
+        before = self._control[FOREIGN]
         self._inbox[: len(messages)] = messages
         wrong = self._first_wrong(self.world, count, self._sends[source])
         if wrong >= 0:
@@ -198,8 +217,11 @@ class Shard:
             )
         while self._file(self.world, count) == GROW:
             growth.grow(self.world, count)
+        if self._hosts_servers and (more := int(self._control[FOREIGN] - before)):
+            heappush(self._awaited, (int(self._arrivals[:count].min()), more))
+            self._awaited_count += more
 
     def tally(self) -> Tally:
         """Recount what must add up, and close the books at the end of the run; raises InvariantViolation."""
         invariants.recount(self.world)
-        return tally(self.world)
+        return replace(tally(self.world), origin=self.origin)

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..engine.invariants import InvariantViolation
 from ..records import digest, journal, ledger, sums
+from ..setup.origin import Origin, check
 from ..setup.scenario import Scenario
 from ..state import control, counters
 from ..state.world import World
@@ -41,6 +42,7 @@ class Tally:
     journal: Any = None  # rows of JOURNAL, in the total order, if one was kept
     timing: ShardTiming | None = None  # of the world's shards, if there were several
     parts: Sequence[Part] = ()  # by row of CONFIG: for no client, the rest, each group; none without groups
+    origin: Origin | None = None  # the code and files that it comes from
     cpu_s: float = 0.0  # CPU time of the shards' processes; what was lost and done again counts once
 
 
@@ -116,8 +118,10 @@ def conserved(scenario: Scenario, tally: Tally) -> Tally:
 
 
 def merge(tallies: list[Tally]) -> Tally:
-    """Add up the tallies of all shards of a world, in order."""
+    """Add up the tallies of all shards of a world, in order; raises OriginError unless they have one origin."""
     first = tallies[0]
+    for shard, tally in enumerate(tallies):
+        check(tally.origin or {}, first.origin or {}, f"shard {shard}")
     return Tally(
         sum(tally.digest for tally in tallies) % 2**64,
         sum(tally.events for tally in tallies),
@@ -134,6 +138,7 @@ def merge(tallies: list[Tally]) -> Tally:
         None if first.journal is None else journal.merged([tally.journal for tally in tallies]),
         sum_of([tally.timing for tally in tallies if tally.timing]) if first.timing else None,
         [_sum(parts) for parts in zip(*(tally.parts for tally in tallies), strict=True)],
+        first.origin,
         sum(tally.cpu_s for tally in tallies),
     )
 

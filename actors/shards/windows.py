@@ -15,7 +15,7 @@ from .transport.mesh import Mesh
 PAUSE, SENT = 1, 2
 LEADER = 0
 
-STRETCH_S = 0.005  # wall time of a stretch: long against an exchange, short against a chunk of work
+STRETCH_S = 0.005  # CPU time of a stretch: long against an exchange, short against a chunk of work
 
 
 class Windows:
@@ -55,12 +55,20 @@ class Windows:
         shard = self.shard
         horizon = min(self.bound, shard.end)
         nearer = shard.next_time + self._stretch
-        began_s = time.perf_counter()
+        began_s, began_cpu_s = time.perf_counter(), time.thread_time()
         shard.run(min(horizon, nearer))
-        took_s = time.perf_counter() - began_s
-        self._computing_s += took_s
+        self._computing_s += time.perf_counter() - began_s
         if horizon > nearer and shard.next_time >= nearer:  # not cut short by a message that may be answered
-            self._stretch = int(self._stretch * min(2.0, max(0.5, STRETCH_S / took_s))) + 1
+            self._learn(time.thread_time() - began_cpu_s)
+
+    def _learn(self, cpu_s: float) -> None:
+        """Take the last stretch as a measure of the next.
+
+        Of CPU time: where shards outnumber cores, one that waits for its turn would take its stretch for too long,
+        and halve it again and again. It is no shorter than a latency, which no window needs to be.
+        """
+        factor = min(2.0, STRETCH_S / cpu_s) if cpu_s > 0 else 2.0
+        self._stretch = max(int(self._stretch * max(0.5, factor)) + 1, self.shard.latency)
 
     def _exchange(self, flags: int) -> bool:
         shard, lookahead = self.shard, self.shard.lookahead

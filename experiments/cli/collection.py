@@ -36,7 +36,7 @@ def run(scenarios: Mapping[str, Scenario], options: Options) -> None:
     else:
         tables.show_collection(output(), finished, folder)
     if finished[-1].results.interrupted:
-        execution.fail_interrupted(before, total, folder)
+        execution.fail_early(finished[-1], before, total, folder, options)
     execution.end_if_unmet(finished)
 
 

@@ -15,13 +15,14 @@ from meterstorm.actors.shards.sealed import CheckpointError
 from ..reports import compared, expected, summary, tables
 from ..reports.summary import Finished
 from ..runs import run
+from ..runs.failures import reason
 from ..runs.folder import REPORT
 from ..runs.folder import unfinished as unfinished_in
 from ..runs.options import Options
 from ..runs.results import Results
 from ..runs.sharding import choose_shards
 from ..runs.table import VIOLATED
-from ..runs.unfinished import UnfinishedRun, default_folder
+from ..runs.unfinished import UnfinishedRun, default_folder, has_kept
 from ..runs.watching import Watch
 from ..scenario import Scenario, counted, versions
 from .console import (
@@ -42,7 +43,6 @@ from .console import (
     spent,
     unwritten,
 )
-from .failures import ENVIRONMENT_FAILURES, reason
 
 
 def worlds(scenario: Scenario) -> int:
@@ -104,15 +104,19 @@ def finish(
     watch: Watch | None = None,
 ) -> Finished:
     """Run a scenario and write its folder, or end the command."""
-    way_on = _way_on(ShardLost(), unfinished)
-    with unfinished or nullcontext(), watching_ray(lambda why: end_unavailable(f"{why}{way_on}")):
+    begun_in = unfinished.folder if unfinished else None
+
+    def end(why: str) -> None:
+        end_unavailable(f"{why}{_way_on(ShardLost(), options, begun_in)}")
+
+    with unfinished or nullcontext(), watching_ray(end):
         results = _run(scenario, options, advance, unfinished, watch)
         content = summary.summary(results)
         for line in results.warnings:
             print_warning(line)
         finished = Finished(options.name, results, content, _folder(options, content["digest"], unfinished))
         if content["arms"]:
-            _write(finished, unfinished)
+            _write(finished, options, unfinished)
         if unfinished and not results.interrupted:
             unfinished.remove()
     if options.report and content["arms"]:
@@ -129,13 +133,15 @@ def _run(
 ) -> Results:
     try:
         with redirect_stdout(sys.stderr):  # Ray prints there about lost processes
-            return run.run_as(options, scenario, advance, unfinished, watch)
+            results = run.run_as(options, scenario, advance, unfinished, watch)
     except InvariantViolation as error:
         fail(INVARIANT, f"{VIOLATED}{error}")
     except ValueError as error:
         fail(WRONG_INPUT, str(error))
-    except ENVIRONMENT_FAILURES as error:
-        fail(UNAVAILABLE, f"{reason(error)}{_way_on(error, unfinished)}")
+    if results.failure and not any(result.replications for result in results.versions):
+        way_on = _way_on(results.failure, options, unfinished.folder if unfinished else None)
+        fail(UNAVAILABLE, f"{reason(results.failure)}{way_on}")
+    return results
 
 
 def _folder(options: Options, digest: str, unfinished: UnfinishedRun | None) -> Path:
@@ -144,13 +150,14 @@ def _folder(options: Options, digest: str, unfinished: UnfinishedRun | None) -> 
     return options.out or Path("results") / f"{options.name}-{digest[:8]}"
 
 
-def _write(finished: Finished, unfinished: UnfinishedRun | None) -> None:
+def _write(finished: Finished, options: Options, unfinished: UnfinishedRun | None) -> None:
     try:
         summary.write_folder(finished.folder, finished.results, finished.summary, keeps=unfinished is not None)
     except OSError as error:
         print(summary.to_json(finished.summary))
         kept = "the summary is on standard output instead"
-        fail(UNAVAILABLE, f"{unwritten(error, finished.folder)}\n{kept}{_way_on(error, unfinished)}")
+        way_on = _way_on(error, options, unfinished.folder if unfinished else None)
+        fail(UNAVAILABLE, f"{unwritten(error, finished.folder)}\n{kept}{way_on}")
 
 
 def write_report(folder: Path) -> None:
@@ -169,9 +176,12 @@ def show_report(finished: Finished, options: Options) -> None:
         output().print(f"report: {finished.folder / REPORT}")
 
 
-def _way_on(error: BaseException, unfinished: UnfinishedRun | None) -> str:
+def _way_on(error: BaseException, options: Options, unfinished: Path | None) -> str:
+    """Return in words how a run goes on, given the folder where it is unfinished, if there is one."""
     if unfinished:
-        return f"\nwhat is done is kept: meterstorm resume {unfinished.folder} goes on"
+        elsewhere = "; --ray-address names another cluster" if options.ray_address else ""
+        kept = "what is done is kept" if has_kept(unfinished) else "nothing is done yet"
+        return f"\n{kept}: meterstorm resume {unfinished} goes on{elsewhere}"
     if isinstance(error, ShardLost):
         return "\nwith --checkpoint-every 30s a run goes on from its last checkpoint"
     return ""
@@ -189,13 +199,13 @@ def check_junit(scenario: Scenario, options: Options) -> None:
 
 
 def present(finished: Finished, options: Options) -> None:
-    """Print the summary or tables of a run, and write its JUnit XML; end the command if it was interrupted."""
+    """Print the summary or tables of a run, and write its JUnit XML; end the command if it was cut short."""
     if options.as_json:
         print(summary.to_json(finished.summary))
     elif finished.summary["arms"]:
         _show(finished)
     if finished.results.interrupted:
-        fail_interrupted(finished.worlds, worlds(finished.results.scenario), finished.folder)
+        fail_early(finished, finished.worlds, worlds(finished.results.scenario), finished.folder, options)
     if options.junit is not None:
         _write_junit(Path(options.junit), finished.results)
 
@@ -226,9 +236,14 @@ def _show(finished: Finished) -> None:
         stdout.print(f"{finished.results.shards} shards: {spent(timing)}")
 
 
-def fail_interrupted(kept: int, total: int, folder: Path) -> NoReturn:
-    """End the command, and say what an interrupt has left."""
-    lines = [f"interrupted; kept {kept} of {counted(total, 'world')}" + (f" in {folder}" if kept else "")]
+def fail_early(last: Finished, kept: int, total: int, folder: Path, options: Options) -> NoReturn:
+    """End the command after a run that was cut short, and say by what, and what is left of it."""
+    left = f"kept {kept} of {counted(total, 'world')}" + (f" in {folder}" if kept else "")
+    failure = last.results.failure
+    if failure is not None:
+        way_on = _way_on(failure, options, folder if unfinished_in(folder) else None)
+        fail(UNAVAILABLE, f"{reason(failure)}\n{left}{way_on}")
+    lines = [f"interrupted; {left}"]
     if unfinished_in(folder):
         lines.append(f"meterstorm resume {folder} goes on")
     fail(INTERRUPTED, "\n".join(lines))

@@ -120,7 +120,7 @@ def _explain(error: Exception) -> int:
     if isinstance(error, OutputError | OSError):
         print_error(str(error) if isinstance(error, OutputError) else _words(error))
         return UNAVAILABLE
-    from .failures import ENVIRONMENT_FAILURES, reason
+    from ..runs.failures import ENVIRONMENT_FAILURES, reason
 
     if isinstance(error, ENVIRONMENT_FAILURES):
         print_error(reason(error))

@@ -231,18 +231,25 @@ def resume_command(
         Path,
         typer.Argument(metavar="DIR", help="The folder of a sweep, a tuning, or a run with --checkpoint-every."),
     ],
+    ray_address: RayAddress = None,
     as_json: AsJson = False,
 ) -> None:
     """Finish a sweep, a tuning, or a run begun with --checkpoint-every, whose process died or was interrupted.
 
-    The results are those of one that was never interrupted. It keeps on keeping what is done.
+    The results are those of one that was never interrupted. It keeps on keeping what is done. It goes on in the
+    cluster that --ray-address names, else where it was begun.
     """
     from ..runs import folder as folders
 
     if (kind := folders.unfinished(folder)) in (folders.SWEEP, folders.TUNING):
         from . import sweeping, tuning
 
-        (sweeping if kind == folders.SWEEP else tuning).resume(folder, as_json)
+        if kind == folders.SWEEP:
+            sweeping.resume(folder, ray_address, as_json)
+        elif ray_address is not None:
+            fail(WRONG_INPUT, f"--ray-address {ray_address}: not for a tuning, which runs on this machine")
+        else:
+            tuning.resume(folder, as_json)
         return
     from meterstorm.actors.shards.sealed import CheckpointError
 
@@ -256,6 +263,8 @@ def resume_command(
         fail(WRONG_INPUT, str(error))
     announce_compilation()
     scenario, options = unfinished.scenario, unfinished.options._replace(as_json=as_json)
+    if ray_address is not None:
+        options = options._replace(ray_address=ray_address)
     total = execution.worlds(scenario)
     with progress(counted(total, "world"), total) as advance:
         finished = execution.finish(scenario, options, advance, unfinished)

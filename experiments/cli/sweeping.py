@@ -15,6 +15,7 @@ from ..reports import sweep as report
 from ..reports import tables
 from ..reports.summary import to_json
 from ..runs.begun import Begun, begin, reopen
+from ..runs.failures import ENVIRONMENT_FAILURES, reason
 from ..runs.folder import REPORT, SWEEP, unfinished
 from ..runs.inputs import Input
 from ..runs.table import write_csv
@@ -47,7 +48,6 @@ from .console import (
     unwritten,
 )
 from .execution import write_report
-from .failures import ENVIRONMENT_FAILURES, reason
 from .options import policy
 
 if TYPE_CHECKING:
@@ -135,11 +135,12 @@ def set_up(
         fail(UNAVAILABLE if error.__cause__ else WRONG_INPUT, str(error))
 
 
-def resume(folder: Path, as_json: bool) -> None:
-    """Go on with the sweep in a folder."""
+def resume(folder: Path, ray_address: str | None, as_json: bool) -> None:
+    """Go on with the sweep in a folder; an address stands for that of the cluster where it was begun."""
     begun = go_on(SWEEP, folder)
     options = SweepOptions(**begun.options)._replace(as_json=as_json)
-    _join(options)
+    if ray_address is not None:
+        options = options._replace(ray_address=ray_address)
     announce_compilation()
     _finish(begun, *_planned(begun.scenario), options, report.DEFAULT_METRICS, None, None)
 

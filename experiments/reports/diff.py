@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 
 from meterstorm.actors.cluster.shard_set import ShardSet
 from meterstorm.actors.records import journal
+from meterstorm.actors.setup.origin import sha256_of
 from meterstorm.actors.shards.simulate import simulate
 
-from ..runs.inputs import sha256_of
 from ..runs.results import DIGEST_LINE
 from ..scenario import Scenario, counted, load, versions
 from .columns import TABLES

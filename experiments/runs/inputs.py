@@ -1,12 +1,15 @@
-"""The files that a scenario names: users' own policies, and data: traces and observed times."""
+"""The files that a scenario names, as they were when a run began."""
 
 import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+from meterstorm.actors.setup.files import data_of, policies_of
+from meterstorm.actors.setup.origin import sha256_of
+from meterstorm.policies import sources
+
 from ..scenario import Scenario, versions
-from ..scenario.files import DATA
 
 
 class Input(NamedTuple):
@@ -30,27 +33,9 @@ def inputs_of(versions: Iterable[Scenario]) -> list[Input]:
     return [*map(_policy, sorted(policies)), *(_data(path, data[path]) for path in sorted(data))]
 
 
-def policies_of(version: Scenario) -> list[str]:
-    """Return the files of users' own policies that one version names, sorted."""
-    choices = [choice for one in (version, *version.of_groups) for _, choice in one.policies]
-    names = [name for choice in choices for name in choice.names]
-    return sorted({name.rpartition(":")[0] for name in names if ".py:" in name})
-
-
-def data_of(version: Scenario) -> dict[str, str]:
-    """Return the files of data that one version reads, each with the key that names it."""
-    return {path: f"workload.{key}" for key in DATA if (path := getattr(version.workload, key))}
-
-
-def sha256_of(path: str) -> str:
-    """Return the SHA-256 of a file, in hex; raises OSError."""
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _policy(path: str) -> Input:
     try:
-        source = Path(path).read_bytes()
+        source = sources.meet(Path(path))
     except OSError as error:
         raise ValueError(f"{path}: cannot be read: {error.strerror}") from error
     return Input(path, hashlib.sha256(source).hexdigest(), source)

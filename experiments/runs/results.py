@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from meterstorm.actors.setup.origin import Origin, check
 from meterstorm.actors.shards.timing import ShardTiming
 
 from ..metrics.groups import Groups, sizes
@@ -36,6 +37,7 @@ class Replication:
     journal: Any = None  # rows of JOURNAL (state/events.py), if one was kept
     timing: ShardTiming | None = None  # if this process ran it on shards
     groups: Groups = field(default_factory=dict)  # the metrics of each group of clients, if there are any
+    origin: Origin = field(default_factory=dict)  # the code and files that it comes from
 
 
 @dataclass
@@ -45,6 +47,7 @@ class VersionResult:
     version: Version
     replications: list[Replication] = field(default_factory=list)
     world: str | None = None  # what its worlds are known by (identity.py), as it was when the run began
+    origin: Origin | None = None  # that of all its replications, as it was when the run began; None: any
 
 
 @dataclass
@@ -55,13 +58,17 @@ class Results(Worlds):
     shards: int
     versions: list[VersionResult]
     wall_s: float = 0.0
-    interrupted: bool = False
+    interrupted: bool = False  # by the user, or by what `failure` says
+    failure: Exception | None = None  # of Ray, a node, memory or the disk (failures.py), if that has ended it
     inputs: list[Input] = field(default_factory=list)  # as they were when the run began
     warnings: list[str] = field(default_factory=list)  # what of the input the run does not see
 
-    def add(self, version: int, replication: Replication) -> None:
-        """Put a replication in its place."""
-        rows = self.versions[version].replications
+    def add(self, version: int, replication: Replication, whose: str = "this process") -> None:
+        """Put a replication in its place; raises OriginError, which says `whose` it is, if of another origin."""
+        result = self.versions[version]
+        if result.origin is not None:
+            check(replication.origin, result.origin, whose)
+        rows = result.replications
         rows.append(replication)
         rows.sort(key=lambda row: row.number)
 

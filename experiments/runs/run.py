@@ -2,13 +2,15 @@
 
 import resource
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import closing, nullcontext
 from typing import TYPE_CHECKING, NamedTuple
 
 from meterstorm.actors.cluster.connection import start_ray
 from meterstorm.actors.cluster.gauges import Gauges
 from meterstorm.actors.cluster.shard_set import ShardSet
 from meterstorm.actors.cluster.workers import spread
+from meterstorm.actors.setup.origin import of_world
 from meterstorm.actors.shards.checkpoints import Checkpoints
 from meterstorm.actors.shards.simulate import simulate
 from meterstorm.actors.shards.tally import Tally
@@ -17,6 +19,7 @@ from ..metrics.groups import of_groups
 from ..metrics.metrics import metrics
 from ..scenario import Scenario, Version, replications, versions
 from . import until, watching
+from .failures import ENVIRONMENT_FAILURES
 from .identity import world_of
 from .inputs import inputs
 from .options import Options
@@ -58,13 +61,17 @@ def run(
 
     Raises ValueError for a policy that cannot be compiled, a trace that cannot be read, or a malformed address;
     InvariantViolation (actors/engine/invariants.py); ClusterError (actors/cluster/connection.py), of which
-    ShardLost is a lost process; TransportError (actors/shards/transport/frames.py); CheckpointError
+    ShardLost is a lost process; OriginError (actors/setup/origin.py) for a node with other code or files, or
+    for a file that has changed meanwhile; TransportError (actors/shards/transport/frames.py); CheckpointError
     (actors/shards/sealed.py).
     """
     options = Options(
         shards=shards, workers=workers, ray_address=ray_address, placement=placement, keep_journal=keep_journal
     )
-    return run_as(options, scenario, on_progress, unfinished)
+    results = run_as(options, scenario, on_progress, unfinished)
+    if results.failure is not None:
+        raise results.failure
+    return results
 
 
 def run_as(
@@ -74,11 +81,16 @@ def run_as(
     unfinished: "UnfinishedRun | None" = None,
     watch: Watch | None = None,
 ) -> Results:
-    """Do what `run` does, with the options of a command; worlds of this process may be watched as they run."""
-    join(options)
+    """Do what `run` does, with the options of a command; worlds of this process may be watched as they run.
+
+    A failure of Ray, a node, memory or the disk is not raised: the results have it, and what was finished before.
+    """
     began_s = unfinished.began_s if unfinished else time.time()
     files = inputs(scenario)
-    known = [VersionResult(version, world=world_of(version.scenario)) for version in versions(scenario)]
+    known = [
+        VersionResult(version, world=world_of(version.scenario), origin=of_world(version.scenario))
+        for version in versions(scenario)
+    ]
     results = Results(scenario, options.shards, known, inputs=files)
     for (version, _), replication in (unfinished.done if unfinished else {}).items():
         results.add(version, replication)
@@ -91,6 +103,8 @@ def run_as(
         results.warnings += until.shortfalls(results, options)
     except KeyboardInterrupt:
         results.interrupted = True
+    except ENVIRONMENT_FAILURES as error:
+        results.interrupted, results.failure = True, error
     results.wall_s = time.time() - began_s
     return results
 
@@ -105,16 +119,19 @@ def _run_left(
     """Run the replications that are wanted and not there."""
     have = {(v, row.number) for v, result in enumerate(results.versions) for row in result.replications}
     jobs = [job for job in _jobs(results, options) if (job.version, job.number) not in have]
+    if not jobs:  # so that no cluster is needed
+        return
+    join(options)
     if watch:
         jobs = [job._replace(watcher=watch(results.versions[job.version].version, job.number)) for job in jobs]
     if unfinished:
         jobs = [job._replace(checkpoints=unfinished.world(job.version, job.number)) for job in jobs]
-    steps = _steps(jobs, options, _added_to(len(have), on_progress))
-    for done, (job, replication) in enumerate(steps, len(have) + 1):
-        if unfinished:
-            unfinished.keep(job.version, replication)
-        results.add(job.version, replication)
-        on_progress(done)
+    with closing(_steps(jobs, options, _added_to(len(have), on_progress))) as steps:
+        for done, (job, replication, whose) in enumerate(steps, len(have) + 1):
+            results.add(job.version, replication, whose)
+            if unfinished:
+                unfinished.keep(job.version, replication)
+            on_progress(done)
 
 
 def _of_longer(longer: Scenario, first: Scenario, on_progress: Progress) -> Progress:
@@ -180,6 +197,7 @@ def _replication(scenario: Scenario, number: int, tally: Tally) -> Replication:
         tally.journal,
         tally.timing,
         of_groups(scenario, tally),
+        tally.origin or {},
     )
 
 
@@ -223,7 +241,7 @@ def _tags(version: Version, number: int, options: Options) -> dict[str, str] | N
     return names | {"replication": str(number)}
 
 
-Steps = Iterator[tuple[Job, Replication]]
+Steps = Generator[tuple[Job, Replication, str]]  # the last says whose result it is
 
 
 def _steps(jobs: list[Job], options: Options, on_progress: Progress) -> Steps:
@@ -238,7 +256,7 @@ def _in_parallel(jobs: list[Job], options: Options, on_progress: Progress) -> St
     if workers == 0 or (workers is None and options.ray_address is None):
         for job in jobs:
             started = time.perf_counter()
-            yield job, run_world(*job.arguments, _added_to(here, on_progress))
+            yield job, run_world(*job.arguments, _added_to(here, on_progress)), "this process"
             loading_s = 0.0 if job.version in versions_seen else LOADING_S
             versions_seen.add(job.version)
             spent += max(0.0, time.perf_counter() - started - loading_s)
@@ -248,8 +266,11 @@ def _in_parallel(jobs: list[Job], options: Options, on_progress: Progress) -> St
     rest = jobs[here:]
     if rest:
         arguments = [job.on_worker for job in rest]
-        for index, replication in spread(run_on_worker, arguments, workers, options.ray_address):
-            yield rest[index], replication
+        first = rest[0].checkpoints
+        with first.probe() if first else nullcontext() as probe:
+            answers = spread(run_on_worker, arguments, workers, options.ray_address, probe)
+            for index, node, replication in answers:
+                yield rest[index], replication, node
 
 
 def _on_shards(jobs: list[Job], options: Options, on_progress: Progress) -> Steps:
@@ -259,7 +280,7 @@ def _on_shards(jobs: list[Job], options: Options, on_progress: Progress) -> Step
             tally = shard_set.simulate(
                 job.scenario, job.number, report, job.keep_journal, job.checkpoints, job.tags
             )
-            yield job, _replication(job.scenario, job.number, tally)
+            yield job, _replication(job.scenario, job.number, tally), "its shards"
 
 
 def _added_to(done: int, on_progress: Progress) -> Progress:

@@ -1,8 +1,12 @@
 """How many shards `shards = "auto"` means: where sharing a world saves more time than it costs."""
 
-import os
+from collections.abc import Iterator
 
-from ..scenario import Fault, Scenario, versions
+from meterstorm.actors.cluster.cpus import cpus
+from meterstorm.actors.randomness.streams import stream_keys
+from meterstorm.actors.setup import spells
+
+from ..scenario import Scenario, versions
 
 # Starting Ray takes about five seconds, so workers must save more than that.
 RAY_PAYS_FROM_S = 12.0
@@ -11,12 +15,13 @@ RAY_PAYS_FROM_S = 12.0
 # Measured on 2 cores with `meterstorm bench shards`.
 EVENT_S = 0.2e-6
 EVENTS_PER_WINDOW = 500
+SERVING = {"slow", "loss", "cut"}  # kinds of faults in which a server serves, if not all or not well
 EVENTS_PER_RUN = 7  # a launch, a request, its service, the answer, the end, the release, its service
 
 
 def choose_shards(scenario: Scenario) -> tuple[int, str]:
     """Return how many shards `shards = "auto"` means here, and why."""
-    cores = os.cpu_count() or 1
+    cores = cpus()
     rate = _events_per_s(scenario)
     seconds = rate * (scenario.run.warmup_s + scenario.run.duration_s) * EVENT_S
     window_s = _window_s(scenario)
@@ -51,10 +56,34 @@ def _events_per_s(scenario: Scenario) -> float:
     clients, work = scenario.clients, scenario.workload
     between_s = work.launch_interval_s + (work.run_time_s if work.arrivals == "closed" else 0.0)
     calm = clients.count * clients.programs * EVENTS_PER_RUN / between_s
-    all_fail = any(isinstance(fault, Fault) and _stops_all(fault) for fault in scenario.faults)
-    return max(calm, 2.0 * clients.count / clients.request_timeout_s if all_fail else 0.0)
+    storm = 2.0 * clients.count / clients.request_timeout_s
+    return max(calm, storm * _share_without_server(scenario))
 
 
-def _stops_all(fault: Fault) -> bool:
-    """Whether no server serves while a fault holds."""
-    return fault.servers == "all" and fault.kind not in {"slow", "loss"}
+def _share_without_server(scenario: Scenario) -> float:
+    """Return the largest share of sites whose servers all fail at once; "any-site" makes all of them one site."""
+    sites = 1 if scenario.clients.failover_to == "any-site" else scenario.servers.sites
+    size = scenario.servers.count // sites
+    faults_at, failed_at = (
+        [0] * scenario.servers.count,
+        [0] * sites,
+    )  # faults at a server, failed servers at a site
+    lost = largest = 0
+    for _, change, server in sorted(_changes(scenario)):
+        was_up, site = faults_at[server] == 0, server // size
+        faults_at[server] += change
+        if was_up or faults_at[server] == 0:
+            lost -= failed_at[site] == size
+            failed_at[site] += change
+            lost += failed_at[site] == size
+            largest = max(largest, lost)
+    return largest / sites
+
+
+def _changes(scenario: Scenario) -> Iterator[tuple[int, int, int]]:
+    """Yield when a fault begins (1) or ends (-1) at a server at which none is served while it holds."""
+    keys = stream_keys(scenario.run.seed, scenario.run.first_replication)
+    for row in spells.lay_out(scenario, keys):
+        if scenario.faults[row.entry].kind not in SERVING:
+            yield int(row.start), 1, int(row.server)
+            yield int(row.end), -1, int(row.server)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+from meterstorm.actors.setup.origin import of_world
 from meterstorm.actors.shards.checkpoints import Checkpoints
 from meterstorm.actors.shards.sealed import CheckpointError, read, write
 from meterstorm.actors.state import servers
@@ -21,14 +22,13 @@ from meterstorm.actors.state.sums import SUM
 
 from ..scenario import Scenario, replications, to_toml, versions
 from .begun import Begun, begin, reopen
-from .folder import RUN
-from .identity import engine
+from .folder import RUN, UNFINISHED
 from .inputs import inputs
 from .options import Options
 from .results import Replication
 
 # Fields of a finished replication: numbers, then arrays.
-FACTS = ("number", "digest", "metrics", "events", "cpu_s", "memory_bytes", "groups")
+FACTS = ("number", "digest", "metrics", "events", "cpu_s", "memory_bytes", "groups", "origin")
 ARRAYS = {
     "series": np.dtype("i8"),
     "queueing": SUM,
@@ -45,6 +45,12 @@ def default_folder(name: str, scenario: Scenario, *more: str) -> Path:
     return Path("results") / f"{name}-{_sha256(chr(0).join([to_toml(scenario), *more]).encode())[:8]}"
 
 
+def has_kept(folder: Path) -> bool:
+    """Whether the unfinished run in a folder has finished a world, or a checkpoint of one."""
+    kept = folder / UNFINISHED
+    return any(kept.glob("done-*")) or any(kept.glob("world-*/[0-9]*"))
+
+
 class UnfinishedRun:
     """A run that keeps what it has done, for one process at a time: `begin` one, or `reopen` it.
 
@@ -58,6 +64,7 @@ class UnfinishedRun:
         self.began_s = time.time()
         self._checkpoints, self._lock = begun.checkpoints, begun.lock
         self._versions = versions(begun.scenario)
+        self._origins = [of_world(version.scenario) for version in self._versions]
         self._read()
 
     @classmethod
@@ -79,7 +86,7 @@ class UnfinishedRun:
         """Return the checkpoints of one replication of a version."""
         named = self._versions[version]
         identity = {
-            **engine(),
+            **self._origins[version],
             "scenario": _sha256(to_toml(named.scenario).encode()),
             "case": named.case,
             "arm": named.arm,

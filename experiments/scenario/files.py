@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 import tomli_w
+from meterstorm.actors.setup.files import DATA
 
 from .. import scenarios
 from . import arms as arms_and_cases
@@ -19,7 +20,6 @@ from .schema import Scenario
 from .versions import Version, expand
 from .wording import ScenarioError, did_you_mean
 
-DATA = ("trace", "launch_intervals", "run_times")  # keys of [workload] that name files
 NOTHING: Mapping[str, object] = MappingProxyType({})
 
 

@@ -1,6 +1,6 @@
 """The tables of a scenario file: every key with its type, its range, its default and its meaning."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, PrivateAttr, model_validator
 from pydantic_core import PydanticCustomError
@@ -307,6 +307,9 @@ def replications(run: Run) -> range:
     return range(run.first_replication, run.first_replication + run.replications)
 
 
+POLICIES = "texts of users' own policies"
+
+
 class Scenario(Head):
     """A whole scenario; a value of this type keeps every rule."""
 
@@ -332,6 +335,19 @@ class Scenario(Head):
         assert len(self._of_groups) == len(self.groups), "a scenario with groups is made by `check`"
         others = {name: value for name, value in self if name not in {*OF_A_GROUP, "groups"}}
         return tuple(own.model_copy(update=others) for own in self._of_groups)
+
+    def __getstate__(self) -> dict[Any, Any]:
+        """Have users' own policies travel with a scenario, whether it, an arm or an axis of a sweep names them."""
+        from meterstorm.policies import sources
+
+        return super().__getstate__() | {POLICIES: sources.known()}
+
+    def __setstate__(self, state: dict[Any, Any]) -> None:
+        """Have this process take policies as they are where the scenario comes from; raises ValueError."""
+        from meterstorm.policies import sources
+
+        sources.provide(state.pop(POLICIES))
+        super().__setstate__(state)
 
     @model_validator(mode="after")
     def _keeps_the_rules(self) -> "Scenario":

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from meterstorm.actors.engine.invariants import InvariantViolation
+from meterstorm.actors.setup.origin import CODE, Origin, of_world
 
 from ..runs.identity import world_of
 from ..runs.run import run_world
@@ -44,10 +45,11 @@ class Chunk(NamedTuple):
 
 
 class Done(NamedTuple):
-    """A chunk that was run: its rows as a serialized batch, and how long it took."""
+    """A chunk that was run: its rows as a serialized batch, how long it took, and what they come from."""
 
     rows: bytes
     wall_s: float
+    origin: Origin
 
 
 class OutOfTimeError(Exception):
@@ -56,18 +58,23 @@ class OutOfTimeError(Exception):
 
 def run_chunk(common: Common, chunk: Chunk) -> Done:
     """Run a chunk's worlds."""
-    began_s = time.perf_counter()
-    rows = [row for point, settings in chunk.settings.items() for row in _rows(common, chunk, point, settings)]
-    return Done(bytes(batch(rows, common.columns).serialize()), time.perf_counter() - began_s)
+    began_s, origin = time.perf_counter(), dict(CODE)
+    rows = [
+        row for point, settings in chunk.settings.items() for row in _rows(common, chunk, point, settings, origin)
+    ]
+    return Done(bytes(batch(rows, common.columns).serialize()), time.perf_counter() - began_s, origin)
 
 
-def _rows(common: Common, chunk: Chunk, point: int, settings: Mapping[str, Any]) -> list[Row]:
+def _rows(
+    common: Common, chunk: Chunk, point: int, settings: Mapping[str, Any], origin: dict[str, str]
+) -> list[Row]:
+    """Run the worlds of a point; add what they come from to `origin`."""
     worlds = [(row_of(common, world, settings), world.version) for world in chunk.worlds if world.point == point]
     try:
         versions = varied(common.base, settings)
     except ScenarioError as error:
         return [row._replace(error=str(error)) for row, _ in worlds]
-    return [_tried(row, versions[version], common.limit_s) for row, version in worlds]
+    return [_tried(row, versions[version], common.limit_s, origin) for row, version in worlds]
 
 
 def row_of(common: Common, world: World, settings: Mapping[str, Any]) -> Row:
@@ -76,8 +83,9 @@ def row_of(common: Common, world: World, settings: Mapping[str, Any]) -> Row:
     return Row(world.point, settings, case, arm, world.replication, settings.get("run.seed", common.base.run.seed))
 
 
-def _tried(row: Row, version: Version, limit_s: float | None) -> Row:
+def _tried(row: Row, version: Version, limit_s: float | None, origin: dict[str, str]) -> Row:
     try:
+        origin |= of_world(version.scenario)
         row = row._replace(world=world_of(version.scenario))
         return _done(row, version, limit_s)
     except (ValueError, OSError, InvariantViolation, OutOfTimeError) as error:

@@ -8,6 +8,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, NamedTuple
 
 from meterstorm.actors.cluster.workers import spread
+from meterstorm.actors.setup.origin import CODE, check
 
 from ..analysis.stopping import parse_goal
 from ..runs.table import batch, kind_of, schema
@@ -75,7 +76,7 @@ def run_sweep(
     """Run the worlds that have no row in a folder yet, or have failed, and append their rows to it.
 
     An interrupt ends it early, and so does a world that fails if the options say so. Raises OSError for the
-    folder; ClusterError and PoolError for whoever runs the worlds.
+    folder; ClusterError, OriginError and PoolError for whoever runs the worlds.
     """
     began_s, common = time.monotonic(), common_of(plan, options)
     store.mend(folder)
@@ -133,30 +134,42 @@ class _Source:
 
 
 def _answers(source: _Source, common: Common, options: SweepOptions, left: int) -> Generator[Answer]:
-    """Run every chunk, in any order, and learn from each how large the next should be."""
-    for chunk, answer in _run(source, common, options, left):
+    """Run every chunk, in any order, and learn from each how large the next should be.
+
+    Raises OriginError for one that comes from other code or files than those before.
+    """
+    origin: dict[str, str] = dict(CODE)
+    for chunk, answer, whose in _run(source, common, options, left):
         if isinstance(answer, Done):
+            origin = {**answer.origin, **origin}
+            check(answer.origin, {name: origin[name] for name in {*CODE, *answer.origin}}, whose)
             source.pace.learn(len(chunk.worlds), answer.wall_s)
         yield chunk, answer
 
 
-def _run(source: _Source, common: Common, options: SweepOptions, left: int) -> Iterator[Answer]:
+def _run(
+    source: _Source, common: Common, options: SweepOptions, left: int
+) -> Iterator[tuple[Chunk, Done | Lost, str]]:
+    """Yield each chunk with its answer, and whose answer it is."""
     if options.ray_address is not None:
         yield from _on_cluster(source, common, options)
         return
     spent_s = 0.0
     for number, chunk in enumerate(source) if not options.workers else ():
         answer = run_chunk(common, chunk)
-        yield chunk, answer
+        yield chunk, answer, "this process"
         spent_s += answer.wall_s if number > 0 else 0.0  # the first loads the engine
         left -= len(chunk.worlds)
         if options.workers is None and spent_s > HERE_S:
             break
     with Pool(min(options.workers or os.cpu_count() or 1, max(left, 1)), common) as pool:
-        yield from pool.run(source)
+        for chunk, found in pool.run(source):
+            yield chunk, found, "a worker process"
 
 
-def _on_cluster(source: _Source, common: Common, options: SweepOptions) -> Iterator[Answer]:
+def _on_cluster(
+    source: _Source, common: Common, options: SweepOptions
+) -> Iterator[tuple[Chunk, Done | Lost, str]]:
     given: list[Chunk] = []
 
     def jobs() -> Iterator[tuple[Common, Chunk]]:
@@ -164,8 +177,8 @@ def _on_cluster(source: _Source, common: Common, options: SweepOptions) -> Itera
             given.append(chunk)
             yield common, chunk
 
-    for number, answer in spread(run_chunk, jobs(), options.workers, options.ray_address):
-        yield given[number], answer
+    for number, node, answer in spread(run_chunk, jobs(), options.workers, options.ray_address):
+        yield given[number], answer, node
 
 
 def _rows(common: Common, chunk: Chunk, answer: Done | Lost) -> "pa.RecordBatch":

@@ -5,6 +5,7 @@ import re
 import sys
 
 import pytest
+from meterstorm.policies import sources
 from meterstorm.policies.failover import RetryThenFailover, Sms2Documented
 from meterstorm.policies.registry import ALL, BUILT_IN, METHOD, WRAPPER, resolve
 
@@ -135,6 +136,7 @@ def test_a_file_is_read_as_it_is_now(tmp_path, monkeypatch):
         policy = resolve("failover", f"{file}:Own", {"delay_s": 1.0})
         retries.append(policy.retries)
         del sys.modules[type(policy).__module__]  # as in another process
+        sources.forget(file)
     assert retries == [2, 3]
 
 

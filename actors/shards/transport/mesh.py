@@ -21,6 +21,7 @@ from .sockets import Address, Family, dial, machine, place_for_sockets, tcp_fami
 # How long a shard polls for a frame before it sleeps until one comes. Shards in one storm wait about a millisecond
 # at a time (see engine/PERFORMANCE.md).
 _SPIN_S = 10e-3
+HUNG_UP = getattr(select, "POLLRDHUP", 0)  # Linux tells it though there is something left to read; else when not
 
 
 class Mesh:
@@ -30,8 +31,19 @@ class Mesh:
     """
 
     def __init__(
-        self, shard: int, shards: int, key: bytes, timeout_s: float = 60.0, frame_bytes_max: int = 256 << 20
+        self,
+        shard: int,
+        shards: int,
+        key: bytes,
+        timeout_s: float = 60.0,
+        frame_bytes_max: int = 256 << 20,
+        silence_s: float | None = None,
     ) -> None:
+        """Take part in a mesh whose shards all know the key.
+
+        `timeout_s` is how long the others may take to join, `silence_s` how long a peer that is there may take for
+        a frame (None: as long). One that has ended is noticed at once, and a machine that is gone by TCP.
+        """
         if not 0 <= shard < shards:
             raise ValueError(f"shard must be in [0, {shards}): {shard}")
         if not key:
@@ -44,6 +56,7 @@ class Mesh:
         self.strangers: list[str] = []  # who was refused while the mesh was formed, and why
         self._key = key
         self._timeout_s = timeout_s
+        self._silence_s = silence_s
         self._frame_bytes_max = frame_bytes_max
         self._listeners: list[socket.socket] = []
         self._directory: tempfile.TemporaryDirectory[str] | None = None
@@ -122,6 +135,16 @@ class Mesh:
             self.close()
             raise
 
+    def has_lost_peer(self) -> bool:
+        """Whether a peer has closed its connection, or this shard the mesh; another thread may ask for it."""
+        poll = select.poll()
+        try:
+            for peer in self._peers or ():
+                poll.register(peer.sock, HUNG_UP)
+            return self._peers is None or bool(poll.poll(0))
+        except (OSError, ValueError):  # it is being closed
+            return True
+
     def close(self) -> None:
         """Close every socket and remove the socket file; may be called again."""
         for sock in [*self._listeners, *(peer.sock for peer in self._peers or ())]:
@@ -150,7 +173,8 @@ class Mesh:
         A peer that is through is no longer watched: after the last window it may well have closed.
         """
         began_s = time.monotonic()
-        deadline_s, spin_until_s = began_s + self._timeout_s, began_s + _SPIN_S
+        silence_s = self._timeout_s if self._silence_s is None else self._silence_s
+        deadline_s, spin_until_s = began_s + silence_s, began_s + _SPIN_S
         while pending := [(peer, wants) for peer in self._peers or () if (wants := peer.wants())]:
             before_s = time.monotonic()
             if before_s < spin_until_s:
@@ -166,7 +190,7 @@ class Mesh:
             self.waiting_s += time.monotonic() - before_s
             if not ready:
                 names = ", ".join(peer.name for peer, _ in pending)
-                raise PeerLost(f"{names}: not through with window {window} in {self._timeout_s:g} s")
+                raise PeerLost(f"{names}: not through with window {window} in {silence_s:g} s")
             for peer, wants in pending:
                 if peer.sock.fileno() in ready:
                     peer.advance(wants)

@@ -1,15 +1,12 @@
 """Clusters of three nodes: worlds on them give the digest of one process; what is wrong is said in one line."""
 
-import importlib.util
 import json
 import os
 import shlex
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -19,14 +16,7 @@ from typing import Any
 import pytest
 import yaml
 from meterstorm.actors.cluster import placement
-from meterstorm.actors.cluster.connection import (
-    ENVIRONMENT,
-    PATIENCE,
-    START_S,
-    ClusterError,
-    _set_auth_mode,
-    start_ray,
-)
+from meterstorm.actors.cluster.connection import ClusterError, start_ray
 from meterstorm.actors.cluster.failures import ShardLost
 from meterstorm.actors.cluster.placement import nodes_with_cpus
 from meterstorm.actors.cluster.shard_set import ShardSet
@@ -41,11 +31,11 @@ from meterstorm.experiments.runs.unfinished import UnfinishedRun
 from meterstorm.experiments.scenario import load, to_toml, validate
 from typer.testing import CliRunner
 
+from support.clusters import NODE, cluster
 from support.processes import PATIENCE_S, eventually, shards
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.xdist_group("ray")]
 ROOT = Path(__file__).parents[3]
-NODE = {"num_cpus": 2, "object_store_memory": 80 << 20, "node_ip_address": "127.0.0.1", "include_dashboard": False}
 CPUS = 6
 SCENARIO = validate({
     "title": "three nodes",
@@ -65,29 +55,8 @@ LONGER = validate({
 @pytest.fixture(scope="module")
 def nodes() -> Iterator[Any]:
     """A Ray cluster of three nodes of two CPUs each on loopback, which `auto` finds as well."""
-    import ray
-    from ray.cluster_utils import Cluster
-
-    with (
-        tempfile.TemporaryDirectory(prefix="ms-", dir="/tmp", ignore_cleanup_errors=True) as folder,
-        pytest.MonkeyPatch.context() as patch,
-    ):
-        patch.setenv("RAY_TMPDIR", folder)
-        for name, value in ENVIRONMENT.items():
-            patch.setenv(name, value)
-        patch.setenv(PATIENCE, str(START_S))
-        patch.setattr(ray._private.ray_constants, "ENABLE_RAY_CLUSTER", False)
-        ray.shutdown()
-        _set_auth_mode(ray, "token")
-        made = Cluster()
-        try:
-            for _ in range(3):
-                made.add_node(wait=False, **NODE)
-            made.wait_for_nodes()
-            yield made
-        finally:
-            ray.shutdown()
-            made.shutdown()
+    with cluster(3) as made:
+        yield made
 
 
 def families(shard_set: ShardSet) -> list[set[int]]:
@@ -134,7 +103,7 @@ def test_workers_take_all_cpus_of_the_cluster(nodes, tmp_path):
         return ray.get_runtime_context().get_node_id()
 
     folder = str(tmp_path)
-    met = dict(spread(meet, [(k,) for k in range(CPUS)], None, "auto"))
+    met = {k: node for k, _, node in spread(meet, [(k,) for k in range(CPUS)], None, "auto")}
     assert len(met) == CPUS and len(set(met.values())) == 3
 
 
@@ -175,25 +144,6 @@ def test_impossible_arguments(nodes):
         ShardSet(2, nodes.address, "heap")
     with pytest.raises(ValueError, match="auto: nothing would run there"):
         run.run(SCENARIO, workers=0, ray_address="auto")
-
-
-def test_a_node_with_another_version_is_named(nodes, tmp_path):
-    """Its sources differ in one comment. Workers may come to any node; so may shards, where each has its own."""
-    home = Path(next(iter(importlib.util.find_spec("meterstorm.actors").submodule_search_locations))).parent
-    for room in ("actors", "policies", "experiments"):
-        shutil.copytree(home / room, tmp_path / "meterstorm" / room, ignore=shutil.ignore_patterns("__pycache__"))
-    with (tmp_path / "meterstorm" / "actors" / "kinds.py").open("a") as file:
-        file.write("# another version\n")
-    other = nodes.add_node(env_vars={"PYTHONPATH": str(tmp_path)}, **NODE)
-    try:
-        named = rf"^node 127.0.0.1 \({other.node_id[:12]}\) has meterstorm .* this process has meterstorm .*$"
-        with pytest.raises(ClusterError, match=named):
-            ShardSet(4, nodes.address, "strict-spread")
-        with pytest.raises(ClusterError, match=named):
-            dict(spread(lambda: 0, [()], None, nodes.address))
-    finally:
-        nodes.remove_node(other)
-    assert eventually(all_free)
 
 
 def test_without_an_address_no_cluster_is_joined(nodes, monkeypatch):

@@ -216,7 +216,7 @@ def reaches(port: int, world: dict[str, str], tally: Any) -> bool:
 def test_a_node_exports_what_a_world_on_a_worker_has_come_to(port):
     tally = simulate(SCENARIO)
     world = WORLD | {"arm": "on a worker"}
-    ((_, row),) = spread(on_a_worker, [(SCENARIO, 0, False, None, world)], 1)
+    ((_, _, row),) = spread(on_a_worker, [(SCENARIO, 0, False, None, world)], 1)
     assert row.digest == tally.digest
     assert reaches(port, world, tally), exported(port, world)
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 from meterstorm.actors.cluster.host import ShardHost
-from meterstorm.actors.shards.checkpoints import Checkpoints, load, save
+from meterstorm.actors.shards.checkpoints import Checkpoints, load, look_at, save
 from meterstorm.actors.shards.sealed import CheckpointError, read, write
 from meterstorm.actors.shards.shard import Shard
 from meterstorm.actors.shards.simulate import simulate
@@ -326,3 +326,39 @@ def test_cpu_time_is_that_of_all_processes_that_led_to_the_result(tmp_path):
     assert deaths >= 10
     # Each of them builds its world; nothing of that is left out, and nothing counts twice.
     assert spent_s / 4 < tally.cpu_s < spent_s
+
+
+def test_a_write_that_fails_once_does_not_end_a_run(tmp_path, caplog):
+    """The next checkpoint is as good as any; two failures in a row are one too many."""
+    checkpoints = new(tmp_path)
+    outcomes = iter("-+-+--")
+
+    def write_parts(folder: Path) -> list[bytes]:
+        if next(outcomes) == "-":
+            raise CheckpointError(f"{folder}: cannot be written: Input/output error")
+        return []
+
+    for written in (0, 1, 1, 2, 2):
+        checkpoints.save(write_parts)
+        assert checkpoints.written == written
+    assert caplog.text.count("checkpoint not written: ") == 3
+    with pytest.raises(CheckpointError, match="Input/output error"):
+        checkpoints.save(write_parts)
+    assert checkpoints.exist() and checkpoints.restore(lambda folder, seals: folder.name) == "000002"
+
+
+def test_who_does_not_see_the_folder_says_so_before_anything_runs(tmp_path):
+    checkpoints = new(tmp_path / "world-0-0")
+    with checkpoints.probe() as file:
+        look_at(file, "shard 1")
+        assert [path.name for path in file.parent.iterdir()] == [file.name]  # nothing else stays
+        elsewhere = tmp_path / "another file system" / file.name
+        with pytest.raises(CheckpointError, match=r"file system: shard 1 does not see it: all nodes must share"):
+            look_at(elsewhere, "shard 1")
+    assert not file.exists()
+
+
+def test_a_full_disk_is_told_as_one(tmp_path):
+    (tmp_path / "full.part").symlink_to("/dev/full")
+    with pytest.raises(CheckpointError, match=r"/full: cannot be written: No space left on device$"):
+        write(tmp_path / "full", {}, {"rows": np.zeros(1 << 20)})

@@ -198,7 +198,7 @@ def test_worlds_run_on_so_many_shards(shards, used, tmp_path, monkeypatch):
 def test_auto_shares_worlds_with_enough_to_do(
     cores, clients, interval_s, latency_ms, duration_s, shards, why, monkeypatch
 ):
-    monkeypatch.setattr(sharding.os, "cpu_count", lambda: cores)
+    monkeypatch.setattr(sharding, "cpus", lambda: cores)
     changes = {
         "clients": {"count": clients},
         "workload": {"launch_interval_s": interval_s, "run_time_s": 1.0},
@@ -211,7 +211,7 @@ def test_auto_shares_worlds_with_enough_to_do(
 
 @covers("run.shards=auto")
 def test_auto_counts_on_the_storm_when_every_server_fails(monkeypatch):
-    monkeypatch.setattr(sharding.os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(sharding, "cpus", lambda: 2)
     changes = {
         "clients": {"count": 10**6, "request_timeout_s": 5.0},
         "workload": {"launch_interval_s": 3600.0},
@@ -219,9 +219,21 @@ def test_auto_counts_on_the_storm_when_every_server_fails(monkeypatch):
         "run": {"shards": "auto", "duration_s": 1e4, "sample_s": 1e4},
         "faults": [{"kind": "unreachable", "servers": "all", "start_s": 0.0, "duration_s": 600.0}],
     }
-    assert sharding.choose_shards(scenario.validate(on_bare(changes)))[0] == 2
-    changes["faults"][0]["servers"] = [0]
-    assert sharding.choose_shards(scenario.validate(on_bare(changes)))[0] == 1
+    changes["servers"] = {"count": 2}
+    one = changes["faults"][0]
+
+    def chosen(faults: list[dict[str, Any]], **servers: int) -> int:
+        given = changes | {"faults": faults, "servers": changes["servers"] | servers}
+        return sharding.choose_shards(scenario.validate(on_bare(given)))[0]
+
+    assert chosen([one]) == 2
+    assert chosen([one | {"servers": [0]}]) == 1
+    assert chosen([one | {"servers": [0]}, one | {"servers": [1]}]) == 2  # at once, by two faults
+    assert chosen([one | {"servers": [0]}, one | {"servers": [1], "start_s": 601.0}]) == 1  # one after the other
+    assert chosen([one | {"stagger_s": 599.0}]) == 2
+    assert chosen([one | {"stagger_s": 600.0}]) == 1
+    assert chosen([one | {"kind": "slow", "factor": 2.0}]) == 1  # they serve
+    assert chosen([one | {"mtbf_s": 500.0}]) == 2  # drawn, often both
 
 
 @covers("run.shards=auto")
@@ -234,7 +246,7 @@ def test_auto_counts_on_the_storm_when_every_server_fails(monkeypatch):
     ],
 )
 def test_auto_knows_how_far_sites_are_apart(failover_to, latency_ms, shards, why, monkeypatch):
-    monkeypatch.setattr(sharding.os, "cpu_count", lambda: 4)
+    monkeypatch.setattr(sharding, "cpus", lambda: 4)
     changes = {
         "servers": {"count": 8, "sites": 8},
         "clients": {"count": 7200, "failover_to": failover_to},

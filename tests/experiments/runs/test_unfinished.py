@@ -2,20 +2,28 @@
 
 import json
 import re
+import subprocess
+import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from meterstorm.actors.cluster.connection import ClusterError
+from meterstorm.actors.setup import origin
 from meterstorm.actors.shards.checkpoints import Checkpoints
-from meterstorm.actors.shards.sealed import CheckpointError, read
+from meterstorm.actors.shards.sealed import CheckpointError, read, write
 from meterstorm.actors.state.events import JOURNAL
-from meterstorm.experiments.cli import console
+from meterstorm.experiments.cli import console, execution
 from meterstorm.experiments.cli import main as cli
 from meterstorm.experiments.cli.options import parse_seconds
-from meterstorm.experiments.runs import identity, run
+from meterstorm.experiments.runs import run
 from meterstorm.experiments.runs import unfinished as checkpoints
 from meterstorm.experiments.runs.unfinished import UnfinishedRun
+from meterstorm.experiments.scenario import load
+from meterstorm.policies import sources
 from pyarrow import parquet
 from typer.testing import CliRunner
 
@@ -167,26 +175,137 @@ def test_resume_does_what_is_left_and_writes_what_a_whole_run_does(interrupted, 
     assert json.loads((interrupted / "provenance.json").read_text())["interrupted"] is False
 
 
+def begun_in_a_cluster(folder: Path) -> None:
+    """Have an unfinished run say that it was begun in a cluster, at whose address nobody answers."""
+    head = folder / "checkpoints" / "run"
+    facts, _ = read(head, {})
+    write(head, facts | {"options": facts["options"] | {"workers": 1, "ray_address": "127.0.0.1:1"}}, {})
+
+
+def test_an_address_takes_the_place_of_that_of_the_run(interrupted):
+    begun_in_a_cluster(interrupted)
+    for options, address in (([], "127.0.0.1:1"), (["--ray-address", "127.0.0.1:2"], "127.0.0.1:2")):
+        result = invoke("resume", "out", *options)
+        assert result.exit_code == console.UNAVAILABLE
+        assert f"no Ray cluster answers at {address}" in words(result.stderr)
+        assert "kept 2 of 4 worlds in out" in words(result.stderr)
+        assert "meterstorm resume out goes on; --ray-address names another cluster" in words(result.stderr)
+    assert invoke("resume", "out", "--ray-address", "nonsense").exit_code == console.WRONG_INPUT
+
+
+def test_a_run_whose_worlds_are_all_finished_needs_no_cluster(interrupted, monkeypatch):
+    """Its process was ended before it wrote its files."""
+    with monkeypatch.context() as patch:
+        patch.setattr(execution.summary, "write_folder", interrupt)
+        assert invoke("resume", "out").exit_code != 0
+    begun_in_a_cluster(interrupted)
+    resumed = invoke("resume", "out", "--json")
+    assert resumed.exit_code == 0, resumed.stderr
+    assert json.loads(resumed.stdout)["arms"] == json.loads(invoke(*RUN, "whole").stdout)["arms"]
+
+
+def interrupt(*_: object, **__: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_a_failure_keeps_what_was_finished(here, monkeypatch):
+    """The folder has it, though the run had no checkpoints."""
+    done, run_world = [], run.run_world
+
+    def lost(*arguments: Any) -> Any:
+        if len(done) == 2:
+            raise ClusterError("the node is lost")
+        done.append(1)
+        return run_world(*arguments)
+
+    monkeypatch.setattr(run, "run_world", lost)
+    result = invoke(*RUN, "out")
+    assert result.exit_code == console.UNAVAILABLE
+    assert words(result.stderr) == "meterstorm: the node is lost meterstorm: kept 2 of 4 worlds in out"
+    content = json.loads((here / "out" / "summary.json").read_text())
+    assert (
+        [arm["replications"] for arm in content["arms"]]
+        == [1, 1]
+        == [arm["replications"] for arm in json.loads(result.stdout)["arms"]]
+    )
+    with pytest.raises(ClusterError, match="the node is lost"):
+        run.run(load("compared.toml"), workers=0)
+
+
 def refused(message: str) -> None:
     result = invoke("resume", "out")
     assert result.exit_code == console.WRONG_INPUT
     assert words(message) in words(result.stderr)
 
 
-def test_a_changed_policy_is_an_error(interrupted):
-    Path("mine.py").write_text(MINE.replace("5.0", "6.0"))
-    refused(f"{Path('mine.py').resolve()}: has changed since the run in out began")
+def resume_elsewhere() -> subprocess.CompletedProcess[str]:
+    """In another process, which has not met the policy."""
+    code = "from meterstorm.experiments.cli.main import main; main()"
+    command = [sys.executable, "-c", code, "resume", "out", "--json"]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
+
+
+@pytest.mark.parametrize("change", [lambda file: file.write_text("raise SystemExit"), Path.unlink])
+def test_a_policy_that_has_changed_goes_on_as_it_was(interrupted, change):
+    whole = json.loads(invoke(*RUN, "whole").stdout)
+    change(Path("mine.py"))
+    resumed = resume_elsewhere()
+    assert resumed.returncode == 0, resumed.stderr
+    assert json.loads(resumed.stdout)["arms"] == whole["arms"]
+    changed = (
+        f"{Path('mine.py').resolve()}: has changed since the run began, which goes on with the policy as it was"
+    )
+    assert changed in words(resumed.stderr)
+    (kept,) = (interrupted / "policies").iterdir()
+    assert kept.read_text() == MINE
+
+
+def test_a_policy_that_this_process_has_met_otherwise_is_an_error(interrupted):
+    with replaced(Path("mine.py"), MINE.replace("5.0", "6.0")):
+        refused(f"{Path('mine.py').resolve()}: this process has met another text of this policy")
+
+
+@contextmanager
+def replaced(file: Path, text: str) -> Iterator[None]:
+    """Have this process take a file for another one, and forget that in the end."""
+    sources.forget(file)
+    sources.provide({str(file): text.encode()})
+    yield
+    sources.forget(file)
+
+
+@pytest.mark.parametrize("fact", sorted(origin.CODE))
+def test_other_code_is_an_error(interrupted, monkeypatch, fact):
+    """Whatever of it has changed: the sources of any room, or a version."""
+    monkeypatch.setitem(origin.CODE, fact, "another")
+    refused(f"out/checkpoints/run: begun by another version: {fact} ")
+
+
+def test_a_trace_that_changes_meanwhile_ends_the_run(here, monkeypatch):
+    """What is done by then is of the trace as it was."""
+    trace = here / "trace.csv"
+    trace.write_text("time_s,client,run_time_s\n10,0,5\n")
+    scenario = load(
+        "compared.toml", {"workload.arrivals": "trace", "workload.trace": str(trace), "run.replications": 3}, ()
+    )
+    done = []
+
+    def change(share: float) -> None:
+        done.append(share)
+        if share == 1:
+            trace.write_text("time_s,client,run_time_s\n10,0,6\n")
+
+    with pytest.raises(
+        origin.OriginError, match=rf"^this process has {trace} \w+; this run has {trace} \w+; they"
+    ):
+        run.run(scenario, workers=0, on_progress=change)
+    assert max(done) < 2
 
 
 def test_a_changed_scenario_is_an_error(interrupted):
     file = interrupted / "scenario.toml"
     file.write_text(file.read_text().replace("count = 20", "count = 21"))
     refused("out/scenario.toml: has changed since the run in out began")
-
-
-def test_another_version_is_an_error(interrupted, monkeypatch):
-    monkeypatch.setattr(identity, "CACHE_FOLDER", Path("other"))
-    refused("out/checkpoints/run: begun by another version: sources ")
 
 
 def test_a_damaged_head_of_a_run_is_an_error(interrupted):
@@ -200,8 +319,9 @@ def test_a_run_that_is_at_work_is_left_alone(interrupted):
         refused("out: another process is at this run")
 
 
-def test_a_new_run_does_not_overwrite_an_unfinished_one(interrupted):
-    result = invoke("run", "compared.toml", "--out", "out", "--checkpoint-every", "1h")
+@pytest.mark.parametrize("options", [["--checkpoint-every", "1h"], []])
+def test_a_new_run_does_not_overwrite_an_unfinished_one(interrupted, options):
+    result = invoke("run", "compared.toml", "--out", "out", *options)
     assert result.exit_code == console.WRONG_INPUT
     assert "out: has an unfinished run: meterstorm resume out finishes it, --force" in words(result.stderr)
 
@@ -237,5 +357,7 @@ def test_checkpoints_are_not_for_the_collection():
 def test_a_folder_that_cannot_be_written_is_named(here):
     """Not only a checkpoint's files may fail to be written, but the folder that they go into."""
     (here / "world-0-0").touch()
+    checkpoints = Checkpoints(here / "world-0-0", 1.0, {}, 0.0)
+    checkpoints.save(lambda folder: [])  # what fails once is tried again
     with pytest.raises(CheckpointError, match=r"world-0-0: cannot be written: File exists$"):
-        Checkpoints(here / "world-0-0", 1.0, {}, 0.0).save(lambda folder: [])
+        checkpoints.save(lambda folder: [])

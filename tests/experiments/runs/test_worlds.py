@@ -12,6 +12,7 @@ from meterstorm.experiments.runs.results import Results
 from meterstorm.experiments.runs.run import run
 from meterstorm.experiments.runs.table import COLUMNS
 from meterstorm.experiments.scenario import load, validate
+from meterstorm.policies import sources
 from pyarrow import parquet
 
 from support.command_line import COMPARED, POLICIES, SHORT
@@ -69,7 +70,7 @@ def test_differences_are_those_of_the_summary_s_values(results: Results):
 
 
 def test_a_policy_that_has_changed_makes_another_world(tmp_path: Path):
-    """Within one process too, and if it is as long as before."""
+    """To a process that has not met it, and if it is as long as before; one that has goes on with it as it was."""
     (tmp_path / "mine.py").write_text(POLICIES)
     (tmp_path / "own.toml").write_text(f'{SHORT}[policies.failover]\nname = "mine.py:MyPolicy"\n')
     scenario = load(tmp_path / "own.toml")
@@ -77,6 +78,8 @@ def test_a_policy_that_has_changed_makes_another_world(tmp_path: Path):
     assert world_of(scenario) == before
     (tmp_path / "mine.py").write_text(POLICIES.replace("delay_s: float = 5.0", "delay_s: float = 6.0"))
     os.utime(tmp_path / "mine.py", (1, 1))  # whatever the clock's steps are
+    assert world_of(scenario) == before
+    sources.forget(tmp_path / "mine.py")
     assert world_of(scenario) != before
 
 

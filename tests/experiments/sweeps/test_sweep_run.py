@@ -115,7 +115,7 @@ def test_ray_workers_do_not_matter(undisturbed, tmp_path, monkeypatch):
 
     def spread(function, jobs, workers, address):
         assert (workers, address) == (None, "auto")
-        answers = [(number, function(*job)) for number, job in enumerate(jobs)]
+        answers = [(number, "node", function(*job)) for number, job in enumerate(jobs)]
         yield from reversed(answers)
 
     made, expected = undisturbed

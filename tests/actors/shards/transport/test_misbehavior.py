@@ -4,12 +4,22 @@ import pickle
 import socket
 import struct
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from meterstorm.actors.shards.transport.frames import TransportError
 from meterstorm.actors.shards.transport.sockets import Family
 
-from support.wires import FAMILIES, GOOD, exchange_all, frame_bytes, in_threads, mesh_of, mesh_with_impostor
+from support.wires import (
+    FAMILIES,
+    GOOD,
+    TIMEOUT_S,
+    exchange_all,
+    frame_bytes,
+    in_threads,
+    mesh_of,
+    mesh_with_impostor,
+)
 
 JUNK = {
     "other window": (frame_bytes(*GOOD[:2], 3, *GOOD[3:]), r"\(1, 1, 3\), not \(1, 1, 0\)"),
@@ -85,6 +95,26 @@ def test_silent_peers_are_named_after_the_timeout() -> None:
         silence = r"^shard 1 \(.*\), shard 2 \(.*\): not through with window 4 in 0.3 s$"
         with pytest.raises(TransportError, match=silence):
             meshes[0].exchange(4, 0, 0, [b""] * 3)
+
+
+def test_a_peer_that_is_there_may_be_silent_for_longer_than_it_may_take_to_join() -> None:
+    """Its balancing policy may compute for long."""
+    with mesh_of(2) as meshes, ThreadPoolExecutor(1) as pool:
+        meshes[0]._timeout_s, meshes[0]._silence_s = 0.01, TIMEOUT_S
+        waiting = pool.submit(meshes[0].exchange, 0, 0, 0, [b""] * 2)
+        with pytest.raises(TimeoutError):
+            waiting.result(0.1)
+        meshes[1].exchange(0, 0, 0, [b""] * 2)
+        assert len(waiting.result(TIMEOUT_S)) == 1
+
+
+def test_a_peer_that_has_gone_is_seen_without_an_exchange() -> None:
+    """Even behind a frame that nobody has read."""
+    with mesh_of(3) as meshes:
+        assert not any(mesh.has_lost_peer() for mesh in meshes)
+        meshes[2]._peers[0].start((2, 0, 0, 0), memoryview(b"a frame"))
+        meshes[2].close()
+        assert all(mesh.has_lost_peer() for mesh in meshes)
 
 
 def test_a_trickling_frame_does_not_outlast_the_timeout() -> None:

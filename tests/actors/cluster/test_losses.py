@@ -1,0 +1,102 @@
+"""Ray that is lost, short of memory, or started anew: how a run ends, and what is left."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from support.clusters import cluster
+from support.processes import PATIENCE_S, eventually, shards
+
+pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.xdist_group("ray")]
+
+ENDLESS = """
+title = "two shards"
+[run]
+duration_s = 1e8
+warmup_s = 0
+sample_s = 1e8
+[clients]
+count = 40
+"""
+MAIN = "from meterstorm.experiments.cli.main import main; main()"
+LOST_S = 30.0  # for a loss to be told; Ray itself takes a minute
+
+
+@pytest.mark.parametrize("options", [["--shards", "2"], ["--workers", "2", "--replications", "3"]])
+def test_a_cluster_whose_head_is_killed_is_told_at_once(tmp_path, options):
+    (tmp_path / "two.toml").write_text(ENDLESS)
+    with cluster(1) as nodes:
+        command = [sys.executable, "-c", MAIN, "run", "two.toml", *options, "--ray-address", nodes.address]
+        driver = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        try:
+            head = nodes.head_node.all_processes["gcs_server"][0].process
+            raylet = nodes.head_node.all_processes["raylet"][0].process
+            at_work = (lambda: shards(raylet.pid)) if "--shards" in options else (lambda: works(raylet.pid))
+            assert eventually(lambda: at_work() or driver.poll() is not None) and driver.poll() is None
+            head.send_signal(signal.SIGKILL)
+            _, stderr = driver.communicate(timeout=LOST_S)
+        finally:
+            driver.kill()
+            driver.communicate()
+        assert driver.returncode == 4, stderr
+        assert f"the Ray cluster at {nodes.address} is lost: nobody answers there any more\n" in stderr
+        assert "Traceback" not in stderr
+
+
+def works(raylet: int) -> bool:
+    """Whether a worker of a raylet runs a world."""
+    children = Path(f"/proc/{raylet}/task/{raylet}/children").read_text().split()
+    return any(b"ray::run" in Path(f"/proc/{child}/cmdline").read_bytes() for child in children)
+
+
+OWN_RAY = "from meterstorm.actors.cluster.connection import end_ray, start_ray; start_ray(1); end_ray()"
+
+
+def test_a_ray_of_ones_own_writes_no_token_into_the_home_folder(tmp_path, temporary):
+    """It would change what a later `ray start` does."""
+    home = {"HOME": str(tmp_path), "RAY_TMPDIR": temporary}
+    unset = {name: value for name, value in os.environ.items() if not name.startswith("RAY_AUTH")}
+    ended = subprocess.run(
+        [sys.executable, "-c", OWN_RAY],
+        env=unset | home,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert not list(tmp_path.rglob("auth_token"))
+
+
+HUNGRY = """
+import time
+from meterstorm.actors.cluster.connection import ClusterError, end_ray
+from meterstorm.actors.cluster.workers import spread
+
+def work():
+    time.sleep(600)
+
+try:
+    list(spread(work, [()], 1))
+except ClusterError as error:
+    print(error)
+end_ray()
+"""
+
+
+def test_a_worker_that_memory_does_not_suffice_for_is_not_tried_for_ever(temporary):
+    """Ray kills it as if the machine had no memory left, each time."""
+    short = {"RAY_memory_usage_threshold": "0.001", "RAY_memory_monitor_refresh_ms": "100"}
+    ended = subprocess.run(
+        [sys.executable, "-c", HUNGRY],
+        env=os.environ | short | {"RAY_TMPDIR": temporary},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+    assert "\na worker is lost, and again when its world was begun anew: " in f"\n{ended.stdout}", ended.stderr

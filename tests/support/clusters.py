@@ -1,0 +1,52 @@
+"""Ray clusters of several nodes on loopback, one of which may have other code."""
+
+import importlib.util
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from meterstorm.actors.cluster.connection import ENVIRONMENT, PATIENCE, START_S, _set_auth_mode
+
+NODE = {"num_cpus": 2, "object_store_memory": 80 << 20, "node_ip_address": "127.0.0.1", "include_dashboard": False}
+
+
+@contextmanager
+def cluster(nodes: int) -> Iterator[Any]:
+    """A Ray cluster of nodes of two CPUs each on loopback, which `auto` finds as well."""
+    import ray
+    from ray.cluster_utils import Cluster
+
+    with (
+        tempfile.TemporaryDirectory(prefix="ms-", dir="/tmp", ignore_cleanup_errors=True) as folder,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setenv("RAY_TMPDIR", folder)
+        for name, value in ENVIRONMENT.items():
+            patch.setenv(name, value)
+        patch.setenv(PATIENCE, str(START_S))
+        patch.setattr(ray._private.ray_constants, "ENABLE_RAY_CLUSTER", False)
+        ray.shutdown()
+        _set_auth_mode(ray, "token")
+        made = Cluster()
+        try:
+            for _ in range(nodes):
+                made.add_node(wait=False, **NODE)
+            made.wait_for_nodes()
+            yield made
+        finally:
+            ray.shutdown()
+            made.shutdown()
+
+
+def other_code(folder: Path, module: str) -> dict[str, str]:
+    """Copy this package into a folder, with a comment more in one module; return what has a node use it."""
+    home = Path(next(iter(importlib.util.find_spec("meterstorm.actors").submodule_search_locations))).parent
+    for room in ("actors", "policies", "experiments"):
+        shutil.copytree(home / room, folder / "meterstorm" / room, ignore=shutil.ignore_patterns("__pycache__"))
+    with (folder / "meterstorm" / module).open("a") as file:
+        file.write("# another version\n")
+    return {"PYTHONPATH": str(folder)}
