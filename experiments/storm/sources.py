@@ -14,7 +14,7 @@ from ..sweeps.points import Plan, check, plan
 from .roster import Roster
 
 REPLICATIONS, REPLICATIONS_QUICK = 20, 4
-ELSEWHERE: tuple[str, ...] = ()  # built-in scenarios that are storms, too
+ELSEWHERE = ("lease-collapse",)  # built-in scenarios that are storms, too
 ARM = re.compile(r"arms\[(\d+)\]\.set: (.*)", re.DOTALL)  # how an error begins that is about one
 
 
