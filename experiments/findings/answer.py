@@ -1,11 +1,11 @@
 """A finding: a question, the study that answers it, and the answer as its figures have it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from textwrap import fill
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from .figures import Figures
-from .study import Study
 
 WIDTH = 118  # of the page's lines
 
@@ -19,12 +19,45 @@ class Answer(NamedTuple):
     stops: str
 
 
+class Kept(Protocol):
+    """A study whose results are kept in the repository."""
+
+    @property
+    def name(self) -> str:
+        """Its name, which is that of its results."""
+
+    @property
+    def file(self) -> Path:
+        """The results in the repository."""
+
+    @property
+    def command(self) -> str:
+        """The command that runs the same."""
+
+    @property
+    def size(self) -> int:
+        """How many rows it has."""
+
+    @property
+    def replications(self) -> int:
+        """How often it is run."""
+
+    def run(self, folder: Path, seed: int | None = None) -> list[dict[str, Any]]:
+        """Run it in a folder; without a seed, from that of its scenarios."""
+
+    def write(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Keep results in the repository."""
+
+    def read(self) -> list[dict[str, Any]]:
+        """Return the results in the repository."""
+
+
 class Finding(NamedTuple):
     """A question with who asked it, the study, and what makes an answer of its figures."""
 
     question: str
     asked: str  # where, in public
-    study: Study
+    study: Kept
     answer: Callable[[Figures], Answer]
 
 

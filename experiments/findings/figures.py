@@ -8,9 +8,9 @@ from ..metrics.intervals import Estimate, estimate
 from ..metrics.metrics import Value
 from ..metrics.paired import paired
 
-# Of differences: fifty of them hold at once with 95 % (Bonferroni). Means have their own 95 %.
-CONFIDENCE = 0.999
-CLAIMS_MAX = 50
+# Of differences: a hundred of them hold at once with 95 % (Bonferroni). Means have their own 95 %.
+CONFIDENCE = 0.9995
+CLAIMS_MAX = 100
 
 Where = Mapping[str, Any]
 
@@ -25,6 +25,11 @@ class Figures:
     def __init__(self, rows: Sequence[Mapping[str, Any]]) -> None:
         self._rows: Sequence[Mapping[str, Any]] = rows
         self.claims = 0
+
+    @property
+    def rows(self) -> Sequence[Mapping[str, Any]]:
+        """The results as they are."""
+        return self._rows
 
     def derive(self, name: str, of: Callable[[Mapping[str, Any]], Value]) -> None:
         """Add a value that each row's others give."""
@@ -51,16 +56,20 @@ class Figures:
         found = paired(self._times(metric, where, times), self._times(metric, base, times), CONFIDENCE).difference
         return "-" if found is None else in_words(found, sign=True)
 
-    def compare(self, metric: str, where: Where, base: Where, times: float = 1.0) -> str:
+    def compare(self, metric: str, where: Where, base: Where, times: float = 1.0, unit: str = "") -> str:
         """Return by how much a metric differs from elsewhere, and in words whether that is told apart."""
         self.claims += 1
         words = {-1: "less", 0: "not told apart", 1: "more"}[self._sign(metric, where, base)]
-        return f"{self.difference(metric, where, base, times)} ({words})"
+        return f"{self.difference(metric, where, base, times)}{unit} ({words})"
+
+    def is_less(self, metric: str, where: Where, base: Where) -> bool:
+        """Whether a metric is shown to be less than elsewhere."""
+        self.claims += 1
+        return self._sign(metric, where, base) == -1
 
     def claim_less(self, metric: str, where: Where, base: Where, times: float = 1.0) -> str:
         """Return by how much a metric is less than elsewhere; raises NotShownError where that is not shown."""
-        self.claims += 1
-        if self._sign(metric, where, base) != -1:
+        if not self.is_less(metric, where, base):
             words = f"{metric} at {dict(where)} is not shown to be less than at {dict(base)}"
             raise NotShownError(f"{words}: {self.difference(metric, where, base)}")
         return self.difference(metric, where, base, times)

@@ -19,18 +19,24 @@ def _defect(figures: Figures) -> Answer:
     ]
     peak = figures.claim_more(PEAK, at(CASES[2], "as shipped"), at("control", "as shipped"))
     unmetered = figures.claim_more(UNMETERED, at(CASES[1], "as documented"), at(CASES[1], "as shipped"))
-    fixed = figures.compare(DENIED, at(CASES[0], "fixed"), at("control", "fixed"), 100)
-    documented = figures.compare(DENIED, at(CASES[0], "as documented"), at("control", "as documented"), 100)
-    deferred = figures.compare(DENIED, at(CASES[0], "deferred release"), at(CASES[0], "as shipped"), 100)
+    brief, points = CASES[0], " points"
+    fixed = figures.compare(DENIED, at(brief, "fixed"), at("control", "fixed"), 100, points)
+    documented = figures.compare(
+        DENIED, at(CASES[0], "as documented"), at("control", "as documented"), 100, " points"
+    )
+    deferred = figures.compare(
+        DENIED, at(CASES[0], "deferred release"), at(CASES[0], "as shipped"), 100, " points"
+    )
     words = prose(
         f"""
         Beyond a calm day, {shipped[0]} percentage points of all requests are denied for no good reason after
         ten minutes without one of two servers, {shipped[1]} after an hour over a balancing cycle, and
         {shipped[2]} after half an hour without any; the busiest five minutes then have {peak} attempts per
-        client-hour more. With the documented behavior the points of the brief outage are {documented}, but
+        client-hour more. With the documented behavior, ten minutes cost {documented}, but
         programs run without a license: {unmetered} hours more over the hour's outage. Giving back the lease
-        that was left behind, and nothing else, changes the brief outage by {deferred} points. Staying, backing
-        off and naming what is held is, beside a calm day, {fixed} points.
+        that was left behind, and nothing else, changes the brief outage by {deferred}. Staying, backing
+        off and naming what is held is, beside a calm
+        day, {fixed}.
         """
     )
     rows = [
@@ -66,16 +72,15 @@ def _settings(figures: Figures) -> Answer:
 
     hurts = figures.claim_more(UNMETERED, at(1, 60), at(1, 900))
     helps = figures.claim_less(UNMETERED, at(10, 60), at(1, 60))
-    waits = figures.compare(UNMETERED, at(1, 3600), at(1, 900))
-    denied = figures.compare(DENIED, at(1, 60), at(1, 900), 100)
+    waits = figures.compare(UNMETERED, at(1, 3600), at(1, 900), unit=" hours")
+    denied = figures.compare(DENIED, at(1, 60), at(1, 900), 100, " percentage points")
     words = prose(
         f"""
         What counts is that the last retry comes after the outage. One retry after a minute is over before a
         server is back that is away for ten, and then the client is offline for four hours: {hurts} unmetered
         hours, beside the default, a retry after a quarter of an hour. Ten retries a minute apart undo that:
-        {helps} hours, beside one. A first retry after an hour is, beside one after a quarter of it, {waits}
-        hours. Abnormal denials with one retry after a minute are, beside the default, {denied} percentage
-        points.
+        {helps} hours, beside one. A first retry after an hour is, beside one after a quarter of it, {waits}.
+        Abnormal denials with one retry after a minute are, beside the default, {denied}.
         """
     )
     cases = ("brief outage", "all servers away")

@@ -1,12 +1,13 @@
 """The page of all findings, made of the results in the repository."""
 
-from . import crowds, leases, outages, seats
+from . import crowds, leases, outages, seats, storms
 from .answer import Finding, section
 from .figures import CLAIMS_MAX, CONFIDENCE, Figures, NotShownError
 from .study import HERE
 
 PAGE = HERE.parent / "FINDINGS.md"
 FINDINGS: tuple[Finding, ...] = (
+    *storms.FINDINGS,
     *outages.FINDINGS,
     *leases.FINDINGS,
     *crowds.FINDINGS,

@@ -70,15 +70,15 @@ def _lists(figures: Figures) -> Answer:
 
     sticky = figures.claim_more(LOST, at("sticky"), at("triad"), 100)
     outage = figures.claim_more(LOST, at("sticky", "outage"), at("sticky"), 100)
-    listed = figures.compare(LOST, at("ordered list"), at("triad"), 100)
-    random = figures.compare(LOST, at("random order"), at("triad"), 100)
+    listed = figures.compare(LOST, at("ordered list"), at("triad"), 100, " points")
+    random = figures.compare(LOST, at("random order"), at("triad"), 100, " points")
     load = figures.claim_more(LOAD, at("ordered list"), at("random order"))
     ghosts = figures.claim_more(GHOSTS, at("ordered list", "outage"), at("ordered list"))
     words = prose(
         f"""
         Who asks one server only pays for the split: {sticky} percentage points more launches end without a
         license than with one pool of as many, and an outage of ten minutes adds {outage}. Beside one pool, asking
-        all three before no is taken for an answer is {listed} points in an ordered list, and {random} in a
+        all three before no is taken for an answer is {listed} in an ordered list, and {random} in a
         random order. What the list costs is load: {load} attempts per launch, beside a random order, since
         everybody asks the first server first. Seats taken twice are what an outage leaves behind: {ghosts}
         license-hours of leases without a program, until the server is back and is told.

@@ -12,7 +12,7 @@ from ..scenario.wording import in_toml
 from ..sweeps import results
 from ..sweeps.options import SweepOptions
 from ..sweeps.points import Plan, check, plan
-from ..sweeps.run import run_sweep
+from ..sweeps.run import count_of, run_sweep
 
 HERE = Path(__file__).parent
 NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -32,7 +32,7 @@ class Study(NamedTuple):
     @property
     def file(self) -> Path:
         """The results in the repository."""
-        return HERE / f"{self.name}.parquet"
+        return file_of(self.name)
 
     @property
     def command(self) -> str:
@@ -46,6 +46,11 @@ class Study(NamedTuple):
         for key, values in self.vary.items():
             words += ["--vary", f"{key}={','.join(str(value) for value in values)}"]
         return shlex.join([*words, "--replications", str(self.replications)])
+
+    @property
+    def size(self) -> int:
+        """How many rows it has: one for each world."""
+        return count_of(self.plan())
 
     def plan(self, seed: int | None = None) -> Plan:
         """Return the sweep; without a seed, that of the scenario."""
@@ -72,14 +77,29 @@ class Study(NamedTuple):
 
     def write(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Keep results in the repository; raises OSError."""
-        import pyarrow as pa
-        from pyarrow import parquet
-
-        parquet.write_table(pa.Table.from_pylist(list(rows)), self.file, compression="zstd")
+        write(self.name, rows)
 
     def read(self) -> list[dict[str, Any]]:
         """Return the results in the repository; raises OSError."""
-        from pyarrow import parquet
+        return read(self.name)
 
-        rows: list[dict[str, Any]] = parquet.read_table(self.file).to_pylist()
-        return rows
+
+def file_of(name: str) -> Path:
+    """Return the file of a study's results in the repository."""
+    return HERE / f"{name}.parquet"
+
+
+def write(name: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Keep a study's results in the repository; raises OSError."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    parquet.write_table(pa.Table.from_pylist(list(rows)), file_of(name), compression="zstd")
+
+
+def read(name: str) -> list[dict[str, Any]]:
+    """Return a study's results in the repository; raises OSError."""
+    from pyarrow import parquet
+
+    rows: list[dict[str, Any]] = parquet.read_table(file_of(name)).to_pylist()
+    return rows
