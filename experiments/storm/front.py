@@ -51,7 +51,7 @@ def is_on_front(means: Any) -> Any:
     finite = np.isfinite(ours) & np.isfinite(others)
     sizes = np.where(finite, np.maximum(np.abs(ours), np.abs(others)), 0.0)
     with np.errstate(invalid="ignore"):  # infinity less infinity
-        alike = (ours == others) | (finite & (np.abs(ours - others) <= NOISE * sizes))
+        alike = (ours == others) | (np.abs(ours - others) <= NOISE * sizes)
     no_worse, better = (others < ours) | alike, (others < ours) & ~alike
     return ~(no_worse.all(axis=2) & better.any(axis=2)).any(axis=1)
 

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from meterstorm.experiments.cli import console
+from meterstorm.experiments.cli import console, storming
 from meterstorm.experiments.storm import contests, sources
 from meterstorm.experiments.storm import roster as rosters
+from meterstorm.experiments.storm import run as storms
 from meterstorm.experiments.storm.scores import NAMES
 from meterstorm.experiments.storm.sources import Choice
+from meterstorm.experiments.sweeps import run as sweeps
 from pyarrow import parquet
 
 from support.command_line import invoke
@@ -156,6 +158,32 @@ def test_it_goes_on_where_it_was_ended(here: Path):
     assert (here / "out" / "storm" / "metrics.parquet").stat().st_mtime_ns == first
 
 
+def test_an_interrupt_keeps_what_is_done(here: Path, monkeypatch: pytest.MonkeyPatch):
+    """In the middle of a storm; the same command then gives what an undisturbed run does."""
+    (here / "again.toml").write_text(STORM)
+    both = ("--scenario", "again.toml")
+    storm(*both)
+    whole = (here / "out" / "scores.parquet").read_bytes()
+    sweep, told = storms.run_sweep, []
+
+    def tell_and_interrupt(done: float) -> None:
+        told.append(done)
+        if len(told) == 10:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(storms, "run_sweep", lambda *given: sweep(*given[:-1], tell_and_interrupt))
+        done = storm(*both, "--force", status=console.INTERRUPTED)
+    assert "interrupted" in done.stderr
+    assert "the same command goes on" in done.stderr
+    assert json.loads((here / "out" / "storm.json").read_text())["interrupted"]
+    assert 0 < len(scores(here)) < 24
+    assert "Interrupted." in (here / "out" / "report.html").read_text()
+    storm(*both)
+    assert (here / "out" / "scores.parquet").read_bytes() == whole
+    assert not json.loads((here / "out" / "storm.json").read_text())["interrupted"]
+
+
 def test_weights_may_change_without_a_run(here: Path):
     storm("--quick")
     before = (here / "out" / "storm" / "metrics.parquet").stat().st_mtime_ns
@@ -253,3 +281,18 @@ def test_the_commands_of_the_page_work(tmp_path: Path, monkeypatch: pytest.Monke
         done = invoke(*shlex.split(command), *small)
         assert done.exit_code == 0, done.output
         assert (tmp_path / "results/bench-storm-quick/report.html").exists()
+
+
+def test_ray_workers_do_not_matter(here: Path, monkeypatch: pytest.MonkeyPatch):
+    """Their answers come in any order; how Ray runs a function is tested in actors/cluster."""
+
+    def spread(function: Any, jobs: Any, workers: Any, address: Any) -> Any:
+        assert (workers, address) == (0, "auto")
+        yield from reversed([(number, function(*job)) for number, job in enumerate(jobs)])
+
+    storm()
+    expected = (here / "out" / "scores.parquet").read_bytes()
+    monkeypatch.setattr(sweeps, "spread", spread)
+    monkeypatch.setattr(storming, "join", lambda options: None)
+    storm("--ray-address", "auto", "--force")
+    assert (here / "out" / "scores.parquet").read_bytes() == expected
