@@ -98,9 +98,9 @@ def _ttl(figures: Figures) -> Answer:
     heads = ["n", "n / mu", *(f"lost, %: TTL {ttl_s} s" for ttl_s in TTLS)]
     stops = prose(
         """
-        A store that counts TTLs anew when it is back, as a newly elected leader does, has the outage's 30 s less
-        to allow for. Where h does not grow with n, renewals alone are too much for the store at n = h mu, 1000 here:
-        then let it grow, as Nomad does. Far beyond n / mu = T see the next answer.
+        A store that counts TTLs anew when it is back, as a newly elected leader does, has the outage's 30 s
+        less to allow for. Where h does not grow with n, renewals alone are too much for the store at n = h mu,
+        1000 here: then let it grow, as Nomad does. Far beyond n / mu = T see the next answer.
         """
     )
     return Answer(words, heads, rows, stops)
