@@ -175,10 +175,11 @@ def test_a_mean_has_the_digits_that_its_interval_leaves(found: Estimate, words: 
 
 
 def test_without_a_name_the_page_is_written_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(page, "PAGE", tmp_path / "FINDINGS.md")
+    written = tmp_path / page.PAGE.name
+    monkeypatch.setattr(page, "PAGE", written)
     monkeypatch.setattr("sys.argv", ["findings"])
     command.main()
-    assert (tmp_path / "FINDINGS.md").read_text(encoding="utf-8") == page.text()
+    assert written.read_text(encoding="utf-8") == page.text()
 
 
 def test_with_a_seed_the_answer_is_printed_and_nothing_kept(
