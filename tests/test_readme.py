@@ -27,6 +27,7 @@ SMALL = {
     "meterstorm sweep jitter-storm": "--replications 1 --workers 0",
     "meterstorm bench engine": "--peers python_heap --clients 1000 --events 10000",
     "meterstorm bench shards": "--clients 400 --repetitions 1",
+    "meterstorm bench storm --quick": "--scenario brief-outage --replications 2 --workers 0",
     "meterstorm bench sweep": "--worlds 10 --events 1000 --workers 1",
 }
 ON_RAY = ("--shards", "bench shards", "doctor")

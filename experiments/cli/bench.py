@@ -1,4 +1,4 @@
-"""The command line of the benchmarks: meterstorm bench engine, meterstorm bench shards, meterstorm bench sweep."""
+"""The command line of the benchmarks: meterstorm bench engine, shards, sweep and, in storm.py, storm."""
 
 from pathlib import Path
 from typing import Annotated
@@ -19,8 +19,10 @@ from .console import (
     spent,
 )
 from .options import NoReport, folder
+from .storm import bench_storm_command
 
-bench_app = typer.Typer(no_args_is_help=True, help="Measure the engine itself.")
+bench_app = typer.Typer(no_args_is_help=True, help="Measure the engine itself, or compare policies in storms.")
+bench_app.command("storm")(bench_storm_command)
 
 
 @bench_app.command("engine")

@@ -115,7 +115,7 @@ def run(
 ) -> None:
     """Run a sweep from its beginning."""
     planned, inputs = _planned(scenario)
-    _join(options)
+    join(options)
     folder = options.out or default_folder(f"{options.name}-{SWEEP}", scenario)
     begun = set_up(SWEEP, folder, scenario, inputs, options)
     _finish(begun, planned, inputs, options, metrics, csv, markdown)
@@ -141,6 +141,7 @@ def resume(folder: Path, ray_address: str | None, as_json: bool) -> None:
     options = SweepOptions(**begun.options)._replace(as_json=as_json)
     if ray_address is not None:
         options = options._replace(ray_address=ray_address)
+    join(options)
     announce_compilation()
     _finish(begun, *_planned(begun.scenario), options, report.DEFAULT_METRICS, None, None)
 
@@ -163,7 +164,7 @@ def show_results(folder: Path, metrics: Sequence[str], csv: Path | None, markdow
     _export(planned, table, metrics, csv, markdown)
 
 
-def _join(options: SweepOptions) -> None:
+def join(options: SweepOptions) -> None:
     """Connect to the cluster before anything is written, or end the command."""
     if options.ray_address is None:
         return
@@ -216,17 +217,21 @@ def _finish(
 
 
 @contextmanager
-def running_in(folder: Path) -> Iterator[None]:
-    """Run worlds whose rows are kept in a folder, and write its files; what goes wrong ends the command."""
+def running_in(folder: Path, way: str | None = None) -> Iterator[None]:
+    """Run worlds whose rows are kept in a folder, and write its files; what goes wrong ends the command.
+
+    `way` is how what is there is gone on with, in words; None: as `way_on` says.
+    """
+    way = way_on(folder) if way is None else way
     try:
         with redirect_stdout(sys.stderr):  # Ray prints there about lost processes
             yield
     except OSError as error:
-        fail(UNAVAILABLE, f"{unwritten(error, folder)}{way_on(folder)}")
+        fail(UNAVAILABLE, f"{unwritten(error, folder)}{way}")
     except PoolError as error:
-        fail(INVARIANT, f"{error}{way_on(folder)}")
+        fail(INVARIANT, f"{error}{way}")
     except ENVIRONMENT_FAILURES as error:
-        fail(UNAVAILABLE, f"{reason(error)}{way_on(folder)}")
+        fail(UNAVAILABLE, f"{reason(error)}{way}")
 
 
 def way_on(folder: Path) -> str:

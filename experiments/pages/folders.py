@@ -10,9 +10,10 @@ from ..drawing.figure import Key
 from ..reports import finished_runs
 from ..reports.finished_runs import Run
 from ..runs.folder import SUMMARY
+from ..storm.folder import STORM as STORM_FILE
 from ..whatif.results import WHATIF
 
-RUN, SWEEP, BENCH, WHAT_IF = "run", "sweep", "benchmark", "what-if"
+RUN, SWEEP, BENCH, STORM, WHAT_IF = "run", "sweep", "benchmark", "storm benchmark", "what-if"
 NOT_FINISHED = "not the folder of a finished run, sweep, benchmark or what-if"
 
 
@@ -42,9 +43,11 @@ class Book(NamedTuple):
 
 
 def kind(folder: Path) -> str:
-    """Return what a folder is of: BENCH, WHAT_IF, SWEEP or RUN; raises ValueError for anything else."""
+    """Return what a folder is of: BENCH, STORM, WHAT_IF, SWEEP or RUN; raises ValueError for anything else."""
     if (folder / REPETITIONS).exists():
         return BENCH
+    if (folder / STORM_FILE).exists():
+        return STORM
     if (folder / WHATIF).exists():
         return WHAT_IF
     try:

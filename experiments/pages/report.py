@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..runs.folder import REPORT, SUMMARY
-from . import bench, folders, runs, sweep, whatif
+from . import bench, folders, runs, storm, sweep, whatif
 from .chapters import Report
 from .sweep import Shown
 
@@ -27,6 +27,8 @@ def report(paths: Sequence[Path], shown: Shown | None = None) -> Report:
         return runs.report(folders.book(paths))
     if kinds[paths[0]] == folders.WHAT_IF:
         return whatif.report(paths[0])
+    if kinds[paths[0]] == folders.STORM:
+        return storm.report(paths[0])
     provenance = _json(paths[0], kinds[paths[0]], "provenance.json")
     if kinds[paths[0]] == folders.BENCH:
         return bench.report(paths[0], provenance)

@@ -1,5 +1,6 @@
 """What is loaded is checked once: every version that a scenario compares, and every policy that one chooses."""
 
+import json
 from collections import Counter
 from typing import Any
 
@@ -31,7 +32,7 @@ class Calls:
             return broken_rules(*arguments)
 
         def count_choice(kind: str, name: str, parameters: dict[str, Any]) -> Any:
-            self.resolved[kind, name, *sorted(parameters.items())] += 1
+            self.resolved[kind, name, json.dumps(parameters, sort_keys=True)] += 1
             return resolve(kind, name, parameters)
 
         monkeypatch.setattr(check, "broken_rules", count_check)
@@ -41,7 +42,7 @@ class Calls:
 def distinct_choices(scenarios: list[Any]) -> set[tuple[Any, ...]]:
     own = [scenario for one in scenarios for scenario in (one, *one.of_groups)]
     choices = [(kind, choice) for scenario in own for kind, choice in scenario.policies]
-    return {(kind, choice.name, *sorted(choice.parameters.items())) for kind, choice in choices}
+    return {(kind, choice.name, json.dumps(choice.parameters, sort_keys=True)) for kind, choice in choices}
 
 
 @pytest.mark.parametrize("name", built_in())

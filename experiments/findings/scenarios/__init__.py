@@ -1,0 +1,1 @@
+"""Scenarios of findings that no built-in one has."""
