@@ -97,7 +97,7 @@ def joined(path: str, error: ValueError) -> str:
 
 
 def _resolve(kind: str, name: str, parameters: Mapping[str, Any]) -> Any:
-    cls = _from_file(kind, name) if ":" in name else _built_in(kind, name)
+    cls = class_of(kind, name)
     fields: tuple[str, ...] = cls._fields
     for key, value in parameters.items():
         if key not in fields:
@@ -144,6 +144,11 @@ def _check_memory(size: object) -> None:
 def _check_number(key: str, value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value) or value < 0:
         raise ValueError(f"{key}: {value!r} is not allowed; it must be a number >= 0")
+
+
+def class_of(kind: str, name: str) -> Any:
+    """Return the class of a policy of a kind (a key of `ALL`); raises ValueError where there is none."""
+    return _from_file(kind, name) if ":" in name else _built_in(kind, name)
 
 
 def _built_in(kind: str, name: str) -> Any:

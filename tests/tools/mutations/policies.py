@@ -12,4 +12,10 @@ MUTATIONS = [
     Mutation("a server without a license takes requests", "policies/admission.py",
      "admit() if arrival.free > 0 else refuse()", "admit() if arrival.free >= 0 else refuse()",
      "evidence/theory/test_sweeps.py::test_a_split_pool_denies_by_its_parts[4]"),
+    Mutation("pauses: a client shown does not know that time goes on", "policies/pauses.py",
+     "now_s=link.now_s + delay_s, ", "now_s=link.now_s, ",
+     "policies/test_pauses.py::test_a_client_knows_its_time_its_failures_and_its_moves"),
+    Mutation("pauses: a plot ends at the middle draw", "experiments/cli/policies.py",
+     "places[len(places) // 2], places[-1]", "places[len(places) // 2], places[1]",
+     "experiments/cli/test_policies_shown.py::test_a_bar_goes_from_the_shortest_delay_to_the_longest"),
 ]  # fmt: skip
