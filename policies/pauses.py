@@ -1,7 +1,8 @@
 """What a policy has a client do and wait, step by step, while nothing works: plain Python, nothing is run.
 
-A failover policy meets servers none of which answers: each attempt times out after `ATTEMPT_S`. A denial policy is
-denied each time, by all servers alike. A failback policy is away from a preferred server that answers no probe.
+A failover policy meets servers none of which answers, in a ring: each attempt times out after `ATTEMPT_S`. A
+denial policy is denied each time, by all servers alike. A failback policy is away from a preferred server that
+answers no probe.
 """
 
 import math
@@ -72,7 +73,12 @@ def _next_link(link: Link, action: int, delay_s: float) -> Link:
         later = link._replace(kind=failover.TIMED_OUT, tries_here=link.tries_here + 1, failures=link.failures + 1)
         delay_s = ATTEMPT_S
     elif action == failover.FAIL_OVER:
-        later = link._replace(kind=failover.BEFORE_REQUEST, tries_here=0, servers_tried=link.servers_tried + 1)
+        later = link._replace(
+            kind=failover.BEFORE_REQUEST,
+            tries_here=0,
+            servers_tried=link.servers_tried + 1,
+            server=(link.server + 1) % SERVERS,
+        )
     else:
         later = link._replace(kind=failover.BEFORE_REQUEST)
     return later._replace(now_s=link.now_s + delay_s, age_s=link.age_s + delay_s)

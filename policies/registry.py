@@ -19,6 +19,7 @@ from . import (
     errors,
     failback,
     failover,
+    leases,
     libraries,
     managers,
     purity,
@@ -33,7 +34,7 @@ from .wrapping import MEMORY_MAX
 PARAMETER = r"\w[\w.\[\]]*: "  # how an error begins that names one
 
 BUILT_IN: dict[str, dict[str, Any]] = {
-    "failover": failover.POLICIES | sms2.POLICIES | managers.POLICIES | libraries.POLICIES,
+    "failover": failover.POLICIES | sms2.POLICIES | managers.POLICIES | leases.POLICIES | libraries.POLICIES,
     "failback": failback.POLICIES,
     "selection": selection.POLICIES,
     "admission": admission.POLICIES,

@@ -4,7 +4,17 @@ import math
 
 import numpy as np
 import pytest
-from meterstorm.policies import BEFORE_REQUEST, REFUSED, SERVED, TIMED_OUT, Link, fail_over, give_up, retry
+from meterstorm.policies import (
+    BEFORE_REQUEST,
+    OVERLOADED,
+    REFUSED,
+    SERVED,
+    TIMED_OUT,
+    Link,
+    fail_over,
+    give_up,
+    retry,
+)
 from meterstorm.policies.failover import GIVE_UP, RETRY, SEND
 from meterstorm.policies.registry import resolve
 from meterstorm.policies.wrapping import plain
@@ -35,6 +45,9 @@ class Client:
     ("aws-quota", {}, TIMED_OUT, 50),
     ("aws-quota", {}, REFUSED, 100),
     ("aws-quota", {"retry_cost": 14}, REFUSED, 35),
+    ("aws-quota-2026", {}, REFUSED, 35),
+    ("aws-quota-2026", {}, TIMED_OUT, 35),
+    ("aws-quota-2026", {}, OVERLOADED, 100),
     ("aws-quota", {"tokens": 10, "retry_cost": 5, "timeout_cost": 5}, TIMED_OUT, 2),
     ("grpc-throttle", {}, TIMED_OUT, 4),
     ("finagle-budget", {"min_per_s": 0.1}, TIMED_OUT, 1),

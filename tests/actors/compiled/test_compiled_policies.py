@@ -18,8 +18,9 @@ PARAMETER = st.one_of(st.integers(0, 5).map(float), SECONDS, st.just(float("inf"
 U = st.floats(0, 1, exclude_max=True)
 COUNT = st.integers(0, 200)
 
+SERVER = st.integers(0, 40)
 COUNTS = (COUNT, COUNT, COUNT, st.integers(1, 100), COUNT)
-LINKS = st.builds(Link, SECONDS, st.integers(1, 3), SECONDS, *COUNTS, st.integers(0, 1), SECONDS, SECONDS)
+LINKS = st.builds(Link, SECONDS, st.integers(1, 3), SECONDS, *COUNTS, st.integers(0, 1), SECONDS, SECONDS, SERVER)
 PLACES = st.builds(Place, SECONDS, COUNT, st.integers(0, 3), st.integers(0, 3), st.just(4), COUNT)
 ARRIVALS = st.builds(Arrival, SECONDS, COUNT, st.integers(0, 1), COUNT)
 DENIALS = st.builds(
@@ -67,10 +68,11 @@ def test_failover(name):
     @settings(max_examples=100)
     @given(drawn("failover", name), LINKS, U)
     def same(policy, link, u):
-        memory = np.zeros(4)
+        size = max(4, getattr(policy, "memory_size", 0))
+        memory = np.zeros(size)
         compiled = compile_policy("failover", policy)
         found = ask_failover(compiled.call, compiled.parameters, link, memory, u)
-        assert bits(found) == bits(policy.on_failure(link, np.zeros(4), u))
+        assert bits(found) == bits(policy.on_failure(link, np.zeros(size), u))
 
     same()
 
