@@ -97,6 +97,7 @@ def _crash(world, s):
         events.free(world, n)
         server.dropped += 1
         n = service.next_in_queue(world, s)
+    service.forget(world, s)
     if config.durable:
         return
     callbacks.forget(world, s)

@@ -52,6 +52,34 @@ def test_rlm_asks_a_server_that_is_away_once_or_every_time(skips):
     assert result["grants"] > 0.97 * result["launches"]
 
 
+def overloaded(admission: dict[str, Any]) -> list[dict[str, Any]]:
+    """One server is asked twice as often as it can serve: 10 requests a second take 0.2 s each."""
+    return world(
+        {"servers": {"count": 1, "service_ms": 200.0, "release_cost": 0.0}, "network": {"latency_ms": 0.0}},
+        {"clients": {"count": 5000, "request_timeout_s": 1e6}, "workload": {"arrivals": "open"}},
+        {"workload": {"launch_interval_s": 500.0}, "policies": {"admission": admission}},
+        {"run": {"warmup_s": 60.0}},
+        failover("never"),
+    )
+
+
+def test_codel_bounds_the_wait_at_a_server_that_is_overloaded_and_keeps_it_busy():
+    layers = overloaded({"name": "codel", "target_s": 3.0, "interval_s": 10.0})
+    (result,) = replicate(*layers, replications=1)
+    assert result["queue_s_max"] <= 10.0  # while it fills up
+    assert 2.6 <= result["queue_s_mean"] <= 3.0
+    assert result["server_utilization_mean"] > 0.999
+    assert result["overloaded"] / result["attempts"] == pytest.approx(0.5, rel=0.03)
+
+
+def test_a_server_with_a_rate_limit_takes_that_many_requests():
+    """4 a second and a burst of 10; it could serve 5."""
+    layers = overloaded({"name": "rate-limit", "per_s": 4.0})
+    (result,) = replicate(*layers, replications=1)
+    assert result["attempts"] - result["overloaded"] == pytest.approx(4.0 * 2000.0, rel=0.01)
+    assert result["server_utilization_mean"] == pytest.approx(0.8, rel=0.01)
+
+
 @pytest.mark.parametrize(
     ("name", "cost", "loss"), [("aws-quota", 10.0, 0.3), ("aws-quota-2026", 14.0, 0.2), ("aws-quota", 10.0, 0.04)]
 )
