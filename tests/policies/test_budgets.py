@@ -71,6 +71,17 @@ def test_aws_gives_back_what_the_last_retry_has_cost_and_then_one_each(successes
     assert client.retries(3) == retries
 
 
+def test_aws_gives_nothing_back_of_what_an_earlier_request_has_paid():
+    """Two retries of 10 leave none of 20 tokens, and the request fails; first tries that succeed earn 1 each."""
+    client = Client("aws-quota", tokens=20)
+    assert client.retries(3) == 2
+    for _ in range(9):
+        client.hears(SERVED, failures=0)
+    assert client.retries(1) == 0
+    client.hears(SERVED, failures=0)
+    assert client.retries(2) == 1
+
+
 @pytest.mark.parametrize("ratio", [0.1, 0.5])
 def test_grpc_throttles_where_more_than_its_share_fails(ratio):
     """ratio / (1 + ratio) of the attempts, in the long run; here every k-th one fails."""

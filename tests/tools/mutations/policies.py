@@ -32,7 +32,7 @@ MUTATIONS = [
      "policies/test_outliers.py::test_at_most_a_tenth_of_the_servers_is_ejected_but_one_may_be[20-2]"),
     Mutation("published: AWS gives back what an earlier request has paid", "policies/budgets.py",
      "is_first_try = link.failures == 0  #", "is_first_try = link.failures < 0  #",
-     "evidence/theory/test_published_policies.py::test_the_quota_of_aws_grants_so_many_retries[aws-quota-10.0-0.3]"),
+     "policies/test_budgets.py::test_aws_gives_nothing_back_of_what_an_earlier_request_has_paid"),
     Mutation("published: a throttled client starts again from where it was", "policies/throttles.py",
      "rate = BETA * memory[MOST]", "rate = memory[MOST]",
      "policies/test_throttles.py::test_after_a_throttling_the_rate_is_that_of_the_curve[20.0]"),
