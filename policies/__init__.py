@@ -4,7 +4,7 @@ The same object runs in plain Python, where it is its own reference, and compile
 by pointer. Anything random, timed or remembered comes in as an argument; a policy has no other state.
 """
 
-from .admission import Arrival, Verdict, admit, refuse
+from .admission import ARRIVED, DEQUEUED, Arrival, Verdict, admit, refuse
 from .balancing import Report
 from .compilable import compilable
 from .denial import Denied, ask_again, ask_next, await_callback
@@ -29,8 +29,10 @@ from .failover import (
 from .selection import Choice
 
 __all__ = [
+    "ARRIVED",
     "BEFORE_REQUEST",
     "DENIED",
+    "DEQUEUED",
     "OVERLOADED",
     "REFUSED",
     "RESET",

@@ -1,22 +1,37 @@
-"""Admission policies: whether a server lets an arriving request wait.
+"""Admission policies: whether a server lets an arriving request wait, and serves one that has waited.
 
 To write one, define a NamedTuple whose fields are numbers, with a method `on_request(self, arrival, u)` that
 returns `admit()` or `refuse(retry_after_s)`; `u` is uniform on [0, 1). A refused request is answered
 OVERLOADED at once. `servers.queue_limit` of the scenario holds besides.
+
+With a method `at_dequeue(self, arrival, u)` it is asked again as a request's service would begin. A method may
+take the server's own array of `memory_size` floats (a class attribute), too: `on_request(self, arrival, memory,
+u)`. It is zero at the start, and after a crash of the server.
 """
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from . import bounds
 from .compilable import compilable
+
+if TYPE_CHECKING:
+    from .failover import Memory
+
+# What a policy is asked about: a request that has arrived, or one whose service would begin.
+ARRIVED, DEQUEUED = 1, 2
+AT_DEQUEUE = "at_dequeue"  # the hook that is asked about the second
+MEMORY_ARGUMENTS = 4  # of a method that takes it: self, arrival, memory and u
 
 
 class Arrival(NamedTuple):
-    """What a server knows when a request arrives."""
+    """What a server knows when a request arrives, or as its service would begin."""
 
     now_s: float  # since the start of the simulation
-    waiting: int  # requests that wait before this one, the one in service not counted
+    waiting: int  # requests that wait besides this one, the one in service not counted
     busy: int  # 1 while a message is in service, else 0
     free: int  # free licenses of the product in this server's pool
+    kind: int = ARRIVED  # or DEQUEUED
+    waited_s: float = 0.0  # since it arrived
 
 
 class Verdict(NamedTuple):
@@ -36,6 +51,25 @@ def admit() -> Verdict:
 def refuse(retry_after_s: float = 0.0) -> Verdict:
     """Answer OVERLOADED at once."""
     return Verdict(0, float(retry_after_s))
+
+
+def takes_memory(method: Any) -> bool:
+    """Whether a method of an admission policy, as its class has it, takes the memory, too."""
+    code = getattr(method, "__code__", None)
+    return code is not None and code.co_argcount == MEMORY_ARGUMENTS
+
+
+def asks_at_dequeue(cls: Any) -> bool:
+    """Whether a class of admission policies is asked about requests whose service would begin."""
+    return hasattr(cls, AT_DEQUEUE)
+
+
+def ask(policy: Any, arrival: "Arrival", memory: "Memory", u: float) -> Verdict:
+    """Return what a policy answers in plain Python, to a question of either kind."""
+    cls: Any = type(policy)
+    method = cls.at_dequeue if arrival.kind == DEQUEUED else cls.on_request
+    verdict: Verdict = method(policy, arrival, memory, u) if takes_memory(method) else method(policy, arrival, u)
+    return verdict
 
 
 class Fifo(NamedTuple):
@@ -67,4 +101,76 @@ class WhileFree(NamedTuple):
         return admit() if arrival.free > 0 else refuse()
 
 
-POLICIES = {"fifo": Fifo, "bounded": Bounded, "while-free": WhileFree}
+class RateLimit(NamedTuple):
+    """A token bucket: at most `burst` requests at once, and `per_s` a second in the long run.
+
+    Who is refused is told when the next token comes, with `hints = 1`. Law: in any t seconds at most burst + per_s
+    t.
+    """
+
+    per_s: float = 10.0
+    burst: float = 10
+    hints: float = 0
+
+    @property
+    def memory_size(self) -> int:
+        """Tokens that are missing, and when they were counted."""
+        return 2
+
+    def on_request(self, arrival: Arrival, memory: "Memory", u: float) -> Verdict:
+        """Take a token, or refuse."""
+        memory[0] = max(0.0, memory[0] - (arrival.now_s - memory[1]) * self.per_s)
+        memory[1] = arrival.now_s
+        if memory[0] + 1.0 <= self.burst:
+            memory[0] += 1.0
+            return admit()
+        return refuse(self.hints * (memory[0] + 1.0 - self.burst) / self.per_s)
+
+    def check(self) -> None:
+        """Raise ValueError when a parameter is impossible."""
+        bounds.are_positive(per_s=self.per_s)
+        bounds.are_counts(burst=self.burst)
+        bounds.are_shares(hints=self.hints)
+
+
+class Codel(NamedTuple):
+    """CoDel as Facebook's servers have it: a queue that stands may delay requests by `target_s` only.
+
+    A request that has waited longer than its time-out is dropped as its service would begin: answered OVERLOADED.
+    Its time-out is `target_s` if, as it arrived, the queue had not been empty in the last `interval_s`; else it is
+    `interval_s`. Source: Maurer, "Fail at Scale", ACM Queue 13 (8), 2015: 5 ms and 100 ms; there new requests also
+    go first while a queue stands, here not.
+    """
+
+    target_s: float = 0.005
+    interval_s: float = 0.1
+
+    @property
+    def memory_size(self) -> int:
+        """When the queue was empty last."""
+        return 1
+
+    def on_request(self, arrival: Arrival, memory: "Memory", u: float) -> Verdict:
+        """Note whether the queue is empty; admit."""
+        if arrival.waiting == 0:
+            memory[0] = arrival.now_s
+        return admit()
+
+    def at_dequeue(self, arrival: Arrival, memory: "Memory", u: float) -> Verdict:
+        """Drop a request that has waited too long."""
+        # While it has waited the queue was never empty, so what is known of that is what was known as it arrived.
+        stands = memory[0] < arrival.now_s - arrival.waited_s - self.interval_s
+        return refuse() if arrival.waited_s > (self.target_s if stands else self.interval_s) else admit()
+
+    def check(self) -> None:
+        """Raise ValueError when a parameter is impossible."""
+        bounds.are_positive(target_s=self.target_s, interval_s=self.interval_s)
+
+
+POLICIES = {
+    "fifo": Fifo,
+    "bounded": Bounded,
+    "while-free": WhileFree,
+    "rate-limit": RateLimit,
+    "codel": Codel,
+}

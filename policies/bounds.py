@@ -15,3 +15,10 @@ def are_shares(**values: float) -> None:
     for name, value in values.items():
         if value > 1:
             raise ValueError(f"{name}: {value} is not allowed; it must be in [0, 1]")
+
+
+def are_counts(**values: float) -> None:
+    """Raise ValueError where one of these parameters is not a whole number from 1."""
+    for name, value in values.items():
+        if not (1 <= value < math.inf and value % 1 == 0):
+            raise ValueError(f"{name}: {value} is not allowed; it must be a whole number >= 1")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from . import bounds, rolling
 from .compilable import compilable
 from .failover import Decision, Link, capped_backoff, give_up, send, wait
+from .presets import preset
 
 if TYPE_CHECKING:
     from .failover import Memory
@@ -43,8 +44,7 @@ def _trip(link: Link, memory: "Memory", open_s: float) -> None:
 class Hystrix(NamedTuple):
     """Opens where at least `calls` attempts in `window_s`, and `ratio` of them, have failed; then one probe.
 
-    Source: Netflix/Hystrix, HystrixCommandProperties.java: 20 requests in 10 s, 50 %, a sleep window of 5 s. Polly
-    v8 (App-vNext/Polly, CircuitBreakerConstants.cs): 100 calls in 30 s, 10 %, 5 s.
+    Source: Netflix/Hystrix, HystrixCommandProperties.java: 20 requests in 10 s, 50 %, a sleep window of 5 s.
     """
 
     calls: float = 20
@@ -86,6 +86,19 @@ class Hystrix(NamedTuple):
         """Raise ValueError when a parameter is impossible."""
         bounds.are_positive(open_s=self.open_s)
         rolling.check("window_s", self.window_s)
+
+
+Polly = preset(
+    "Polly",
+    Hystrix,
+    """Polly v8's breaker: `hystrix` that opens where a tenth of at least 100 attempts in 30 s have failed.
+
+    Source: App-vNext/Polly, CircuitBreakerConstants.cs.
+    """,
+    calls=100,
+    window_s=30.0,
+    ratio=0.1,
+)
 
 
 class Resilience4j(NamedTuple):
@@ -190,4 +203,9 @@ class FinagleAccrual(NamedTuple):
         bounds.are_positive(base_s=self.base_s, cap_s=self.cap_s)
 
 
-POLICIES = {"hystrix": Hystrix, "resilience4j": Resilience4j, "finagle-accrual": FinagleAccrual}
+POLICIES = {
+    "hystrix": Hystrix,
+    "polly-breaker": Polly,
+    "resilience4j": Resilience4j,
+    "finagle-accrual": FinagleAccrual,
+}

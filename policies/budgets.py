@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from . import bounds, rolling
 from .compilable import compilable
-from .failover import FAIL_OVER, RETRY, TIMED_OUT, Decision, Link, give_up, send
+from .failover import FAIL_OVER, OVERLOADED, RETRY, TIMED_OUT, Decision, Link, give_up, send
+from .presets import preset
 
 if TYPE_CHECKING:
     from .failover import Memory
@@ -52,14 +53,16 @@ class Deadline(NamedTuple):
 class AwsQuota(NamedTuple):
     """The retry quota of AWS SDKs ("standard" mode): retries pay with tokens, successes earn them back.
 
-    A retry costs `retry_cost`, after a time-out `timeout_cost`; a success gives back what its last retry has cost,
-    or `gain` when there was none, up to `tokens`. Source: boto/botocore, botocore/retries/quota.py and
-    standard.py: 500, 5, 10, 1. The standard of 2026 has a `retry_cost` of 14, and 5 where the server throttles.
+    A retry costs `retry_cost`, after a time-out `timeout_cost`, where the server is overloaded `throttled_cost`; a
+    success gives back what its last retry has cost, or `gain` when there was none, up to `tokens`. Source:
+    boto/botocore, botocore/retries/quota.py and standard.py: 500, 5, 10, 1. Law: where calls fail with
+    probability p, retries per call are min(p + p^2, (1 - p) / (c p)), and none after tokens / c at p = 1.
     """
 
     tokens: float = 500
     retry_cost: float = 5
     timeout_cost: float = 10
+    throttled_cost: float = 5
     gain: float = 1
     refund: float = 1  # of the last cost, as a share
 
@@ -72,7 +75,7 @@ class AwsQuota(NamedTuple):
         """Pay for a retry, or give up."""
         if not tries_again(decision):
             return decision
-        cost = self.timeout_cost if link.kind == TIMED_OUT else self.retry_cost
+        cost = _cost(link.kind, self.retry_cost, self.timeout_cost, self.throttled_cost)
         if memory[0] + cost > self.tokens:
             return give_up()
         memory[0] += cost
@@ -81,9 +84,30 @@ class AwsQuota(NamedTuple):
 
     def on_success(self, link: Link, memory: "Memory", u: float) -> None:
         """Earn."""
-        earned = memory[1] * self.refund if memory[1] > 0.0 else self.gain
+        is_first_try = link.failures == 0  # what an earlier request has paid is lost with it
+        earned = self.gain if is_first_try or memory[1] == 0.0 else memory[1] * self.refund
         memory[0] = max(0.0, memory[0] - earned)
         memory[1] = 0.0
+
+
+@compilable
+def _cost(kind: int, retry_cost: float, timeout_cost: float, throttled_cost: float) -> float:
+    """Return what a retry costs after a failure of a kind."""
+    if kind == TIMED_OUT:
+        return timeout_cost
+    return throttled_cost if kind == OVERLOADED else retry_cost
+
+
+AwsQuota2026 = preset(
+    "AwsQuota2026",
+    AwsQuota,
+    """The retry quota of AWS SDKs from November 2026 on: `aws-quota` with a cost of 14, and 5 where throttled.
+
+    Source: docs.aws.amazon.com/sdkref, feature-retry-behavior.
+    """,
+    retry_cost=14,
+    timeout_cost=14,
+)
 
 
 class GrpcThrottle(NamedTuple):
@@ -253,6 +277,7 @@ POLICIES = {
     "max-tries": MaxTries,
     "deadline": Deadline,
     "aws-quota": AwsQuota,
+    "aws-quota-2026": AwsQuota2026,
     "grpc-throttle": GrpcThrottle,
     "finagle-budget": FinagleBudget,
     "token-bucket": TokenBucket,

@@ -51,6 +51,7 @@ class Link(NamedTuple):
     is_heartbeat: int = 0  # 1: this is about a heartbeat, not a request
     age_s: float = 0.0  # since the launch of the program that is asked for; 0 of a heartbeat
     round_trip_s: float = 0.0  # of the latest answer, this one included; 0: none yet
+    server: int = 0  # its current one, by number from the first of the client's own site on
 
 
 class Decision(NamedTuple):

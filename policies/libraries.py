@@ -8,10 +8,14 @@ import math
 from typing import TYPE_CHECKING, NamedTuple
 
 from . import bounds
+from .compilable import compilable
 from .failover import OVERLOADED, Decision, Link, capped_backoff, give_up, retry, retry_or_give_up
+from .presets import preset
 
 if TYPE_CHECKING:
     from .failover import Memory
+
+LN_2 = 0.6931471805599453
 
 
 class Tenacity(NamedTuple):
@@ -79,6 +83,17 @@ class Botocore(NamedTuple):
         pause_s = u * capped_backoff(scale_s, self.cap_s, link.failures - 1)
         asked_s = min(link.retry_after_s, pause_s + 5.0)
         return retry_or_give_up(link, self.tries - 1.0, max(pause_s, asked_s))
+
+
+Botocore2026 = preset(
+    "Botocore2026",
+    Botocore,
+    """AWS SDKs from November 2026 on: `botocore` with 0.05 s, and 1 s where the server throttles.
+
+    Source: docs.aws.amazon.com/sdkref, feature-retry-behavior. The quota is `aws-quota-2026`.
+    """,
+    scale_s=0.05,
+)
 
 
 class GrpcRetry2017(NamedTuple):
@@ -163,14 +178,63 @@ class Polly(NamedTuple):
         return retry_or_give_up(link, self.retries, self.pause_s * (1.0 + self.jitter * u))
 
 
+class PollyJitter(NamedTuple):
+    """Polly v8 with exponential backoff and jitter: base / 1.4 times what f(t) = 2^t tanh(sqrt(4 t)) has grown.
+
+    t = n - 1 + U(0, 1) at the n-th failure, and f was 0 before the first. So medians about double, and no two
+    clients wait alike. Source: App-vNext/Polly, RetryHelper.cs; 2 s and three retries as it comes.
+    """
+
+    base_s: float = 2.0
+    retries: float = 3
+
+    @property
+    def memory_size(self) -> int:
+        """One number: f at the latest failure."""
+        return 1
+
+    def on_failure(self, link: Link, memory: "Memory", u: float) -> Decision:
+        """Wait for the growth, then retry; give up when the retries are used up."""
+        t = max(1, min(link.failures, 64)) - 1 + u
+        grown = _exponential(t * LN_2) * _tanh(math.sqrt(4.0 * t))
+        before = memory[0] if link.failures > 1 else 0.0
+        memory[0] = grown
+        return retry_or_give_up(link, self.retries, max(0.0, grown - before) * self.base_s / 1.4)
+
+
+@compilable
+def _exponential(x: float) -> float:
+    """Return e^x for x >= 0, by a series that every platform rounds alike."""
+    halvings = 0
+    while x > 0.5:
+        x *= 0.5
+        halvings += 1
+    power = term = 1.0
+    for k in range(1, 16):
+        term *= x / k
+        power += term
+    for _ in range(halvings):
+        power *= power
+    return power
+
+
+@compilable
+def _tanh(x: float) -> float:
+    """Return tanh(x) for x >= 0, likewise."""
+    square = _exponential(2.0 * x)
+    return (square - 1.0) / (square + 1.0)
+
+
 POLICIES = {
     "tenacity": Tenacity,
     "backoff": Backoff,
     "stamina": Stamina,
     "botocore": Botocore,
+    "botocore-2026": Botocore2026,
     "grpc-retry-2017": GrpcRetry2017,
     "grpc-retry-2024": GrpcRetry2024,
     "grpc-connect": GrpcConnect,
     "envoy": Envoy,
     "polly": Polly,
+    "polly-jitter": PollyJitter,
 }

@@ -2,10 +2,14 @@
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from .failover import Decision, Link, fail_over, give_up, retry, retry_or_give_up
+from . import bounds
+from .failover import TIMED_OUT, Decision, Link, fail_over, give_up, retry, retry_or_give_up, send
 
 if TYPE_CHECKING:
     from .failover import Memory
+
+
+MOST_SERVERS = 32  # of which a client remembers something
 
 
 class Lmx(NamedTuple):
@@ -57,6 +61,57 @@ class FlexnetList(NamedTuple):
 
     def on_denial(self, link: Link, memory: "Memory", u: float) -> None:
         """A denial binds nobody."""
+
+
+class Rlm(NamedTuple):
+    """RLM asks each of its servers, every time; a negative RLM_CONNECT_TIMEOUT skips those that have timed out.
+
+    With `skips = 1` a server that has not answered in time is never asked again until the client crashes or no
+    other is left: then the request is given up. The time-out itself, 10 s, is `clients.request_timeout_s`. Source:
+    reprisesoftware.com/blog/2010/09/time-for-timeouts. With `ring` as selection, and `give-up` with `servers =
+    inf` as denial policy. Of more than 32 servers, those after the 32nd are never skipped.
+    """
+
+    skips: float = 0
+
+    @property
+    def memory_size(self) -> int:
+        """A number for each server: 1 when it is skipped."""
+        return MOST_SERVERS
+
+    def on_failure(self, link: Link, memory: "Memory", u: float) -> Decision:
+        """Ask the next server, until this request has failed at each."""
+        if self.skips > 0.0 and link.kind == TIMED_OUT and link.server < MOST_SERVERS:
+            memory[link.server] = 1.0
+        return fail_over() if link.failures < link.servers else give_up()
+
+    def before_request(self, link: Link, memory: "Memory", u: float) -> Decision:
+        """Pass over a server that is skipped."""
+        if link.server >= MOST_SERVERS or memory[link.server] == 0.0:
+            return send()
+        return fail_over() if memory.sum() < link.servers else give_up()
+
+    def on_success(self, link: Link, memory: "Memory", u: float) -> None:
+        """Skip whom it has skipped."""
+
+    def check(self) -> None:
+        """Raise ValueError when a parameter is impossible."""
+        bounds.are_shares(skips=self.skips)
+
+
+class Navisworks(NamedTuple):
+    """Navisworks and JetStream: heartbeats every two minutes; both sides give up when four have been missed.
+
+    Source: navisworks.com, licman_lost_connection: a warning after two minutes, the end after eight, which is what
+    `servers.reclaim_after_s` should be.
+    """
+
+    interval_s: float = 120.0
+    misses: float = 4
+
+    def on_failure(self, link: Link, memory: "Memory", u: float) -> Decision:
+        """Wait, then retry; give up with the last miss."""
+        return retry_or_give_up(link, self.misses - 1.0, self.interval_s)
 
 
 class Lmfwait(NamedTuple):
@@ -111,6 +166,8 @@ class Ert2024(NamedTuple):
 POLICIES = {
     "lmx": Lmx,
     "flexnet-list": FlexnetList,
+    "rlm": Rlm,
+    "navisworks": Navisworks,
     "lmfwait": Lmfwait,
     "ansys": Ansys,
     "ert-2024": Ert2024,

@@ -19,6 +19,7 @@ from . import (
     errors,
     failback,
     failover,
+    leases,
     libraries,
     managers,
     purity,
@@ -34,7 +35,7 @@ from .wrapping import MEMORY_MAX
 PARAMETER = r"\w[\w.\[\]]*: "  # how an error begins that names one
 
 BUILT_IN: dict[str, dict[str, Any]] = {
-    "failover": failover.POLICIES | sms2.POLICIES | managers.POLICIES | libraries.POLICIES,
+    "failover": failover.POLICIES | sms2.POLICIES | managers.POLICIES | leases.POLICIES | libraries.POLICIES,
     "failback": failback.POLICIES,
     "selection": selection.POLICIES,
     "admission": admission.POLICIES,
@@ -98,7 +99,7 @@ def joined(path: str, error: ValueError) -> str:
 
 
 def _resolve(kind: str, name: str, parameters: Mapping[str, Any]) -> Any:
-    cls = _from_file(kind, name) if ":" in name else _built_in(kind, name)
+    cls = class_of(kind, name)
     fields: tuple[str, ...] = cls._fields
     for key, value in parameters.items():
         if key not in fields:
@@ -145,6 +146,11 @@ def _check_memory(size: object) -> None:
 def _check_number(key: str, value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value) or value < 0:
         raise ValueError(f"{key}: {value!r} is not allowed; it must be a number >= 0")
+
+
+def class_of(kind: str, name: str) -> Any:
+    """Return the class of a policy of a kind (a key of `ALL`); raises ValueError where there is none."""
+    return _from_file(kind, name) if ":" in name else _built_in(kind, name)
 
 
 def _built_in(kind: str, name: str) -> Any:

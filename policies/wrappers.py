@@ -1,5 +1,5 @@
-"""What a failover policy may be within, by name: budgets, throttles, deadlines and circuit breakers."""
+"""What a failover policy may be within, by name: budgets, throttles, deadlines, circuit breakers, ejections."""
 
-from . import breakers, budgets
+from . import breakers, budgets, outliers, throttles
 
-POLICIES = budgets.POLICIES | breakers.POLICIES
+POLICIES = budgets.POLICIES | breakers.POLICIES | outliers.POLICIES | throttles.POLICIES

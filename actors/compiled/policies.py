@@ -11,8 +11,8 @@ from typing import Any, NamedTuple, get_type_hints
 
 import numba
 import numpy as np
-from meterstorm.policies import errors, wrapping
-from meterstorm.policies.admission import Arrival, Verdict
+from meterstorm.policies import admission, errors, wrapping
+from meterstorm.policies.admission import AT_DEQUEUE, DEQUEUED, Arrival, Verdict
 from meterstorm.policies.compilable import MARKED
 from meterstorm.policies.denial import Denied
 from meterstorm.policies.failback import Place, Plan
@@ -55,7 +55,7 @@ SIGNATURES = {
     "failover": record_type(Decision)(VECTOR, record_type(Link), VECTOR, types.float64),
     "failback": record_type(Plan)(VECTOR, record_type(Place), types.float64),
     "selection": types.int64(VECTOR, record_type(Choice), types.float64),
-    "admission": record_type(Verdict)(VECTOR, record_type(Arrival), types.float64),
+    "admission": record_type(Verdict)(VECTOR, record_type(Arrival), VECTOR, types.float64),
     "denial": record_type(Decision)(VECTOR, record_type(Denied), types.float64),
 }
 
@@ -63,7 +63,8 @@ SIGNATURES = {
 def compile_policy(kind: str, policy: Any) -> Compiled:
     """Compile what a policy of a kind in SIGNATURES answers with; raises PolicyError where that cannot be.
 
-    Called as call(parameters, link, memory, u) for failover, and as call(parameters, view, u) for the others.
+    Called as call(parameters, view, memory, u) for kinds with a memory, and as call(parameters, view, u) for
+    others.
     """
     cls: Any = type(policy)
     parameters = np.array([*policy, 0.0][: max(1, len(policy))], dtype=np.float64)
@@ -79,7 +80,7 @@ def compile_policy(kind: str, policy: Any) -> Compiled:
 
 def ask(kind: str, compiled: Compiled, view: Any, memory: Any, u: float) -> Any:
     """Ask a compiled policy from Python, as the engine does; raises what it raises."""
-    question = (view, memory, u) if kind == "failover" else (view, u)
+    question = (view, memory, u) if kind in questions.REMEMBERING else (view, u)
     with exceptions_kept(lambda: None) as kept:
         answer = _caller(len(question))(compiled.call, compiled.parameters, *question)
     if kept:
@@ -157,10 +158,45 @@ def _shim(cls: Any, kind: str) -> Any:
             return wrapping.answering(hooks)
         failure = hooks[ON_FAILURE]
         return lambda parameters, link, memory, u: failure(parameters, link, memory, u)  # noqa: PLW0108 -- numba caches plain functions only
+    if kind == "admission":
+        return _admission(cls)
     method, size = _method(cls, getattr(cls, METHOD[kind])), len(cls._fields)
     if size == 0:
         return lambda parameters, view, u: method(None, view, u)
     return lambda parameters, view, u: method(cls(*to_fixed_tuple(parameters, size)), view, u)
+
+
+def _admission(cls: Any) -> Any:
+    """Return what asks an admission policy: about a request that has arrived, or whose service would begin."""
+    arrives = _asked(cls, METHOD["admission"])
+    if not admission.asks_at_dequeue(cls):
+        return lambda parameters, arrival, memory, u: arrives(parameters, arrival, memory, u)  # noqa: PLW0108 -- likewise
+    begins = _asked(cls, AT_DEQUEUE)
+
+    def ask(parameters: Any, arrival: Any, memory: Any, u: Any) -> Any:
+        if arrival.kind == DEQUEUED:
+            return begins(parameters, arrival, memory, u)
+        return arrives(parameters, arrival, memory, u)
+
+    return ask
+
+
+def _asked(cls: Any, name: str) -> Any:
+    """Return what asks a method of an admission policy, with the memory if it takes that."""
+    function = getattr(cls, name)
+    method, own = _method(cls, function), _own(cls, 0)
+    if admission.takes_memory(function):
+        return numba.njit(lambda parameters, view, memory, u: method(own(parameters), view, memory, u))
+    return numba.njit(lambda parameters, view, memory, u: method(own(parameters), view, u))
+
+
+def _own(cls: Any, first: int) -> Any:
+    """Return what makes a policy of its parameters, which begin at `first`."""
+    size = len(cls._fields)
+    if size == 0:
+        return numba.njit(lambda parameters: None)
+    last = first + size
+    return numba.njit(lambda parameters: cls(*to_fixed_tuple(parameters[first:last], size)))
 
 
 def _method(cls: Any, function: Any) -> Any:
@@ -172,13 +208,8 @@ def _method(cls: Any, function: Any) -> Any:
 
 def _bound(layer: wrapping.Layer, function: Any, takes_decision: bool) -> Any:
     """Return what asks a layer of a failover policy: see `wrapping.composed`."""
-    method, cls, size = _method(layer.cls, function), layer.cls, len(layer.cls._fields)
-    first, last = layer.first, layer.first + size
+    method, own = _method(layer.cls, function), _own(layer.cls, layer.first)
     start, end, turn = layer.memory_first, layer.memory_end, layer.turn
-    if size == 0:
-        own = numba.njit(lambda parameters: None)
-    else:
-        own = numba.njit(lambda parameters: cls(*to_fixed_tuple(parameters[first:last], size)))
 
     def ask_innermost(parameters: Any, link: Any, memory: Any, u: Any) -> Any:
         return method(own(parameters), link, memory[:end], u)
@@ -196,15 +227,15 @@ def _recorded(shim: Any, kind: str, size: int) -> Any:
     """Return a shim that also writes down what it is asked: `questions.py`."""
     record, ask = questions.recorder(kind, size), numba.njit(shim)
 
-    def of_failover(parameters: Any, link: Any, memory: Any, u: Any) -> Any:
-        record(parameters, link, memory, u)
-        return ask(parameters, link, memory, u)
+    def with_memory(parameters: Any, view: Any, memory: Any, u: Any) -> Any:
+        record(parameters, view, memory, u)
+        return ask(parameters, view, memory, u)
 
     def of_others(parameters: Any, view: Any, u: Any) -> Any:
         record(parameters, view, u)
         return ask(parameters, view, u)
 
-    return of_failover if kind == "failover" else of_others
+    return with_memory if kind in questions.REMEMBERING else of_others
 
 
 def _plain(cls: Any, kind: str) -> Any:

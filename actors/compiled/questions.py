@@ -10,16 +10,18 @@ from typing import Any, get_type_hints
 
 import numba
 import numpy as np
-from meterstorm.policies import wrapping
-from meterstorm.policies.admission import Arrival
+from meterstorm.policies import admission, wrapping
+from meterstorm.policies.admission import AT_DEQUEUE, DEQUEUED, Arrival
 from meterstorm.policies.denial import Denied
 from meterstorm.policies.failback import Place
-from meterstorm.policies.failover import HOOKS, ON_FAILURE, TIMED_OUT, Link
+from meterstorm.policies.failover import HOOKS, TIMED_OUT, Link
 from meterstorm.policies.registry import METHOD
 from meterstorm.policies.selection import Choice
 
 from .time_limit import NoAnswer, answer_in_time
 
+# Methods besides that of the kind, by what a question is about.
+OTHERS: dict[str, dict[int, str]] = {"failover": HOOKS, "admission": {DEQUEUED: AT_DEQUEUE}}
 # A question of each kind that any policy should be able to answer.
 ORDINARY: dict[str, Any] = {
     "failover": Link(0.0, TIMED_OUT, 0.0, 1, 1, 0, 2, 1),
@@ -28,6 +30,7 @@ ORDINARY: dict[str, Any] = {
     "admission": Arrival(0.0, 0, 0, 1),
     "denial": Denied(0.0, 0.0, 1.0, 1, 1, 2, 0),
 }
+REMEMBERING = ("failover", "admission")  # kinds of policies that have a memory
 VIEWS: dict[str, Any] = {kind: type(view) for kind, view in ORDINARY.items()}
 
 
@@ -53,9 +56,7 @@ def ask_again(kind: str, policy: Any, table: Any) -> Any:
 def plain_failure(kind: str, policy: Any) -> BaseException | None:
     """Return what a policy raises in plain Python at an ordinary question, if it does."""
     view = ORDINARY[kind]
-    hooks = [
-        view._replace(kind=what) for what, hook in HOOKS.items() if kind == "failover" and hasattr(policy, hook)
-    ]
+    hooks = [view._replace(kind=what) for what, hook in OTHERS.get(kind, {}).items() if hasattr(policy, hook)]
     for question in (view, *hooks):
         try:
             ask(kind, policy, question, np.zeros(int(getattr(policy, "memory_size", 0))), 0.5)
@@ -67,7 +68,7 @@ def plain_failure(kind: str, policy: Any) -> BaseException | None:
 def ask(kind: str, policy: Any, view: Any, memory: Any, u: float) -> Any:
     """Ask a policy in plain Python; raises what it raises, and NoAnswer."""
     with answer_in_time():
-        return answer(kind, policy, *((view, memory, u) if kind == "failover" else (view, u)))
+        return answer(kind, policy, *((view, memory, u) if kind in REMEMBERING else (view, u)))
 
 
 def answer(kind: str, policy: Any, view: Any, *others: Any) -> Any:
@@ -75,12 +76,14 @@ def answer(kind: str, policy: Any, view: Any, *others: Any) -> Any:
     if kind == "failover":
         cls: Any = type(policy)
         return wrapping.plain(cls)(policy, view, *others)
+    if kind == "admission":
+        return admission.ask(policy, view, *others)
     return getattr(policy, METHOD[kind])(view, *others)
 
 
 def method_of(kind: str, view: Any) -> str:
     """Return the name of the method that is asked such a question."""
-    return HOOKS.get(view.kind, ON_FAILURE) if kind == "failover" else METHOD[kind]
+    return OTHERS[kind].get(view.kind, METHOD[kind]) if kind in OTHERS else METHOD[kind]
 
 
 @cache
@@ -89,7 +92,7 @@ def recorder(kind: str, size: int) -> Callable[..., None]:
     start, names = _start(size), VIEWS[kind]._fields
     lines = [f"table[{start + k}] = view.{name}" for k, name in enumerate(names)]
     lines.append(f"table[{start + len(names)}] = u")
-    memory = kind == "failover"
+    memory = kind in REMEMBERING
     if memory:
         lines.append(f"table[{start + len(names) + 1} :] = memory")
     code = f"def record(table, view, {'memory, ' if memory else ''}u):\n    if table.size > {start}:\n"

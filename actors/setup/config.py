@@ -209,6 +209,8 @@ def _servers(scenario: Scenario, chosen: PolicySet) -> dict[str, Any]:
         "connection_grace": ns(servers.connection_grace_s),
         "queue_limit": servers.queue_limit,
         "overloads": servers.queue_limit > 0 or scenario.policies.admission.name != "fifo",
+        "drops": chosen.drops,
+        "server_memory": chosen.server_memory,
         "durable": servers.durable,
         "stalls": any(fault.kind == "stall" for fault in scenario.faults),
         "reclaim_after": ns(servers.reclaim_after_s),

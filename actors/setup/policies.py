@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import accumulate
 from typing import Any, NamedTuple
 
-from meterstorm.policies import errors, registry, wrapping
+from meterstorm.policies import admission, errors, registry, wrapping
 from meterstorm.policies.denial import Callback, GiveUp
 
 from ..compiled import questions
@@ -76,7 +76,18 @@ class PolicySet(NamedTuple):
         chosen = getattr(self, kind)
         if not errors.is_own(type(chosen.policy)):
             return chosen.parameters
-        return questions.with_room(chosen.parameters, kind, self.memory_size if kind == "failover" else 0)
+        memory = {"failover": self.memory_size, "admission": self.server_memory}
+        return questions.with_room(chosen.parameters, kind, memory.get(kind, 0))
+
+    @property
+    def server_memory(self) -> int:
+        """How many numbers the admission policy keeps for each server."""
+        return int(getattr(self.admission.policy, "memory_size", 0))
+
+    @property
+    def drops(self) -> bool:
+        """Whether the admission policy is asked about requests whose service would begin."""
+        return admission.asks_at_dequeue(type(self.admission.policy))
 
     @property
     def is_shared(self) -> bool:

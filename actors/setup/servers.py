@@ -27,6 +27,7 @@ def server_tables(scenario: Scenario, chosen: PolicySet, homes: Any, config: Any
         "pools": (pools := _pools(scenario, chosen)),
         "products": _products(scenario, pools),
         "sites": zeros(scenario.servers.sites, SITE),
+        "admission_memory": np.zeros(scenario.servers.count * chosen.server_memory),
         "leases": zeros(0, LEASE),
         "accounts": extended(accounts, strangers),
         "peers": zeros((len(accounts) + strangers) * members(scenario) if config.frees_lost else 0, PEER),

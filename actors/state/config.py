@@ -100,6 +100,8 @@ CONFIG = rows(
     ("callback_cycle", "i8"),
     ("drain_share", "f8"),  # of the clients in excess, asked to move each second; 0: no server drains
     ("overloads", "i8"),  # whether a server may refuse a request as OVERLOADED; if not, admission is never asked
+    ("drops", "i8"),  # whether the admission policy is asked once more as a request's service would begin
+    ("server_memory", "i8"),  # numbers that the admission policy keeps for each server
     # site servers
     ("intersite_interval", "i8"),
     ("balance_interval", "i8"),

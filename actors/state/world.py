@@ -85,6 +85,7 @@ TABLES: dict[str, Any] = {
     "failback_parameters": np.dtype("f8"),
     "selection_parameters": np.dtype("f8"),
     "admission_parameters": np.dtype("f8"),
+    "admission_memory": np.dtype("f8"),  # `config.server_memory` numbers for each server
     "denial_parameters": np.dtype("f8"),
 }
 # Each has its compiled policies, by row of `config`; servers have one admission policy.

@@ -9,14 +9,28 @@ from typing import Annotated, Any
 import typer
 
 from .. import scenarios
+from . import options
 from .console import WRONG_INPUT, fail
 from .options import KB, Arm, Arms, Settings, chosen_arms, overrides_in
 
 TOPICS = ("keys", "metrics", "faults", "policies")
+LISTS = ("scenarios", "policies")
 
 
-def list_command() -> None:
-    """List the built-in scenarios, and those with a sweep."""
+def list_command(
+    what: Annotated[
+        str,
+        typer.Argument(metavar="scenarios|policies", help="Of which sort.", autocompletion=lambda: list(LISTS)),
+    ] = LISTS[0],
+) -> None:
+    """List the built-in scenarios, and those with a sweep; or the built-in policies by kind."""
+    if what not in LISTS:
+        fail(WRONG_INPUT, f"{what}: there is no such list; allowed: {', '.join(LISTS)}")
+    if what == "policies":
+        from . import policies
+
+        print(policies.listed())
+        return
     titles, sweeps = scenarios.built_in(), scenarios.sweeps()
     plain = {name: title for name, title in titles.items() if name not in sweeps}
     _print_names(plain | {KB: "all of the above that reproduce a Knowledge Base article"})
@@ -38,21 +52,28 @@ def show_command(
         str,
         typer.Argument(
             metavar="keys|metrics|faults|policies|NAME",
-            help="All of a sort; or a built-in scenario, a key or table, a metric, a kind of fault, a policy.",
+            help="All of a sort; or a built-in scenario, a key or table, a metric, a kind of fault, a policy, "
+            "or one of your own as FILE.py:CLASS.",
             autocompletion=_names,
         ),
     ],
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="A parameter of the policy, e.g. cap_s=10. Repeatable."),
+    ] = None,
 ) -> None:
     """Print a built-in scenario's file, to copy and change; or what a name in such a file means.
 
-    Examples: meterstorm show q226827, meterstorm show keys, meterstorm show clients.count, meterstorm show faults
+    Of a policy: its law, its parameters, and a plot of its delays.
+    Examples: meterstorm show q226827, meterstorm show keys, meterstorm show clients.count, meterstorm show stamina
     """
-    if name in scenarios.names():
+    given = overrides_in(settings, {})
+    if name in scenarios.names() and not given:
         print(scenarios.text(name), end="")
         return
-    found = _topic(name) if name in TOPICS else _entries(name)
+    found = _policies(name, given) if given else _topic(name) if name in TOPICS else _entries(name)
     if not found:
-        fail(WRONG_INPUT, _unknown(name))
+        fail(WRONG_INPUT, f"--set: {name} is no policy" if given else _unknown(name))
     print("\n\n".join(found))
 
 
@@ -64,7 +85,9 @@ def _topic(name: str) -> list[str]:
             return ["\n".join(_metrics())]
         case "faults":
             return [_table("faults"), *_faults()]
-    return list(_policies())
+    from . import policies
+
+    return list(policies.briefly())
 
 
 def _entries(name: str) -> list[str]:
@@ -78,7 +101,17 @@ def _entries(name: str) -> list[str]:
     found = [_key(key) for key in reference.all_keys() if path in (_path(key.path), key.name)]
     found += [line for line in _metrics() if line.split()[0] == name]
     found += [_fault(name)] if name in KINDS else []
-    return found or list(_policies(name))  # policies last: they are slow to import
+    return found or _policies(name, {})  # policies last: they are slow to import
+
+
+def _policies(name: str, parameters: Mapping[str, object]) -> list[str]:
+    """Return what there is to say of a policy with such parameters, or end the command."""
+    from . import policies
+
+    try:
+        return policies.entries(options.policy(name) or name, parameters)
+    except ValueError as error:
+        fail(WRONG_INPUT, str(error))
 
 
 def _path(text: str) -> str:
@@ -92,6 +125,7 @@ def _unknown(name: str) -> str:
     from ..scenario.faults import KINDS
     from ..scenario.replaced import OLD_TABLE, spelling_now
     from ..scenario.wording import did_you_mean
+    from . import policies
 
     keys = [_path(key.path) for key in reference.all_keys()]
     table, _, old = _path(name).rpartition(".")
@@ -104,7 +138,7 @@ def _unknown(name: str) -> str:
         *keys,
         *METRICS,
         *KINDS,
-        *_policy_names(),
+        *policies.names(),
     ]
     what = f"neither a built-in scenario ({', '.join(scenarios.names())}) nor a key, metric, fault or policy"
     return f"{name}: {what}{did_you_mean(name, known)}"
@@ -151,35 +185,6 @@ def _fault(kind: str) -> str:
     from ..scenario.faults import KINDS
 
     return "\n".join([f'kind = "{kind}"\n    {KINDS[kind]}', *map(_key, reference.keys_of_kind(kind))])
-
-
-def _policy_names() -> set[str]:
-    from meterstorm.policies.registry import ALL
-
-    return {name for policies in ALL.values() for name in policies}
-
-
-def _policies(wanted: str | None = None) -> Iterator[str]:
-    """Yield every policy with the first line of what it says of itself; or those of a name with all of it."""
-    from meterstorm.policies.registry import ALL
-
-    for kind, policies in ALL.items():
-        for name, policy in policies.items():
-            if wanted in (None, name):
-                yield _policy(kind, name, policy, is_whole=wanted is not None)
-
-
-def _policy(kind: str, name: str, policy: Any, is_whole: bool) -> str:
-    defaults = policy._field_defaults
-    parameters = [f"{field} = {defaults[field]:g}" if field in defaults else field for field in policy._fields]
-    meaning = inspect.cleandoc(policy.__doc__ or "")
-    lines = meaning.splitlines() if is_whole else meaning.splitlines()[:1]
-    source = f"{policy.__module__.removeprefix('meterstorm.').replace('.', '/')}.py: {policy.__name__}"
-    return "\n".join([f"{kind}  {name}  ({', '.join(parameters) or 'no parameters'})", *_indented(*lines, source)])
-
-
-def _indented(*lines: str) -> list[str]:
-    return [f"    {line}".rstrip() for line in lines]
 
 
 def schema_command() -> None:

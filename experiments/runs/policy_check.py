@@ -21,6 +21,7 @@ from meterstorm.policies import (
     Report,
     errors,
 )
+from meterstorm.policies.admission import DEQUEUED, asks_at_dequeue
 from meterstorm.policies.failover import HOOKS, FullJitter
 from meterstorm.policies.registry import METHOD, WRAPPER
 from meterstorm.policies.wrapping import wrap
@@ -100,9 +101,13 @@ def _view(kind: str, policy: Any, numbers: random.Random) -> Any:
         counts = whole(1, 21), whole(1, 21), whole(0, 21), whole(1, 17), whole(0, 4)
         happens = [TIMED_OUT, REFUSED, OVERLOADED, *(k for k, hook in HOOKS.items() if hasattr(policy, hook))]
         spans_s = numbers.uniform(0.0, 3600.0), numbers.uniform(0.0, 5.0)
-        return Link(now_s, numbers.choice(happens), wait_s, *counts, whole(0, 2), *spans_s)
+        server = whole(0, counts[3])
+        return Link(now_s, numbers.choice(happens), wait_s, *counts, whole(0, 2), *spans_s, server)
     if kind == "admission":
-        return Arrival(now_s, whole(0, 200), whole(0, 2), whole(0, 200))
+        arrival = Arrival(now_s, whole(0, 200), whole(0, 2), whole(0, 200))
+        if asks_at_dequeue(type(policy)) and numbers.random() < 0.5:
+            return arrival._replace(busy=0, kind=DEQUEUED, waited_s=numbers.uniform(0.0, 60.0))
+        return arrival
     servers = whole(1, 17)
     if kind == "failback":
         return Place(now_s, whole(0, 10_000), whole(0, servers), whole(0, servers), servers, whole(0, 21))

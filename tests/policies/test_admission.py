@@ -1,8 +1,12 @@
 """Admission policies in plain Python, against their formulas."""
 
+from typing import Any
+
+import numpy as np
 import pytest
-from meterstorm.policies import Arrival, admit, refuse
-from meterstorm.policies.admission import Bounded, Fifo, WhileFree
+from meterstorm.policies import ARRIVED, DEQUEUED, Arrival, admit, refuse
+from meterstorm.policies.admission import Bounded, Fifo, WhileFree, ask, asks_at_dequeue
+from meterstorm.policies.registry import resolve
 
 
 def arrival(waiting, busy=1, free=0):
@@ -30,3 +34,72 @@ def test_a_limit_of_0_lets_nobody_wait():
 @pytest.mark.parametrize(("free", "expected"), [(0, refuse(0.0)), (1, admit()), (7, admit())])
 def test_while_free_refuses_where_no_license_is(free, expected):
     assert WhileFree().on_request(arrival(0, free=free), 0.5) == expected
+
+
+class Server:
+    """A server with one worker, whose requests take a time each, behind an admission policy; no engine."""
+
+    def __init__(self, name: str, service_s: float, **parameters: float):
+        self.policy, self.service_s = resolve("admission", name, parameters), service_s
+        self.memory, self.free_at_s = np.zeros(int(self.policy.memory_size)), 0.0
+        self.queue: list[float] = []
+        self.waits: list[float] = []
+        self.turned_away = 0
+
+    def asks(self, kind: int, now_s: float, waited_s: float = 0.0) -> bool:
+        busy = int(now_s < self.free_at_s)
+        view = Arrival(now_s, len(self.queue), busy, 9, kind, waited_s)
+        is_admitted = ask(self.policy, view, self.memory, 0.5).admitted == 1
+        self.turned_away += not is_admitted
+        return is_admitted
+
+    def serve_until(self, now_s: float) -> None:
+        while self.queue and self.free_at_s <= now_s:
+            arrived_s = self.queue.pop(0)
+            begins_s = max(arrived_s, self.free_at_s)
+            if not asks_at_dequeue(type(self.policy)) or self.asks(DEQUEUED, begins_s, begins_s - arrived_s):
+                self.waits.append(begins_s - arrived_s)
+                self.free_at_s = begins_s + self.service_s
+
+    def gets(self, times: Any) -> None:
+        for now_s in times:
+            self.serve_until(now_s)
+            if self.asks(ARRIVED, now_s):
+                self.queue.append(now_s)
+                self.serve_until(now_s)
+        self.serve_until(np.inf)
+
+
+def test_codel_keeps_a_queue_that_stands_short_and_the_server_busy():
+    """At twice what the server can do nobody waits over the interval, and then nobody over the target."""
+    server = Server("codel", service_s=0.001)
+    server.gets(np.arange(0.0, 4.0, 0.0005))
+    assert max(server.waits) <= 0.1
+    assert max(server.waits[400:-400]) <= 0.005
+    assert len(server.waits) == pytest.approx(4000, rel=0.02)
+
+
+def test_codel_lets_a_burst_pass():
+    """What arrives at once, at an empty server, may wait for the whole interval."""
+    server = Server("codel", service_s=0.001)
+    server.gets(k * 1.0 + i * 1e-9 for k in range(9) for i in range(150))
+    assert len(server.waits) == 9 * 101  # one begins at once, and a hundred within 100 ms
+    assert server.turned_away == 9 * 49
+
+
+@pytest.mark.parametrize(("per_s", "burst"), [(10.0, 10), (3.0, 5), (0.5, 40)])
+def test_a_rate_limit_is_met_and_never_exceeded(per_s, burst):
+    """Any window of t seconds has at most burst + per_s t; where more is asked for, all of them come to that."""
+    policy, memory = resolve("admission", "rate-limit", {"per_s": per_s, "burst": burst}), np.zeros(2)
+    times = np.cumsum(np.random.default_rng(1).exponential(0.2 / per_s, 5000))
+    taken = np.array([t for t in times if ask(policy, arrival(0)._replace(now_s=t), memory, 0.5) == admit()])
+    counts = np.arange(len(taken))
+    ahead = counts - per_s * taken
+    assert (counts[-1] + 1) == pytest.approx(burst + per_s * times[-1], rel=0.01)
+    assert (ahead - np.minimum.accumulate(ahead)).max() + 1 <= burst + 1e-6
+
+
+def test_who_is_turned_away_by_a_rate_limit_is_told_when_the_next_token_comes():
+    policy, memory = resolve("admission", "rate-limit", {"per_s": 0.25, "burst": 1, "hints": 1}), np.zeros(2)
+    found = [ask(policy, arrival(0)._replace(now_s=now_s), memory, 0.5) for now_s in (100.0, 101.0, 103.0, 104.0)]
+    assert found == [admit(), refuse(3.0), refuse(1.0), admit()]

@@ -33,6 +33,14 @@ def test_hystrix_opens_at_its_volume_and_ratio():
         assert client.may_send(101.0) != is_open
 
 
+def test_polly_opens_at_a_tenth_of_a_hundred():
+    for good, bad, is_open in ((90, 10, True), (91, 9, False), (89, 10, False)):
+        client = Client("polly-breaker")
+        for k in range(good + bad):
+            client.hears(100.0 + k * 0.25, SERVED if k < good else TIMED_OUT)
+        assert client.may_send(126.0) != is_open
+
+
 def test_hystrix_forgets_what_is_older_than_its_window():
     client = Client("hystrix")
     for k in range(100):

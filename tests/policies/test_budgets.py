@@ -4,7 +4,17 @@ import math
 
 import numpy as np
 import pytest
-from meterstorm.policies import BEFORE_REQUEST, REFUSED, SERVED, TIMED_OUT, Link, fail_over, give_up, retry
+from meterstorm.policies import (
+    BEFORE_REQUEST,
+    OVERLOADED,
+    REFUSED,
+    SERVED,
+    TIMED_OUT,
+    Link,
+    fail_over,
+    give_up,
+    retry,
+)
 from meterstorm.policies.failover import GIVE_UP, RETRY, SEND
 from meterstorm.policies.registry import resolve
 from meterstorm.policies.wrapping import plain
@@ -35,6 +45,9 @@ class Client:
     ("aws-quota", {}, TIMED_OUT, 50),
     ("aws-quota", {}, REFUSED, 100),
     ("aws-quota", {"retry_cost": 14}, REFUSED, 35),
+    ("aws-quota-2026", {}, REFUSED, 35),
+    ("aws-quota-2026", {}, TIMED_OUT, 35),
+    ("aws-quota-2026", {}, OVERLOADED, 100),
     ("aws-quota", {"tokens": 10, "retry_cost": 5, "timeout_cost": 5}, TIMED_OUT, 2),
     ("grpc-throttle", {}, TIMED_OUT, 4),
     ("finagle-budget", {"min_per_s": 0.1}, TIMED_OUT, 1),
@@ -56,6 +69,17 @@ def test_aws_gives_back_what_the_last_retry_has_cost_and_then_one_each(successes
     for _ in range(successes):
         client.hears(SERVED)
     assert client.retries(3) == retries
+
+
+def test_aws_gives_nothing_back_of_what_an_earlier_request_has_paid():
+    """Two retries of 10 leave none of 20 tokens, and the request fails; first tries that succeed earn 1 each."""
+    client = Client("aws-quota", tokens=20)
+    assert client.retries(3) == 2
+    for _ in range(9):
+        client.hears(SERVED, failures=0)
+    assert client.retries(1) == 0
+    client.hears(SERVED, failures=0)
+    assert client.retries(2) == 1
 
 
 @pytest.mark.parametrize("ratio", [0.1, 0.5])

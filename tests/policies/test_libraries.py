@@ -4,7 +4,19 @@ import math
 
 import numpy as np
 import pytest
-from meterstorm.policies import DENIED, OVERLOADED, REFUSED, SERVED, TIMED_OUT, Link, fail_over, give_up, retry
+from meterstorm.policies import (
+    BEFORE_REQUEST,
+    DENIED,
+    OVERLOADED,
+    REFUSED,
+    SERVED,
+    TIMED_OUT,
+    Link,
+    fail_over,
+    give_up,
+    retry,
+    send,
+)
 from meterstorm.policies.failover import FAIL_OVER, GIVE_UP, RETRY
 from meterstorm.policies.registry import resolve
 from meterstorm.policies.wrapping import plain
@@ -25,6 +37,7 @@ LONGEST = {
     "backoff": [1.0, 2.0, 4.0, 8.0, 16.0, 32.0],
     "stamina": [1.1, 1.2, 1.4, 1.8, 2.6, 4.2, 5.0, 5.0, 5.0, None],
     "botocore": [1.0, 2.0, None],
+    "botocore-2026": [0.05, 0.1, None],
     "grpc-retry-2017": [0.1, 0.2, 0.4, None],
     "grpc-retry-2024": [0.12, 0.24, 0.48, None],
     "grpc-connect": [1.2, 1.2 * 1.6, 1.2 * 1.6**2],
@@ -32,6 +45,7 @@ LONGEST = {
     "polly": [2.0, 2.0, 2.0, None],
     "lmfwait": [10.0] * 6 + [None],
     "ansys": [600.0] * 6 + [None],
+    "navisworks": [120.0] * 3 + [None],
     "ert-2024": [85.0, 360.0, 360.0, 360.0],
 }
 
@@ -68,6 +82,26 @@ def test_aws_of_2026_is_slower_where_the_server_throttles_and_heeds_it():
     assert [policy.on_failure(link, np.zeros(0), 1.0).delay_s for link in asked] == [1.0, 3.0, 6.0]
 
 
+@pytest.mark.parametrize("u", [0.0, 0.3, 0.9])
+def test_polly_waits_for_the_growth_of_its_curve(u):
+    """2^t tanh(sqrt(4 t)), here by numpy; each request begins anew."""
+    policy, memory = resolve("failover", "polly-jitter", {"retries": 30}), np.zeros(1)
+    for _ in range(2):
+        found = [policy.on_failure(LINK._replace(failures=n), memory, u).delay_s for n in range(1, 31)]
+        t = np.arange(30) + u
+        curve = 2.0**t * np.tanh(np.sqrt(4.0 * t))
+        assert found == pytest.approx(np.diff(curve, prepend=0.0) * 2.0 / 1.4, rel=1e-12)
+
+
+def test_medians_of_polly_double():
+    draws = np.random.default_rng(1).random((4000, 9))
+    policy, memory = resolve("failover", "polly-jitter", {"retries": 9}), np.zeros(1)
+    delays = [[policy.on_failure(LINK._replace(failures=n), memory, u).delay_s for n, u in enumerate(row, 1)]
+              for row in draws]  # fmt: skip
+    medians = np.median(delays, axis=0)
+    assert medians[3:] / medians[2:-1] == pytest.approx([2.0] * 6, rel=0.06)
+
+
 def test_stamina_gives_up_what_is_too_old():
     policy = resolve("failover", "stamina", {})
     found = [policy.on_failure(LINK._replace(age_s=s), np.zeros(0), 0.0) for s in (44.8, 44.95)]
@@ -80,6 +114,30 @@ def test_lmx_stays_until_its_attempts_are_used_up_then_goes_round_once():
     assert here == [retry(120.0), retry(120.0), fail_over()]
     elsewhere = [policy.on_failure(LINK._replace(servers_tried=n), np.zeros(0), 0.5) for n in (1, 2)]
     assert elsewhere == [fail_over(), give_up()]
+
+
+def rlm(skips, kind, server, memory, failures=1, servers=3):
+    policy = resolve("failover", "rlm", {"skips": skips})
+    link = LINK._replace(kind=kind, failures=failures, server=server, servers=servers)
+    return plain(type(policy))(policy, link, memory, 0.5)
+
+
+def test_rlm_asks_every_server_once():
+    memory = np.zeros(32)
+    assert [rlm(0, TIMED_OUT, n, memory, n + 1) for n in range(3)] == [fail_over(), fail_over(), give_up()]
+    assert [rlm(0, BEFORE_REQUEST, n, memory) for n in range(3)] == [send()] * 3
+
+
+def test_rlm_may_never_ask_again_who_has_not_answered():
+    memory = np.zeros(32)
+    rlm(1, TIMED_OUT, 0, memory)
+    rlm(1, REFUSED, 1, memory)
+    rlm(1, SERVED, 1, memory)
+    assert [rlm(1, BEFORE_REQUEST, n, memory) for n in range(3)] == [fail_over(), send(), send()]
+    for server in (1, 2):
+        rlm(1, TIMED_OUT, server, memory)
+    assert [rlm(1, BEFORE_REQUEST, n, memory) for n in range(3)] == [give_up()] * 3
+    assert rlm(1, BEFORE_REQUEST, 40, memory) == send()  # one of more than it remembers
 
 
 def test_flexnet_is_bound_by_its_first_checkout_while_something_runs():

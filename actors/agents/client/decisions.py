@@ -71,6 +71,7 @@ def _ask_failover(world, i, what, kind, retry_after_s, failures):
         np.float64(0 if what == clients.BEAT else world.control[0].now - slots.slot_of(world, i, what).launched)
         * 1e-9,
         np.float64(world.contacts[i].round_trip if world.contacts.size > 0 else 0) * 1e-9,
+        np.int64((client.server - first_choice(world, i)) % config.servers),
     )
     parameters = vector(world.failover_parameters, own.failover_at, own.failover_size)
     memory = vector(world.memory, i * config.memory, own.memory)

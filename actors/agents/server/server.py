@@ -113,6 +113,7 @@ def _crash(world, s):
         events.free(world, n)
         server.dropped += 1
         n = service.next_in_queue(world, s)
+    service.forget(world, s)
     if config.durable:
         if config.frees_lost:
             connections.lose_all(world, s)

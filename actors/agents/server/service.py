@@ -7,7 +7,7 @@ when the service ends. The server works on whatever has reached it, also for cli
 import math
 
 import numpy as np
-from meterstorm.policies.admission import Arrival, refuse
+from meterstorm.policies.admission import ARRIVED, DEQUEUED, Arrival, refuse
 
 from ...compiled.jit import inlined, jit
 from ...compiled.views import vector
@@ -26,6 +26,7 @@ from . import connections, granting, leases
 from .accounts import account_of
 
 SECOND = 1_000_000_000
+DEQUEUES = np.int64(1) << 40  # above all numbers of attempts: of the draws for requests whose service would begin
 _SHOWN_MAX_S = 1e9  # what a message names of a policy's nonsense
 
 
@@ -113,7 +114,7 @@ def _enqueue(world, n, s):
     else:
         events.chain(world, server.tail).next = n
     server.tail = n
-    world.control[0].at_once += _takes_no_time(world, kind)
+    world.control[0].at_once += _may_go_at_once(world, kind)
     if kind == kinds.REQUEST:
         server.waiting += 1
         server.queue_max = max(server.queue_max, server.waiting)
@@ -171,15 +172,42 @@ def _admission(world, n, s):
     busy = server.serving != NONE
     if config.queue_limit > 0 and busy and server.waiting >= config.queue_limit:
         return refuse(0.0)
+    return _ask(world, n, s, ARRIVED, np.int64(event.attempt))
+
+
+@jit
+def _ask(world, n, s, kind, index):
+    """Ask the admission policy about a request, with a random number of this index."""
+    event, server, config = world.events[n], world.servers[s], world.config[0]
     arrival = Arrival(
         np.float64(world.control[0].now) * 1e-9,
         np.int64(server.waiting),
-        np.int64(busy),
+        np.int64(server.serving != NONE),
         np.int64(world.pools[pool_of(world, s, event.product)].free),
+        np.int64(kind),
+        np.float64(world.control[0].now - event.time) * 1e-9,
     )
-    u = streams.uniform(streams.draw(world.keys[streams.ADMISSION], event.source, event.attempt))
+    u = streams.uniform(streams.draw(world.keys[streams.ADMISSION], event.source, index))
     parameters = vector(world.admission_parameters, 0, world.admission_parameters.size)
-    return world.admission[0](parameters, arrival, u)
+    memory = vector(world.admission_memory, s * config.server_memory, config.server_memory)
+    return world.admission[0](parameters, arrival, memory, u)
+
+
+@jit
+def _is_dropped(world, n, s):
+    """Ask the admission policy about a request whose service would begin; if it may not, refuse it."""
+    verdict = _ask(world, n, s, DEQUEUED, np.int64(world.events[n].attempt) + DEQUEUES)
+    if verdict.admitted == 0:
+        _refuse(world, n, s, verdict.retry_after_s)
+    return verdict.admitted == 0
+
+
+@jit
+def forget(world, s):
+    """Have the admission policy remember nothing of a server."""
+    size = world.config[0].server_memory
+    for m in range(s * size, (s + 1) * size):
+        world.admission_memory[m] = 0.0
 
 
 @inlined
@@ -190,6 +218,9 @@ def _work(world, n, s):
     while n != NONE:
         event = world.events[n]
         if event.kind == kinds.REQUEST:
+            if world.config[0].drops and _is_dropped(world, n, s):
+                n = next_in_queue(world, s)
+                continue
             ledger.queued(world, control.now - event.time)
         duration = _service_time(world, s, event.kind)
         if duration > 0:
@@ -228,7 +259,7 @@ def next_in_queue(world, s):
         server.head = events.chain(world, n).next
         if server.head == NONE:
             server.tail = NONE
-        world.control[0].at_once -= _takes_no_time(world, world.events[n].kind)
+        world.control[0].at_once -= _may_go_at_once(world, world.events[n].kind)
         if world.events[n].kind == kinds.REQUEST:
             server.waiting -= 1
         elif world.events[n].kind == kinds.CONNECT:
@@ -252,6 +283,12 @@ def _mean_service_time(world, kind):
 def _takes_no_time(world, kind):
     """Whether a message of a kind that waits is served at the instant of the one before it."""
     return _mean_service_time(world, kind) == 0.0
+
+
+@inlined
+def _may_go_at_once(world, kind):
+    """Whether a message of a kind that waits may leave at the instant of the one before it, be it dropped."""
+    return _takes_no_time(world, kind) or (kind == kinds.REQUEST and world.config[0].drops == 1)
 
 
 @inlined

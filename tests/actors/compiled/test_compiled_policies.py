@@ -10,7 +10,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from meterstorm.actors.compiled.policies import compile_policy
-from meterstorm.policies import Arrival, Choice, Decision, Denied, Link, Place, retry
+from meterstorm.policies import (
+    ARRIVED,
+    DEQUEUED,
+    Arrival,
+    Choice,
+    Decision,
+    Denied,
+    Link,
+    Place,
+    admission,
+    retry,
+)
+from meterstorm.policies.admission import asks_at_dequeue
 from meterstorm.policies.registry import BUILT_IN, METHOD, resolve
 
 SECONDS = st.floats(0, 1e9)
@@ -18,10 +30,13 @@ PARAMETER = st.one_of(st.integers(0, 5).map(float), SECONDS, st.just(float("inf"
 U = st.floats(0, 1, exclude_max=True)
 COUNT = st.integers(0, 200)
 
+SERVER = st.integers(0, 40)
 COUNTS = (COUNT, COUNT, COUNT, st.integers(1, 100), COUNT)
-LINKS = st.builds(Link, SECONDS, st.integers(1, 3), SECONDS, *COUNTS, st.integers(0, 1), SECONDS, SECONDS)
+LINKS = st.builds(Link, SECONDS, st.integers(1, 3), SECONDS, *COUNTS, st.integers(0, 1), SECONDS, SECONDS, SERVER)
 PLACES = st.builds(Place, SECONDS, COUNT, st.integers(0, 3), st.integers(0, 3), st.just(4), COUNT)
-ARRIVALS = st.builds(Arrival, SECONDS, COUNT, st.integers(0, 1), COUNT)
+ARRIVALS = st.builds(
+    Arrival, SECONDS, COUNT, st.integers(0, 1), COUNT, st.sampled_from([ARRIVED, DEQUEUED]), SECONDS
+)
 DENIALS = st.builds(
     Denied, SECONDS, SECONDS, st.floats(0, 50), COUNT, COUNT, st.integers(1, 100), st.integers(0, 1)
 )
@@ -34,7 +49,7 @@ def choices(draw):
     return Choice(draw(COUNT), server, home, draw(COUNT), servers)
 
 
-VIEWS = {"failback": PLACES, "selection": choices(), "admission": ARRIVALS, "denial": DENIALS}
+VIEWS = {"failback": PLACES, "selection": choices(), "denial": DENIALS}
 
 
 @numba.njit
@@ -67,10 +82,11 @@ def test_failover(name):
     @settings(max_examples=100)
     @given(drawn("failover", name), LINKS, U)
     def same(policy, link, u):
-        memory = np.zeros(4)
+        size = max(4, getattr(policy, "memory_size", 0))
+        memory = np.zeros(size)
         compiled = compile_policy("failover", policy)
         found = ask_failover(compiled.call, compiled.parameters, link, memory, u)
-        assert bits(found) == bits(policy.on_failure(link, np.zeros(4), u))
+        assert bits(found) == bits(policy.on_failure(link, np.zeros(size), u))
 
     same()
 
@@ -83,6 +99,22 @@ def test_policies_without_memory(kind, name):
         compiled = compile_policy(kind, policy)
         found = ask(compiled.call, compiled.parameters, view, u)
         assert bits(found) == bits(getattr(policy, METHOD[kind])(view, u))
+
+    same()
+
+
+@pytest.mark.parametrize("name", BUILT_IN["admission"])
+def test_admission(name):
+    @settings(max_examples=100)
+    @given(drawn("admission", name), st.lists(ARRIVALS, min_size=1, max_size=5), U)
+    def same(policy, arrivals, u):
+        compiled = compile_policy("admission", policy)
+        theirs, ours = np.zeros(4), np.zeros(4)
+        for view in arrivals:
+            arrival = view if asks_at_dequeue(type(policy)) else view._replace(kind=ARRIVED)
+            found = ask_failover(compiled.call, compiled.parameters, arrival, theirs, u)
+            assert bits(found) == bits(admission.ask(policy, arrival, ours, u))
+            assert theirs.tobytes() == ours.tobytes()
 
     same()
 

@@ -41,7 +41,7 @@ def test_all_that_a_file_may_say_is_drawn():
         named.update((kind, choice.name) for kind, choice in scenario.policies)
         kinds.update(fault.kind for fault in scenario.faults)
 
-    drawn.explore(drawn.scenarios(), look, 250, 0)
+    drawn.explore(drawn.scenarios(), look, 500, 0)
     known = {f"{name}.{key}" for name, table in (SECTIONS | LISTS).items() for key in table.model_fields}
     not_of_one_run = {"run.replications", "run.first_replication", "run.shards", "run.clock"}
     left_out = {key for key in known - keys - not_of_one_run if key.split(".")[0] not in ABOUT_VERSIONS}

@@ -46,7 +46,9 @@ def test_pollaczek_khinchine(service: str, variance: float):
     )
 
 
-@pytest.mark.parametrize("licenses, erlangs, retry_s", [(1, 0.6, 2.0), (5, 4.0, 0.5), (5, 4.0, 5.0)])
+@pytest.mark.parametrize(
+    "licenses, erlangs, retry_s", [(1, 0.6, 2.0), (5, 4.0, 0.5), (5, 4.0, 1.0), (5, 4.0, 5.0)]
+)
 def test_retrials(licenses: int, erlangs: float, retry_s: float):
     """M/M/c with retrials (Falin and Templeton 1997): who waits and is denied; lambda / mu are busy."""
     waiting, denied = retrials(licenses, erlangs, 1 / retry_s, orbit=250)

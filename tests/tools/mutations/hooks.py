@@ -52,7 +52,7 @@ MUTATIONS = [
      "    memory_firsts = [0 for k in range(len(classes))]\n",
      "policies/test_wrapping.py::test_a_good_answer_makes_only_the_policy_itself_forget"),
     Mutation("budgets: AWS asks as much after a time-out", "policies/budgets.py",
-     "self.timeout_cost if link.kind == TIMED_OUT else self.retry_cost", "self.retry_cost",
+     "        return timeout_cost\n", "        return retry_cost\n",
      "policies/test_budgets.py::test_retries_without_a_single_success_are_bounded[aws-quota-parameters1-1-50]"),
     Mutation("budgets: gRPC throttles when all tokens are gone", "policies/budgets.py",
      "memory[0] >= 0.5 * self.tokens", "memory[0] >= self.tokens",

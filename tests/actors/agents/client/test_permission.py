@@ -64,6 +64,16 @@ def test_the_policy_changes_the_server_before_it_asks(failover):
     assert counted(found, "failovers", "attempts", "grants", "messages") == [2, 1, 1, 3]
 
 
+def test_it_is_told_its_server(failover):
+    """It passes over all but the third one, and would take the fourth."""
+    policy = failover(
+        "def before_request(self, link, memory, u):\n"
+        "    return send() if link.server == 2 or link.servers_tried == 3 else fail_over()"
+    )
+    found = run([(10.0, 0, 1.0)], {"servers": {"count": 4}, "clients": {"count": 1}}, policy)
+    assert counted(found, "failovers", "attempts", "grants") == [2, 1, 1]
+
+
 def test_a_request_is_given_up_before_it_is_sent(failover):
     policy = failover(
         "def before_request(self, link, memory, u):\n    return give_up() if link.running == 0 else send()"

@@ -1,0 +1,121 @@
+"""What an admission policy is asked, knows and remembers, worked out by hand."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.lab import ANSWER, LATENCY, SERVICE, run
+
+HEAD = """
+from typing import NamedTuple
+from meterstorm.policies import DEQUEUED, admit, refuse
+
+class Mine(NamedTuple):
+"""
+FOUR_AT_ONCE = [(10.0, client, 1.0) for client in range(4)]
+
+
+@pytest.fixture
+def admission(tmp_path: Path):
+    """Return a layer with an admission policy that has these members."""
+
+    def written(members: str) -> dict[str, Any]:
+        policy = tmp_path / "mine.py"
+        policy.write_text(HEAD + "\n".join(f"    {line}" for line in members.strip().splitlines()) + "\n")
+        return {"policies": {"admission": {"name": f"{policy}:Mine"}}}
+
+    return written
+
+
+def counted(found: dict[str, Any], *names: str) -> list[Any]:
+    return [found[name] for name in names]
+
+
+def test_a_request_is_dropped_as_its_service_would_begin(admission):
+    """The third of four waits two services, and the fourth three, unless the third is dropped."""
+    policy = admission("""
+def on_request(self, arrival, u):
+    return admit()
+
+def at_dequeue(self, arrival, u):
+    return refuse() if arrival.waited_s > 0.35 and arrival.waiting == 1 else admit()
+""")
+    found = run(FOUR_AT_ONCE, policy)
+    assert counted(found, "attempts", "grants", "overloaded") == [4, 3, 1]
+    assert found["queue_s_max"] == pytest.approx(2 * SERVICE)  # what is dropped takes no time
+    assert found["server_utilization_mean"] == pytest.approx(3 * SERVICE / 1000.0)
+
+
+def test_it_is_asked_about_requests_that_have_not_waited_too(admission):
+    policy = admission("""
+def on_request(self, arrival, u):
+    return admit()
+
+def at_dequeue(self, arrival, u):
+    return refuse(7.0) if arrival.waited_s == 0.0 and arrival.kind == DEQUEUED and arrival.busy == 0 else admit()
+""")
+    back = {"policies": {"failover": {"name": "tenacity", "within": [{"name": "retry-after"}]}}}
+    found = run([(10.0, 0, 1.0)], policy, back)
+    assert found["overloaded"] == pytest.approx(990.0 / (7.0 + 2 * LATENCY), abs=1)
+    assert counted(found, "grants") == [0]
+
+
+def test_a_long_queue_may_be_dropped_at_one_instant(admission):
+    """There is room for the answers to all, however many more they are than one event adds otherwise."""
+    policy = admission("""
+def on_request(self, arrival, u):
+    return admit()
+
+def at_dequeue(self, arrival, u):
+    return refuse() if arrival.waited_s > 0.0 else admit()
+""")
+    many = [(10.0, client, 1.0) for client in range(5000)]
+    found = run(many, policy, {"clients": {"count": 5000}})
+    assert counted(found, "attempts", "grants", "overloaded") == [5000, 1, 4999]
+
+
+def test_what_asked_for_a_hint_is_told_it_at_its_drop(admission):
+    policy = admission("""
+memory_size = 1
+
+def on_request(self, arrival, memory, u):
+    return admit()
+
+def at_dequeue(self, arrival, memory, u):
+    memory[0] += 1.0
+    return refuse(30.0) if memory[0] == 1.0 else admit()
+""")
+    back = {"policies": {"failover": {"name": "tenacity", "within": [{"name": "retry-after"}]}}}
+    found = run([(10.0, 0, 1.0)], policy, back)
+    assert found["wait_s_mean"] == pytest.approx(2 * LATENCY + 30.0 + ANSWER)
+
+
+def test_memory_is_each_servers_own_and_lasts_until_it_crashes(admission):
+    """Each server admits two requests in its life; clients 0 and 2 prefer the first one, which crashes."""
+    policy = admission("""
+memory_size = 1
+
+def on_request(self, arrival, memory, u):
+    memory[0] += 1.0
+    return admit() if memory[0] <= 2.0 else refuse()
+""")
+    launches = [(10.0 + 10.0 * k, client, 1.0) for k in range(4) for client in range(4)]
+    crash = {"faults": [{"kind": "crash", "servers": [0], "start_s": 35.0, "duration_s": 1.0}]}
+    two = {"servers": {"count": 2}}
+    assert counted(run(launches, policy, two), "grants", "overloaded") == [4, 12]
+    assert counted(run(launches, policy, two, crash), "grants", "overloaded") == [6, 10]
+
+
+def test_a_time_that_makes_no_sense_is_blamed_on_the_hook(admission):
+    policy = admission("""
+def on_request(self, arrival, u):
+    return admit()
+
+def at_dequeue(self, arrival, u):
+    return refuse(-3.0)
+""")
+    with pytest.raises(
+        ValueError, match=r"at_dequeue returned a time to come back that is negative \(value: -3 s\)"
+    ):
+        run(FOUR_AT_ONCE, policy)
