@@ -42,12 +42,18 @@ class Shard:
     """One slice of a world at one replication of a scenario."""
 
     def __init__(
-        self, scenario: Scenario, replication: int = 0, shard: int = 0, shards: int = 1, keep_journal: bool = False
+        self,
+        scenario: Scenario,
+        replication: int = 0,
+        shard: int = 0,
+        shards: int = 1,
+        keep_journal: bool = False,
+        hosted: list[partition.Part] | None = None,  # what each hosts; None: dealt out evenly
     ) -> None:
         self.policies = compile_policies(scenario)
-        self.world = build(scenario, self.policies, replication, shard, shards, keep_journal)
+        hosted = hosted or partition.parts(scenario, shards)
+        self.world = build(scenario, self.policies, replication, hosted[shard], shards == 1, keep_journal)
         self.shards = shards
-        hosted = partition.parts(scenario, shards)
         self._starts, self._owners = partition.owners(scenario, hosted)
         self._sends = [partition.senders(scenario, part) for part in hosted]
         self.end = int(self.world.config[0].end)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from meterstorm.actors.shards.timing import ShardTiming
+from meterstorm.actors.wall.outcome import Measures
 
 from ..metrics.groups import Groups, sizes
 from ..metrics.metrics import Value
@@ -36,6 +37,7 @@ class Replication:
     journal: Any = None  # rows of JOURNAL (state/events.py), if one was kept
     timing: ShardTiming | None = None  # if this process ran it on shards
     groups: Groups = field(default_factory=dict)  # the metrics of each group of clients, if there are any
+    wall: Measures | None = None  # of the wall clock
 
 
 @dataclass

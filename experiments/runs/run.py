@@ -3,11 +3,13 @@
 import resource
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from meterstorm.actors.cluster.connection import start_ray
 from meterstorm.actors.cluster.gauges import Gauges
 from meterstorm.actors.cluster.shard_set import ShardSet
+from meterstorm.actors.cluster.wall_set import WallSet
 from meterstorm.actors.cluster.workers import spread
 from meterstorm.actors.shards.checkpoints import Checkpoints
 from meterstorm.actors.shards.simulate import simulate
@@ -15,6 +17,7 @@ from meterstorm.actors.shards.tally import Tally
 
 from ..metrics.groups import of_groups
 from ..metrics.metrics import metrics
+from ..metrics.wall import of_wall
 from ..scenario import Scenario, Version, replications, versions
 from . import until, watching
 from .identity import world_of
@@ -22,7 +25,7 @@ from .inputs import inputs
 from .options import Options
 from .results import Replication, Results, VersionResult
 from .sharding import RAY_PAYS_FROM_S
-from .warnings import warnings
+from .warnings import fallen_behind, warnings
 from .watching import Watch, Watcher
 
 if TYPE_CHECKING:
@@ -89,6 +92,7 @@ def run_as(
             results.scenario = longer
             _run_left(results, options, _of_longer(longer, scenario, on_progress), None, watch)
         results.warnings += until.shortfalls(results, options)
+        results.warnings += fallen_behind(results)
     except KeyboardInterrupt:
         results.interrupted = True
     results.wall_s = time.time() - began_s
@@ -228,6 +232,8 @@ Steps = Iterator[tuple[Job, Replication]]
 
 def _steps(jobs: list[Job], options: Options, on_progress: Progress) -> Steps:
     """Run the jobs, in any order."""
+    if jobs and jobs[0].scenario.run.clock == "wall":
+        return _on_wall(jobs, options, on_progress)
     return (_on_shards if options.shards > 1 else _in_parallel)(jobs, options, on_progress)
 
 
@@ -260,6 +266,19 @@ def _on_shards(jobs: list[Job], options: Options, on_progress: Progress) -> Step
                 job.scenario, job.number, report, job.keep_journal, job.checkpoints, job.tags
             )
             yield job, _replication(job.scenario, job.number, tally)
+
+
+def _on_wall(jobs: list[Job], options: Options, on_progress: Progress) -> Steps:
+    """Run worlds in real time, one after the other, with `options.shards` processes for the clients."""
+    wall_set = WallSet()
+    for done, job in enumerate(jobs):
+        report = _added_to(done, on_progress)
+        tally, measures = wall_set.simulate(
+            job.scenario, job.number, options.shards, job.scenario.run.pace, report
+        )
+        found = _replication(job.scenario, job.number, tally)
+        values = of_wall(found.metrics, measures)
+        yield job, replace(found, metrics=values, wall=measures)
 
 
 def _added_to(done: int, on_progress: Progress) -> Progress:
