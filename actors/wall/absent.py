@@ -1,8 +1,8 @@
 """What becomes of messages for a server whose listener is closed, and of those that were on their way to it.
 
-Its host refuses what it would have been answered, as a kernel does (ECONNREFUSED); the sender's process does that
-in its place, one latency after the message would have been there. Notices are no messages: they wait for its
-observer.
+They wait until they are due. If the listener is open by then they get there; else its host refuses what it would
+have been answered, as a kernel does (ECONNREFUSED): the sender's process does that in its place, and the refusal
+takes one latency back. Notices are no messages: they wait for the server's observer.
 """
 
 from collections import defaultdict
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..state.events import EVENT
+from ..state.rows import NEVER
 from .slice import Slice, is_notices
 
 
@@ -22,13 +23,8 @@ class Absent:
         self._slice = part
         self._under_way: dict[int, list[Any]] = defaultdict(list)  # rows that were sent, by server
         self._handled: dict[int, int] = defaultdict(int)  # up to when servers have handled their events, ns
+        self._waiting: dict[int, Any] = {}  # rows for servers that are not there
         self._notices: dict[int, list[Any]] = defaultdict(list)
-        self._answers: list[Any] = []
-
-    @property
-    def is_asked(self) -> bool:
-        """Whether there is something to answer."""
-        return bool(self._answers)
 
     def heard(self, server: int, handled: int) -> None:
         """Note how far a server said that it had come."""
@@ -48,21 +44,31 @@ class Absent:
             self.knock(server, rows[rows["time"] >= handled])
 
     def knock(self, server: int, rows: Any) -> None:
-        """Have messages find the listener of a server closed; at the end of the run none does any more."""
+        """Have messages wait for a server that is not there; at the end of the run none does any more."""
         rows = rows[rows["time"] < self._slice.end]
         about = is_notices(rows)
         self._notices[server].append(rows[about])
-        self.refused[server] += len(rows) - int(about.sum())
-        self._answers.append(self._slice.refusals(rows[~about]))
+        self._waiting[server] = np.concatenate([self._waiting.get(server, rows[:0]), rows[~about]])
 
-    def answers(self, now: int) -> dict[int, Any]:
-        """Return the refusals, by server, none before `now`, and forget them."""
-        rows = np.concatenate(self._answers) if self._answers else np.zeros(0, EVENT)
-        self._answers = []
-        rows["time"] = np.maximum(rows["time"], now)
-        servers = rows["source"] - int(self._slice.world.config[0].clients)
-        return {server: rows[servers == server] for server in np.unique(servers).tolist()}
+    @property
+    def next_due(self) -> int:
+        """When the next of them is to arrive, ns."""
+        return min((int(rows["time"].min()) for rows in self._waiting.values() if len(rows)), default=NEVER)
 
-    def notices(self, server: int) -> list[Any]:
-        """Return what a server's observer has missed, now that it is back, and forget it."""
-        return [rows for rows in self._notices.pop(server, []) if len(rows)]
+    def refusals(self, now: int) -> dict[int, Any]:
+        """Return the answers to those that are due, by server, none before `now`."""
+        found = {}
+        for server, rows in self._waiting.items():
+            is_due = rows["time"] <= now
+            if is_due.any():
+                self._waiting[server] = rows[~is_due]
+                self.refused[server] += int(is_due.sum())
+                answers = self._slice.refusals(rows[is_due])
+                answers["time"] = np.maximum(answers["time"], now)
+                found[server] = answers
+        return found
+
+    def back(self, server: int) -> list[Any]:
+        """Return what is to be sent to a server that is back: what its observer missed, and what is not due."""
+        rows = [*self._notices.pop(server, []), self._waiting.pop(server, np.zeros(0, EVENT))]
+        return [some for some in rows if len(some)]

@@ -26,9 +26,9 @@ from .slice import Slice
 from .standing import Standing
 
 # Kinds of frames: messages; what a server's process tells the others of its licenses; that a client's process has
-# told the observer all that it has missed.
-ROWS, LICENSES, ALL_TOLD = 1, 2, 3
-GONE = 4  # not of a frame, but among arrivals: the connection to a node has ended
+# told the observer all that it has missed; that a node has come to the end of the run.
+ROWS, LICENSES, ALL_TOLD, ENDED = 1, 2, 3, 4
+GONE = 5  # not of a frame, but among arrivals: the connection to a node has ended
 
 FLUSH_S = 1e-3  # how long messages wait for others to leave with them, at most a quarter of the latency
 FLUSH_ROWS = 1000  # so many leave at once
@@ -104,6 +104,8 @@ class Node:
             while self.slice.reached < self.slice.end:
                 self._turn(clock)
             self._flush()
+            for peer in self._exchange.links:
+                self._put(peer, ENDED, b"")
             return self._outcome()
         finally:
             self.close()
@@ -128,11 +130,9 @@ class Node:
 
     def _wait_s(self, clock: Clock) -> float:
         """Return how long nothing is due."""
-        if self._absent.is_asked:
-            return 0.0
         now = max(0, clock.now())
         due = self.slice.end if self._horizon(now) < now else min(self.slice.next_time, self.slice.end)
-        due = min(due, self._standing.next_change(now))
+        due = min(due, self._standing.next_change(now), self._absent.next_due)
         return min(clock.real_s(due - now), self._flush_at_s - time.monotonic(), LONGEST_WAIT_S)
 
     def _horizon(self, now: int) -> int:
@@ -196,7 +196,7 @@ class Node:
                 self._all_told.add(source)
             elif kind == GONE:
                 self.slice.forget(source)
-            else:
+            elif kind != ENDED:  # its head says all
                 raise ValueError(f"a frame of kind {kind}")
         except ValueError as error:
             raise TransportError(f"node {source}: sent {error}") from error
@@ -216,20 +216,20 @@ class Node:
         for peer in self._exchange.joined:
             self.slice.tell_again()
             if not self._is_server:
-                for rows in self._absent.notices(peer):
+                for rows in self._absent.back(peer):
                     self._put(peer, ROWS, rows.tobytes())
+                    self._absent.sent(peer, rows)
                 self._put(peer, ALL_TOLD, b"")
         self._exchange.lost.clear()
         self._exchange.joined.clear()
 
     def _answer_for_absent(self, now: int) -> None:
         """Have closed listeners answer, and count their answers as messages, as those of servers are."""
-        if self._absent.is_asked:
-            world = self.slice.world
-            column = world.control[0].sample_index * counters.COLUMNS + counters.MESSAGES
-            for server, rows in self._absent.answers(max(now, self.slice.reached)).items():
-                world.series[column] += len(rows)
-                self._file(Arrival(now, server, ROWS, rows.tobytes()))
+        world = self.slice.world
+        column = world.control[0].sample_index * counters.COLUMNS + counters.MESSAGES
+        for server, rows in self._absent.refusals(max(now, self.slice.reached)).items():
+            world.series[column] += len(rows)
+            self._file(Arrival(now, server, ROWS, rows.tobytes()))
 
     def _advance(self, clock: Clock) -> None:
         """Handle what is due, and note how late that is."""
