@@ -31,8 +31,9 @@ SMALL = {
     "meterstorm bench engine": "--peers python_heap --clients 1000 --events 10000",
     "meterstorm bench shards": "--clients 400 --repetitions 1",
     "meterstorm bench sweep": "--worlds 10 --events 1000 --workers 1",
+    "meterstorm bench wall": "--clients 200 --seconds 1",
 }
-ON_RAY = ("--shards", "--clock wall", "bench shards", "doctor")
+ON_RAY = ("--shards", "--clock wall", "bench shards", "bench wall", "doctor")
 # A run of its own, with a journal: each command must work whichever other ones ran before it.
 RUN = "results/of-the-commands"
 # One writes into the home folder, the others need a folder that only tests of their own have.

@@ -7,7 +7,7 @@ sent: until then it waits in the queue, and one that comes later than that arriv
 
 import time
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -30,8 +30,9 @@ from .standing import Standing
 ROWS, LICENSES, ALL_TOLD, ENDED = 1, 2, 3, 4
 GONE = 5  # not of a frame, but among arrivals: the connection to a node has ended
 
-FLUSH_S = 1e-3  # how long messages wait for others to leave with them, at most a quarter of the latency
-FLUSH_ROWS = 1000  # so many leave at once
+# A turn of the loop lasts a millisecond at least, or an eighth of the latency: what comes of it leaves together,
+# and a turn for each message would cost far more.
+TURN_S, TURNS_A_LATENCY = 1e-3, 8
 LONGEST_WAIT_S = 0.05
 CALLS_NS = 500_000_000  # of the world's time, in which clients call again when a listener opens
 MEET_S = 60.0  # how long the others may take to be there before a run
@@ -72,9 +73,7 @@ class Node:
         self._exchange = Exchange(place.node, peers, self._clients.stop, place.folder, place.key)
         self._absent = Absent(self.slice)
         self._all_told: set[int] = set()  # clients' nodes
-        self._pending: dict[int, list[Any]] = {}  # rows that wait to be sent, by node
-        self._flush_at_s = np.inf
-        self._tell_at_s = 0.0
+        self._tell_at_s = self._turn_at_s = 0.0  # not before
         config = self.slice.world.config[0]
         self._trips = measures.RoundTrips(int(config.first), int(config.local), self.slice.latency)
         self._lateness = measures.Lateness()
@@ -103,7 +102,7 @@ class Node:
         try:
             while self.slice.reached < self.slice.end:
                 self._turn(clock)
-            self._flush()
+            self._send()
             for peer in self._exchange.links:
                 self._put(peer, ENDED, b"")
             return self._outcome()
@@ -118,6 +117,8 @@ class Node:
 
     def _turn(self, clock: Clock) -> None:
         """Go once through the loop."""
+        time.sleep(max(0.0, self._turn_at_s - time.monotonic()))
+        self._turn_at_s = time.monotonic() + min(TURN_S, clock.real_s(self.slice.latency) / TURNS_A_LATENCY)
         self._mind_listener(clock)
         frames = self._exchange.wait(self._wait_s(clock))
         now, began_s = max(0, clock.now()), time.thread_time()
@@ -133,7 +134,7 @@ class Node:
         now = max(0, clock.now())
         due = self.slice.end if self._horizon(now) < now else min(self.slice.next_time, self.slice.end)
         due = min(due, self._standing.next_change(now), self._absent.next_due)
-        return min(clock.real_s(due - now), self._flush_at_s - time.monotonic(), LONGEST_WAIT_S)
+        return min(clock.real_s(due - now), LONGEST_WAIT_S)
 
     def _horizon(self, now: int) -> int:
         """Return up to when events may be handled: while its listener is closed, nothing happens at a server.
@@ -243,28 +244,17 @@ class Node:
         self._cpu.turn(now)
 
     def _send(self) -> None:
-        """Send what is to leave, when it is much or has waited for long."""
+        """Send what came of a turn."""
         rows = self.slice.take()
         if not self._is_server:
             self._trips.sent(rows)
         for node, some in self.slice.by_node(rows):
-            self._pending.setdefault(node, []).append(some)
-        waiting = sum(len(some) for parts in self._pending.values() for some in parts)
-        if waiting and self._flush_at_s == np.inf:
-            self._flush_at_s = time.monotonic() + min(FLUSH_S, self.slice.latency / 4e9)
-        if waiting >= FLUSH_ROWS or time.monotonic() >= self._flush_at_s:
-            self._flush()
-        self._tell()
-
-    def _flush(self) -> None:
-        for node, parts in self._pending.items():
-            rows = np.concatenate(parts)
-            is_there = self._put(node, ROWS, rows.tobytes())
+            is_there = self._put(node, ROWS, some.tobytes())
             if node in self._servers:
-                (self._absent.sent if is_there else self._absent.knock)(node, rows)
+                (self._absent.sent if is_there else self._absent.knock)(node, some)
             elif not is_there:
-                self._unsent += len(rows)
-        self._pending, self._flush_at_s = {}, np.inf
+                self._unsent += len(some)
+        self._tell()
 
     def _put(self, node: int, kind: int, payload: bytes) -> bool:
         return self._exchange.put(node, kind, payload, self.slice.reached)
@@ -273,7 +263,7 @@ class Node:
         """Tell the other servers' processes of this one's licenses, once in a while."""
         now_s = time.monotonic()
         if self._is_server and now_s >= self._tell_at_s:
-            self._tell_at_s = now_s + FLUSH_S
+            self._tell_at_s = now_s + TURN_S
             if said := self.slice.tell():
                 for peer in self._servers:
                     self._put(peer, LICENSES, said)
