@@ -30,10 +30,11 @@ from .tally import Tally, tally
 
 # Where some fields stand in the control row, in words of 8 bytes.
 _OFFSETS: Any = CONTROL.fields
-NEXT, STATUS, REACH, OUTGOING, SENT_WITHIN, SENT_ACROSS, FOREIGN, JOURNALED, STEPPING = (
+NEXT, STATUS, REACH, EVENTS, OUTGOING, SENT_WITHIN, SENT_ACROSS, FOREIGN, JOURNALED, STEPPING = (
     _OFFSETS[name][1] // 8
     for name in (
-        "next", "status", "horizon", "outgoing", "sent_within", "sent_across", "foreign", "journaled", "stepping"
+        "next", "status", "horizon", "events", "outgoing", "sent_within", "sent_across", "foreign", "journaled",
+        "stepping",
     )
 )  # fmt: skip
 

@@ -246,7 +246,7 @@ class Node:
     def _send(self) -> None:
         """Send what came of a turn."""
         rows = self.slice.take()
-        if not self._is_server:
+        if not self._is_server and len(rows):
             self._trips.sent(rows)
         for node, some in self.slice.by_node(rows):
             is_there = self._put(node, ROWS, some.tobytes())

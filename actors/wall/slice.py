@@ -11,7 +11,7 @@ import numpy as np
 
 from ..setup import partition
 from ..setup.scenario import Scenario
-from ..shards.shard import OUTGOING, REACH, SENT_ACROSS, SENT_WITHIN, Shard
+from ..shards.shard import EVENTS, OUTGOING, REACH, SENT_ACROSS, SENT_WITHIN, Shard
 from ..state import kinds
 from ..state.events import EVENT
 from ..state.rows import NEVER
@@ -39,11 +39,16 @@ class Slice(Shard):
 
     def advance(self, now: int) -> int:
         """Handle all events before `now`; return how many."""
-        before = int(self.world.control[0].events)
+        before = self.events
         self.run(now)
         while self.next_time < min(now, self.end):  # a message that left has cut it short
             self.run(now)
-        return int(self.world.control[0].events) - before
+        return self.events - before
+
+    @property
+    def events(self) -> int:
+        """Return how many have been handled."""
+        return int(self._control[EVENTS])
 
     def take(self) -> Any:
         """Return the messages for other processes, rows of EVENT, and forget them."""
@@ -54,6 +59,8 @@ class Slice(Shard):
 
     def by_node(self, rows: Any) -> Iterator[tuple[int, Any]]:
         """Yield the messages for each process; a notice goes to the observer of the server that it is about."""
+        if not len(rows):
+            return
         homes = self._owners[np.searchsorted(self._starts, rows["target"], side="right") - 1]
         about = is_notices(rows)
         homes[about] = rows["value"][about]

@@ -1,9 +1,8 @@
 """What faults make of a server's process at a time: whether its listener is closed, it is stopped, or slow."""
 
 import time
+from bisect import bisect_right
 from typing import Any
-
-import numpy as np
 
 from ..setup.scenario import Scenario
 from ..state.rows import NEVER
@@ -18,10 +17,13 @@ class Standing:
         own = [one for one in strikes(scenario, replication, part.end) if one.server == part.server]
         world = part.world
         self.is_killed = any(one.what == KILL for one in own)
-        self._states = world.spells[:0]
+        states: Any = world.spells[:0]
         if part.server is not None:
-            self._states = world.spells[world.spells_from[part.server] : world.spells_from[part.server + 1]]
-        self._closed = [(start, end) for start, end, _ in stretches(self._states, lambda one: bool(one.refusing))]
+            states = world.spells[world.spells_from[part.server] : world.spells_from[part.server + 1]]
+        # Plain numbers: rows are slow to look into, and each turn of the loop looks.
+        self._starts, self._ends = states["start"].tolist() or [0], states["end"].tolist() or [NEVER]
+        self._slow = states["slow"].tolist() or [1.0]
+        self._closed = [(start, end) for start, end, _ in stretches(states, lambda one: bool(one.refusing))]
         self._stopped = [(one.start, one.end) for one in own if one.what == STOP]
 
     def refuses(self, now: int) -> bool:
@@ -30,11 +32,11 @@ class Standing:
 
     def since(self, now: int) -> int:
         """Return since when the state has been as it is, ns."""
-        return int(self._at(now).start) if len(self._states) else 0
+        return int(self._starts[self._at(now)])
 
     def next_change(self, now: int) -> int:
         """Return when it changes next, ns."""
-        return int(self._at(now).end) if len(self._states) else NEVER
+        return int(self._ends[self._at(now)])
 
     def next_closure(self, reached: int) -> int:
         """Return when the listener closes next, after `reached`, ns."""
@@ -56,10 +58,12 @@ class Standing:
 
     def slow_down(self, now: int, spent_s: float) -> None:
         """Where a fault makes the server slow, spend as much more CPU time as it says than was just spent."""
-        factor = float(self._at(now).slow) if len(self._states) else 1.0
-        end_s = time.thread_time() + (factor - 1.0) * spent_s
-        while time.thread_time() < end_s:
-            pass
+        factor = self._slow[self._at(now)]
+        if factor > 1.0:
+            end_s = time.thread_time() + (factor - 1.0) * spent_s
+            while time.thread_time() < end_s:
+                pass
 
-    def _at(self, now: int) -> Any:
-        return self._states[max(0, int(np.searchsorted(self._states["start"], now, side="right")) - 1)]
+    def _at(self, now: int) -> int:
+        """Return the number of the state at a time."""
+        return max(0, bisect_right(self._starts, now) - 1)
