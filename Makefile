@@ -6,6 +6,7 @@ STAMP := $(VENV)/.installed
 .DEFAULT_GOAL := help
 SECONDS ?= 600
 CHAINS ?= 10
+SCHEDULES ?= 10
 .PHONY: help setup demo test mutants fuzz soak check lint format types floors clean
 
 help:  ## Show the targets
@@ -32,8 +33,9 @@ mutants: setup  ## Break the model on purpose: a test must notice each time
 fuzz: setup  ## Draw and check fresh scenarios, SECONDS=600 of them long; failures stay in results/fuzz
 	$(BIN)/python tests/tools/fuzz.py $(SECONDS)
 
-soak: setup  ## Kill processes of runs at random, CHAINS=10 times over: each must end as if undisturbed
+soak: setup  ## Kill processes at random, CHAINS=10 times over and by SCHEDULES=10 of the wall clock: books must add up
 	$(BIN)/python tests/tools/soak.py $(CHAINS)
+	$(BIN)/python tests/tools/wall_soak.py $(SCHEDULES)
 
 check: lint format types floors  ## Run the linter, the formatter (as a check), the type checker and the floors
 

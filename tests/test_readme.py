@@ -25,12 +25,16 @@ SMALL = {
     "meterstorm run kb": "--replications 1 --workers 0",
     "meterstorm run half-upgraded": "--replications 1 --workers 0",
     "meterstorm sweep jitter-storm": "--replications 1 --workers 0",
+    "meterstorm run outage.toml --clock wall --pace 60 --balancing static": (
+        "--arm 'at once' --set run.duration_s=240 --set run.warmup_s=60 --set run.sample_s=10"
+    ),
     "meterstorm bench engine": "--peers python_heap --clients 1000 --events 10000",
     "meterstorm bench shards": "--clients 400 --repetitions 1",
     "meterstorm bench storm --quick": "--scenario brief-outage --replications 2 --workers 0",
     "meterstorm bench sweep": "--worlds 10 --events 1000 --workers 1",
+    "meterstorm bench wall": "--clients 200 --seconds 1",
 }
-ON_RAY = ("--shards", "bench shards", "doctor")
+ON_RAY = ("--shards", "--clock wall", "bench shards", "bench wall", "doctor")
 # A run of its own, with a journal: each command must work whichever other ones ran before it.
 RUN = "results/of-the-commands"
 # One writes into the home folder, the others need a folder that only tests of their own have.

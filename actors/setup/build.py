@@ -31,10 +31,14 @@ OUTBOX = 1 << 14  # messages for other shards
 
 
 def build(
-    scenario: Scenario, chosen: PolicySet, replication: int, shard: int, shards: int, keep_journal: bool = False
+    scenario: Scenario,
+    chosen: PolicySet,
+    replication: int,
+    part: partition.Part,
+    is_alone: bool,
+    keep_journal: bool = False,
 ) -> World:
-    """Return the state of one shard at time 0, before its agents' first timers are set."""
-    part = partition.parts(scenario, shards)[shard]
+    """Return the state of a shard, alone or one of several, at time 0, before its agents' first timers are set."""
     keys = stream_keys(scenario.run.seed, replication)
     homes = first_servers(scenario, keys)
     at_servers, at_clients = spells.lay_out(scenario, keys), crashes.lay_out(scenario, keys)
@@ -57,7 +61,7 @@ def build(
         **_queue_tables(buckets, (part.end - part.first) * scenario.clients.programs),
         inbox=zeros(0, EVENT),
         groups=groups.rows_of_clients(scenario),
-        outbox=zeros(4 * RESERVE if shards == 1 else OUTBOX, EVENT),
+        outbox=zeros(4 * RESERVE if is_alone else OUTBOX, EVENT),
         **client_tables(scenario, chosen, homes[part.first : part.end], part.first),
         **crashes.crash_tables(scenario, at_clients, part.first, part.end - part.first),
         **server_tables(scenario, chosen, homes, config[0]),

@@ -11,7 +11,7 @@ from ..state.allocation import zeros
 from ..state.config import CONFIG
 from ..state.servers import DRAINED_MOST
 from . import groups
-from .partition import Part, first_client
+from .partition import Part, first_client, hosted_servers
 from .policies import PolicySet
 from .scenario import DISTRIBUTIONS, Scenario, is_client_crash, is_failback, members, ns, samples, shares
 
@@ -105,15 +105,16 @@ def _part(scenario: Scenario, part: Part) -> dict[str, Any]:
         first_client(scenario.clients.count, sites, site)
         for site in (part.first_site, part.first_site + local_sites)
     )
+    servers = hosted_servers(scenario, part)
     return {
         "first": part.first,
         "local": part.end - part.first,
-        "first_server": part.first_site * members(scenario),
-        "local_servers": local_sites * members(scenario),
+        "first_server": servers.start,
+        "local_servers": len(servers),
         "first_site": part.first_site,
         "end_site": part.end_site,
         "local_sites": local_sites,
-        "hosts_all": local_sites == sites,
+        "hosts_all": len(servers) == scenario.servers.count,
         "known_first": known_first,
         "known": known_end - known_first,
     }

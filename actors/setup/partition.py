@@ -4,6 +4,8 @@ Servers and clients are dealt to the sites in order of number: equally many serv
 as possible. Where there are as many sites as shards, or more, each shard hosts whole sites with their clients.
 Where there are fewer, each shard belongs to one site: all of a site's shards host equally many of its clients, and
 the first one its servers, too. So the agents of a kind in one shard have consecutive numbers.
+
+On the wall clock each server has a process of its own, with an observer of its own beside it (`server_parts`).
 """
 
 from typing import Any, NamedTuple
@@ -14,13 +16,32 @@ from .scenario import Scenario, members
 
 
 class Part(NamedTuple):
-    """What one shard hosts: clients [first, end) of the sites [first_site, end_site), and maybe their servers."""
+    """What one shard hosts: clients [first, end) of the sites [first_site, end_site), and maybe their servers.
+
+    `server`: of these only that one.
+    """
 
     first: int
     end: int
     first_site: int
     end_site: int
     hosts_servers: bool
+    server: int | None = None
+
+
+def hosted_servers(scenario: Scenario, part: Part) -> range:
+    """Return the numbers of the servers that a part hosts."""
+    if not part.hosts_servers:
+        return range(part.first_site * members(scenario), part.first_site * members(scenario))
+    if part.server is not None:
+        return range(part.server, part.server + 1)
+    return range(part.first_site * members(scenario), part.end_site * members(scenario))
+
+
+def server_parts(scenario: Scenario, client_shards: int) -> list[Part]:
+    """Return the parts of a world of one site in which each server is alone: the servers, then the clients."""
+    servers = [Part(0, 0, 0, 1, True, s) for s in range(scenario.servers.count)]
+    return servers + [Part(a, b, 0, 1, False) for a, b in _ranges(scenario.clients.count, client_shards)]
 
 
 def parts(scenario: Scenario, shards: int) -> list[Part]:
@@ -48,7 +69,7 @@ def owners(scenario: Scenario, hosted: list[Part]) -> tuple[Any, Any]:
     clients, servers, sites = scenario.clients.count, scenario.servers.count, scenario.servers.sites
     runs = [(part.first, shard) for shard, part in enumerate(hosted)]
     hosts = [(part.first_site, shard) for shard, part in enumerate(hosted) if part.hosts_servers]
-    runs += [(clients + site * members(scenario), shard) for site, shard in hosts]
+    runs += [(clients + hosted_servers(scenario, hosted[shard]).start, shard) for _, shard in hosts]
     for agents in (clients + servers, clients + servers + sites):  # the site servers, the observers
         runs += [(agents + site, shard) for site, shard in hosts]
     starts, shards = zip(*runs, strict=True)
@@ -69,13 +90,13 @@ class Senders(NamedTuple):
 def senders(scenario: Scenario, part: Part) -> Senders:
     """Return the agents in one shard that send messages to others: clients, servers and site servers."""
     sites = part.end_site - part.first_site if part.hosts_servers else 0
-    first = scenario.clients.count + part.first_site * members(scenario)
+    servers = hosted_servers(scenario, part)
     first_site_server = scenario.clients.count + scenario.servers.count + part.first_site
     return Senders(
         part.first,
         part.end,
-        first,
-        first + sites * members(scenario),
+        scenario.clients.count + servers.start,
+        scenario.clients.count + servers.stop,
         first_site_server,
         first_site_server + sites,
     )

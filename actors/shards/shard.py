@@ -33,10 +33,11 @@ from .tally import Tally, tally
 
 # Where some fields stand in the control row, in words of 8 bytes.
 _OFFSETS: Any = CONTROL.fields
-NEXT, STATUS, REACH, OUTGOING, SENT_WITHIN, SENT_ACROSS, FOREIGN, JOURNALED, STEPPING = (
+NEXT, STATUS, REACH, EVENTS, OUTGOING, SENT_WITHIN, SENT_ACROSS, FOREIGN, JOURNALED, STEPPING = (
     _OFFSETS[name][1] // 8
     for name in (
-        "next", "status", "horizon", "outgoing", "sent_within", "sent_across", "foreign", "journaled", "stepping"
+        "next", "status", "horizon", "events", "outgoing", "sent_within", "sent_across", "foreign", "journaled",
+        "stepping",
     )
 )  # fmt: skip
 
@@ -45,13 +46,19 @@ class Shard:
     """One slice of a world at one replication of a scenario."""
 
     def __init__(
-        self, scenario: Scenario, replication: int = 0, shard: int = 0, shards: int = 1, keep_journal: bool = False
+        self,
+        scenario: Scenario,
+        replication: int = 0,
+        shard: int = 0,
+        shards: int = 1,
+        keep_journal: bool = False,
+        hosted: list[partition.Part] | None = None,  # what each hosts; None: dealt out evenly
     ) -> None:
         self.policies = compile_policies(scenario)
-        self.world = build(scenario, self.policies, replication, shard, shards, keep_journal)
+        hosted = hosted or partition.parts(scenario, shards)
+        self.world = build(scenario, self.policies, replication, hosted[shard], shards == 1, keep_journal)
         self.origin = of_world(scenario)
         self.shards = shards
-        hosted = partition.parts(scenario, shards)
         self._starts, self._owners = partition.owners(scenario, hosted)
         self._sends = [partition.senders(scenario, part) for part in hosted]
         self.end = int(self.world.config[0].end)

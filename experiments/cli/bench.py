@@ -1,4 +1,4 @@
-"""The command line of the benchmarks: meterstorm bench engine, shards, sweep and, in storm.py, storm."""
+"""The command line of the benchmarks: meterstorm bench engine, shards, sweep, wall and, in storm.py, storm."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 from meterstorm.actors.cluster.connection import ClusterError
 
+from ..scenario import counted
 from .console import (
     INVARIANT,
     UNAVAILABLE,
@@ -161,3 +162,28 @@ def bench_sweep_command(
     memory = sweep.peak_memory_bytes()
     sweep.show(output(), found, sweep.parts(made))
     print(f"peak memory of the process that hands them out: {memory / 2**20:.0f} MiB")
+
+
+@bench_app.command("wall")
+def bench_wall_command(
+    clients: Annotated[
+        list[int] | None,
+        typer.Option(min=1, help="Repeatable. Default: ten thousand to two hundred thousand."),
+    ] = None,
+    seconds: Annotated[float, typer.Option(min=1.0, help="Measured time of each load.")] = 5.0,
+    durable: Annotated[bool, typer.Option("--durable", help="Have the server keep its leases on disk.")] = False,
+) -> None:
+    """Run one server and one shard of clients in real time, at one load after the other; 1.5 messages/s a client.
+
+    Takes about a minute, and two idle cores. Late is what comes more than 5 ms after its time.
+    """
+    from ..bench import wall
+
+    announce_compilation()
+    sizes = clients or wall.CLIENTS
+    try:
+        with progress(counted(len(sizes), "load"), len(sizes)) as advance:
+            found = list(wall.loads(sizes, seconds, durable, advance))
+    except ClusterError as error:
+        fail(UNAVAILABLE, str(error))
+    wall.show(output(), found)

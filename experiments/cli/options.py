@@ -88,7 +88,10 @@ Workers = Annotated[
 CheckShards = Annotated[
     str, typer.Option(metavar="N", help="Run first replications again on N shards; compare digests.")
 ]
-Clock = Annotated[str | None, typer.Option(help="Only 'virtual' in this version.")]
+Clock = Annotated[str | None, typer.Option(help="'wall': processes and faults are real; 'virtual': simulated.")]
+Pace = Annotated[
+    str | None, typer.Option(metavar="N", help="With --clock wall: simulated seconds that pass in a real one.")
+]
 Vary = Annotated[
     list[str] | None,
     typer.Option(

@@ -31,6 +31,7 @@ from .options import (
     Junit,
     Live,
     NoReport,
+    Pace,
     Placement,
     RayAddress,
     Replications,
@@ -86,6 +87,7 @@ def run_command(
     ray_address: RayAddress = None,
     placement: Placement = None,
     clock: Clock = None,
+    pace: Pace = None,
     out: Folder = None,
     force: Force = False,
     journal: Journal = False,
@@ -120,7 +122,7 @@ def run_command(
         alone: dict[str, object] = {
             "--arms": arms, "--arm": arm and arm[0], "--check-shards": checked_shards, "--journal": journal,
             "--checkpoint-every": checkpoint_every, "--junit": junit, "--until": until and until[0],
-            "--live": live,
+            "--live": live, "--clock": clock, "--pace": pace,
         }  # fmt: skip
         refuse_for_collection(alone | policies)
     if until and checkpoint_every:
@@ -150,7 +152,7 @@ def run_command(
     )
     given = {
         "run.seed": number(seed), "run.replications": number(replications), "run.shards": number(shards),
-        "run.clock": clock,
+        "run.clock": clock, "run.pace": number(pace),
         **{f"policies.{option[2:]}.name": policy(name) for option, name in policies.items()},
     }  # fmt: skip
     overrides = overrides_in(settings, given)
@@ -160,9 +162,21 @@ def run_command(
         _run_one(source, overrides, kept, options, is_live)
 
 
-def _check_clock(scenario: "Scenario") -> None:
-    if scenario.run.clock != "virtual":
-        fail(WRONG_INPUT, 'run.clock: "wall" is not available in this version; it must be "virtual"')
+def _check_clock(scenario: "Scenario", options: Options, is_live: bool) -> None:
+    """End the command if an option asks for what the wall clock does not have."""
+    if scenario.run.clock == "virtual":
+        return
+    others = {
+        "--live": is_live,
+        "--journal": options.keep_journal,
+        "--checkpoint-every": options.checkpoint_every_s is not None,
+        f"--check-shards {options.check_shards}": options.check_shards > 0,
+        f"--workers {options.workers}": options.workers not in (None, 0),
+        f"--ray-address {options.ray_address}": options.ray_address is not None,
+    }
+    for option, is_given in others.items():
+        if is_given:
+            fail(WRONG_INPUT, f'{option}: not with run.clock = "wall"')
 
 
 def _check_live(others: Mapping[str, str | None]) -> None:
@@ -189,7 +203,7 @@ def _run_one(
         inputs(scenario)  # a file that is not there leaves no folder behind
     except (ScenarioError, ValueError) as error:
         fail(WRONG_INPUT, str(error))
-    _check_clock(scenario)
+    _check_clock(scenario, options, is_live)
     execution.check_can_be_shared(scenario, options.check_shards)
     execution.check_junit(scenario, options)
     options = options._replace(shards=1 if is_live else execution.chosen_shards(scenario, options.workers))
@@ -221,8 +235,6 @@ def _run_collection(overrides: Mapping[str, object], options: Options) -> None:
         scenarios = kb.load_all(overrides)
     except (ScenarioError, ValueError) as error:
         fail(WRONG_INPUT, str(error))
-    for scenario in scenarios.values():
-        _check_clock(scenario)
     collection.run(scenarios, options)
 
 

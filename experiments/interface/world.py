@@ -16,6 +16,7 @@ from meterstorm.actors.state.rows import NONE
 
 from ..reports.journal import describe
 from ..scenario import Scenario, Version, versions
+from ..scenario.wall_rules import check_virtual
 from ..scenario.wording import show
 
 SECOND = 1_000_000_000
@@ -123,8 +124,9 @@ class World:
     ) -> None:
         """Set up a world before its first event; `case` and `arm` say which, where the scenario has several.
 
-        Raises ValueError for one that there is not, and for a policy that cannot be compiled.
+        Raises ValueError for one that there is not, for a policy that cannot be compiled, and for the wall clock.
         """
+        check_virtual(scenario, "a world event by event")
         self.scenario = _version(scenario, case, arm).scenario
         self.replication = replication
         self._origin = ns(self.scenario.run.warmup_s)

@@ -74,9 +74,20 @@ VIRTUAL: tuple[Metric, ...] = (
 WALL: tuple[Metric, ...] = (
     Metric("cpu_s_clients", "s", "CPU time used by the clients (wall clock only)"),
     Metric("cpu_s_servers", "s", "CPU time used by the servers (wall clock only)"),
-    Metric("messages_per_s", "1/s", "messages per second (wall clock only)"),
-    Metric("round_trip_ms_p50", "ms", "time from a request to its answer: median (wall clock only)"),
-    Metric("round_trip_ms_p99", "ms", "time from a request to its answer: 99th percentile (wall clock only)"),
+    Metric("cpu_us_per_attempt", "us", "CPU time of clients and servers for each attempt (wall clock only)"),
+    Metric("messages_per_s", "1/s", "messages per real second (wall clock only)"),
+    Metric(
+        "round_trip_ms_p50",
+        "ms",
+        "simulated time from when a request was meant to be sent to its answer: median (wall clock only)",
+    ),
+    Metric(
+        "round_trip_ms_p99",
+        "ms",
+        "simulated time from when a request was meant to be sent to its answer: 99th percentile (wall clock only)",
+    ),
+    Metric("messages_unsent", "", "messages that were due and never left their process (wall clock only)"),
+    Metric("lateness_ms_p99", "ms", "real time by which events were late: 99th percentile (wall clock only)"),
 )
 
 # Of servers and sites, not of clients, or known only of the whole: a group of clients has none.

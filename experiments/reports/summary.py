@@ -12,7 +12,8 @@ from meterstorm.actors.shards.timing import ShardTiming, sum_of
 from ..metrics.groups import sizes
 from ..metrics.intervals import estimate
 from ..metrics.metrics import Value
-from ..metrics.names import METRICS, METRICS_OF_GROUPS
+from ..metrics.names import METRICS, METRICS_OF_GROUPS, WALL_METRICS
+from ..metrics.wall import in_full
 from ..runs.folder import SUMMARY, made_aside
 from ..runs.inputs import Input
 from ..runs.results import Replication, Results, VersionResult, digest_of, with_digest
@@ -98,13 +99,15 @@ def _timing(shards: int, timings: list[ShardTiming]) -> dict[str, Any]:
 def _arm(result: VersionResult) -> dict[str, Any]:
     rows = result.replications
     digests = [f"{row.digest:016x}" for row in rows]
+    names = (*METRICS, *WALL_METRICS) if rows[0].wall else METRICS
     return {
         "case": result.version.case,
         "name": result.version.arm,
         "replications": len(rows),
         "digest": digest_of(digests),
         "digests": digests,
-        "metrics": {name: _metric([row.metrics[name] for row in rows]) for name in METRICS},
+        "metrics": {name: _metric([row.metrics[name] for row in rows]) for name in names},
+        **({"wall": [in_full(row.wall) for row in rows if row.wall]} if rows[0].wall else {}),
         "groups": [_group(name, clients, rows) for name, clients in sizes(result.version.scenario).items()],
     }
 

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from ..metrics.groups import sizes
 from ..metrics.intervals import estimate
+from ..metrics.names import WALL_METRICS
 from ..runs.results import Results, VersionResult
 from ..scenario import counted
 from .kb import digest
@@ -132,8 +133,9 @@ def _show_headlines(console: Console, results: Results) -> None:
 
 def _headlines(found: list[VersionResult]) -> list[str]:
     """Return what is shown of a case: of clients that come back, too, where any do."""
-    come_back = any(row.metrics["failbacks"] for result in found for row in result.replications)
-    return [*HEADLINES, *(COMING_BACK if come_back else ())]
+    rows = [row for result in found for row in result.replications]
+    come_back, is_real = any(row.metrics["failbacks"] for row in rows), any(row.wall for row in rows)
+    return [*HEADLINES, *(COMING_BACK if come_back else ()), *(WALL_METRICS if is_real else ())]
 
 
 def _column(result: VersionResult, names: list[str]) -> Column:

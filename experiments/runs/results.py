@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from meterstorm.actors.setup.origin import Origin, check
 from meterstorm.actors.shards.timing import ShardTiming
+from meterstorm.actors.wall.outcome import Measures
 
 from ..metrics.groups import Groups, sizes
 from ..metrics.metrics import Value
@@ -38,6 +39,7 @@ class Replication:
     timing: ShardTiming | None = None  # if this process ran it on shards
     groups: Groups = field(default_factory=dict)  # the metrics of each group of clients, if there are any
     origin: Origin = field(default_factory=dict)  # the code and files that it comes from
+    wall: Measures | None = None  # of the wall clock
 
 
 @dataclass

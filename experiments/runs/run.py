@@ -4,11 +4,13 @@ import resource
 import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import closing, nullcontext
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from meterstorm.actors.cluster.connection import start_ray
 from meterstorm.actors.cluster.gauges import Gauges
 from meterstorm.actors.cluster.shard_set import ShardSet
+from meterstorm.actors.cluster.wall_set import WallSet
 from meterstorm.actors.cluster.workers import spread
 from meterstorm.actors.setup.origin import of_world
 from meterstorm.actors.shards.checkpoints import Checkpoints
@@ -17,6 +19,7 @@ from meterstorm.actors.shards.tally import Tally
 
 from ..metrics.groups import of_groups
 from ..metrics.metrics import metrics
+from ..metrics.wall import of_wall
 from ..scenario import Scenario, Version, replications, versions
 from . import until, watching
 from .failures import ENVIRONMENT_FAILURES
@@ -25,7 +28,7 @@ from .inputs import inputs
 from .options import Options
 from .results import Replication, Results, VersionResult
 from .sharding import RAY_PAYS_FROM_S
-from .warnings import warnings
+from .warnings import fallen_behind, warnings
 from .watching import Watch, Watcher
 
 if TYPE_CHECKING:
@@ -101,6 +104,7 @@ def run_as(
             results.scenario = longer
             _run_left(results, options, _of_longer(longer, scenario, on_progress), None, watch)
         results.warnings += until.shortfalls(results, options)
+        results.warnings += fallen_behind(results)
     except KeyboardInterrupt:
         results.interrupted = True
     except ENVIRONMENT_FAILURES as error:
@@ -246,6 +250,8 @@ Steps = Generator[tuple[Job, Replication, str]]  # the last says whose result it
 
 def _steps(jobs: list[Job], options: Options, on_progress: Progress) -> Steps:
     """Run the jobs, in any order."""
+    if jobs and jobs[0].scenario.run.clock == "wall":
+        return _on_wall(jobs, options, on_progress)
     return (_on_shards if options.shards > 1 else _in_parallel)(jobs, options, on_progress)
 
 
@@ -281,6 +287,19 @@ def _on_shards(jobs: list[Job], options: Options, on_progress: Progress) -> Step
                 job.scenario, job.number, report, job.keep_journal, job.checkpoints, job.tags
             )
             yield job, _replication(job.scenario, job.number, tally), "its shards"
+
+
+def _on_wall(jobs: list[Job], options: Options, on_progress: Progress) -> Steps:
+    """Run worlds in real time, one after the other, with `options.shards` processes for the clients."""
+    wall_set = WallSet()
+    for done, job in enumerate(jobs):
+        report = _added_to(done, on_progress)
+        tally, measures = wall_set.simulate(
+            job.scenario, job.number, options.shards, job.scenario.run.pace, report
+        )
+        found = _replication(job.scenario, job.number, tally)
+        values = of_wall(found.metrics, measures)
+        yield job, replace(found, metrics=values, wall=measures), "its nodes"
 
 
 def _added_to(done: int, on_progress: Progress) -> Progress:

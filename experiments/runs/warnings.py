@@ -11,6 +11,7 @@ from meterstorm.policies.failover import CappedExponential
 from ..scenario import Scenario
 from ..scenario.choices import resolver
 from ..scenario.wording import show
+from .results import Results
 
 
 def warnings(scenarios: Iterable[Scenario]) -> list[str]:
@@ -23,6 +24,16 @@ def warnings(scenarios: Iterable[Scenario]) -> list[str]:
     lines = [line for scenario in traced.values() for line in _late_launches(scenario)]
     lines += [line for scenario in versions for rule in RULES for line in rule(scenario)]
     return list(dict.fromkeys(lines))
+
+
+def fallen_behind(results: Results) -> list[str]:
+    """Return a line for each process of a wall-clock run that could not keep up with the clock."""
+    worlds = [(result.version, row) for result in results.versions for row in result.replications if row.wall]
+    lines = []
+    for version, row in worlds:
+        name = ", ".join(filter(None, (version.case, version.arm, f"replication {row.number}")))
+        lines += [f"{name}: {line}" for line in (row.wall.behind() if row.wall else ())]
+    return lines
 
 
 def _late_launches(scenario: Scenario) -> list[str]:

@@ -27,7 +27,7 @@ RANGE = re.compile(rf"({NUMBER}):({NUMBER})(?::(log)?\s*(\d{{1,7}})?)?")
 FIXED = {
     **dict.fromkeys(("run.replications", "run.first_replication"), "all points share their replications"),
     "run.shards": "each world of a sweep runs in one process",
-    "run.clock": "all points share the clock",
+    **dict.fromkeys(("run.clock", "run.pace"), "all points share the clock"),
     **dict.fromkeys(("title", "article", "description"), "it changes nothing in a world"),
     **dict.fromkeys(("arms", "cases"), "all points have the same ones; vary what one sets: arms.NAME.KEY"),
     "sweep": "a sweep does not vary itself",

@@ -13,6 +13,7 @@ from .group_rules import GROUP_RULES, groups_are_bounded, groups_have_room
 from .product_rules import PRODUCT_RULES
 from .rivals import rivals
 from .values import OBSERVED
+from .wall_rules import wall_clock_can_run, wall_clock_moves_no_licenses
 from .wording import did_you_mean, refuse, show
 
 SAMPLES_MAX = 1_000_000
@@ -317,6 +318,8 @@ RULES: tuple[Callable[[Facts], Iterator[str]], ...] = (
     _failback_has_a_way,
     _lost_leases_are_heard_of,
     connections_are_kept,
+    wall_clock_can_run,
+    wall_clock_moves_no_licenses,
     _names_differ,
     groups_are_bounded,
     groups_have_room,

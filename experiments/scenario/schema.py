@@ -57,8 +57,10 @@ class Run(Table):
         '"auto": as many as pay. More than 1 needs network.latency_ms > 0.',
     )
     clock: Annotated[Literal["virtual", "wall"], Allowed()] = Field(
-        default="virtual", description="Simulated or real time. This version has only the virtual clock."
+        default="virtual",
+        description="Simulated time, or real: servers and shards of clients are processes that faults strike.",
     )
+    pace: Positive = Field(default=1.0, description="Seconds of the world that pass in one of the wall clock.")
     sample_s: PositiveSeconds = Field(default=60.0, description="Width of a sample of the time series.")
 
 

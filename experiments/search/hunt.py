@@ -10,6 +10,7 @@ from ..runs.run import run_world
 from ..scenario import Scenario, ScenarioError, Version, replications
 from ..scenario.files import varied
 from ..scenario.judgements import Compare
+from ..scenario.wall_rules import check_virtual
 from .goals import Comparison, mean
 from .schedules import Schedule, bounds_of, schedules
 from .space import refuse_several_arms
@@ -50,6 +51,7 @@ def prepared(base: Scenario) -> Scenario:
 
     Raises ScenarioError.
     """
+    check_virtual(base, "the worlds of a hunt")
     refuse_several_arms(base)
     without = {"faults": (), "cases": (), "compare": Compare(), "expect": (), "article": ""}
     return base.model_copy(update=without)

@@ -15,6 +15,7 @@ from ..scenario import Scenario, ScenarioError, Version
 from ..scenario.axes import DRAWN, Axis, axes
 from ..scenario.choices import Resolve, Resolved, resolver
 from ..scenario.files import varied
+from ..scenario.wall_rules import check_virtual
 from ..scenario.wording import show
 from .designs import rows
 
@@ -45,6 +46,7 @@ class Plan(NamedTuple):
 
 def plan(base: Scenario) -> Plan:
     """Return the plan of a scenario's sweep; raises ScenarioError for axes that make none."""
+    check_virtual(base, "the worlds of a sweep or a tuning")
     varying = axes_of(base)
     design, seed = base.sweep, base.run.seed
     _check_size(design.design, varying, design.samples)

@@ -267,13 +267,24 @@ def test_the_virtual_clock_does_not_take_the_time_it_measures(tmp_path):
     assert "messages_per_s" not in summary["arms"][0]["metrics"]
 
 
-@covers("run.clock=wall")
-@pytest.mark.xfail(strict=True, reason="the keys have a wall clock; this version refuses it, and says so")
+@covers("run.clock=wall", "run.pace")
+@pytest.mark.ray
+@pytest.mark.slow
+@pytest.mark.xdist_group("ray")
 def test_on_the_wall_clock_what_is_measured_is_real(tmp_path):
-    done = command_line(tmp_path, run={"clock": "wall", "duration_s": 1.0, "sample_s": 1.0})
+    """In a second at pace 10, ten seconds of the world pass: as many messages, ten times as many a second."""
+    times = {"clock": "wall", "duration_s": 10.0, "sample_s": 10.0, "pace": 10.0}
+    calm = {"network": {"latency_ms": 500.0}, "workload": {"launch_interval_s": 2.0, "run_time_s": 1.0}}
+    done = command_line(tmp_path, run=times, **calm)
     assert done.exit_code == 0
     summary = json.loads(done.stdout)
-    assert summary["clock"] == "wall" and "messages_per_s" in summary["arms"][0]["metrics"]
+    (arm,) = summary["arms"]
+    (real,), metrics = arm["wall"], arm["metrics"]
+    assert summary["clock"] == "wall" and (real["pace"], real["real_s"]) == (10.0, 1.0)
+    assert metrics["messages_per_s"]["mean"] == metrics["messages"]["mean"] > 20
+    assert metrics["round_trip_ms_p50"]["mean"] >= 1000.0  # two latencies
+    assert metrics["cpu_s_clients"]["mean"] > 0.0 < metrics["cpu_s_servers"]["mean"]
+    assert metrics["imbalance_mean"]["mean"] is None  # no process knows all servers
 
 
 # [[cases]] and [[arms]]

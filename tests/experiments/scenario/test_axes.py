@@ -202,6 +202,7 @@ SHARED = [
     "run.first_replication",
     "run.shards",
     "run.clock",
+    "run.pace",
     "title",
     "description",
     "article",

@@ -1,0 +1,204 @@
+"""A world on the wall clock: a Ray actor for each server and each shard of clients, killed and stopped for real.
+
+A server that is to be killed has a stand-by: an actor that has built the same part of the world, and takes over
+from the server's arrivals (`wall/arrivals.py`) at once, with its listener closed until the fault is over. So a
+restart takes as long as the scenario says, not as long as Python takes to start.
+"""
+
+import os
+import secrets
+import shutil
+import signal
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, NamedTuple
+
+from ..setup.scenario import Scenario
+from ..shards.tally import Tally, conserved
+from ..shards.transport.sockets import place_for_sockets
+from ..wall.clock import Clock
+from ..wall.node import Place
+from ..wall.outcome import Measures, world_of
+from ..wall.strikes import KILL, Strike, strikes
+from .connection import sockets_folder, start_ray
+from .failures import RAY_POLL_S, ShardLost, cause_of, check_ray, first_line
+from .wall_host import WallHost
+
+BEGINS_IN_S = 0.2  # from when all are ready; the calls that begin the run must have come by then
+POLL_S = 0.2  # between two looks at whether all processes are well
+
+DIED = "A worker died or was killed while executing a task"  # how Ray begins to say so
+
+Progress = Callable[[float], None]
+
+
+class Act(NamedTuple):
+    """What is done to a process at a time of the world, ns."""
+
+    at: int
+    number: signal.Signals
+    server: int
+    until: int
+
+
+class WallSet:
+    """The Ray actors of one wall-clock run after another."""
+
+    def __init__(self) -> None:
+        self.ray = start_ray(os.cpu_count() or 1)
+        self._actors: list[Any] = []
+        self._pids: dict[int, int] = {}  # of nodes
+        self._folder = ""
+
+    def simulate(
+        self, scenario: Scenario, replication: int, client_shards: int, pace: float, on_progress: Progress
+    ) -> tuple[Tally, Measures]:
+        """Run one replication in real time, `pace` of the world's seconds in one.
+
+        `on_progress` is told the share of simulated time done.
+        Raises ShardLost for a process that ends by itself, TransportError, InvariantViolation, and PolicyError.
+        """
+        self._folder = tempfile.mkdtemp(prefix="wall-", dir=sockets_folder() or place_for_sockets())
+        try:
+            with _deaths_expected(self.ray):
+                return self._simulate(scenario, replication, client_shards, pace, on_progress)
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """End all actors, and remove their files."""
+        for pid in self._pids.values():  # one that is stopped would not end
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+        for actor in self._actors:
+            with suppress(self.ray.exceptions.RayError):
+                self.ray.kill(actor)
+        self._actors, self._pids = [], {}
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _simulate(
+        self, scenario: Scenario, replication: int, client_shards: int, pace: float, on_progress: Progress
+    ) -> tuple[Tally, Measures]:
+        end = round((scenario.run.warmup_s + scenario.run.duration_s) * 1e9)
+        struck = strikes(scenario, replication, end)
+        key = secrets.token_bytes(32)
+        nodes = scenario.servers.count + client_shards
+        places = [Place(node, client_shards, self._folder, key) for node in range(nodes)]
+        kills = Counter(strike.server for strike in struck if strike.what == KILL)
+        actors = [self._actor() for _ in places]
+        standbys = {server: [self._actor() for _ in range(times)] for server, times in kills.items()}
+        everyone = [*zip(actors, places, strict=True)]
+        everyone += [(actor, places[server]) for server, several in standbys.items() for actor in several]
+        pids = self._all([actor.prepare.remote(scenario, replication, place) for actor, place in everyone])
+        self._pids = dict(enumerate(pids[:nodes]))
+        spare: dict[int, list[tuple[Any, int]]] = {server: [] for server in kills}
+        for (actor, place), pid in zip(everyone[nodes:], pids[nodes:], strict=True):
+            spare[place.node].append((actor, pid))
+        self._all([actor.meet.remote() for actor in actors])
+        clock = Clock(time.monotonic_ns() + round(BEGINS_IN_S * 1e9), pace)
+        calls = dict(enumerate(actor.run.remote(clock) for actor in actors))
+        late_s = self._strike(_acts(struck, end), clock, calls, spare, lambda: on_progress(_share(clock, end)))
+        self._watch(calls, lambda: on_progress(_share(clock, end)))
+        outcomes = self._all([calls[node] for node in range(nodes)])
+        measures = Measures(
+            pace,
+            scenario.run.duration_s / pace,
+            tuple(one.measures for one in outcomes),
+            scenario.servers.count,
+            len(struck),
+            late_s,
+        )
+        return conserved(scenario, world_of(outcomes)), measures
+
+    def _actor(self) -> Any:
+        actor = self.ray.remote(max_restarts=0, num_cpus=0)(WallHost).remote()
+        self._actors.append(actor)
+        return actor
+
+    def _strike(
+        self,
+        acts: list[Act],
+        clock: Clock,
+        calls: dict[int, Any],
+        spare: dict[int, list[tuple[Any, int]]],
+        tell: Callable[[], None],
+    ) -> float:
+        """Kill, stop and continue processes when it is time; return by how much the latest was late, s."""
+        late_s = 0.0
+        for act in acts:
+            while (left_s := clock.real_s(act.at - clock.now())) > 0:
+                self._look(calls, min(left_s, POLL_S))
+                tell()
+            late_s = max(late_s, -left_s)
+            os.kill(self._pids[act.server], act.number)
+            if act.number == signal.SIGKILL:
+                actor, self._pids[act.server] = spare[act.server].pop(0)
+                calls[act.server] = actor.take_over.remote(max(0, clock.now()), clock)
+        return late_s
+
+    def _watch(self, calls: dict[int, Any], tell: Callable[[], None]) -> None:
+        """Return when all have ended."""
+        while self._look(calls, POLL_S):
+            tell()
+
+    def _look(self, calls: dict[int, Any], seconds: float) -> int:
+        """Wait, and return how many have not ended; raises what one of them raised."""
+        began_s = time.monotonic()
+        ready, pending = self.ray.wait(list(calls.values()), num_returns=len(calls), timeout=seconds)
+        check_ray()
+        self._all(ready)
+        if pending and ready:  # those that have ended must not make this a busy loop
+            time.sleep(max(0.0, seconds - (time.monotonic() - began_s)))
+        return len(pending)
+
+    def _all(self, calls: list[Any]) -> list[Any]:
+        """Return what calls gave, in order, or raise the first error at once."""
+        pending = list(calls)
+        while pending:
+            ready, pending = self.ray.wait(pending, timeout=RAY_POLL_S)
+            check_ray()
+            for call in ready:
+                try:
+                    self.ray.get(call)
+                except self.ray.exceptions.RayTaskError as error:
+                    raise cause_of(error) from None
+                except self.ray.exceptions.RayError as error:
+                    raise ShardLost(f"a process of the run is lost: {first_line(error)}") from None
+        return list(self.ray.get(calls))
+
+
+@contextmanager
+def _deaths_expected(ray: Any) -> Iterator[None]:
+    """Have Ray keep to itself that processes have died: those that should not have, the run's own error names."""
+    module = ray._private.worker
+    found = module.print_to_stdstream
+
+    def say(data: Any, **others: Any) -> None:
+        lines = [line for line in data["lines"] if not line.startswith(DIED)]
+        if lines:
+            found({**data, "lines": lines}, **others)
+
+    module.print_to_stdstream = say
+    try:
+        yield
+    finally:
+        module.print_to_stdstream = found
+
+
+def _acts(struck: list[Strike], end: int) -> list[Act]:
+    """Return the signals that strikes mean, in order of time."""
+    acts = []
+    for one in struck:
+        if one.what == KILL:
+            acts.append(Act(one.start, signal.SIGKILL, one.server, one.end))
+        else:
+            acts.append(Act(one.start, signal.SIGSTOP, one.server, one.end))
+            acts.append(Act(min(one.end, end), signal.SIGCONT, one.server, one.end))
+    return sorted(acts)
+
+
+def _share(clock: Clock, end: int) -> float:
+    return min(1.0, max(0.0, clock.now() / end))

@@ -1,0 +1,146 @@
+"""What only real time has: how late events were, how long answers took, and CPU time before, during and after."""
+
+import time
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..setup.scenario import Scenario
+from ..state import kinds
+from ..state.rows import NEVER
+
+BINS_PER_OCTAVE = 16  # so a bin is at most 4.5 % wide
+BINS = 64 * BINS_PER_OCTAVE
+REMEMBERED = 8  # requests of a client whose answers are still awaited
+PHASES = ("before", "during", "after")  # the measured time before the first fault, until the last has ended, later
+LATE_NS = 5_000_000  # real time from which on an event counts as late
+
+
+class Histogram:
+    """How often durations, ns, were how long; what adds up over processes."""
+
+    def __init__(self) -> None:
+        self.bins = np.zeros(BINS, np.int64)
+        self.largest = 0
+
+    def add(self, durations: Any, times: Any = 1) -> None:
+        """Count durations (an array or a number), each so many times."""
+        values = np.atleast_1d(np.asarray(durations, np.float64))
+        if values.size:
+            bins = (np.log2(np.maximum(values, 1.0)) * BINS_PER_OCTAVE).astype(np.int64)
+            np.add.at(self.bins, bins, times)
+            self.largest = max(self.largest, int(values.max()))
+
+    def merge(self, other: "Histogram") -> None:
+        """Add what another one has counted."""
+        self.bins += other.bins
+        self.largest = max(self.largest, other.largest)
+
+    def quantile(self, share: float) -> float | None:
+        """Return the upper end of a quantile's bin, at most the largest, ns; None where nothing was counted."""
+        total = int(self.bins.sum())
+        if total == 0:
+            return None
+        n = int(np.searchsorted(np.cumsum(self.bins), share * total))
+        return float(min(2.0 ** ((n + 1) / BINS_PER_OCTAVE), max(self.largest, 1)))
+
+
+class RoundTrips:
+    """How long the answers to requests took, from the time for which each was meant to be sent.
+
+    A client that is late, or whose server stands still, sends later than it meant to: the wait is part of the
+    round trip. So is that for answers that come when nobody waits for them any more. What is never answered counts
+    for as long as it was known not to be. Drawn jitter of the way there is not in it.
+    """
+
+    def __init__(self, first: int, clients: int, latency: int) -> None:
+        self.histogram = Histogram()
+        self.unanswered = 0
+        self._first, self._latency = first, latency
+        self._sent = np.full((clients, REMEMBERED), NEVER, np.int64)
+        self._attempt = np.zeros((clients, REMEMBERED), np.int32)
+
+    def sent(self, rows: Any) -> None:
+        """Note the requests among messages that leave (rows of EVENT)."""
+        rows = rows[rows["kind"] == kinds.REQUEST]
+        i, place = rows["source"] - self._first, rows["attempt"] % REMEMBERED
+        times = rows["time"] - self._latency
+        self._forget(self._sent[i, place], times)
+        self._sent[i, place], self._attempt[i, place] = times, rows["attempt"]
+
+    def answered(self, rows: Any) -> None:
+        """Note the answers among messages that have come, at the times that they have."""
+        rows = rows[(rows["kind"] >= kinds.GRANT) & (rows["kind"] <= kinds.REFUSED)]
+        i, place = rows["target"] - self._first, rows["attempt"] % REMEMBERED
+        awaited = (self._attempt[i, place] == rows["attempt"]) & (self._sent[i, place] != NEVER)
+        i, place = i[awaited], place[awaited]
+        self.histogram.add(rows["time"][awaited] - self._sent[i, place])
+        self._sent[i, place] = NEVER
+
+    def close(self, now: int) -> None:
+        """Count what has not been answered by the end."""
+        self._forget(self._sent, now)
+
+    def _forget(self, sent: Any, now: Any) -> None:
+        is_open = sent != NEVER
+        self.unanswered += int(is_open.sum())
+        self.histogram.add(np.broadcast_to(now, sent.shape)[is_open] - sent[is_open])
+
+
+class Lateness:
+    """How long after its time, in real ns, an event was handled: the first of each slice counts for all of it."""
+
+    def __init__(self) -> None:
+        self.histogram = Histogram()
+        self.late = 0
+        self.events = 0
+
+    def add(self, late_ns: float, events: int) -> None:
+        """Note a slice of so many events."""
+        self.histogram.add(late_ns, events)
+        self.events += events
+        self.late += events if late_ns > LATE_NS else 0
+
+
+class Phases:
+    """CPU time of a process in each of PHASES."""
+
+    def __init__(self, scenario: Scenario, faults: Any, spent_s: float = 0.0) -> None:
+        """Begin; `faults` are rows of FAULT, `spent_s` what processes before this one have spent."""
+        begin = round(scenario.run.warmup_s * 1e9)
+        end = begin + round(scenario.run.duration_s * 1e9)
+        first, last = (int(faults["start"].min()), int(faults["end"].max())) if len(faults) else (end, end)
+        turns = (begin, min(first, end), min(last, end), end)
+        self._turns = turns
+        self._at: list[float] = []
+        self._began_s = time.process_time() - spent_s
+
+    @property
+    def spent_s(self) -> float:
+        """CPU time since the world's start, that of a process before this one included."""
+        return time.process_time() - self._began_s
+
+    def turn(self, now: int) -> None:
+        """Note what has been spent when a phase begins or ends."""
+        while len(self._at) < len(self._turns) and now >= self._turns[len(self._at)]:
+            self._at.append(self.spent_s)
+
+    def cpu_s(self) -> tuple[float, ...]:
+        """Return the CPU time of each phase."""
+        at = self._at + [self.spent_s] * (len(self._turns) - len(self._at))
+        return tuple(b - a for a, b in pairwise(at))
+
+
+class NodeMeasures(NamedTuple):
+    """What one process has measured of itself."""
+
+    lateness: Lateness
+    round_trips: Histogram  # of clients' requests
+    unanswered: int  # requests
+    cpu_s: tuple[float, ...]  # by phase
+    unsent: int  # messages that were due and never left: their server was gone, or stood still to the end
+    refused: dict[int, int]  # messages, by server, that found its listener closed
+    late_messages: int  # that came after their time
+    messages: int  # that came
+    back_late_s: float  # real time by which a process that was started again listened later than it should have

@@ -1,0 +1,117 @@
+"""Faults that strike real processes: killed, stopped, with their listeners closed; books add up after each."""
+
+import os
+import signal
+import threading
+from pathlib import Path
+
+import pytest
+from meterstorm.actors.cluster import wall_set as module
+from meterstorm.actors.cluster.connection import start_ray
+from meterstorm.actors.cluster.failures import ShardLost
+from meterstorm.actors.cluster.wall_set import WallSet
+from meterstorm.actors.shards.simulate import simulate
+from meterstorm.experiments.metrics.metrics import metrics
+
+from support.walled import world
+
+pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.xdist_group("ray")]
+
+SECOND = 10**9
+FAULT = {"servers": [0], "start_s": 2.0, "duration_s": 2.0}
+# At the time of a fault many programs run; without loss, so that what a fault takes is all that is lost.
+BUSY = {
+    "run": {"duration_s": 8.0, "warmup_s": 1.0, "sample_s": 1.0},
+    "network": {"latency_ms": 100.0, "jitter_ms": 0.0, "loss": 0.0},
+    "servers": {"count": 2, "service_ms": 1.0, "reclaim_after_s": 0.0},
+    "clients": {"count": 300},
+    "products": [{"name": "editor", "licenses": 150}],
+    "workload": {"launch_interval_s": 2.0, "run_time_s": 1.0},
+    "policies": {"failover": {"name": "retry-then-failover", "retries": 1, "delay_s": 0.5}},
+}
+
+
+@pytest.fixture(scope="module")
+def wall(temporary):
+    start_ray(max(2, os.cpu_count() or 1)).is_initialized()
+    found = WallSet()
+    yield found
+    found.ray.shutdown()
+
+
+@pytest.fixture
+def killed(monkeypatch):
+    """The signals that a run has sent: process and number."""
+    sent, kill = [], os.kill
+
+    def note(pid: int, number: int) -> None:
+        sent.append((pid, signal.Signals(number)))
+        kill(pid, number)
+
+    monkeypatch.setattr(module.os, "kill", note)
+    return sent
+
+
+def is_gone(pid: int) -> bool:
+    """Whether a process has ended, collected by its parent or not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
+def run(wall, *layers, pace=1.0):
+    """A world, its metrics, those of simulated time, and what was measured."""
+    scenario = world(BUSY, *layers)
+    shares = []
+    tally, measures = wall.simulate(scenario, 0, 1, pace, shares.append)
+    assert shares == sorted(shares) and max(shares, default=0.0) <= 1.0
+    return tally, metrics(scenario, tally), metrics(scenario, simulate(scenario)), measures
+
+
+@pytest.mark.parametrize("durable", [False, True])
+def test_a_crash_kills_the_process_and_another_one_takes_its_place(wall, killed, durable):
+    faults = {"servers": {"durable": durable}, "faults": [FAULT | {"kind": "crash"}]}
+    tally, real, virtual, measures = run(wall, faults)
+    (victim,) = [pid for pid, number in killed if number == signal.SIGKILL]
+    assert is_gone(victim)
+    assert measures.strikes == 1 and measures.nodes[0].refused == dict.fromkeys((0, 1), 0)
+    assert measures.nodes[2].refused[0] > 50 and measures.nodes[2].refused[1] == 0
+    assert (real["leases_lost"] > 20) is (virtual["leases_lost"] > 20) is (not durable)
+    for name in ("launches", "attempts", "refusals", "leases_lost"):
+        assert real[name] == pytest.approx(virtual[name], rel=0.1, abs=5), name
+    assert real["unmetered_license_hours"] == pytest.approx(virtual["unmetered_license_hours"], rel=0.25)
+    assert tally.servers["decided"][0] > 100  # those before the kill are not forgotten
+
+
+def test_a_stall_stops_the_process_and_shows_in_the_round_trips(wall, killed):
+    """Requests are answered late or never, and the wait counts from when each was meant to be sent."""
+    _, real, virtual, measures = run(wall, {"faults": [FAULT | {"kind": "stall"}]})
+    assert [number for _, number in killed[:2]] == [signal.SIGSTOP, signal.SIGCONT]
+    assert killed[0][0] == killed[1][0]
+    assert measures.round_trips.largest >= 1.8 * SECOND
+    assert measures.round_trips.quantile(0.5) < 0.5 * SECOND
+    for name in ("launches", "attempts", "timeouts"):
+        assert real[name] == pytest.approx(virtual[name], rel=0.1, abs=5), name
+
+
+def test_cpu_time_is_shared_among_before_during_and_after(wall):
+    _, _, _, measures = run(wall, {"faults": [FAULT | {"kind": "slow", "factor": 10.0}]})
+    for of_servers in (True, False):
+        assert all(spent > 0.0 for spent in measures.cpu_s(of_servers))
+    slow, other = (measures.nodes[s].cpu_s[1] for s in (0, 1))
+    assert slow > other  # it burns what it is slower by; how much that is, test_standing.py says
+
+
+def test_a_process_that_nobody_meant_to_kill_ends_the_run(wall, monkeypatch):
+    prepared, killed = WallSet._strike, []
+
+    def strike(self, *arguments):
+        killed.append(self._pids[1])
+        threading.Timer(0.5, os.kill, (self._pids[1], signal.SIGKILL)).start()
+        return prepared(self, *arguments)
+
+    monkeypatch.setattr(WallSet, "_strike", strike)
+    with pytest.raises(ShardLost, match="a process of the run is lost"):
+        run(wall)
+    assert is_gone(killed[0]) and not os.path.exists(wall._folder)
