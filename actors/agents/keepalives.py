@@ -21,19 +21,21 @@ def is_cut_off(world, s, client, spell, time):
 
 
 @jit
-def silent_at(world, s, client):
-    """Return when a connection made now is lost as too many keep-alives in a row are not answered; NEVER if not.
+def silent_at(world, s, client, made):
+    """Return when a connection is lost as too many keep-alives in a row are not answered; NEVER if not.
 
-    One is due every `keepalive` ns from now on, and answered unless the client is cut off then. The last one that
-    is not is waited for until the next one is due.
+    One is due every `keepalive` ns from when the client heard that it was made, and answered unless the client is
+    cut off then. The last one that is not is waited for until the next one is due. Both hosts ask at these times.
     """
     config = world.config[0]
-    now, every = world.control[0].now, config.keepalive
+    every = config.keepalive
     missed = np.int64(0)
-    for n in range(network.spell_at(world, s, now), world.spells_from[s + 1]):
+    for n in range(network.spell_at(world, s, made), world.spells_from[s + 1]):
         spell = world.spells[n]
-        first = max(np.int64(1), (spell.start - now + every - 1) // every)  # number of the first one in this spell
-        due = (min(np.int64(spell.end), config.end) - 1 - now) // every - first + 1
+        first = max(
+            np.int64(1), (spell.start - made + every - 1) // every
+        )  # number of the first one in this spell
+        due = (min(np.int64(spell.end), config.end) - 1 - made) // every - first + 1
         if due <= 0:
             continue
         if not is_cut_off(world, s, client, spell, spell.start):
@@ -41,7 +43,7 @@ def silent_at(world, s, client):
         elif missed + due < config.keepalive_misses:
             missed += due
         else:
-            return now + (first + config.keepalive_misses - missed) * every
+            return made + (first + config.keepalive_misses - missed) * every
     return NEVER
 
 

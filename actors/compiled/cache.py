@@ -7,18 +7,17 @@ written, a temporary one stands in, which only this process and those that it st
 """
 
 import atexit
-import hashlib
 import logging
 import os
 import pwd
 import shutil
 import tempfile
-from collections.abc import Iterable
 from pathlib import Path
+
+from .sources import hash_of, sources_of
 
 ROOM = 16 << 20  # bytes that must be free: the engine takes 3 MB, a policy of a user's 0.1 MB
 HERE = "NUMBA_CACHE_DIR"
-TOP = "meterstorm"  # the top package lies in experiments/ here, and above all rooms where it is installed
 
 _log = logging.getLogger("meterstorm")
 
@@ -26,18 +25,6 @@ _log = logging.getLogger("meterstorm")
 def sources() -> list[Path]:
     """Return the source files whose code may be compiled: all of actors/ and policies/, in order."""
     return sources_of("actors", "policies")
-
-
-def sources_of(*rooms: str) -> list[Path]:
-    """Return all source files of these rooms, in order, wherever they are installed."""
-    package = Path(__file__).parents[2]
-    found = sorted(path for room in rooms for path in (package / room).rglob("*.py"))
-    return [path for path in found if path.parent.name != TOP]
-
-
-def hash_of(files: Iterable[Path]) -> str:
-    """Return what names the folder for code compiled from these source files."""
-    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:16]
 
 
 def _usual_folder() -> Path:

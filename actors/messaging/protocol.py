@@ -14,9 +14,9 @@ def is_for_service(kind):
 
 
 @inlined
-def may_free(kind):
-    """Whether a client's message frees leases and is not answered: it can only have somebody called back."""
-    return kind == kinds.RELEASE or kind == kinds.DISCONNECT
+def is_for_host(kind):
+    """Whether a client's host tells it to a server's, which hears it at once."""
+    return kind == kinds.DISCONNECT
 
 
 @inlined
@@ -47,6 +47,12 @@ def is_slot_timer(kind):
 def is_failure_answer(kind):
     """Whether it is an answer that does not serve."""
     return kinds.OVERLOADED <= kind <= kinds.REFUSED
+
+
+@inlined
+def may_free(kind):
+    """Whether a client's message frees leases and is not answered: it can only have somebody called back."""
+    return kind == kinds.RELEASE or is_for_host(kind)
 
 
 @inlined

@@ -11,12 +11,15 @@ from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from meterstorm.policies import sources
 
-from ..compiled.cache import hash_of, sources_of
+from ..compiled.sources import hash_of, sources_of
 from .files import data_of, policies_of
-from .scenario import Scenario
+
+if TYPE_CHECKING:  # which loads the compiler
+    from .scenario import Scenario
 
 Origin = Mapping[str, str]  # by name of a fact, or path of a file: its value, or its SHA-256 in hex
 
@@ -41,7 +44,7 @@ def check(theirs: Origin, ours: Origin, whose: str) -> None:
         raise OriginError(f"{whose} has {there}; this run has {here}; they must be the same")
 
 
-def of_world(scenario: Scenario) -> Origin:
+def of_world(scenario: "Scenario") -> Origin:
     """Return the origin of a world that this process runs now; raises OSError for a file that is gone."""
     policies = {path: hashlib.sha256(sources.text_of(Path(path))).hexdigest() for path in policies_of(scenario)}
     return {**CODE, **policies, **{path: sha256_of(path) for path in data_of(scenario)}}

@@ -6,7 +6,7 @@ shard's horizon. Rows index tables without another check, so a wrong one is refu
 
 from ..compiled.jit import inlined, jit
 from ..messaging.addresses import LEADER
-from ..messaging.protocol import is_answer, is_balancing, is_for_service, is_notice, may_be_answered
+from ..messaging.protocol import is_answer, is_balancing, is_for_host, is_for_service, is_notice, may_be_answered
 from ..queue import calendar, events
 from ..state import clients, kinds
 from ..state.events import FOREIGN, WANTS_CALLBACK
@@ -111,7 +111,7 @@ def _is_for_server(config, row):
     server = row.target - config.clients
     if row.kind == kinds.REQUEST and not 0 <= row.value < LICENSES_MAX:
         return False
-    if is_for_service(row.kind) or row.kind == kinds.DISCONNECT:
+    if is_for_service(row.kind) or is_for_host(row.kind):
         return config.first_server <= server < config.first_server + config.local_servers
     site = server - config.servers - config.sites
     return (

@@ -127,11 +127,14 @@ class Shard:
 
     def _next_answer(self) -> int:
         """Return before which time no message of another shard that is here leads to an answer."""
-        time = self.next_time
-        while self._awaited and self._awaited[0][0] < time:
-            self._awaited_count -= heappop(self._awaited)[1]
+        self._forget_arrived()
         none_has_arrived = self._awaited_count == self._control[FOREIGN]
-        return self._awaited[0][0] if none_has_arrived and self._sites == 1 else time
+        return self._awaited[0][0] if none_has_arrived and self._sites == 1 else self.next_time
+
+    def _forget_arrived(self) -> None:
+        """Await no more the deliveries whose first message has arrived."""
+        while self._awaited and self._awaited[0][0] < self.next_time:
+            self._awaited_count -= heappop(self._awaited)[1]
 
     @property
     def digest(self) -> int:
@@ -225,6 +228,7 @@ class Shard:
         while self._file(self.world, count) == GROW:
             growth.grow(self.world, count)
         if self._hosts_servers and (more := int(self._control[FOREIGN] - before)):
+            self._forget_arrived()  # here, too: not every run asks for the next answer
             heappush(self._awaited, (int(self._arrivals[:count].min()), more))
             self._awaited_count += more
 

@@ -71,6 +71,7 @@ DRAIN = 55
 STALL_END = 56
 PEER_LOST = 64  # so is connection `attempt` of a client (program): silent, or closed while the server stood still
 PEER_GRACE_END = 65  # such a connection was lost a grace ago
+CRASH_GRACE_END = 66  # so were those that were lost in the crash with the serial number `attempt`
 BALANCE = 61
 REPORTS_DUE = 62
 BALANCE_SITES = 63

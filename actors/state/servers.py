@@ -143,14 +143,15 @@ SEAT = rows(("abandoned", "i4"))
 # What a server knows of a client's connections to it; row account * members + the server's number in its site.
 PEER = rows(
     ("asks", "i4"),  # which of the client's it is; 0: there was none
-    ("lost", "i4"),  # which was lost last
+    ("lost", "i4"),  # which was lost last; in a crash: the server's serial number then
     ("state", "i1"),
 )
 
 # State of a peer.
 CONNECTED = 1
 LOST_OF_LATE = 2  # its leases are freed when the grace is over
-LOST_FOR_GOOD = 3  # its leases have been freed
+LOST_IN_CRASH = 3  # likewise, with those of all who lost theirs then
+LOST_FOR_GOOD = 4  # its leases have been freed
 
 # What a site knows of a slot's user who was denied and may be called back.
 CALLER = rows(

@@ -1,12 +1,13 @@
 """Shards of one world in threads of this process, on a real mesh of sockets and without Ray."""
 
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
 from meterstorm.actors.shards.shard import Shard
 from meterstorm.actors.shards.tally import Tally, conserved, merge
+from meterstorm.actors.shards.transport.frames import PeerLost
 from meterstorm.actors.shards.transport.mesh import Mesh
 from meterstorm.actors.shards.windows import Windows
 
@@ -20,6 +21,10 @@ def simulate_on_shards(scenario: Any, shards: int) -> Tally:
         addresses = [mesh.listen() for mesh in meshes]
 
         def run(mesh: Mesh) -> Tally:
+            with mesh:  # else the others would wait for one that has failed
+                return run_in(mesh)
+
+        def run_in(mesh: Mesh) -> Tally:
             mesh.connect(addresses)
             windows = Windows(Shard(scenario, 0, mesh.shard, shards), mesh, 0)
             while not windows.done:
@@ -29,4 +34,8 @@ def simulate_on_shards(scenario: Any, shards: int) -> Tally:
             return tally
 
         futures = [pool.submit(partial(run, mesh)) for mesh in meshes]
-        return conserved(scenario, merge([future.result(2 * PATIENCE_S) for future in futures]))
+        wait(futures, 2 * PATIENCE_S)
+        failed = [error for future in futures if (error := future.exception(0))]
+        for error in sorted(failed, key=lambda error: isinstance(error, PeerLost)):  # whose peers have lost it
+            raise error
+        return conserved(scenario, merge([future.result(0) for future in futures]))

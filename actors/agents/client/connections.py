@@ -30,7 +30,6 @@ def is_missing(world, i):
 def ask(world, i, slot, program):
     """Ask for a connection, for which a program of a slot (0: a heartbeat) waits."""
     connection = world.connections[i]
-    connection.asks += 1
     connection.is_known = 1
     connection.slot = slot
     connection.program = program
@@ -43,6 +42,7 @@ def ask_again(world, i, repeats):
     config = world.config[0]
     client, connection = world.clients[i], world.connections[i]
     agent = config.first + i
+    connection.asks += 1
     ledger.count(world, counters.CONNECTS)
     connect = letter(
         kinds.CONNECT,
@@ -97,7 +97,7 @@ def _await_crash(world, i, changes):
 @jit
 def _await_silence(world, i):
     """Set the timer for when too many keep-alives in a row have not been answered."""
-    time = keepalives.silent_at(world, world.clients[i].server, world.config[0].first + i)
+    time = keepalives.silent_at(world, world.clients[i].server, world.config[0].first + i, world.control[0].now)
     if time != NEVER:
         _set_timer(world, i, kinds.CONNECTION_SILENT, time)
 

@@ -15,7 +15,7 @@ from ...queue import events
 from ...records import ledger
 from ...state import counters, kinds
 from ...state.rows import NEVER, NONE
-from ...state.servers import CONNECTED, LOST, LOST_FOR_GOOD, LOST_OF_LATE
+from ...state.servers import CONNECTED, LOST, LOST_FOR_GOOD, LOST_IN_CRASH, LOST_OF_LATE
 from .. import keepalives
 from . import callbacks, granting, leases
 from .accounts import account_of
@@ -30,9 +30,9 @@ def admit(world, n, s):
         events.free(world, n)
         return False
     spell = network.spell_at(world, s, world.control[0].now)
-    answer(world, n, s, kinds.CONNECTED, spell - world.spells_from[s])
+    heard = answer(world, n, s, kinds.CONNECTED, spell - world.spells_from[s])
     if config.frees_lost:
-        _open(world, s, event.source, event.value)
+        _open(world, s, event.source, event.value, heard)
     return True
 
 
@@ -44,15 +44,18 @@ def _peer(world, s, client):
 
 
 @jit
-def _open(world, s, client, asks):
-    """Note a client's connection, unless it is closed already: that word may overtake the CONNECT."""
+def _open(world, s, client, asks, heard):
+    """Note a connection of which the client hears then (or NEVER), unless it is closed already.
+
+    The word of that may overtake the CONNECT.
+    """
     peer = _peer(world, s, client)
     if asks <= peer.asks:
         return
     peer.asks = asks
     peer.state = CONNECTED
-    if world.config[0].keepalive > 0:
-        time = keepalives.silent_at(world, s, client)
+    if world.config[0].keepalive > 0 and heard != NEVER:
+        time = keepalives.silent_at(world, s, client, heard)
         if time != NEVER:
             _set_timer(world, s, kinds.PEER_LOST, time, client, asks)
 
@@ -66,21 +69,44 @@ def lose(world, s, client, asks):
     peer.asks = asks
     if peer.state != CONNECTED:
         return
-    _begin_grace(world, s, client, world.control[0].now)
+    _mark(peer, LOST_OF_LATE, asks)
     if world.config[0].connection_grace == 0:
         end_grace(world, s, client, asks)
+    else:
+        end = world.control[0].now + world.config[0].connection_grace
+        _set_timer(world, s, kinds.PEER_GRACE_END, end, client, asks)
+
+
+@inlined
+def _mark(peer, state, lost):
+    peer.state = state
+    peer.lost = lost
+
+
+@jit
+def end_grace(world, s, client, lost):
+    """Free what a client holds, unless it has connected again."""
+    peer = _peer(world, s, client)
+    if peer.lost == lost and peer.state == LOST_OF_LATE:
+        peer.state = LOST_FOR_GOOD
+        _free_all(world, s, client)
 
 
 @jit
 def lose_all(world, s):
-    """Note that the connections of all who hold a lease are lost in a crash, which begins now."""
-    back = _end_of_crash(world, s)
+    """Note that the connections of all who hold a lease are lost in a crash, which begins now.
+
+    One timer is for all of them: an event has no room for one each.
+    """
+    serial = world.servers[s].serial
     n = world.servers[s].oldest
     while n != NONE:
-        client = world.leases[n].client
-        if _peer(world, s, client).state == CONNECTED:
-            _begin_grace(world, s, client, back)
+        peer = _peer(world, s, world.leases[n].client)
+        if peer.state == CONNECTED:
+            _mark(peer, LOST_IN_CRASH, serial)
         n = world.leases[n].newer
+    end = _end_of_crash(world, s) + world.config[0].connection_grace
+    _set_timer(world, s, kinds.CRASH_GRACE_END, end, 0, serial)
 
 
 @jit
@@ -94,23 +120,25 @@ def _end_of_crash(world, s):
 
 
 @jit
-def _begin_grace(world, s, client, time):
-    """Have a connection be lost, and the grace begin at a time, now or later."""
-    peer = _peer(world, s, client)
-    peer.state = LOST_OF_LATE
-    peer.lost = peer.asks
-    end = time + world.config[0].connection_grace
-    if end > world.control[0].now:
-        _set_timer(world, s, kinds.PEER_GRACE_END, end, client, peer.asks)
-
-
-@jit
-def end_grace(world, s, client, lost):
-    """Free what a client holds, unless it has connected again."""
-    peer = _peer(world, s, client)
-    if peer.lost == lost and peer.state == LOST_OF_LATE:
-        peer.state = LOST_FOR_GOOD
-        _free_all(world, s, client)
+def end_crash_grace(world, s, lost):
+    """Free what those hold whose connection was lost in a crash, and who have not connected again."""
+    n = world.servers[s].oldest
+    while n != NONE:  # first, so that nobody among them is called back for what another one has held
+        peer = _peer(world, s, world.leases[n].client)
+        if peer.lost == lost and peer.state == LOST_IN_CRASH:
+            peer.state = LOST_FOR_GOOD
+            callbacks.forget_client(world, s, world.leases[n].client)
+        n = world.leases[n].newer
+    last, n = (
+        world.servers[s].newest,
+        world.servers[s].oldest,
+    )  # leases after `last` are those of who is called back
+    while n != NONE:
+        following = world.leases[n].newer if n != last else NONE
+        if _peer(world, s, world.leases[n].client).state == LOST_FOR_GOOD:
+            granting.reclaim(world, n)
+        n = following
+    leases.settle(world, s)
 
 
 @jit

@@ -21,7 +21,7 @@ def handle(world, s, message):
     kind = message.kind
     if kind in (kinds.SCAN, kinds.GRACE_END, kinds.CALLBACK_CYCLE, kinds.DRAIN) and network.is_stalled(world, s):
         _put_off(world, s, message)
-    elif kind in (kinds.DISCONNECT, kinds.PEER_LOST, kinds.PEER_GRACE_END):
+    elif kind in (kinds.DISCONNECT, kinds.PEER_LOST, kinds.PEER_GRACE_END, kinds.CRASH_GRACE_END):
         _hear_of_loss(world, s, message)
     elif kind == kinds.SCAN:
         _scan(world, s)
@@ -55,8 +55,10 @@ def _hear_of_loss(world, s, message):
         connections.lose(world, s, message.source, message.program)
     elif message.kind == kinds.PEER_LOST:
         connections.lose(world, s, message.program, message.attempt)
-    else:
+    elif message.kind == kinds.PEER_GRACE_END:
         connections.end_grace(world, s, message.program, message.attempt)
+    else:
+        connections.end_crash_grace(world, s, message.attempt)
 
 
 @jit

@@ -7,6 +7,7 @@ from meterstorm.actors.state import kinds
 KINDS = {name: number for name, number in vars(kinds).items() if name.isupper() and number != kinds.FREE}
 MESSAGES = {
     protocol.is_for_service: {"REQUEST", "RELEASE", "HEARTBEAT", "KEPT_RELEASE", "PROBE", "CONNECT"},
+    protocol.is_for_host: {"DISCONNECT"},
     protocol.is_answer: {
         "GRANT",
         "DENY",
@@ -26,6 +27,7 @@ TIMERS = {
     *("LAUNCH", "END", "LINK_TIMER", "HEARTBEAT_TICK", "ASK_AGAIN", "OFFER_RELEASES", "PLAN_DUE"),
     *("CLIENT_CRASH", "CLIENT_BACK", "RELAUNCH", "CONNECT_AGAIN", "CONNECTION_RESET", "CONNECTION_SILENT"),
     *("SCAN", "CRASH", "GRACE_END", "CALLBACK_CYCLE", "DRAIN", "STALL_END"),
+    *("PEER_LOST", "PEER_GRACE_END", "CRASH_GRACE_END"),
     *("BALANCE", "REPORTS_DUE", "BALANCE_SITES", "SETTLE"),
 }
 
@@ -58,4 +60,8 @@ def test_answers_that_do_not_serve():
 
 def test_messages_that_may_be_answered():
     messages = set().union(*MESSAGES.values())
-    assert of(protocol.may_be_answered) & messages == messages - {"RELEASE", "NOTICE", "NOT_TAKEN", "ORPHANED"}
+    assert of(protocol.may_be_answered) & messages == messages - {
+        "RELEASE",
+        "DISCONNECT",
+        *MESSAGES[protocol.is_notice],
+    }

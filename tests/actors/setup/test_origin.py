@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from meterstorm.actors.compiled.cache import hash_of, sources_of
+from meterstorm.actors.compiled.sources import hash_of, sources_of
 from meterstorm.actors.setup import origin
 from meterstorm.actors.setup.origin import CODE, OriginError, check, of_world
 from meterstorm.actors.shards.simulate import simulate

@@ -115,14 +115,47 @@ def test_a_client_that_moves_closes_its_connection(client: int, lost: int):
 
 
 @pytest.mark.parametrize(
-    ("misses", "until", "lost"), [(3, 120.004, 0), (3, 120.006, 1), (1, 100.006, 1), (4, 120.006, 0)]
+    ("misses", "until", "lost"), [(3, 120.009, 0), (3, 120.011, 1), (1, 100.011, 1), (4, 120.011, 0)]
 )
 def test_a_server_notices_a_silent_client_as_the_client_does(misses: int, until: float, lost: int):
-    """Its keep-alives come each ten seconds from when it heard of the client: the first missed is of 100.005 s."""
+    """Both hosts ask each ten seconds from when the client has heard; the first time missed is 100.01 s."""
     clients = {"keepalive_s": 10.0, "keepalive_misses": misses}
     result = run(ONE, freeing(**clients), {"faults": [CUT | {"duration_s": until - 99.0}]})
-    assert result["leases_lost"] == lost
-    assert result["unmetered_license_hours"] * HOUR == exactly(lost * (ENDED - HEARD - 10.0 * misses))
+    assert (result["leases_lost"], result["silences"]) == (lost, lost)
+    asked = 100.0 + 2 * LATENCY
+    assert result["unmetered_license_hours"] * HOUR == exactly(lost * (ENDED - asked - 10.0 * misses))
+
+
+def test_a_connection_that_is_asked_for_again_is_another_one():
+    """A first crash, after which the answer to a CONNECT is lost; a second one; and the CONNECT comes once more."""
+    first = SERVER_DOWN | {"duration_s": 0.001}
+    cut = CUT | {"start_s": 101.012, "duration_s": 0.9}
+    result = run(ONE, freeing(60.0), RETRY, {"faults": [first, cut, first | {"start_s": 101.95}]})
+    assert (result["connects"], result["resets"], result["leases_lost"]) == (3, 1, 0)
+
+
+def test_a_connection_of_which_its_client_has_not_heard_is_not_silent():
+    """The first answer is lost; what comes over the connection that is asked for again is kept."""
+    cut = CUT | {"start_s": 10.006, "duration_s": 5.0}
+    clients = {"keepalive_s": 1.0, "keepalive_misses": 2, "request_timeout_s": 30.0}
+    result = run([*ONE, (600.0, 0, 20.0)], freeing(programs=2, **clients), {"faults": [cut]})
+    assert (result["grants"], result["leases_lost"], result["unmetered_license_hours"]) == (2, 0, 0.0)
+
+
+@pytest.mark.parametrize("grace_s", [0.0, 40.0])
+def test_a_crash_loses_more_connections_than_an_event_has_room_for(grace_s: float):
+    """As one timer of the server is for all of them."""
+    many = 3000
+    down = SERVER_DOWN | {"duration_s": 500.0}
+    result = run(
+        at_once(many, 10.0, 900.0),
+        freeing(grace_s, request_timeout_s=500.0),
+        {"servers": {"service_ms": 0.0}, "clients": {"count": many}},
+        {"products": [{"name": "editor", "licenses": many}], "faults": [down]},
+    )
+    assert (result["grants"], result["leases_lost"]) == (many, many)
+    left = 10.0 + 4 * LATENCY + 900.0 + LATENCY - (600.0 + grace_s)
+    assert result["unmetered_license_hours"] * HOUR == exactly(many * left)
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,7 @@ class Connections:
         self.ledger.count("connects")
         if client.connected_at is not None:
             raise Contradiction(f"{row} asks for a connection that there is")
+        client.known = row.target - self.first_server, row.value
         if event.kind == kinds.CONNECT_AGAIN:
             waited = now - client.connecting_since
             timeout_ns = ns(self.ledger.groups.settings(client.number).clients.request_timeout_s)
@@ -40,7 +41,6 @@ class Connections:
             return
         client.flight, client.server = row.attempt, row.target - self.first_server
         client.connecting_since, client.connects_for = now, (row.slot, row.program)
-        client.known = client.server, row.value
         if row.program:
             client.slots[row.slot].program = row.program
 

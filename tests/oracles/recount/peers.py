@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from meterstorm.actors.records import journal
 from meterstorm.actors.state import kinds
 
 from oracles.recount.clock import ns
@@ -26,12 +27,14 @@ class Peers:
         self.lost_at: dict[int, int] = {}
         self.over: set[int] = set()  # whose leases have been freed
 
-    def opened(self, row: Row) -> None:
+    def opened(self, row: Row, answer: Row) -> None:
         """A CONNECT that is answered, of a connection that was not closed before it came."""
         if self.frees and row.value > self.latest.get(row.source, 0):
             self.latest[row.source] = row.value
             self.open.add(row.source)
-            self.silent_at[row.source] = self.connections.silence(self.number, row.source, self.clock.now)
+            arrives = answer.what == journal.SENT
+            silence = self.connections.silence(self.number, row.source, answer.time) if arrives else None
+            self.silent_at[row.source] = silence
             self.lost_at.pop(row.source, None)
             self.over.discard(row.source)
 
@@ -43,6 +46,9 @@ class Peers:
             return
         if event.kind == kinds.PEER_GRACE_END:
             self.end_grace(client)
+        elif event.kind == kinds.CRASH_GRACE_END:
+            for lost in list(self.lost_at):
+                self.end_grace(lost)
         elif asks >= self.latest.get(client, 0):
             if not is_word and self.clock.now not in {self.silent_at.get(client), self._last_pause()}:
                 raise Contradiction(f"server {self.number} has no reason to lose a connection: {event}")

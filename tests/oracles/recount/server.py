@@ -15,7 +15,7 @@ from oracles.recount.peers import Peers
 from oracles.recount.pools import Balancing
 from oracles.recount.record import Contradiction, Outcome, Row, expect
 
-LOSSES = {kinds.DISCONNECT, kinds.PEER_LOST, kinds.PEER_GRACE_END}
+LOSSES = {kinds.DISCONNECT, kinds.PEER_LOST, kinds.PEER_GRACE_END, kinds.CRASH_GRACE_END}
 TIMERS = {kinds.SCAN, kinds.GRACE_END, kinds.CALLBACK_CYCLE, kinds.DRAIN}
 
 
@@ -95,8 +95,9 @@ class Server:
             self.ledger.work_for(row.source)
             self.ledger.count("connects_dropped")
             return False
-        self.connections.note_answer(expect(outcome, row, kinds.CONNECTED))
-        self.peers.opened(row)
+        answer = expect(outcome, row, kinds.CONNECTED)
+        self.connections.note_answer(answer)
+        self.peers.opened(row, answer)
         return True
 
     def _carry_out(self, row: Row, outcome: Outcome) -> None:

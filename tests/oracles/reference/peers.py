@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class Peers:
-    """Each client's latest connection, told apart by the token of its CONNECT."""
+    """Each client's latest connection, told apart by the number of its CONNECT."""
 
     def __init__(self, server: "Server"):
         self.server, self.world = server, server.world
@@ -25,31 +25,34 @@ class Peers:
 
     def opened(self, message: "Message") -> None:
         """CHOICE: one that was closed before it is here is never open."""
-        client, token = message.client, message.token
-        if self.is_minding and token > self.latest.get(client, 0):
-            self.latest[client] = token
+        client, number = message.client, message.number
+        if self.is_minding and number > self.latest.get(client, 0):
+            self.latest[client] = number
             self.open.add(client)
             self.lost.pop(client, None)
             self.lost_for_good.discard(client)
-            if client.settings["keepalive_s"]:
-                self.world.after(client.settings["keepalive_s"], self.ask_host, client, token, 0)
 
-    def ask_host(self, client: "Client", token: int, missed: int) -> None:
+    def heard_of(self, client: "Client", pause_s: float) -> None:
+        """CHOICE: both hosts ask at the same times, from when the client has heard of the connection."""
+        if pause_s and client in self.open:
+            self.world.after(pause_s, self.ask_host, client, self.latest[client], 0)
+
+    def ask_host(self, client: "Client", number: int, missed: int) -> None:
         """As the client asks the server's."""
-        if self.latest[client] != token or client not in self.open:
+        if self.latest[client] != number or client not in self.open:
             return
         if missed == client.settings["keepalive_misses"]:
-            self.closed(client, token)
+            self.closed(client, number)
             return
         missed = missed + 1 if self.world.faults.separated(self.server, client) else 0
-        self.world.after(client.settings["keepalive_s"], self.ask_host, client, token, missed)
+        self.world.after(client.settings["keepalive_s"], self.ask_host, client, number, missed)
 
-    def closed(self, client: "Client", token: int) -> None:
+    def closed(self, client: "Client", number: int) -> None:
         """A word that one is lost."""
-        if self.waits(self.closed, client, token):
+        if self.waits(self.closed, client, number):
             return
-        if token >= self.latest.get(client, 0):
-            self.latest[client] = token
+        if number >= self.latest.get(client, 0):
+            self.latest[client] = number
             if client in self.open:
                 self.lose(client)
                 self.begin_grace(client, self.lost[client])
