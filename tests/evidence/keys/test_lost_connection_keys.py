@@ -127,7 +127,7 @@ def test_a_server_notices_a_silent_client_as_the_client_does(misses: int, until:
 
 
 def test_a_connection_that_is_asked_for_again_is_another_one():
-    """A first crash, after which the answer to a CONNECT is lost; a second one; and the CONNECT comes once more."""
+    """A first crash, after which the answer to a CONNECT is lost; a second one; and the CONNECT is sent again."""
     first = SERVER_DOWN | {"duration_s": 0.001}
     cut = CUT | {"start_s": 101.012, "duration_s": 0.9}
     result = run(ONE, freeing(60.0), RETRY, {"faults": [first, cut, first | {"start_s": 101.95}]})
