@@ -23,7 +23,8 @@ from ..wall.clock import Clock
 from ..wall.node import Place
 from ..wall.outcome import Measures, world_of
 from ..wall.strikes import KILL, Strike, strikes
-from .connection import sockets_folder, start_ray
+from .connection import loss, sockets_folder, start_ray
+from .cpus import cpus
 from .failures import RAY_POLL_S, ShardLost, cause_of, check_ray, first_line
 from .wall_host import WallHost
 
@@ -41,14 +42,13 @@ class Act(NamedTuple):
     at: int
     number: signal.Signals
     server: int
-    until: int
 
 
 class WallSet:
     """The Ray actors of one wall-clock run after another."""
 
     def __init__(self) -> None:
-        self.ray = start_ray(os.cpu_count() or 1)
+        self.ray = start_ray(cpus())
         self._actors: list[Any] = []
         self._pids: dict[int, int] = {}  # of nodes
         self._folder = ""
@@ -73,7 +73,7 @@ class WallSet:
         for pid in self._pids.values():  # one that is stopped would not end
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGCONT)
-        for actor in self._actors:
+        for actor in self._actors if loss() is None else ():  # which end with Ray
             with suppress(self.ray.exceptions.RayError):
                 self.ray.kill(actor)
         self._actors, self._pids = [], {}
@@ -133,11 +133,18 @@ class WallSet:
                 self._look(calls, min(left_s, POLL_S))
                 tell()
             late_s = max(late_s, -left_s)
-            os.kill(self._pids[act.server], act.number)
+            self._signal(act)
             if act.number == signal.SIGKILL:
                 actor, self._pids[act.server] = spare[act.server].pop(0)
                 calls[act.server] = actor.take_over.remote(max(0, clock.now()), clock)
         return late_s
+
+    def _signal(self, act: Act) -> None:
+        """Send a signal; raises ShardLost where nobody is there to have it."""
+        try:
+            os.kill(self._pids[act.server], act.number)
+        except ProcessLookupError:
+            raise ShardLost(f"a process of the run is lost: that of server {act.server} has ended") from None
 
     def _watch(self, calls: dict[int, Any], tell: Callable[[], None]) -> None:
         """Return when all have ended."""
@@ -193,10 +200,10 @@ def _acts(struck: list[Strike], end: int) -> list[Act]:
     acts = []
     for one in struck:
         if one.what == KILL:
-            acts.append(Act(one.start, signal.SIGKILL, one.server, one.end))
+            acts.append(Act(one.start, signal.SIGKILL, one.server))
         else:
-            acts.append(Act(one.start, signal.SIGSTOP, one.server, one.end))
-            acts.append(Act(min(one.end, end), signal.SIGCONT, one.server, one.end))
+            acts.append(Act(one.start, signal.SIGSTOP, one.server))
+            acts.append(Act(min(one.end, end), signal.SIGCONT, one.server))
     return sorted(acts)
 
 
