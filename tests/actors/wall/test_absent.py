@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
+from meterstorm.actors.messaging.protocol import is_notice
 from meterstorm.actors.state import kinds
 from meterstorm.actors.state.events import EVENT
 from meterstorm.actors.state.rows import NEVER
 from meterstorm.actors.wall.absent import Absent
-from meterstorm.actors.wall.slice import Slice
+from meterstorm.actors.wall.slice import Slice, is_notices
 
 from support.walled import world
 
@@ -60,6 +61,11 @@ def test_what_was_to_arrive_after_all_that_a_server_handled_is_refused_when_it_g
     absent.sent(SERVER, rows((kinds.REQUEST, 60)))
     absent.lose(SERVER, [])
     assert times(absent.back(SERVER)) == [90, 60]
+
+
+def test_notices_are_those_of_the_protocol():
+    every = range(128)
+    assert is_notices(rows(*((kind, 0) for kind in every))).tolist() == [is_notice(kind) for kind in every]
 
 
 class Looked:
