@@ -2,7 +2,8 @@
 
 A server that is to be killed has a stand-by: an actor that has built the same part of the world, and takes over
 from the server's arrivals (`wall/arrivals.py`) at once, with its listener closed until the fault is over. So a
-restart takes as long as the scenario says, not as long as Python takes to start.
+restart takes as long as the scenario says, not as long as Python takes to start. (Of a server that is killed often
+the later ones start during the run, standbys.py.)
 """
 
 import os
@@ -23,8 +24,10 @@ from ..wall.clock import Clock
 from ..wall.node import Place
 from ..wall.outcome import Measures, world_of
 from ..wall.strikes import KILL, Strike, strikes
-from .connection import sockets_folder, start_ray
+from .connection import loss, sockets_folder, start_ray
+from .cpus import cpus
 from .failures import RAY_POLL_S, ShardLost, cause_of, check_ray, first_line
+from .standbys import Standbys
 from .wall_host import WallHost
 
 BEGINS_IN_S = 0.2  # from when all are ready; the calls that begin the run must have come by then
@@ -41,14 +44,13 @@ class Act(NamedTuple):
     at: int
     number: signal.Signals
     server: int
-    until: int
 
 
 class WallSet:
     """The Ray actors of one wall-clock run after another."""
 
     def __init__(self) -> None:
-        self.ray = start_ray(os.cpu_count() or 1)
+        self.ray = start_ray(cpus())
         self._actors: list[Any] = []
         self._pids: dict[int, int] = {}  # of nodes
         self._folder = ""
@@ -73,7 +75,7 @@ class WallSet:
         for pid in self._pids.values():  # one that is stopped would not end
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGCONT)
-        for actor in self._actors:
+        for actor in self._actors if loss() is None else ():  # which end with Ray
             with suppress(self.ray.exceptions.RayError):
                 self.ray.kill(actor)
         self._actors, self._pids = [], {}
@@ -89,18 +91,18 @@ class WallSet:
         places = [Place(node, client_shards, self._folder, key) for node in range(nodes)]
         kills = Counter(strike.server for strike in struck if strike.what == KILL)
         actors = [self._actor() for _ in places]
-        standbys = {server: [self._actor() for _ in range(times)] for server, times in kills.items()}
-        everyone = [*zip(actors, places, strict=True)]
-        everyone += [(actor, places[server]) for server, several in standbys.items() for actor in several]
-        pids = self._all([actor.prepare.remote(scenario, replication, place) for actor, place in everyone])
-        self._pids = dict(enumerate(pids[:nodes]))
-        spare: dict[int, list[tuple[Any, int]]] = {server: [] for server in kills}
-        for (actor, place), pid in zip(everyone[nodes:], pids[nodes:], strict=True):
-            spare[place.node].append((actor, pid))
+        prepared = [one.prepare.remote(scenario, replication, at) for one, at in zip(actors, places, strict=True)]
+
+        def begin(server: int) -> tuple[Any, Any]:
+            actor = self._actor()
+            return actor, actor.prepare.remote(scenario, replication, places[server])
+
+        standbys = Standbys(kills, begin)
+        self._pids = dict(enumerate(self._all([*prepared, *standbys.calls])[:nodes]))
         self._all([actor.meet.remote() for actor in actors])
         clock = Clock(time.monotonic_ns() + round(BEGINS_IN_S * 1e9), pace)
         calls = dict(enumerate(actor.run.remote(clock) for actor in actors))
-        late_s = self._strike(_acts(struck, end), clock, calls, spare, lambda: on_progress(_share(clock, end)))
+        late_s = self._strike(_acts(struck, end), clock, calls, standbys, lambda: on_progress(_share(clock, end)))
         self._watch(calls, lambda: on_progress(_share(clock, end)))
         outcomes = self._all([calls[node] for node in range(nodes)])
         measures = Measures(
@@ -123,7 +125,7 @@ class WallSet:
         acts: list[Act],
         clock: Clock,
         calls: dict[int, Any],
-        spare: dict[int, list[tuple[Any, int]]],
+        standbys: Standbys,
         tell: Callable[[], None],
     ) -> float:
         """Kill, stop and continue processes when it is time; return by how much the latest was late, s."""
@@ -133,11 +135,20 @@ class WallSet:
                 self._look(calls, min(left_s, POLL_S))
                 tell()
             late_s = max(late_s, -left_s)
-            os.kill(self._pids[act.server], act.number)
+            self._signal(act)
             if act.number == signal.SIGKILL:
-                actor, self._pids[act.server] = spare[act.server].pop(0)
+                actor, prepared = standbys.take(act.server)
                 calls[act.server] = actor.take_over.remote(max(0, clock.now()), clock)
+                standbys.begin_next(act.server)
+                (self._pids[act.server],) = self._all([prepared])
         return late_s
+
+    def _signal(self, act: Act) -> None:
+        """Send a signal; raises ShardLost where nobody is there to have it."""
+        try:
+            os.kill(self._pids[act.server], act.number)
+        except ProcessLookupError:
+            raise ShardLost(f"a process of the run is lost: that of server {act.server} has ended") from None
 
     def _watch(self, calls: dict[int, Any], tell: Callable[[], None]) -> None:
         """Return when all have ended."""
@@ -193,10 +204,10 @@ def _acts(struck: list[Strike], end: int) -> list[Act]:
     acts = []
     for one in struck:
         if one.what == KILL:
-            acts.append(Act(one.start, signal.SIGKILL, one.server, one.end))
+            acts.append(Act(one.start, signal.SIGKILL, one.server))
         else:
-            acts.append(Act(one.start, signal.SIGSTOP, one.server, one.end))
-            acts.append(Act(min(one.end, end), signal.SIGCONT, one.server, one.end))
+            acts.append(Act(one.start, signal.SIGSTOP, one.server))
+            acts.append(Act(min(one.end, end), signal.SIGCONT, one.server))
     return sorted(acts)
 
 

@@ -8,8 +8,11 @@ process is killed; a machine that loses its power may not (https://sqlite.org/pr
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
+
+from ..shards.sealed import CheckpointError
 
 
 class Arrival(NamedTuple):
@@ -21,36 +24,67 @@ class Arrival(NamedTuple):
     payload: bytes
 
 
+class Account(NamedTuple):
+    """What a server's processes, one after the other, have spent and counted by a commit."""
+
+    reached: int = 0  # as of an arrival
+    cpu_s: float = 0.0
+    messages: int = 0  # this and what follows as in measures.NodeMeasures
+    late_messages: int = 0
+    unsent: int = 0
+    back_late_s: float = 0.0
+
+
 class Arrivals:
-    """The arrivals at one server, in order."""
+    """The arrivals at one server, in order; all methods raise CheckpointError where the file cannot be used."""
 
     def __init__(self, file: Path) -> None:
-        self._db = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
-        self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute("PRAGMA synchronous = OFF")
-        self._db.execute(
-            "CREATE TABLE IF NOT EXISTS arrivals (n INTEGER PRIMARY KEY, reached INTEGER, source INTEGER,"
-            " kind INTEGER, payload BLOB, cpu_s REAL)"
-        )
+        self._file = file
+        with self._usable():
+            self._db = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
+            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("PRAGMA synchronous = OFF")
+            self._db.execute(
+                "CREATE TABLE IF NOT EXISTS arrivals (n INTEGER PRIMARY KEY, reached INTEGER, source INTEGER,"
+                " kind INTEGER, payload BLOB)"
+            )
+            self._db.execute(
+                "CREATE TABLE IF NOT EXISTS accounts (n INTEGER PRIMARY KEY, reached INTEGER, cpu_s REAL,"
+                " messages INTEGER, late_messages INTEGER, unsent INTEGER, back_late_s REAL)"
+            )
 
-    def keep(self, arrivals: list[Arrival], cpu_s: float) -> None:
-        """Commit some; `cpu_s` is what the process has spent so far."""
-        self._db.execute("BEGIN")
-        self._db.executemany(
-            "INSERT INTO arrivals (reached, source, kind, payload, cpu_s) VALUES (?, ?, ?, ?, ?)",
-            [(*arrival, cpu_s) for arrival in arrivals],
-        )
-        self._db.execute("COMMIT")
+    def keep(self, arrivals: list[Arrival], account: Account) -> None:
+        """Commit some, and with them what has been spent and counted so far."""
+        with self._usable():
+            self._db.execute("BEGIN")
+            self._db.executemany(
+                "INSERT INTO arrivals (reached, source, kind, payload) VALUES (?, ?, ?, ?)", arrivals
+            )
+            self._db.execute(
+                f"INSERT INTO accounts ({', '.join(Account._fields)}) VALUES (?, ?, ?, ?, ?, ?)", account
+            )
+            self._db.execute("COMMIT")
 
     def __iter__(self) -> Iterator[Arrival]:
-        for row in self._db.execute("SELECT reached, source, kind, payload FROM arrivals ORDER BY n"):
-            yield Arrival(*row)
+        with self._usable():
+            rows = self._db.execute("SELECT reached, source, kind, payload FROM arrivals ORDER BY n")
+            while row := rows.fetchone():
+                yield Arrival(*row)
 
-    def cpu_s(self) -> float:
-        """Return what the processes before this one had spent at the last commit."""
-        (spent,) = self._db.execute("SELECT max(cpu_s) FROM arrivals").fetchone()
-        return float(spent or 0.0)
+    def accounts(self) -> list[Account]:
+        """Return those of all commits, in order."""
+        with self._usable():
+            rows = self._db.execute(f"SELECT {', '.join(Account._fields)} FROM accounts ORDER BY n")
+            return [Account(*row) for row in rows]
 
     def close(self) -> None:
         """Close the file."""
         self._db.close()
+
+    @contextmanager
+    def _usable(self) -> Iterator[None]:
+        """Name the file where SQLite fails, as on a full disk."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise CheckpointError(f"{self._file}: {error}") from error

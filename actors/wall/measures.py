@@ -1,6 +1,7 @@
 """What only real time has: how late events were, how long answers took, and CPU time before, during and after."""
 
 import time
+from collections.abc import Iterable
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -106,25 +107,35 @@ class Lateness:
 class Phases:
     """CPU time of a process in each of PHASES."""
 
-    def __init__(self, scenario: Scenario, faults: Any, spent_s: float = 0.0) -> None:
-        """Begin; `faults` are rows of FAULT, `spent_s` what processes before this one have spent."""
+    def __init__(self, scenario: Scenario, faults: Any) -> None:
+        """Begin; `faults` are rows of FAULT."""
         begin = round(scenario.run.warmup_s * 1e9)
         end = begin + round(scenario.run.duration_s * 1e9)
         first, last = (int(faults["start"].min()), int(faults["end"].max())) if len(faults) else (end, end)
         turns = (begin, min(first, end), min(last, end), end)
         self._turns = turns
         self._at: list[float] = []
-        self._began_s = time.process_time() - spent_s
+        self._began_s = time.process_time()
 
     @property
     def spent_s(self) -> float:
-        """CPU time since the world's start, that of a process before this one included."""
+        """CPU time since the world's start, that of processes before this one included."""
         return time.process_time() - self._began_s
 
     def turn(self, now: int) -> None:
         """Note what has been spent when a phase begins or ends."""
+        self._note(now, self.spent_s)
+
+    def go_on(self, before: Iterable[tuple[int, float]]) -> None:
+        """Have spent by each time (ns) what processes before this one had (s), and nothing since the last."""
+        spent_s = 0.0
+        for now, spent_s in before:
+            self._note(now, spent_s)
+        self._began_s = time.process_time() - spent_s
+
+    def _note(self, now: int, spent_s: float) -> None:
         while len(self._at) < len(self._turns) and now >= self._turns[len(self._at)]:
-            self._at.append(self.spent_s)
+            self._at.append(spent_s)
 
     def cpu_s(self) -> tuple[float, ...]:
         """Return the CPU time of each phase."""

@@ -18,7 +18,7 @@ from ..state import counters
 from ..state.events import EVENT
 from . import measures
 from .absent import Absent
-from .arrivals import Arrival, Arrivals
+from .arrivals import Account, Arrival, Arrivals
 from .books import Books, books
 from .clock import Clock
 from .exchange import Exchange
@@ -79,15 +79,17 @@ class Node:
         self._lateness = measures.Lateness()
         self._unsent = self._messages = self._late_messages = 0
         self._back_late_s = 0.0
-        spent_s = self._arrivals.cpu_s() if self._arrivals else 0.0
-        self._cpu = measures.Phases(scenario, self.slice.world.faults, spent_s)
+        self._cpu = measures.Phases(scenario, self.slice.world.faults)
 
     def meet(self) -> None:
         """Return when the connections to all others are there; raises PeerLost."""
         self._exchange.meet(MEET_S)
 
     def take_over(self, until: int) -> None:
-        """Become what the server was when its process was killed, `until`, from its arrivals; nothing is sent."""
+        """Become what the server was when its process was killed, `until`, from its arrivals; nothing is sent.
+
+        It goes on from that process's last account, too: what it takes to become so is no work of the server's.
+        """
         assert self._arrivals is not None
         for arrival in self._arrivals:
             self.slice.advance(arrival.reached)
@@ -96,6 +98,15 @@ class Node:
         self.slice.advance(until)
         self.slice.take()
         self._all_told.clear()
+        self._go_on(self._arrivals.accounts(), until)
+
+    def _go_on(self, accounts: list[Account], until: int) -> None:
+        """Have spent and counted what the processes before this one had."""
+        last = accounts[-1] if accounts else Account()
+        self._messages, self._late_messages = last.messages, last.late_messages
+        self._unsent, self._back_late_s = last.unsent, last.back_late_s
+        self._cpu.go_on((account.reached, account.cpu_s) for account in accounts)
+        self._cpu.turn(until)
 
     def run(self, clock: Clock) -> Outcome:
         """Go through the world as the clock does, to its end; raises TransportError."""
@@ -164,9 +175,13 @@ class Node:
     def _take_in(self, arrivals: list[Arrival]) -> None:
         """File arrivals, which are on disk before, if the server's must not be lost."""
         if self._arrivals and arrivals:
-            self._arrivals.keep(arrivals, self._cpu.spent_s)
+            self._arrivals.keep(arrivals, self._account())
         for arrival in arrivals:
             self._file(arrival)
+
+    def _account(self) -> Account:
+        counted = self._messages, self._late_messages, self._unsent, self._back_late_s
+        return Account(self.slice.reached, self._cpu.spent_s, *counted)
 
     def _on_time(self, frame: Frame, now: int) -> bytes:
         """Return a frame's messages, none due before it is here.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .. import scenarios
-from ..runs.options import Options
+from ..runs.options import Options, of_simulated_time
 from .console import WRONG_INPUT, announce_compilation, fail, make_run_folder, messages, progress
 from .options import (
     KB,
@@ -56,6 +56,15 @@ from .options import (
 
 if TYPE_CHECKING:
     from ..scenario import Scenario
+
+# How options that only simulated time has are typed, by name.
+TYPED = {
+    "keep_journal": "--journal",
+    "checkpoint_every_s": "--checkpoint-every",
+    "check_shards": "--check-shards {}",
+    "workers": "--workers {}",
+    "ray_address": "--ray-address {}",
+}
 
 
 def run_command(
@@ -162,21 +171,13 @@ def run_command(
         _run_one(source, overrides, kept, options, is_live)
 
 
-def _check_clock(scenario: "Scenario", options: Options, is_live: bool) -> None:
+def _check_clock(scenario: "Scenario", options: Options, is_live: bool = False) -> None:
     """End the command if an option asks for what the wall clock does not have."""
     if scenario.run.clock == "virtual":
         return
-    others = {
-        "--live": is_live,
-        "--journal": options.keep_journal,
-        "--checkpoint-every": options.checkpoint_every_s is not None,
-        f"--check-shards {options.check_shards}": options.check_shards > 0,
-        f"--workers {options.workers}": options.workers not in (None, 0),
-        f"--ray-address {options.ray_address}": options.ray_address is not None,
-    }
-    for option, is_given in others.items():
-        if is_given:
-            fail(WRONG_INPUT, f'{option}: not with run.clock = "wall"')
+    given = [TYPED[name].format(value) for name, value in of_simulated_time(options).items()]
+    for option in ["--live"] * is_live + given:
+        fail(WRONG_INPUT, f'{option}: not with run.clock = "wall"')
 
 
 def _check_live(others: Mapping[str, str | None]) -> None:
@@ -235,6 +236,8 @@ def _run_collection(overrides: Mapping[str, object], options: Options) -> None:
         scenarios = kb.load_all(overrides)
     except (ScenarioError, ValueError) as error:
         fail(WRONG_INPUT, str(error))
+    for scenario in scenarios.values():
+        _check_clock(scenario, options)
     collection.run(scenarios, options)
 
 

@@ -22,3 +22,15 @@ class Options(NamedTuple):
     until: tuple[str, ...] = ()  # goals, as denial_fraction:5%; (): as many replications as the scenario says
     at_most: int = 1000  # replications, where there are goals
     report: bool = True  # write report.html into the folder, too
+
+
+def of_simulated_time(options: Options) -> dict[str, object]:
+    """Return by name the options that were given and that only simulated time has."""
+    values = {
+        "keep_journal": options.keep_journal,
+        "checkpoint_every_s": options.checkpoint_every_s,
+        "check_shards": options.check_shards,
+        "workers": options.workers,
+        "ray_address": options.ray_address,
+    }
+    return {name: value for name, value in values.items() if value not in (None, 0)}

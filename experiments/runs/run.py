@@ -25,7 +25,7 @@ from . import until, watching
 from .failures import ENVIRONMENT_FAILURES
 from .identity import world_of
 from .inputs import inputs
-from .options import Options
+from .options import Options, of_simulated_time
 from .results import Replication, Results, VersionResult
 from .sharding import RAY_PAYS_FROM_S
 from .warnings import fallen_behind, warnings
@@ -62,11 +62,14 @@ def run(
     shard has a CPU, by `placement` on few nodes ("pack"), on many ("spread") or on one each ("strict-spread"), and
     `workers` None means all CPUs. Without it a Ray of this process's own is started when it is needed.
 
-    Raises ValueError for a policy that cannot be compiled, a trace that cannot be read, or a malformed address;
-    InvariantViolation (actors/engine/invariants.py); ClusterError (actors/cluster/connection.py), of which
-    ShardLost is a lost process; OriginError (actors/setup/origin.py) for a node with other code or files, or
-    for a file that has changed meanwhile; TransportError (actors/shards/transport/frames.py); CheckpointError
-    (actors/shards/sealed.py).
+    With `run.clock` "wall" worlds run in real time, one after the other, with `shards` processes for the clients;
+    `workers`, `ray_address`, `keep_journal` and `unfinished` are then refused.
+
+    Raises ValueError for an option that the clock does not have, a policy that cannot be compiled, a trace that
+    cannot be read, or a malformed address; InvariantViolation (actors/engine/invariants.py); ClusterError
+    (actors/cluster/connection.py), of which ShardLost is a lost process; OriginError (actors/setup/origin.py) for
+    a node with other code or files, or for a file that has changed meanwhile; TransportError
+    (actors/shards/transport/frames.py); CheckpointError (actors/shards/sealed.py).
     """
     options = Options(
         shards=shards, workers=workers, ray_address=ray_address, placement=placement, keep_journal=keep_journal
@@ -88,6 +91,7 @@ def run_as(
 
     A failure of Ray, a node, memory or the disk is not raised: the results have it, and what was finished before.
     """
+    _check_clock(scenario, options, unfinished, watch)
     began_s = unfinished.began_s if unfinished else time.time()
     files = inputs(scenario)
     known = [
@@ -111,6 +115,17 @@ def run_as(
         results.interrupted, results.failure = True, error
     results.wall_s = time.time() - began_s
     return results
+
+
+def _check_clock(
+    scenario: Scenario, options: Options, unfinished: "UnfinishedRun | None", watch: Watch | None
+) -> None:
+    """Raise ValueError for what was given and the wall clock does not have."""
+    if scenario.run.clock == "virtual":
+        return
+    named = [f"{name}={value!r}" for name, value in of_simulated_time(options).items()]
+    for given in named + ["unfinished"] * bool(unfinished) + ["watch"] * bool(watch):
+        raise ValueError(f'{given}: not with run.clock = "wall"')
 
 
 def _run_left(

@@ -1,12 +1,12 @@
 """Running a sweep: which worlds are left, in chunks, to whoever runs them; what comes of each is kept at once."""
 
 import itertools
-import os
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from typing import TYPE_CHECKING, NamedTuple
 
+from meterstorm.actors.cluster.cpus import cpus
 from meterstorm.actors.cluster.workers import spread
 from meterstorm.actors.setup.origin import CODE, check
 
@@ -162,7 +162,7 @@ def _run(
         left -= len(chunk.worlds)
         if options.workers is None and spent_s > HERE_S:
             break
-    with Pool(min(options.workers or os.cpu_count() or 1, max(left, 1)), common) as pool:
+    with Pool(min(options.workers or cpus(), max(left, 1)), common) as pool:
         for chunk, found in pool.run(source):
             yield chunk, found, "a worker process"
 

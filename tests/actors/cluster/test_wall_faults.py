@@ -84,6 +84,18 @@ def test_a_crash_kills_the_process_and_another_one_takes_its_place(wall, killed,
     assert tally.servers["decided"][0] > 100  # those before the kill are not forgotten
 
 
+def test_a_server_that_is_killed_often_has_the_later_stand_bys_begin_during_the_run(wall, killed, monkeypatch):
+    there = []
+    begin = WallSet._actor
+    monkeypatch.setattr(WallSet, "_actor", lambda self: there.append(len(killed)) or begin(self))
+    crashes = [FAULT | {"kind": "crash", "start_s": float(at), "duration_s": 0.5} for at in (1, 3, 5)]
+    _, real, virtual, measures = run(wall, {"servers": {"durable": True}, "faults": crashes})
+    assert there == [0] * 5 + [1]  # two servers, a shard of clients, two stand-bys; and one after the first kill
+    assert len({pid for pid, number in killed if number == signal.SIGKILL}) == measures.strikes == 3
+    assert real["launches"] == pytest.approx(virtual["launches"], rel=0.1, abs=5)
+    assert measures.nodes[0].messages > 0 < measures.nodes[0].cpu_s[0]
+
+
 def test_a_stall_stops_the_process_and_shows_in_the_round_trips(wall, killed):
     """Requests are answered late or never, and the wait counts from when each was meant to be sent."""
     _, real, virtual, measures = run(wall, {"faults": [FAULT | {"kind": "stall"}]})

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from meterstorm.actors.engine.invariants import InvariantViolation
 from meterstorm.actors.shards.simulate import simulate
-from meterstorm.actors.shards.transport.frames import TransportError
+from meterstorm.actors.shards.transport.frames import Frame, TransportError
 from meterstorm.actors.wall import node as module
 from meterstorm.actors.wall.arrivals import Arrival
-from meterstorm.actors.wall.node import ROWS, Node, Place
+from meterstorm.actors.wall.node import ALL_TOLD, ROWS, Node, Place
 from meterstorm.actors.wall.outcome import world_of
 from meterstorm.experiments.metrics.metrics import metrics
 
@@ -61,23 +61,55 @@ def test_a_closed_listener_refuses_and_counts_what_it_refuses():
     assert real["attempts"] == pytest.approx(virtual["attempts"], abs=10)
 
 
-def test_a_process_that_takes_over_is_what_the_killed_one_was(tmp_path):
-    """From its arrivals alone: the same events, and the same tables of leases."""
-    scenario = world()
-    server = Node(scenario, 0, Place(0, 1, str(tmp_path), KEY))
-    clients = Node(scenario, 0, Place(1, 1, str(tmp_path), KEY))
-    for now in range(0, 3_000_000_000, 100_000_000):  # by hand, without a clock
+def by_hand(scenario, folder, until: int) -> tuple[Node, Node]:
+    """A server and its clients that have come so far without a clock."""
+    server, clients = (Node(scenario, 0, Place(node, 1, str(folder), KEY)) for node in (0, 1))
+    for now in range(0, until, 100_000_000):
         clients.slice.advance(now)
-        rows = clients.slice.take()
-        server._take_in([Arrival(server.slice.reached, 1, ROWS, rows.tobytes())])
+        rows = clients.slice.take().tobytes()
+        server._take_in([Arrival(server.slice.reached, 1, ROWS, server._on_time(frame(rows), now))])
         server.slice.advance(now)
         for _, answers in server.slice.by_node(server.slice.take()):
             clients._take_in([Arrival(now, 0, ROWS, answers.tobytes())])
+    return server, clients
+
+
+def frame(rows: bytes) -> Frame:
+    """A frame of messages from the clients."""
+    return Frame(1, 0, 0, ROWS, rows)
+
+
+def test_a_process_that_takes_over_is_what_the_killed_one_was(tmp_path):
+    """From its arrivals alone: the same events, and the same tables of leases."""
+    scenario = world()
+    server, clients = by_hand(scenario, tmp_path, 3_000_000_000)
     successor = Node(scenario, 0, Place(0, 1, str(tmp_path), KEY))
     successor.take_over(server.slice.reached)
     assert successor.slice.digest == server.slice.digest != 0
     assert (successor.slice.world.leases == server.slice.world.leases).all()
     assert server.slice.world.control[0].leased > 0
+    for node in (server, clients, successor):
+        node.close()
+
+
+def test_what_a_killed_process_had_spent_and_counted_is_its_successors(tmp_path, monkeypatch):
+    """A stand-by is there before the first arrival, and what its replay takes is not the server's."""
+    second = 10**9
+    spent_s = [0.0]
+    monkeypatch.setattr("time.process_time", lambda: spent_s[0])
+    scenario = world({"faults": [{"kind": "crash", "servers": [0], "start_s": 1.5, "duration_s": 0.5}]})
+    successor = Node(scenario, 0, Place(0, 1, str(tmp_path), KEY))
+    server, clients = by_hand(scenario, tmp_path, second)
+    server._unsent, server._back_late_s, spent_s[0] = 3, 0.25, 40.0
+    server._take_in([Arrival(second, 1, ALL_TOLD, b"")])
+    spent_s[0] = 1000.0  # that of the stand-by's process
+    successor.take_over(2 * second)
+    had, has = server._account()._replace(cpu_s=40.0), successor._account()
+    assert has[1:] == had[1:]
+    assert had.messages > 50
+    spent_s[0] += 5.0
+    successor._cpu.turn(3 * second)
+    assert successor._cpu.cpu_s() == (40.0, 5.0, 0.0)
     for node in (server, clients, successor):
         node.close()
 

@@ -100,6 +100,14 @@ WRONG_FOR_KB = {
 }
 
 
+def test_a_collection_on_the_wall_clock_does_not_drop_options(here, monkeypatch):
+    monkeypatch.setattr(collection, "names", lambda: ["q226827"])
+    settings = ("run.clock=wall", "policies.balancing.name=static")
+    wall = [word for setting in settings for word in ("--set", setting)]
+    result = invoke("run", "kb", "--json", "--workers", 2, *wall)
+    refused(result, console.WRONG_INPUT, ['--workers 2: not with run.clock = "wall"'])
+
+
 @pytest.mark.parametrize("options", WRONG_FOR_KB)
 def test_wrong_input_for_kb(options, here, monkeypatch):
     monkeypatch.setattr(collection, "names", lambda: ["q226823", "q226838", "q235786"])

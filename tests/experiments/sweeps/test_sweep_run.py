@@ -274,3 +274,27 @@ def test_whoever_stops_listening_leaves_no_worker(undisturbed, tmp_path):
         next(answers)
         assert len(workers_below()) == 2
     assert workers_below() == []
+
+
+def test_there_are_as_many_workers_as_cpus_that_this_process_may_use(monkeypatch):
+    """A container may allow fewer than the machine has."""
+    asked = []
+
+    class Nobody:
+        def __init__(self, workers, common):
+            asked.append(workers)
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *exception):
+            pass
+
+        def run(self, source):
+            return ()
+
+    monkeypatch.setattr(sweeps, "Pool", Nobody)
+    monkeypatch.setattr(sweeps, "cpus", lambda: 3)
+    for left in (7, 2):
+        assert not list(sweeps._run([], None, SweepOptions(), left))
+    assert asked == [3, 2]
