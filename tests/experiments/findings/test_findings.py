@@ -145,6 +145,13 @@ def test_infinite_values_are_told_by_their_order():
         figures([1.0] * 4, [math.inf] * 4).claim_less("x", A, B)  # four pairs are too few for 99.9 %
 
 
+def test_most_pairs_say_which_is_less():
+    mostly = figures([math.inf, *[1.0] * 19], [2.0] * 20)
+    assert mostly.claim_less("x", A, B) == "-"
+    with pytest.raises(NotShownError):
+        mostly.claim_less("x", B, A)
+
+
 def test_bounds_are_for_each_replication():
     found = figures([1.0, 2.0], [1.0, 9.0])
     found.claim_all("x", A, 0, 2)

@@ -63,6 +63,14 @@ def test_infinite_values_are_told_by_the_sign_test():
     assert found(contest(base=list(soon), own=mostly))["own"].verdict == 0
 
 
+def test_the_verdict_is_that_of_most_pairs():
+    """Once never served, and better in each of 19 other pairs: better; and the other way round."""
+    once: list[Value] = [math.inf, *[1.0] * 19]
+    twos: list[Value] = [2.0] * 20
+    assert found(contest(base=twos, own=once))["own"].verdict == -1
+    assert found(contest(base=once, own=twos))["own"].verdict == 1
+
+
 def test_who_stands_alone_is_compared_with_nobody():
     assert comparisons([contest(other=BASE)], "base", WEIGHTS) == []
 
