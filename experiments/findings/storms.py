@@ -48,7 +48,7 @@ class StormStudy(NamedTuple):
             raise KeyboardInterrupt
         if outcome.failures:
             raise ValueError(f"{self.name}: {outcome.failures[0]}")
-        return outcome.rows
+        return [{key: value for key, value in row.items() if key != "error"} for row in outcome.rows]
 
     def _parts(self, seed: int | None) -> list[Part]:
         choice = sources.Choice(is_quick=True, replications=self.replications, seed=seed)
