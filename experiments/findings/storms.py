@@ -68,7 +68,7 @@ STORMS = StormStudy("storms", 8)
 
 
 def _answer(figures: Figures) -> Answer:
-    baseline = roster.read().rivals[0].name
+    baseline = roster.baseline(roster.read(), None)
     found = standing(contests.contests(figures.rows), baseline, WEIGHTS)
     rows = overall(found)
     whole = [row for row in rows if row.contests == len(found.contests)]

@@ -192,6 +192,17 @@ def test_weights_may_change_without_a_run(here: Path):
     assert (here / "out" / "storm" / "metrics.parquet").stat().st_mtime_ns == before
 
 
+def test_the_baseline_may_change_without_a_run(here: Path):
+    storm("--quick")
+    before = (here / "out" / "storm" / "metrics.parquet").stat().st_mtime_ns
+    rows = scores(here)
+    storm("--quick", "--baseline", "patient")
+    assert json.loads((here / "out" / "storm.json").read_text())["baseline"] == "patient"
+    assert (here / "out" / "storm" / "metrics.parquet").stat().st_mtime_ns == before
+    assert scores(here) == rows
+    assert set(parquet.read_table(here / "out" / "comparisons.parquet")["policy"].to_pylist()) == {"at once"}
+
+
 def test_what_is_there_and_is_something_else_is_refused(here: Path):
     storm("--quick")
     assert "with other settings or policies" in storm("--quick", "--seed", "5", status=console.WRONG_INPUT).stderr
