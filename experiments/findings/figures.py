@@ -8,9 +8,9 @@ from ..metrics.intervals import Estimate, estimate
 from ..metrics.metrics import Value
 from ..metrics.paired import paired
 
-# Of differences: a hundred of them hold at once with 95 % (Bonferroni). Means have their own 95 %.
-CONFIDENCE = 0.9995
-CLAIMS_MAX = 100
+# Of differences: two hundred of them hold at once with 95 % (Bonferroni). Means have their own 95 %.
+CONFIDENCE = 0.99975
+CLAIMS_MAX = 200
 
 Where = Mapping[str, Any]
 

@@ -164,7 +164,7 @@ def _renewals(figures: Figures) -> Answer:
 
 LAST, LOAD = "time_to_last_client_s", "amplification"
 COUNTS = (200, 500, 900)
-COLLAPSE = Study("collapse", "lease-collapse", {"clients.count": COUNTS}, [LAST, LOAD], 12)
+COLLAPSE = Study("collapse", "lease-collapse", {"clients.count": COUNTS}, [LAST, LOAD], 13)
 CURES = ("jitter", "shedding by age", "longer time-out", "longer TTL", "throttle")
 
 
