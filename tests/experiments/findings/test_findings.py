@@ -128,6 +128,13 @@ def test_seats_are_those_of_engset_and_erlang(licenses: int):
         assert fmean(values) == pytest.approx(law, abs=3.5 * stdev(values) / math.sqrt(len(values)))
 
 
+def test_a_restart_that_comes_when_all_is_over_has_no_time():
+    """Its fault is a later one than the outage, from whose end the times of the other arms are."""
+    finding = page.named("collapse")
+    *_, restart = finding.answer(Figures(finding.study.read())).rows
+    assert restart == ["restart with an empty queue", "-", "-", "inf"]
+
+
 @EACH
 def test_a_finding_says_who_asked_and_where_it_stops(finding: Finding):
     answer = finding.answer(Figures(finding.study.read()))
