@@ -33,6 +33,11 @@ class Contest(NamedTuple):
         """Where it is, in words."""
         return ": ".join(filter(None, (self.scenario, self.case, self.setting)))
 
+    @property
+    def replications(self) -> int:
+        """How many count."""
+        return max((len(own[NAMES[0]]) for own in self.scores.values()), default=0)
+
     def applying(self) -> list[str]:
         """Return the scores that any policy has here."""
         return [
