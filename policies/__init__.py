@@ -1,4 +1,4 @@
-"""Policies: frozen values with one pure method each.
+"""Policies: frozen values with a pure method, or a few.
 
 The same object runs in plain Python, where it is its own reference, and compiled, where the engine calls it
 by pointer. Anything random, timed or remembered comes in as an argument; a policy has no other state.

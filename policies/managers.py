@@ -76,20 +76,27 @@ class Rlm(NamedTuple):
 
     @property
     def memory_size(self) -> int:
-        """A number for each server: 1 when it is skipped."""
-        return MOST_SERVERS
+        """Two numbers for each server: 1 when it is skipped; with `skips`, 1 when this request failed there."""
+        return 2 * MOST_SERVERS
 
     def on_failure(self, link: Link, memory: "Memory", u: float) -> Decision:
-        """Ask the next server, until this request has failed at each."""
-        if self.skips > 0.0 and link.kind == TIMED_OUT and link.server < MOST_SERVERS:
-            memory[link.server] = 1.0
-        return fail_over() if link.failures < link.servers else give_up()
+        """Ask the next server, until this request has failed at each that is not skipped."""
+        if self.skips > 0.0 and link.server < MOST_SERVERS:
+            if link.failures == 1:
+                memory[MOST_SERVERS:] = 0.0
+            memory[MOST_SERVERS + link.server] = 1.0
+            if link.kind == TIMED_OUT:
+                memory[link.server] = 1.0
+        out = 0.0
+        for server in range(MOST_SERVERS):
+            out += max(memory[server], memory[MOST_SERVERS + server])
+        return fail_over() if link.failures < link.servers and out < link.servers else give_up()
 
     def before_request(self, link: Link, memory: "Memory", u: float) -> Decision:
         """Pass over a server that is skipped."""
         if link.server >= MOST_SERVERS or memory[link.server] == 0.0:
             return send()
-        return fail_over() if memory.sum() < link.servers else give_up()
+        return fail_over() if memory[:MOST_SERVERS].sum() < link.servers else give_up()
 
     def on_success(self, link: Link, memory: "Memory", u: float) -> None:
         """Skip whom it has skipped."""

@@ -53,7 +53,8 @@ class Asked(NamedTuple):
 def run(asked: Asked, place: Path, options: SweepOptions) -> None:
     """Run the benchmark in a folder, or what is left of it there, and show it, or end the command."""
     try:
-        roster = _roster(asked)
+        roster = rosters.with_more(rosters.read(asked.policies), asked.more)
+        baseline = rosters.baseline(roster, asked.baseline)
         weights = scores.weights(asked.weights)
         chosen = sources.chosen(asked.scenarios)
         parts = _parts({source.name: sources.planned(source, roster, asked.choice) for source in chosen}, roster)
@@ -64,13 +65,8 @@ def run(asked: Asked, place: Path, options: SweepOptions) -> None:
     except (ScenarioError, ValueError, OSError) as error:
         fail(WRONG_INPUT, str(error))
     titles = {part.name: part.plan.base.title for part in parts}
-    facts = Facts(titles, roster.rivals[0].name, weights, asked.choice.replications, asked.choice.is_quick)
+    facts = Facts(titles, baseline, weights, asked.choice.replications, asked.choice.is_quick)
     _finish(parts, roster, facts, place, options)
-
-
-def _roster(asked: Asked) -> Roster:
-    roster = rosters.with_more(rosters.read(asked.policies), asked.more)
-    return roster if asked.baseline is None else rosters.with_baseline(roster, asked.baseline)
 
 
 def _parts(planned: Mapping[str, Planned], roster: Roster) -> list[Part]:

@@ -17,7 +17,7 @@ BACKOFF = Study(
     "findings/scenarios/backoff.toml",
     {SERVICE: [100, 30], RETRIES: [0, 2], PAUSE: [0, 5, 60]},
     [RECOVERY],
-    12,
+    13,
 )
 INF = float("inf")
 

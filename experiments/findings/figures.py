@@ -8,9 +8,9 @@ from ..metrics.intervals import Estimate, estimate
 from ..metrics.metrics import Value
 from ..metrics.paired import paired
 
-# Of differences: a hundred of them hold at once with 95 % (Bonferroni). Means have their own 95 %.
-CONFIDENCE = 0.9995
-CLAIMS_MAX = 100
+# Of differences: two hundred of them hold at once with 95 % (Bonferroni). Means have their own 95 %.
+CONFIDENCE = 0.99975
+CLAIMS_MAX = 200
 
 Where = Mapping[str, Any]
 
@@ -95,9 +95,9 @@ class Figures:
         if found.difference is not None:
             half = found.difference.half_width
             is_told = half is not None and abs(found.difference.mean) > half
-            return is_told * (1 if found.difference.mean > 0 else -1)
-        is_told = found.p is not None and found.p < 1 - CONFIDENCE
-        return is_told * (1 if found.infinite > found.baseline_infinite else -1)
+        else:
+            is_told = found.p is not None and found.p < 1 - CONFIDENCE
+        return is_told * found.sign
 
 
 def in_words(found: Estimate, sign: bool = False) -> str:

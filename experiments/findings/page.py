@@ -18,8 +18,9 @@ HEAD = f"""# Findings
 Questions that people asked in public, and what sweeps say. Each answer is made of the results that are kept in
 `experiments/findings/`, and a test holds this page to them. Means have their 95 % intervals over replications.
 Differences are paired by replication, at common random numbers, and have intervals of {100 * CONFIDENCE:g} %:
-all of them hold at once with 95 % (Bonferroni, up to {CLAIMS_MAX}). What such an interval does not show is not
-told apart.
+all of them hold at once with 95 % (Bonferroni, up to {CLAIMS_MAX}; where who is compared was chosen by the same
+results, each pair that might have been counts). The table of the storm benchmark is a family of its own: what it
+calls better or worse holds at once with its own 95 %. What an interval does not show is not told apart.
 
 The command below each answer sweeps it again. `python -m meterstorm.experiments.findings NAME` keeps new
 results and writes this page; with `--seed 7` it prints the answer at other draws, and fails if what it claims

@@ -8,7 +8,9 @@ from .study import Study
 
 LICENSES = "products[0].licenses"
 COUNTS = (20, 24, 28, 32)
-SEATS = Study("seats", "findings/scenarios/seats.toml", {LICENSES: COUNTS}, ["denial_fraction", "wait_s_mean"], 60)
+SEATS = Study(
+    "seats", "findings/scenarios/seats.toml", {LICENSES: COUNTS}, ["denial_fraction", "wait_s_mean"], 240
+)
 
 
 def _seats(figures: Figures) -> Answer:
@@ -24,9 +26,10 @@ def _seats(figures: Figures) -> Answer:
     words = prose(
         f"""
         Count the users, not only the load. At a mean demand of 20 licenses, 28 deny {denied(28, "closed")} % of
-        what 40 users ask for who think and work in turn (Engset), and {denied(28, "open")} % of launches that
-        come whatever the state (Erlang B): {fewer} percentage points. Where the denied wait in line, 24
-        licenses make the first wait for less per launch than the second (Erlang C), by {waits} s.
+        what 40 users ask for who think and work in turn (Engset), and {denied(28, "open")} % of what 4,000 ask
+        for who launch every 100 hours, nearly whatever the state (Erlang B, within 2 %): {fewer} percentage
+        points. Where the denied wait in line, 24 licenses make the first wait for less per launch than the
+        second (Erlang C), by {waits} s.
         """
     )
     arms = [f"{who}, {what}" for what, who in product(("denied", "waiting"), ("closed", "open"))]
@@ -44,8 +47,9 @@ def _seats(figures: Figures) -> Answer:
     heads = ["licenses", "denied, %: closed", "open", "mean wait, s: closed", "open"]
     stops = prose(
         """
-        With many more users than licenses the two kinds become alike; and denied users who try again soon, in
-        place of thinking as long as ever, are a third kind (`policies.denial`).
+        Waits in line are those of 40 hours: with 20 licenses for a demand of 20, the second kind's line would
+        grow on. With many more users than licenses the two kinds become alike; and denied users who try again
+        soon, in place of thinking as long as ever, are a third kind (`policies.denial`).
         """
     )
     return Answer(words, heads, rows, stops)

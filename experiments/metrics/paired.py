@@ -26,6 +26,7 @@ class Paired(NamedTuple):
     median_difference: float | None  # of the replications in which both are finite, where in others one is not
     test: Literal["t", "sign"] | None  # None: fewer than two replications
     p: float | None
+    sign: int  # what the test's p is of: 1: more (in the mean, or more often), -1: less, 0: neither
 
 
 def paired(values: Sequence[Value], baseline: Sequence[Value], confidence: float = 0.95) -> Paired:
@@ -48,11 +49,16 @@ def paired(values: Sequence[Value], baseline: Sequence[Value], confidence: float
         None if is_finite or not differences else median(differences),
         test,
         _p(test, difference, ours, theirs, confidence),
+        _sign(difference.mean if difference else balance(ours, theirs)),
     )
 
 
 def _mean(values: Sequence[float]) -> float | None:
     return math.fsum(values) / len(values) if values and all(map(math.isfinite, values)) else None
+
+
+def _sign(value: float) -> int:
+    return (value > 0) - (value < 0)
 
 
 def _p(
@@ -85,6 +91,11 @@ def sign_test(ours: Sequence[float], theirs: Sequence[float]) -> float:
     """
     from scipy import special
 
-    pairs = list(zip(ours, theirs, strict=True))
-    more, less = sum(a > b for a, b in pairs), sum(a < b for a, b in pairs)
-    return min(1.0, 2 * float(special.bdtr(min(more, less), more + less, 0.5)))
+    untied = sum(a != b for a, b in zip(ours, theirs, strict=True))
+    rarer = (untied - abs(balance(ours, theirs))) // 2
+    return min(1.0, 2 * float(special.bdtr(rarer, untied, 0.5)))
+
+
+def balance(ours: Sequence[float], theirs: Sequence[float]) -> int:
+    """Return in how many more pairs ours is the larger than theirs is: the sign test's statistic."""
+    return sum((a > b) - (a < b) for a, b in zip(ours, theirs, strict=True))

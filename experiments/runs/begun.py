@@ -57,7 +57,7 @@ def begin(
     files = list(inputs)
     policies = {file.path: file.source for file in files if file.source is not None}
     data = {file.path: file.sha256 for file in files if file.source is None}
-    facts = {**CODE, "scenario": _sha256(text.encode()), "policies": policies, "data": data}
+    facts = {**CODE, "scenario": sha256(text.encode()), "policies": policies, "data": data}
     write(checkpoints / kind, {**facts, "options": options}, {})
     return Begun(folder, scenario, options, lock)
 
@@ -74,7 +74,7 @@ def reopen(kind: str, folder: Path) -> Begun:
         if facts.get(key) != mine:
             raise CheckpointError(f"{path}: begun by another version: {key} {facts.get(key)}, here {mine}")
     now = {name: sha256_of(name) for name in facts["data"] if Path(name).is_file()}
-    now[str(file)] = _sha256(without_digest(file.read_text(encoding="utf-8")).encode())
+    now[str(file)] = sha256(without_digest(file.read_text(encoding="utf-8")).encode())
     for name, expected in {str(file): facts["scenario"], **facts["data"]}.items():
         if now.get(name) != expected:
             raise CheckpointError(f"{name}: has changed since the {kind} in {folder} began; begin it anew")
@@ -93,7 +93,8 @@ def _provide(policies: Mapping[str, bytes], kind: str) -> None:
             _log.warning("%s: has changed since the %s began, which goes on with the policy as it was", name, kind)
 
 
-def _sha256(content: bytes) -> str:
+def sha256(content: bytes) -> str:
+    """Return the digest that tells whether a text is still the same."""
     return hashlib.sha256(content).hexdigest()
 
 

@@ -4,7 +4,6 @@ In its `checkpoints/`, `run` says what runs, and how; `done-V-R` is replication 
 `world-V-R` has the checkpoints of one that is not (`actors/shards/checkpoints.py`). The run's end removes it.
 """
 
-import hashlib
 import logging
 import shutil
 import time
@@ -21,7 +20,7 @@ from meterstorm.actors.state.schedule import FAULT
 from meterstorm.actors.state.sums import SUM
 
 from ..scenario import Scenario, replications, to_toml, versions
-from .begun import Begun, begin, reopen
+from .begun import Begun, begin, reopen, sha256
 from .folder import RUN, UNFINISHED
 from .inputs import inputs
 from .options import Options
@@ -42,7 +41,7 @@ _log = logging.getLogger("meterstorm")
 
 def default_folder(name: str, scenario: Scenario, *more: str) -> Path:
     """Return where a run goes whose digest is not known yet; `more` is what it depends on besides."""
-    return Path("results") / f"{name}-{_sha256(chr(0).join([to_toml(scenario), *more]).encode())[:8]}"
+    return Path("results") / f"{name}-{sha256(chr(0).join([to_toml(scenario), *more]).encode())[:8]}"
 
 
 def has_kept(folder: Path) -> bool:
@@ -87,7 +86,7 @@ class UnfinishedRun:
         named = self._versions[version]
         identity = {
             **self._origins[version],
-            "scenario": _sha256(to_toml(named.scenario).encode()),
+            "scenario": sha256(to_toml(named.scenario).encode()),
             "case": named.case,
             "arm": named.arm,
             "replication": number,
@@ -141,7 +140,3 @@ class UnfinishedRun:
 
     def _path(self, what: str, version: int, number: int) -> Path:
         return self._checkpoints / f"{what}-{version}-{number}"
-
-
-def _sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()

@@ -24,13 +24,9 @@ class Compared(NamedTuple):
         one, paired = self.comparison, self.comparison.paired
         if paired.difference is not None:
             is_told = one.simultaneous is not None and abs(paired.difference.mean) > one.simultaneous
-            return is_told * _sign(paired.difference.mean)
-        is_told = one.p_holm is not None and one.p_holm < ALPHA
-        return is_told * _sign(paired.infinite - paired.baseline_infinite or paired.median_difference or 0.0)
-
-
-def _sign(value: float) -> int:
-    return (value > 0) - (value < 0)
+        else:
+            is_told = one.p_holm is not None and one.p_holm < ALPHA
+        return is_told * paired.sign
 
 
 def comparisons(contests: Sequence[Contest], baseline: str, weights: Mapping[str, float]) -> list[Compared]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 SCORES_FILE = "scores.parquet"
+NO_SCORES = dict.fromkeys(NAMES)
 Where = tuple[str, str, str]  # scenario, setting and case
 
 
@@ -31,6 +32,11 @@ class Contest(NamedTuple):
     def title(self) -> str:
         """Where it is, in words."""
         return ": ".join(filter(None, (self.scenario, self.case, self.setting)))
+
+    @property
+    def replications(self) -> int:
+        """How many count."""
+        return max((len(own[NAMES[0]]) for own in self.scores.values()), default=0)
 
     def applying(self) -> list[str]:
         """Return the scores that any policy has here."""
@@ -50,9 +56,12 @@ class Contest(NamedTuple):
 
 
 def rows_of(scenario: str, plan: Plan, table: "pa.Table", oracle: str) -> Iterator[dict[str, Any]]:
-    """Yield the scores of each world of a scenario's sweep that did not fail, beside the oracle's."""
-    good = [row for row in table.to_pylist() if row["error"] is None]
-    oracles = {(row["point"], row["case"], row["replication"]): row for row in good if row["arm"] == oracle}
+    """Yield the scores of each world of a scenario's sweep beside the oracle's; of one that failed, its error.
+
+    Where the oracle failed there is nothing to measure by, and no row.
+    """
+    rows = table.to_pylist()
+    oracles = {_meeting(row): row for row in rows if row["arm"] == oracle and row["error"] is None}
     settings = _settings(plan)
     measured = {
         (point.number, version.case): Measured(
@@ -61,8 +70,8 @@ def rows_of(scenario: str, plan: Plan, table: "pa.Table", oracle: str) -> Iterat
         for point in plan.points
         for version in _versions(plan, point.settings)
     }
-    for row in good:
-        base = oracles.get((row["point"], row["case"], row["replication"]))
+    for row in rows:
+        base = oracles.get(_meeting(row))
         if row["arm"] != oracle and base is not None:
             about = measured[row["point"], row["case"]]
             yield {
@@ -72,8 +81,14 @@ def rows_of(scenario: str, plan: Plan, table: "pa.Table", oracle: str) -> Iterat
                 "policy": row["arm"],
                 "replication": row["replication"],
                 "measured_s": about.duration_s,
-                **of_world(row, base, about),
+                "error": row["error"],
+                **(NO_SCORES if row["error"] else of_world(row, base, about)),
             }
+
+
+def _meeting(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return where all policies meet the same users."""
+    return row["point"], row["case"], row["replication"]
 
 
 def _versions(plan: Plan, settings: Mapping[str, Any]) -> Iterable[Any]:
@@ -100,12 +115,12 @@ def _setting(key: str, value: Any) -> str:
 
 
 def write(folder: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write scores.parquet: a row for each world, a column for each score. Raises OSError."""
+    """Write scores.parquet: a row for each world, a column for each score, and one for errors. Raises OSError."""
     import pyarrow as pa
     from pyarrow import parquet
 
     words = [(name, pa.string()) for name in ("scenario", "setting", "case", "policy")]
-    types = [*words, ("replication", pa.int32()), ("measured_s", pa.float64())]
+    types = [*words, ("replication", pa.int32()), ("measured_s", pa.float64()), ("error", pa.string())]
     columns = pa.schema([*types, *((name, pa.float64()) for name in NAMES)])
     parquet.write_table(pa.Table.from_pylist(list(rows), columns), folder / SCORES_FILE)
 
@@ -123,22 +138,27 @@ def read(folder: Path) -> list[Contest]:
 
 
 def contests(rows: Iterable[Mapping[str, Any]]) -> list[Contest]:
-    """Return the contests of some rows; only replications that all of its policies have run count."""
+    """Return the contests of some rows; only replications that all of its policies have run count.
+
+    A policy that failed in any of its worlds is out of that contest. One that has rows missing, as after an
+    interrupt, is not: the replications that it has not run count for nobody. Without any left there is no contest.
+    """
     found: dict[Where, list[Mapping[str, Any]]] = {}
     for row in rows:
         found.setdefault((row["scenario"], row["setting"], row["case"]), []).append(row)
-    return [_contest(where, those) for where, those in found.items()]
+    made = [_contest(where, those) for where, those in found.items()]
+    return [contest for contest in made if contest is not None]
 
 
-def _contest(where: Where, rows: Sequence[Mapping[str, Any]]) -> Contest:
+def _contest(where: Where, rows: Sequence[Mapping[str, Any]]) -> Contest | None:
+    failed = {row["policy"] for row in rows if row.get("error")}
     by_policy: dict[str, dict[int, Mapping[str, Any]]] = {}
     for row in rows:
-        by_policy.setdefault(row["policy"], {})[row["replication"]] = row
-    most = max(map(len, by_policy.values()))
-    whole = {policy: own for policy, own in by_policy.items() if len(own) == most}  # others have failed somewhere
-    numbers = sorted(next(iter(whole.values())))
+        if row["policy"] not in failed:
+            by_policy.setdefault(row["policy"], {})[row["replication"]] = row
+    numbers = sorted(set.intersection(*map(set, by_policy.values()))) if by_policy else []
     scores = {
-        policy: {name: [own[number][name] for number in numbers if number in own] for name in NAMES}
-        for policy, own in whole.items()
+        policy: {name: [own[number][name] for number in numbers] for name in NAMES}
+        for policy, own in by_policy.items()
     }
-    return Contest(*where, scores, rows[0]["measured_s"])
+    return Contest(*where, scores, rows[0]["measured_s"]) if numbers else None

@@ -25,12 +25,6 @@ def probabilities(contest: Contest, resamples: int = RESAMPLES) -> dict[str, flo
     return dict(zip(contest.scores, map(float, found), strict=True))
 
 
-def front(contest: Contest) -> list[str]:
-    """Return the policies that are on the front of the means."""
-    on = is_on_front(_values(contest).mean(axis=2))
-    return [policy for policy, is_on in zip(contest.scores, on, strict=True) if is_on]
-
-
 def _values(contest: Contest) -> Any:
     """Return the scores, shape (policies, scores, replications)."""
     names = contest.applying()

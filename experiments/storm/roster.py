@@ -22,7 +22,7 @@ class Entry(NamedTuple):
 
 
 class Roster(NamedTuple):
-    """The oracle, which is no rival, and the policies; the first is what the others are compared with."""
+    """The oracle, which is no rival, and the policies in order: what is swept, whoever the baseline is."""
 
     oracle: Entry
     rivals: tuple[Entry, ...]
@@ -106,13 +106,13 @@ def _kind_of_built_in(name: str) -> str:
     raise ValueError(f"no policy {show(name)}; `meterstorm show policies` has all{did_you_mean(name, known)}")
 
 
-def with_baseline(roster: Roster, name: str) -> Roster:
-    """Return a roster in which a policy comes first, so that the others are compared with it."""
+def baseline(roster: Roster, name: str | None) -> str:
+    """Return whom the others are compared with, without a name the first; raises ValueError for an unknown one."""
     names = [entry.name for entry in roster.rivals]
-    if name not in names:
+    if name is not None and name not in names:
         known = f"the policies are {', '.join(map(show, names))}"
         raise ValueError(f"{show(name)} is not one of them; {known}{did_you_mean(name, names)}")
-    return roster._replace(rivals=tuple(sorted(roster.rivals, key=lambda entry: entry.name != name)))
+    return names[0] if name is None else name
 
 
 def _each_once(roster: Roster) -> Roster:

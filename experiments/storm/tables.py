@@ -5,7 +5,9 @@ from collections.abc import Iterator, Sequence
 from rich.console import Console
 from rich.text import Text
 
+from ..metrics.paired import sign_test
 from ..reports.layout import Column, show_columns
+from .compared import ALPHA
 from .contests import Contest
 from .scores import COST, SCORES
 from .standing import Row, Standing, estimate_of
@@ -17,6 +19,7 @@ LEGEND = (
     "Less is better. < and > are less and more than {baseline!r} by more than the intervals that hold for all "
     "{family:,} comparisons at once (95 %, Bonferroni; with infinite values, Holm)."
 )
+TOO_FEW = " With {replications} replications infinite values are never told apart."
 
 
 def show(console: Console, found: Standing) -> None:
@@ -35,9 +38,11 @@ def show(console: Console, found: Standing) -> None:
 
 
 def legend(found: Standing) -> str:
-    """Return what the marks mean."""
+    """Return what the marks mean, and what so few replications cannot say."""
     family = next((one.comparison.family for one in found.compared.values()), 0)
-    return LEGEND.format(baseline=found.baseline, family=family)
+    most = max((contest.replications for contest in found.contests), default=0)
+    is_blind = sign_test([1.0] * most, [0.0] * most) >= ALPHA
+    return LEGEND.format(baseline=found.baseline, family=family) + is_blind * TOO_FEW.format(replications=most)
 
 
 def overall(found: Standing) -> list[Row]:

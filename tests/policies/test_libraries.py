@@ -123,13 +123,13 @@ def rlm(skips, kind, server, memory, failures=1, servers=3):
 
 
 def test_rlm_asks_every_server_once():
-    memory = np.zeros(32)
+    memory = np.zeros(64)
     assert [rlm(0, TIMED_OUT, n, memory, n + 1) for n in range(3)] == [fail_over(), fail_over(), give_up()]
     assert [rlm(0, BEFORE_REQUEST, n, memory) for n in range(3)] == [send()] * 3
 
 
 def test_rlm_may_never_ask_again_who_has_not_answered():
-    memory = np.zeros(32)
+    memory = np.zeros(64)
     rlm(1, TIMED_OUT, 0, memory)
     rlm(1, REFUSED, 1, memory)
     rlm(1, SERVED, 1, memory)
@@ -138,6 +138,23 @@ def test_rlm_may_never_ask_again_who_has_not_answered():
         rlm(1, TIMED_OUT, server, memory)
     assert [rlm(1, BEFORE_REQUEST, n, memory) for n in range(3)] == [give_up()] * 3
     assert rlm(1, BEFORE_REQUEST, 40, memory) == send()  # one of more than it remembers
+
+
+def test_rlm_has_failed_at_each_when_those_left_refuse():
+    """One and two of three are skipped: the others are asked once for each request, and then it is given up."""
+    memory = np.zeros(64)
+    rlm(1, TIMED_OUT, 0, memory)
+    for _ in range(2):
+        assert [rlm(1, REFUSED, n, memory, failures=n) for n in (1, 2)] == [fail_over(), give_up()]
+    rlm(1, TIMED_OUT, 1, memory)
+    assert rlm(1, REFUSED, 2, memory) == give_up()
+
+
+def test_a_server_that_rlm_begins_to_skip_counts_once():
+    memory = np.zeros(64)
+    kinds = (TIMED_OUT, REFUSED, REFUSED)
+    found = [rlm(1, kind, n, memory, n + 1) for n, kind in enumerate(kinds)]
+    assert found == [fail_over(), fail_over(), give_up()]
 
 
 def test_flexnet_is_bound_by_its_first_checkout_while_something_runs():

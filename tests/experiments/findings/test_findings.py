@@ -3,6 +3,7 @@
 import math
 import shlex
 from pathlib import Path
+from statistics import fmean, stdev
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from meterstorm.experiments.storm.scores import NAMES
 from meterstorm.experiments.sweeps.run import count_of
 
 from support.command_line import invoke
+from support.laws import engset, erlang_b, erlang_c
 
 EACH = pytest.mark.parametrize("finding", page.FINDINGS, ids=lambda finding: finding.study.name)
 SWEPT = [finding for finding in page.FINDINGS if isinstance(finding.study, Study)]
@@ -57,7 +59,7 @@ def test_the_command_of_a_finding_sweeps_the_same(finding: Finding, monkeypatch:
     assert done.exit_code == 0, done.output
     planned = finding.study.plan()
     for count, word in ((len(planned.points), "point"), (count_of(planned), "world")):
-        assert f"{count} {word}" in done.stdout
+        assert f"{count:,} {word}" in done.stdout
 
 
 @EACH
@@ -100,6 +102,39 @@ def test_all_claims_hold_at_once():
     assert pytest.approx(0.05) == CLAIMS_MAX * (1 - CONFIDENCE)
 
 
+def test_each_pair_of_policies_counts_where_the_best_is_chosen_by_the_results():
+    finding = page.named("storms")
+    of = Figures(finding.study.read())
+    contested = {row["policy"]: set() for row in of.rows}
+    for row in of.rows:
+        contested[row["policy"]].add((row["scenario"], row["setting"], row["case"]))
+    everywhere = [policy for policy, own in contested.items() if own == set.union(*contested.values())]
+    finding.answer(of)
+    assert of.claims == len(everywhere) * (len(everywhere) - 1) / 2
+
+
+@pytest.mark.parametrize("licenses", [20, 24, 28, 32])
+def test_seats_are_those_of_engset_and_erlang(licenses: int):
+    """Each mean within 3.5 of its standard errors. The open kind's line has a mean with more than 20 licenses."""
+    rows = [row for row in page.named("seats").study.read() if row["products[0].licenses"] == licenses]
+    laws = [
+        ("closed, denied", "denial_fraction", engset(40, licenses, 1.0)),
+        ("open, denied", "denial_fraction", erlang_b(licenses, 20.0)),
+    ]
+    if licenses > 20:
+        laws.append(("open, waiting", "wait_s_mean", 1800 * erlang_c(licenses, 20.0) / (licenses - 20)))
+    for arm, metric, law in laws:
+        values = [row[metric] for row in rows if row["arm"] == arm]
+        assert fmean(values) == pytest.approx(law, abs=3.5 * stdev(values) / math.sqrt(len(values)))
+
+
+def test_a_restart_that_comes_when_all_is_over_has_no_time():
+    """Its fault is a later one than the outage, from whose end the times of the other arms are."""
+    finding = page.named("collapse")
+    *_, restart = finding.answer(Figures(finding.study.read())).rows
+    assert restart == ["restart with an empty queue", "-", "-", "inf"]
+
+
 @EACH
 def test_a_finding_says_who_asked_and_where_it_stops(finding: Finding):
     answer = finding.answer(Figures(finding.study.read()))
@@ -136,13 +171,20 @@ def test_what_is_equal_is_not_told_apart():
 
 
 def test_infinite_values_are_told_by_their_order():
-    n = 12
+    n = 13  # 2 / 2^13 < 1 - CONFIDENCE
     never = figures([1.0] * n, [math.inf] * n)
     assert never.claim_less("x", A, B) == "-"
     assert never.mean("x", B) == "inf"
     assert figures([math.inf, 1.0], [1.0, 1.0]).mean("x", A) == "inf in 1 of 2"
     with pytest.raises(NotShownError):
-        figures([1.0] * 4, [math.inf] * 4).claim_less("x", A, B)  # four pairs are too few for 99.9 %
+        figures([1.0] * 4, [math.inf] * 4).claim_less("x", A, B)  # four pairs are too few
+
+
+def test_most_pairs_say_which_is_less():
+    mostly = figures([math.inf, *[1.0] * 19], [2.0] * 20)
+    assert mostly.claim_less("x", A, B) == "-"
+    with pytest.raises(NotShownError):
+        mostly.claim_less("x", B, A)
 
 
 def test_bounds_are_for_each_replication():

@@ -46,6 +46,17 @@ def test_infinite_values_are_compared_by_their_order_only(pairs, are_infinite):
     if INF in ours or INF in theirs:
         assert (found.test, found.difference) == ("sign", None)
         assert found.p == pytest.approx(p)
+        assert found.sign == (wins > losses) - (wins < losses)
+    else:
+        assert found.sign == (sum(ours) > sum(theirs)) - (sum(ours) < sum(theirs))
+
+
+def test_the_sign_is_that_of_most_pairs_and_not_of_infinite_values():
+    """One is never served, and in each of 19 pairs it is less: less, by the sign test."""
+    found = paired([INF, *[1.0] * 19], [2.0] * 20)
+    assert (found.infinite, found.baseline_infinite, found.sign) == (1, 0, -1)
+    assert found.p == pytest.approx(2 * 21 / 2**20)
+    assert paired([2.0] * 20, [INF, *[1.0] * 19]).sign == 1
 
 
 def test_infinite_values_by_hand():
@@ -76,7 +87,7 @@ def test_an_infinite_value_whose_partner_is_missing_does_not_count():
 @pytest.mark.parametrize("values", [[], [None, None]])
 def test_without_a_pair_there_is_nothing_to_say(values):
     found = paired(values, [1.0] * len(values))
-    assert found == (0, len(values), None, None, 0, 0, None, None, None, None)
+    assert found == (0, len(values), None, None, 0, 0, None, None, None, None, 0)
 
 
 def test_one_replication_has_a_difference_and_no_interval():

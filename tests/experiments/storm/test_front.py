@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 from meterstorm.experiments.storm.contests import Contest
-from meterstorm.experiments.storm.front import best, front, is_on_front, probabilities
+from meterstorm.experiments.storm.front import best, is_on_front, probabilities
 from meterstorm.experiments.storm.scores import NAMES
 
 INF = math.inf
@@ -72,8 +72,8 @@ def test_a_coin_is_about_a_half():
 def test_a_score_that_nobody_has_changes_nothing_and_who_alone_lacks_one_has_the_worst():
     without = contest(a=[(1.0,)], b=[(2.0,)])
     assert without.applying() == [NAMES[0]]
-    assert front(without) == ["a"]
-    assert front(contest(a=[(1.0, None)], b=[(1.0, 5.0)])) == ["b"]
+    assert probabilities(without) == {"a": 1.0, "b": 0.0}
+    assert probabilities(contest(a=[(1.0, None)], b=[(1.0, 5.0)])) == {"a": 0.0, "b": 1.0}
 
 
 def test_the_same_contest_has_the_same_probabilities():

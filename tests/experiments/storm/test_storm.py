@@ -192,6 +192,17 @@ def test_weights_may_change_without_a_run(here: Path):
     assert (here / "out" / "storm" / "metrics.parquet").stat().st_mtime_ns == before
 
 
+def test_the_baseline_may_change_without_a_run(here: Path):
+    storm("--quick")
+    before = (here / "out" / "storm" / "metrics.parquet").stat().st_mtime_ns
+    rows = scores(here)
+    storm("--quick", "--baseline", "patient")
+    assert json.loads((here / "out" / "storm.json").read_text())["baseline"] == "patient"
+    assert (here / "out" / "storm" / "metrics.parquet").stat().st_mtime_ns == before
+    assert scores(here) == rows
+    assert set(parquet.read_table(here / "out" / "comparisons.parquet")["policy"].to_pylist()) == {"at once"}
+
+
 def test_what_is_there_and_is_something_else_is_refused(here: Path):
     storm("--quick")
     assert "with other settings or policies" in storm("--quick", "--seed", "5", status=console.WRONG_INPUT).stderr
@@ -215,7 +226,9 @@ def test_a_policy_that_fails_is_told_and_the_others_stand(here: Path):
     done = storm("--quick", "--policy", "./mine.py:Wrong", status=console.FAILED_WORLDS)
     assert "Wrong.on_failure cannot be compiled" in done.stderr
     assert "3 worlds failed" in done.stderr
-    assert {row["policy"] for row in scores(here)} == {"at once", "patient"}
+    assert {row["policy"] for row in scores(here) if row["error"] is None} == {"at once", "patient"}
+    assert {row["policy"] for row in scores(here) if row["error"]} == {"Wrong"}
+    assert set(parquet.read_table(here / "out" / "comparisons.parquet")["policy"].to_pylist()) == {"patient"}
 
 
 @pytest.mark.parametrize(
@@ -245,14 +258,30 @@ def test_a_policy_that_a_scenario_cannot_have_is_left_out_there_and_told(here: P
     assert ("one", "at-next-request") not in found
 
 
-def test_only_replications_that_a_policy_has_run_to_the_end_count():
-    """A policy that failed in some worlds of a contest is out of it: nobody is compared over fewer users."""
-    base = {"scenario": "s", "setting": "", "case": "", "measured_s": 1.0, **dict.fromkeys(NAMES, 1.0)}
-    rows = [base | {"policy": policy, "replication": n} for policy in "ab" for n in range(3)]
-    (found,) = contests.contests(rows[:-1])
+def row(policy: str, replication: int, value: float | None = 1.0, error: str | None = None) -> dict[str, Any]:
+    where = {"scenario": "s", "setting": "", "case": "", "measured_s": 1.0}
+    return where | {"policy": policy, "replication": replication, "error": error} | dict.fromkeys(NAMES, value)
+
+
+def test_only_replications_that_all_policies_have_run_count():
+    """As after an interrupt: nobody is compared over other users, and nobody is left out."""
+    ran = {"a": (0, 1, 3), "b": (0, 1, 2), "c": (1, 0)}
+    (found,) = contests.contests(row(policy, n, float(n)) for policy, numbers in ran.items() for n in numbers)
+    assert [(policy, own["load"]) for policy, own in found.scores.items()] == [
+        (each, [0.0, 1.0]) for each in "abc"
+    ]
+
+
+def test_a_policy_that_failed_somewhere_is_out_of_that_contest():
+    ran = [row(policy, n) for policy in "ab" for n in range(2)]
+    (found,) = contests.contests([*ran, row("a", 2), row("b", 2, None, "it broke")])
     assert list(found.scores) == ["a"]
-    (found,) = contests.contests(rows)
-    assert list(found.scores) == ["a", "b"]
+    assert found.scores["a"]["load"] == [1.0] * 3
+
+
+@pytest.mark.parametrize("rows", [[row("a", 0), row("b", 1)], [row("a", 0, None, "it broke")]])
+def test_where_no_replication_counts_there_is_no_contest(rows: list[dict[str, Any]]):
+    assert contests.contests(rows) == []
 
 
 # The storms themselves

@@ -3,12 +3,14 @@
 import math
 
 import pytest
+from meterstorm.experiments.comparisons.families import compare
 from meterstorm.experiments.metrics.metrics import Value
 from meterstorm.experiments.metrics.paired import paired
 from meterstorm.experiments.storm.compared import Compared, comparisons
 from meterstorm.experiments.storm.contests import Contest
 from meterstorm.experiments.storm.scores import COST, NAMES, WEIGHTS
 from meterstorm.experiments.storm.standing import standing, tables
+from meterstorm.experiments.storm.tables import legend
 
 LOAD = "load"
 BASE: list[Value] = [2.0, 2.1, 1.9, 2.0, 2.2, 1.8]
@@ -61,6 +63,24 @@ def test_infinite_values_are_told_by_the_sign_test():
         assert one.verdict == verdict
     mostly: list[Value] = [math.inf, *[1.0] * (n - 1)]
     assert found(contest(base=list(soon), own=mostly))["own"].verdict == 0
+
+
+def test_the_verdict_is_that_of_most_pairs():
+    """Once never served, and better in each of 19 other pairs: better; and the other way round."""
+    once: list[Value] = [math.inf, *[1.0] * 19]
+    twos: list[Value] = [2.0] * 20
+    assert found(contest(base=twos, own=once))["own"].verdict == -1
+    assert found(contest(base=once, own=twos))["own"].verdict == 1
+
+
+@pytest.mark.parametrize("n, is_blind", [(4, True), (5, True), (6, False)])
+def test_the_legend_says_when_infinite_values_are_never_told_apart(n: int, is_blind: bool):
+    """By trial: each replication is infinite for one alone, in a family that is as small as can be."""
+    made = standing([contest(base=[1.0] * n, own=[math.inf] * n)], "base", WEIGHTS)
+    alone = compare([([math.inf] * n, [1.0] * n)])[0].p_holm
+    assert alone is not None
+    assert (alone >= 0.05) == is_blind
+    assert (f"With {n} replications infinite values are never told apart" in legend(made)) == is_blind
 
 
 def test_who_stands_alone_is_compared_with_nobody():
