@@ -68,22 +68,26 @@ class Rlm(NamedTuple):
 
     With `skips = 1` a server that has not answered in time is never asked again until the client crashes or no
     other is left: then the request is given up. The time-out itself, 10 s, is `clients.request_timeout_s`. Source:
-    reprisesoftware.com/blog/2010/09/time-for-timeouts. With `ring` as selection, and `give-up` with `servers =
-    inf` as denial policy. Of more than 32 servers, those after the 32nd are never skipped.
+    reprisesoftware.com/blog/2010/09/time-for-timeouts. With `ring` as selection (with another one, a request is
+    given up, too, when as many as there are others have been skipped in a row), and `give-up` with `servers = inf`
+    as denial policy. Of more than 32 servers, those after the 32nd are never skipped.
     """
 
     skips: float = 0
 
     @property
     def memory_size(self) -> int:
-        """Two numbers for each server: 1 when it is skipped; with `skips`, 1 when this request failed there."""
-        return 2 * MOST_SERVERS
+        """Two numbers for each server: 1 when it is skipped; with `skips`, 1 when this request failed there.
+
+        And one: how many were passed over since the last message was sent.
+        """
+        return 2 * MOST_SERVERS + 1
 
     def on_failure(self, link: Link, memory: "Memory", u: float) -> Decision:
         """Ask the next server, until this request has failed at each that is not skipped."""
         if self.skips > 0.0 and link.server < MOST_SERVERS:
             if link.failures == 1:
-                memory[MOST_SERVERS:] = 0.0
+                memory[MOST_SERVERS : 2 * MOST_SERVERS] = 0.0
             memory[MOST_SERVERS + link.server] = 1.0
             if link.kind == TIMED_OUT:
                 memory[link.server] = 1.0
@@ -94,9 +98,14 @@ class Rlm(NamedTuple):
 
     def before_request(self, link: Link, memory: "Memory", u: float) -> Decision:
         """Pass over a server that is skipped."""
+        passed = memory[2 * MOST_SERVERS]
+        memory[2 * MOST_SERVERS] = 0.0
         if link.server >= MOST_SERVERS or memory[link.server] == 0.0:
             return send()
-        return fail_over() if memory[:MOST_SERVERS].sum() < link.servers else give_up()
+        if memory[:MOST_SERVERS].sum() >= link.servers or passed >= link.servers - 1:
+            return give_up()
+        memory[2 * MOST_SERVERS] = passed + 1.0
+        return fail_over()
 
     def on_success(self, link: Link, memory: "Memory", u: float) -> None:
         """Skip whom it has skipped."""

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 # What is remembered of each server: failures in a row, until when it is ejected, and how often it has been.
 FAILURES, UNTIL, TIMES = 0, MOST_SERVERS, 2 * MOST_SERVERS
+PASSED = 3 * MOST_SERVERS  # and how many were passed over since the last message was sent
 
 
 class EnvoyOutlier(NamedTuple):
@@ -19,8 +20,9 @@ class EnvoyOutlier(NamedTuple):
     For min(`base_s` x times, `cap_s`), where a time is forgotten in every `interval_s` that it is not ejected. At
     most a `share` of the servers are ejected at once, but one always may be. Source: envoyproxy/envoy,
     outlier_detection.proto: 5 (consecutive_5xx), 30 s, 300 s, 10 s, 10 %; its sweeps every 10 s are not modeled. A
-    client counts what itself has seen. With `ring` as selection; of more than 32 servers, those after the 32nd are
-    never ejected.
+    client counts what itself has seen. With `ring` as selection: with another one, an ejected server is asked when
+    as many as there are others have been passed over. Of more than 32 servers, those after the 32nd are never
+    ejected.
     """
 
     failures: float = 5
@@ -31,15 +33,18 @@ class EnvoyOutlier(NamedTuple):
 
     @property
     def memory_size(self) -> int:
-        """Three numbers for each server."""
-        return 3 * MOST_SERVERS
+        """Three numbers for each server, and one."""
+        return 3 * MOST_SERVERS + 1
 
     def before_request(self, link: Link, memory: "Memory", u: float) -> Decision:
         """Pass over a server that is ejected, unless all are."""
-        if link.server >= MOST_SERVERS or memory[UNTIL + link.server] <= link.now_s:
-            return send()
+        is_ejected = link.server < MOST_SERVERS and memory[UNTIL + link.server] > link.now_s
         ejected = (memory[UNTIL:TIMES] > link.now_s).sum()
-        return fail_over() if ejected < link.servers else send()
+        if not is_ejected or ejected >= link.servers or memory[PASSED] >= link.servers - 1:
+            memory[PASSED] = 0.0
+            return send()
+        memory[PASSED] += 1.0
+        return fail_over()
 
     def on_failure(self, link: Link, memory: "Memory", u: float, decision: Decision) -> Decision:
         """Count it; eject the server, and ask another one in place of a retry."""

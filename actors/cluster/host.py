@@ -31,15 +31,16 @@ class ShardHost:
         self.begun: tuple[Shard, int | None] | None = None
         self.windows: Windows | None = None
         self.gauges = Gauges(None)
-        self.is_actor = False
+        self.is_actor = False  # else this process is a shard's alone
+        self.watch = threading.Thread(target=self._end_as_orphan, daemon=True)
 
     def listen(self, folder: str | None = None) -> dict[str, Any]:
         """Open the sockets, where shards on other nodes can reach them, and return their address."""
         import ray
 
-        if not ray.is_initialized():  # no actor: asking Ray would start one
+        self.is_actor = ray.is_initialized() and ray.get_runtime_context().get_actor_id() is not None
+        if not self.is_actor:
             return dict(self.mesh.listen(folder=folder))
-        self.is_actor = True
         node = ray.get_runtime_context().get_node_id()
         return dict(self.mesh.listen(host=ray.util.get_node_ip_address(), node=node, folder=folder))
 
@@ -47,7 +48,7 @@ class ShardHost:
         """Join the mesh."""
         self.mesh.connect(addresses)
         if self.is_actor:
-            threading.Thread(target=self._end_as_orphan, daemon=True).start()
+            self.watch.start()
 
     def _end_as_orphan(self) -> None:
         """End this process when a peer has been gone for a while: then so is the world, and maybe the driver."""

@@ -123,13 +123,13 @@ def rlm(skips, kind, server, memory, failures=1, servers=3):
 
 
 def test_rlm_asks_every_server_once():
-    memory = np.zeros(64)
+    memory = np.zeros(65)
     assert [rlm(0, TIMED_OUT, n, memory, n + 1) for n in range(3)] == [fail_over(), fail_over(), give_up()]
     assert [rlm(0, BEFORE_REQUEST, n, memory) for n in range(3)] == [send()] * 3
 
 
 def test_rlm_may_never_ask_again_who_has_not_answered():
-    memory = np.zeros(64)
+    memory = np.zeros(65)
     rlm(1, TIMED_OUT, 0, memory)
     rlm(1, REFUSED, 1, memory)
     rlm(1, SERVED, 1, memory)
@@ -140,9 +140,17 @@ def test_rlm_may_never_ask_again_who_has_not_answered():
     assert rlm(1, BEFORE_REQUEST, 40, memory) == send()  # one of more than it remembers
 
 
+def test_rlm_gives_up_when_it_is_sent_to_servers_that_it_skips_again_and_again():
+    """As a selection policy that draws does: a round is as long as there are others."""
+    memory = np.zeros(65)
+    rlm(1, TIMED_OUT, 0, memory)
+    found = [rlm(1, BEFORE_REQUEST, 0, memory) for _ in range(4)]
+    assert found == [fail_over(), fail_over(), give_up(), fail_over()]
+
+
 def test_rlm_has_failed_at_each_when_those_left_refuse():
     """One and two of three are skipped: the others are asked once for each request, and then it is given up."""
-    memory = np.zeros(64)
+    memory = np.zeros(65)
     rlm(1, TIMED_OUT, 0, memory)
     for _ in range(2):
         assert [rlm(1, REFUSED, n, memory, failures=n) for n in (1, 2)] == [fail_over(), give_up()]
@@ -151,7 +159,7 @@ def test_rlm_has_failed_at_each_when_those_left_refuse():
 
 
 def test_a_server_that_rlm_begins_to_skip_counts_once():
-    memory = np.zeros(64)
+    memory = np.zeros(65)
     kinds = (TIMED_OUT, REFUSED, REFUSED)
     found = [rlm(1, kind, n, memory, n + 1) for n, kind in enumerate(kinds)]
     assert found == [fail_over(), fail_over(), give_up()]

@@ -20,7 +20,10 @@ class Client:
         return plain(type(self.policy))(self.policy, link, self.memory, 0.5)
 
     def may_ask(self, now_s: float, server: int = 0) -> bool:
+        """Whether it may be asked first; this changes nothing."""
+        before = self.memory.copy()
         answer = self.hears(now_s, BEFORE_REQUEST, server)
+        self.memory[:] = before
         assert answer in (send(), fail_over())
         return answer == send()
 
@@ -79,3 +82,12 @@ def test_servers_beyond_those_that_are_remembered_are_always_asked():
     client = Client(servers=64)
     assert [client.hears(9.0, TIMED_OUT, 40) for _ in range(9)] == [retry(0.0)] * 9
     assert client.may_ask(10.0, 40)
+
+
+def test_who_is_sent_back_to_an_ejected_server_asks_it_in_the_end():
+    """As a selection policy that draws does: after as many as there are others."""
+    client = Client(servers=3)
+    for _ in range(5):
+        client.hears(9.0, TIMED_OUT)
+    found = [client.hears(9.0, BEFORE_REQUEST) for _ in range(4)]
+    assert found == [fail_over(), fail_over(), send(), fail_over()]
