@@ -66,6 +66,7 @@ MINE = """
 from typing import NamedTuple
 
 from meterstorm.policies import fail_over
+from meterstorm.policies import sources as policy_files
 
 
 class Mine(NamedTuple):
@@ -219,6 +220,7 @@ def test_a_policy_that_has_changed_since_is_not_taken_for_the_same(here: Path):
     own = ("--quick", "--policy", "./mine.py:Mine")
     storm(*own)
     (here / "mine.py").write_text(MINE.replace("fail_over()", "fail_over(1.0)"))
+    policy_files.forget(here / "mine.py")  # as a new process
     assert "another version of the engine or of a policy" in storm(*own, status=console.WRONG_INPUT).stderr
 
 
@@ -317,7 +319,7 @@ def test_ray_workers_do_not_matter(here: Path, monkeypatch: pytest.MonkeyPatch):
 
     def spread(function: Any, jobs: Any, workers: Any, address: Any) -> Any:
         assert (workers, address) == (0, "auto")
-        yield from reversed([(number, function(*job)) for number, job in enumerate(jobs)])
+        yield from reversed([(number, "a node", function(*job)) for number, job in enumerate(jobs)])
 
     storm()
     expected = (here / "out" / "scores.parquet").read_bytes()
