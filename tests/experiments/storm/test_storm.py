@@ -15,6 +15,7 @@ from meterstorm.experiments.storm import run as storms
 from meterstorm.experiments.storm.scores import NAMES
 from meterstorm.experiments.storm.sources import Choice
 from meterstorm.experiments.sweeps import run as sweeps
+from meterstorm.policies import sources as policy_files
 from pyarrow import parquet
 
 from support.command_line import invoke
