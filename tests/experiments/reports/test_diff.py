@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from meterstorm.experiments.cli import main as cli
+from meterstorm.policies import sources
 from typer.testing import CliRunner
 
 SCENARIO = """
@@ -132,6 +133,7 @@ def test_a_policy_that_has_changed_is_told_from_another_version(run, tmp_path: P
     (tmp_path / "mine.py").write_text(OWN.replace("5.0", "16.0"))
     for name in [name for name in sys.modules if name.startswith("meterstorm_user_")]:
         del sys.modules[name]  # as in another process
+    sources.forget(tmp_path / "mine.py")
     b, kept_b = run("b", *own), run("kept-b", *own, "--journal")
     code, _, errors = command("diff", a, b)
     assert code == 2
