@@ -142,6 +142,7 @@ def test_a_policy_that_has_changed_is_told_from_another_version(run, tmp_path: P
     assert code == 1
     assert f"{tmp_path / 'mine.py'} has changed: SHA-256 " in out
     (tmp_path / "mine.py").unlink()
+    sources.forget(tmp_path / "mine.py")
     code, _, errors = command("diff", a, b)
     assert code == 2
     assert "there is no file" in errors
