@@ -52,8 +52,8 @@ def bench_storm_command(
     """Compare policies in storms: scores with intervals that hold all at once, and the Pareto front.
 
     Every scenario is a sweep whose arms are the policies, all at common random numbers; its own [sweep] says at
-    which settings it is run. --quick takes less than a minute. The same command goes on with a folder that it has
-    begun, and reads what is finished there. Exit status 6: a world has failed.
+    which settings it is run. --quick takes about half a minute of CPU time. The same command goes on with a folder
+    that it has begun, and reads what is finished there. Exit status 6: a world has failed.
     """
     from ..storm.sources import REPLICATIONS, REPLICATIONS_QUICK, Choice
     from ..sweeps.options import SweepOptions
