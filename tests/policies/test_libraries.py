@@ -116,6 +116,9 @@ def test_lmx_stays_until_its_attempts_are_used_up_then_goes_round_once():
     assert elsewhere == [fail_over(), give_up()]
 
 
+RLM = resolve("failover", "rlm", {}).memory_size
+
+
 def rlm(skips, kind, server, memory, failures=1, servers=3):
     policy = resolve("failover", "rlm", {"skips": skips})
     link = LINK._replace(kind=kind, failures=failures, server=server, servers=servers)
@@ -123,13 +126,13 @@ def rlm(skips, kind, server, memory, failures=1, servers=3):
 
 
 def test_rlm_asks_every_server_once():
-    memory = np.zeros(65)
+    memory = np.zeros(RLM)
     assert [rlm(0, TIMED_OUT, n, memory, n + 1) for n in range(3)] == [fail_over(), fail_over(), give_up()]
     assert [rlm(0, BEFORE_REQUEST, n, memory) for n in range(3)] == [send()] * 3
 
 
 def test_rlm_may_never_ask_again_who_has_not_answered():
-    memory = np.zeros(65)
+    memory = np.zeros(RLM)
     rlm(1, TIMED_OUT, 0, memory)
     rlm(1, REFUSED, 1, memory)
     rlm(1, SERVED, 1, memory)
@@ -142,7 +145,7 @@ def test_rlm_may_never_ask_again_who_has_not_answered():
 
 def test_rlm_gives_up_when_it_is_sent_to_servers_that_it_skips_again_and_again():
     """As a selection policy that draws does: a round is as long as there are others."""
-    memory = np.zeros(65)
+    memory = np.zeros(RLM)
     rlm(1, TIMED_OUT, 0, memory)
     found = [rlm(1, BEFORE_REQUEST, 0, memory) for _ in range(4)]
     assert found == [fail_over(), fail_over(), give_up(), fail_over()]
@@ -150,7 +153,7 @@ def test_rlm_gives_up_when_it_is_sent_to_servers_that_it_skips_again_and_again()
 
 def test_rlm_has_failed_at_each_when_those_left_refuse():
     """One and two of three are skipped: the others are asked once for each request, and then it is given up."""
-    memory = np.zeros(65)
+    memory = np.zeros(RLM)
     rlm(1, TIMED_OUT, 0, memory)
     for _ in range(2):
         assert [rlm(1, REFUSED, n, memory, failures=n) for n in (1, 2)] == [fail_over(), give_up()]
@@ -159,7 +162,7 @@ def test_rlm_has_failed_at_each_when_those_left_refuse():
 
 
 def test_a_server_that_rlm_begins_to_skip_counts_once():
-    memory = np.zeros(65)
+    memory = np.zeros(RLM)
     kinds = (TIMED_OUT, REFUSED, REFUSED)
     found = [rlm(1, kind, n, memory, n + 1) for n, kind in enumerate(kinds)]
     assert found == [fail_over(), fail_over(), give_up()]
