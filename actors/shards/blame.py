@@ -42,7 +42,7 @@ ANSWERED = {
     ),
     BAD_ROUND: (
         "failover",
-        "fail_over, after {value} changes of server since the last message; with every server tried it must be "
+        "fail_over, after {value} changes of server in a row before a request; with every server tried it must be "
         "one of send, wait, give_up",
     ),
     BAD_PLAN: (

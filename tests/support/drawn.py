@@ -131,6 +131,8 @@ def client_crashes(draw: st.DrawFn, clients: int, times: st.SearchStrategy[dict[
     share = st.floats(0.1, 1.0).map(lambda fraction: {"fraction": fraction})
     when = draw(times)
     when.pop("drawn_by", None)
+    if "stagger_s" in when:
+        when["stagger_s"] /= clients  # so that the last one's end is as soon as servers'
     fault = {
         "kind": "client-crash",
         "clients": draw(st.one_of(st.just("all"), some, share)),

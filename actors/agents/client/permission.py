@@ -22,8 +22,9 @@ def is_given(world, i, j):
     if was_given or settings.of_client(world, i).asks_first == 0:
         return True
     decision = decisions.before_request(world, i, j)
+    if decision.action != FAIL_OVER:
+        contact.moves = 0
     if decision.action == SEND:
-        world.contacts[i].moves = 0
         return True
     if not _is_possible(world, i, decision):
         return False

@@ -176,7 +176,7 @@ WRONG = {
     "wait(0.0)": "a delay that is negative, 0 (value: 0 s)",
     "wait(-2.5)": "a delay that is negative, 0 (value: -3 s)",
     "retry(3.0)": "an action that is not possible (value 1); it must be one of send, wait, fail_over, give_up",
-    "fail_over()": "fail_over, after 4 changes of server since the last message",
+    "fail_over()": "fail_over, after 4 changes of server in a row before a request",
 }
 
 
