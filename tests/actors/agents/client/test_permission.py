@@ -82,6 +82,25 @@ def test_a_request_is_given_up_before_it_is_sent(failover):
     assert counted(found, "launches", "gave_up", "attempts", "messages") == [2, 2, 0, 0]
 
 
+@pytest.mark.parametrize("then", ["give_up()", "wait(1.0)"])
+def test_a_round_of_changes_ends_with_another_answer(then, failover):
+    """A policy that passes over each other server before every request: a new round may change as often again."""
+    policy = failover(
+        f"""
+def before_request(self, link, memory, u):
+    memory[0] += 1.0
+    return {then} if memory[0] % 4.0 == 0.0 else fail_over()
+
+def on_success(self, link, memory, u):
+    pass
+"""
+    )
+    layers = {"servers": {"count": 4}, "clients": {"count": 1}}
+    found = run([(10.0, 0, 1.0), (20.0, 0, 1.0), (30.0, 0, 1.0)], layers, policy)
+    gives_up = then == "give_up()"
+    assert counted(found, "attempts", "gave_up") == [0, 3 * gives_up]
+
+
 def test_a_heartbeat_goes_out_where_what_comes_before_it_is_given_up(failover):
     """A beat is due while a second program's request is in flight; when it is granted, a third one is given up."""
     policy = failover(
