@@ -107,7 +107,7 @@ def finish(
     begun_in = unfinished.folder if unfinished else None
 
     def end(why: str) -> None:
-        end_unavailable(f"{why}{_way_on(ShardLost(), options, begun_in)}")
+        end_unavailable(f"{why}{_way_on(ShardLost(), scenario, options, begun_in)}")
 
     with unfinished or nullcontext(), watching_ray(end):
         results = _run(scenario, options, advance, unfinished, watch)
@@ -139,7 +139,7 @@ def _run(
     except ValueError as error:
         fail(WRONG_INPUT, str(error))
     if results.failure and not any(result.replications for result in results.versions):
-        way_on = _way_on(results.failure, options, unfinished.folder if unfinished else None)
+        way_on = _way_on(results.failure, scenario, options, unfinished.folder if unfinished else None)
         fail(UNAVAILABLE, f"{reason(results.failure)}{way_on}")
     return results
 
@@ -156,7 +156,8 @@ def _write(finished: Finished, options: Options, unfinished: UnfinishedRun | Non
     except OSError as error:
         print(summary.to_json(finished.summary))
         kept = "the summary is on standard output instead"
-        way_on = _way_on(error, options, unfinished.folder if unfinished else None)
+        scenario = finished.results.scenario
+        way_on = _way_on(error, scenario, options, unfinished.folder if unfinished else None)
         fail(UNAVAILABLE, f"{unwritten(error, finished.folder)}\n{kept}{way_on}")
 
 
@@ -176,13 +177,13 @@ def show_report(finished: Finished, options: Options) -> None:
         output().print(f"report: {finished.folder / REPORT}")
 
 
-def _way_on(error: BaseException, options: Options, unfinished: Path | None) -> str:
+def _way_on(error: BaseException, scenario: Scenario, options: Options, unfinished: Path | None) -> str:
     """Return in words how a run goes on, given the folder where it is unfinished, if there is one."""
     if unfinished:
         elsewhere = "; --ray-address names another cluster" if options.ray_address else ""
         kept = "what is done is kept" if has_kept(unfinished) else "nothing is done yet"
         return f"\n{kept}: meterstorm resume {unfinished} goes on{elsewhere}"
-    if isinstance(error, ShardLost):
+    if isinstance(error, ShardLost) and scenario.run.clock == "virtual":
         return "\nwith --checkpoint-every 30s a run goes on from its last checkpoint"
     return ""
 
@@ -241,7 +242,7 @@ def fail_early(last: Finished, kept: int, total: int, folder: Path, options: Opt
     left = f"kept {kept} of {counted(total, 'world')}" + (f" in {folder}" if kept else "")
     failure = last.results.failure
     if failure is not None:
-        way_on = _way_on(failure, options, folder if unfinished_in(folder) else None)
+        way_on = _way_on(failure, last.results.scenario, options, folder if unfinished_in(folder) else None)
         fail(UNAVAILABLE, f"{reason(failure)}\n{left}{way_on}")
     lines = [f"interrupted; {left}"]
     if unfinished_in(folder):
