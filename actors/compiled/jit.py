@@ -115,7 +115,7 @@ def direct(function: F, *arguments: Any) -> F:
     function(*arguments)
     if JIT_DISABLED:
         return function
-    (version,) = function.overloads.values()  # type: ignore[attr-defined]
+    version = function.overloads[tuple(map(numba.typeof, arguments))]  # type: ignore[attr-defined]
     return version.entry_point
 
 

@@ -6,6 +6,10 @@ from the world's directory. A NamedTuple of arrays would do the same without thi
 reference-count every array in every call: compiling the engine took 163 s that way, and about a
 minute so (later less: see `jit.py`).
 
+Most worlds are plain: they do without groups, connections and the like. Their code is compiled for a type of its
+own, in which the settings of all that are known to be 0, and its tables to be empty. So it is not there: what a
+scenario does not use costs it nothing.
+
 The compiler's knowledge of the tables is read once from `world.TABLES`. Indices are not checked, as usual for
 compiled numba code; the same code with NUMBA_DISABLE_JIT=1 checks them.
 """
@@ -33,16 +37,20 @@ from numba.extending import (
 )
 from numba.np.arrayobj import populate_array
 
+from ..state.config import CONFIG, SELDOM_SET
 from ..state.rows import CACHE_LINE
-from ..state.world import MEMBERS, POLICIES, TABLES, World
+from ..state.world import MEMBERS, POLICIES, SELDOM_FILLED, TABLES, World
 from .policies import SIGNATURES
 
 _WORD = ir.IntType(64)
 
 
 class _WorldType(types.Type):
-    def __init__(self) -> None:
-        super().__init__(name="World")
+    """A world's tables; of a plain one the compiler knows what it does without."""
+
+    def __init__(self, name: str, members: dict[str, Any]) -> None:
+        self.members = members
+        super().__init__(name=name)
 
 
 class _TableType(types.Type):
@@ -50,7 +58,20 @@ class _TableType(types.Type):
 
     def __init__(self, row: Any) -> None:
         self.row = row
-        super().__init__(name=f"Table({row})")
+        super().__init__(name=f"{type(self).__name__}({row})")
+
+
+class _EmptyTableType(_TableType):
+    """A table that is known to be empty."""
+
+
+class _PlainConfigType(types.Record):
+    """A row of `config` in which what a plain world does without is known to be 0."""
+
+    def __init__(self) -> None:
+        row = numba.from_dtype(CONFIG)
+        fields: Any = [(name, {"type": kind.type, "offset": kind.offset}) for name, kind in row.fields.items()]
+        super().__init__(fields, row.size, row.aligned)
 
 
 class _PoliciesType(types.Type):
@@ -61,22 +82,30 @@ class _PoliciesType(types.Type):
         super().__init__(name=f"Policies({function})")
 
 
-_WORLD = _WorldType()
 _MEMBERS: dict[str, Any] = {
     **{name: _TableType(numba.from_dtype(dtype)) for name, dtype in TABLES.items()},
     **{name: _PoliciesType(types.FunctionType(SIGNATURES[name])) for name in POLICIES},
 }
+_PLAIN_CONFIG = _PlainConfigType()
+_PLAIN_MEMBERS = {
+    **_MEMBERS,
+    **{name: _EmptyTableType(_MEMBERS[name].row) for name in SELDOM_FILLED},
+    "config": _TableType(_PLAIN_CONFIG),
+}
+_WORLD, _PLAIN_WORLD = _WorldType("World", _MEMBERS), _WorldType("PlainWorld", _PLAIN_MEMBERS)
 
 
 @typeof_impl.register(World)
 def _typeof_world(world: World, c: Any) -> Any:
-    return _WORLD
+    return _PLAIN_WORLD if world.is_plain else _WORLD
 
 
 register_model(_WorldType)(models.OpaqueModel)
+register_model(_PlainConfigType)(models.RecordModel)
 
 
 @register_model(_TableType)
+@register_model(_EmptyTableType)
 @register_model(_PoliciesType)
 class _TableModel(models.StructModel):
     def __init__(self, manager: Any, table: Any) -> None:
@@ -100,7 +129,7 @@ class _WorldAttributes(AttributeTemplate):
     key = _WorldType
 
     def generic_resolve(self, world: Any, name: str) -> Any:
-        return _MEMBERS.get(name)
+        return world.members.get(name)
 
 
 @lower_getattr_generic(_WorldType)
@@ -108,7 +137,7 @@ def _world_member(context: Any, builder: Any, typ: Any, value: Any, name: str) -
     words = builder.bitcast(value, _WORD.as_pointer())
     word = 2 * MEMBERS.index(name)
     address, size = (_invariant_load(builder, words, word + k) for k in (0, 1))
-    member = cgutils.create_struct_proxy(_MEMBERS[name])(context, builder)
+    member = cgutils.create_struct_proxy(typ.members[name])(context, builder)
     member.address = builder.inttoptr(address, cgutils.voidptr_t)
     member.size = size
     return member._getvalue()
@@ -131,6 +160,15 @@ class _TableAttributes(AttributeTemplate):
 @lower_getattr(_TableType, "size")
 def _table_size(context: Any, builder: Any, typ: Any, value: Any) -> Any:
     return cgutils.create_struct_proxy(typ)(context, builder, value=value).size
+
+
+def _zero(number: Any) -> Any:
+    return lambda context, builder, typ, value: context.get_constant(number, 0)
+
+
+lower_getattr(_EmptyTableType, "size")(_zero(types.int64))
+for _name in SELDOM_SET:
+    lower_getattr(_PLAIN_CONFIG, _name)(_zero(_PLAIN_CONFIG.typeof(_name)))
 
 
 @infer_global(operator.getitem)

@@ -113,3 +113,9 @@ CONFIG = rows(
     ("looks_ahead", "i8"),  # whether memory is fetched ahead: see queue/prefetching.py
     ("room", "i8"),  # most events that one event may add
 )
+
+# 0 in most worlds, where compiled code knows it (compiled/views.py).
+SELDOM_SET = (
+    *("timeouts_differ", "asks_first", "is_told", "failback", "connects", "frees_lost"),
+    *("sized", "restricted", "shares", "stalls", "drops"),
+)

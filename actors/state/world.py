@@ -6,12 +6,13 @@ local_servers), maybe none, with their site servers and observers: see `setup/pa
 pools, products and sites have rows for all, of which only those it holds are in use.
 """
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from . import clients, schedule, servers
-from .config import CONFIG
+from .config import CONFIG, SELDOM_SET
 from .control import CONTROL
 from .events import CHAIN, DEADLINE, DUE, EVENT, JOURNAL
 from .sums import SUM
@@ -91,6 +92,7 @@ TABLES: dict[str, Any] = {
 # Each has its compiled policies, by row of `config`; servers have one admission policy.
 POLICIES = ("failover", "failback", "selection", "admission", "denial")
 MEMBERS = (*TABLES, *POLICIES)
+SELDOM_FILLED = ("groups", "contacts", "stays", "connections", "peers")  # likewise empty
 
 
 class World:
@@ -108,6 +110,14 @@ class World:
         found = members | self._calls
         self.directory = np.array([_entry(found[name]) for name in MEMBERS], dtype=np.int64)
         self.address = self.directory.ctypes.data
+
+    @cached_property
+    def is_plain(self) -> bool:
+        """Whether it does without all that most worlds do without, which its compiled code then has not."""
+        return not (
+            any(self.config[name].any() for name in SELDOM_SET)
+            or any(len(getattr(self, name)) for name in SELDOM_FILLED)
+        )
 
     def replace(self, **tables: Any) -> None:
         """Put larger tables in the place of some."""

@@ -141,11 +141,11 @@ def _lines(title: str, total: int) -> Iterator[Callable[[float], None]]:
 
 
 def announce_compilation() -> None:
-    """Compile the engine if it is not in the cache, and say so: it takes half a minute, once."""
+    """Compile the engine if it is not in the cache, and say so: it takes a minute, once."""
     from . import doctor
 
     if not doctor.is_compiled():
-        messages().print("compiling the engine; this happens once and takes about half a minute ...")
+        messages().print("compiling the engine; this happens once and takes about a minute ...")
         doctor.compile_engine()
 
 

@@ -71,7 +71,7 @@ def _ask_failover(world, i, what, kind, retry_after_s, failures):
         np.float64(0 if what == clients.BEAT else world.control[0].now - slots.slot_of(world, i, what).launched)
         * 1e-9,
         np.float64(world.contacts[i].round_trip if world.contacts.size > 0 else 0) * 1e-9,
-        np.int64((client.server - first_choice(world, i)) % config.servers),
+        number_of(world, client.server, first_choice(world, i)),
     )
     parameters = vector(world.failover_parameters, own.failover_at, own.failover_size)
     memory = vector(world.memory, i * config.memory, own.memory)
@@ -97,7 +97,7 @@ def select(world, i):
     u = streams.uniform(streams.draw(world.keys[streams.SELECTION], agent, client.draws))
     choice = Choice(
         np.int64(agent),
-        np.int64((client.server - first) % config.servers),
+        number_of(world, client.server, first),
         np.int64(world.clients[i].home - first),
         np.int64(client.servers_tried),
         np.int64(own.choices),
@@ -118,7 +118,7 @@ def plan(world, i):
     place = Place(
         np.float64(world.control[0].now) * 1e-9,
         np.int64(agent),
-        np.int64((client.server - first) % config.servers),
+        number_of(world, client.server, first),
         np.int64(client.home - first),
         np.int64(own.choices),
         np.int64(stay.plans),
@@ -188,4 +188,13 @@ def note(world, i, action, cause, slot, program=0):
 def first_choice(world, i):
     """Return the first server of the client's own site: to the selection policy, this one is number 0."""
     config = world.config[0]
+    if config.sites == 1:  # a division takes as long as much else
+        return np.int64(0)
     return world.clients[i].home // config.members * config.members
+
+
+@inlined
+def number_of(world, server, first):
+    """Return the number that a server has for policies, which count from `first` on, and round."""
+    number = np.int64(server) - first
+    return number if number >= 0 else number + world.config[0].servers

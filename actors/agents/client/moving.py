@@ -22,12 +22,13 @@ SHOWN_S = 1e9  # of a negative delay, at the most
 @jit
 def chosen_server(world, i):
     """Return the server that the selection policy names; NONE where there is none, and the engine stops."""
-    config = world.config[0]
+    servers = world.config[0].servers
     named = decisions.select(world, i)
     if not 0 <= named < settings.of_client(world, i).choices:
         stop_engine(world, i, BAD_SELECTION, named)
         return np.int64(NONE)
-    return (decisions.first_choice(world, i) + named) % config.servers
+    server = decisions.first_choice(world, i) + named
+    return server if server < servers else server - servers
 
 
 @jit
