@@ -23,14 +23,16 @@ from ..shards.transport.sockets import place_for_sockets
 from ..wall.clock import Clock
 from ..wall.node import Place
 from ..wall.outcome import Measures, world_of
+from ..wall.redis_process import KEEPS, RedisMissing, RedisProcess
 from ..wall.strikes import KILL, Strike, strikes
-from .connection import loss, sockets_folder, start_ray
+from .connection import ClusterError, loss, sockets_folder, start_ray
 from .cpus import cpus
 from .failures import RAY_POLL_S, ShardLost, cause_of, check_ray, first_line
 from .standbys import Standbys
 from .wall_host import WallHost
 
 BEGINS_IN_S = 0.2  # from when all are ready; the calls that begin the run must have come by then
+STARTS_IN_S = 60.0  # a service must take calls by then
 POLL_S = 0.2  # between two looks at whether all processes are well
 
 DIED = "A worker died or was killed while executing a task"  # how Ray begins to say so
@@ -42,7 +44,7 @@ class Act(NamedTuple):
     """What is done to a process at a time of the world, ns."""
 
     at: int
-    number: signal.Signals
+    number: signal.Signals | None  # None: it is started again
     server: int
 
 
@@ -52,7 +54,8 @@ class WallSet:
     def __init__(self) -> None:
         self.ray = start_ray(cpus())
         self._actors: list[Any] = []
-        self._pids: dict[int, int] = {}  # of nodes
+        self._pids: dict[int, int] = {}  # of nodes, or of what decides in their place
+        self._services: list[RedisProcess] = []  # by server, where they have some
         self._folder = ""
 
     def simulate(
@@ -78,7 +81,9 @@ class WallSet:
         for actor in self._actors if loss() is None else ():  # which end with Ray
             with suppress(self.ray.exceptions.RayError):
                 self.ray.kill(actor)
-        self._actors, self._pids = [], {}
+        for service in self._services:
+            service.close()
+        self._actors, self._pids, self._services = [], {}, []
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _simulate(
@@ -89,7 +94,8 @@ class WallSet:
         key = secrets.token_bytes(32)
         nodes = scenario.servers.count + client_shards
         places = [Place(node, client_shards, self._folder, key) for node in range(nodes)]
-        kills = Counter(strike.server for strike in struck if strike.what == KILL)
+        self._start_services(scenario)
+        kills = Counter(one.server for one in struck if one.what == KILL and not self._services)
         actors = [self._actor() for _ in places]
         prepared = [one.prepare.remote(scenario, replication, at) for one, at in zip(actors, places, strict=True)]
 
@@ -99,10 +105,17 @@ class WallSet:
 
         standbys = Standbys(kills, begin)
         self._pids = dict(enumerate(self._all([*prepared, *standbys.calls])[:nodes]))
+        self._pids |= {server: service.pid for server, service in enumerate(self._services)}
         self._all([actor.meet.remote() for actor in actors])
         clock = Clock(time.monotonic_ns() + round(BEGINS_IN_S * 1e9), pace)
         calls = dict(enumerate(actor.run.remote(clock) for actor in actors))
-        late_s = self._strike(_acts(struck, end), clock, calls, standbys, lambda: on_progress(_share(clock, end)))
+        late_s = self._strike(
+            _acts(struck, end, bool(self._services)),
+            clock,
+            calls,
+            standbys,
+            lambda: on_progress(_share(clock, end)),
+        )
         self._watch(calls, lambda: on_progress(_share(clock, end)))
         outcomes = self._all([calls[node] for node in range(nodes)])
         measures = Measures(
@@ -114,6 +127,20 @@ class WallSet:
             late_s,
         )
         return conserved(scenario, world_of(outcomes)), measures
+
+    def _start_services(self, scenario: Scenario) -> None:
+        """Start what decides in place of the servers, if there is such; raises ClusterError, TransportError."""
+        if scenario.servers.backend == "own":
+            return
+        try:
+            for server in range(scenario.servers.count):
+                self._services.append(RedisProcess(self._folder, server, KEEPS[scenario.servers.durable]))
+        except RedisMissing as error:
+            raise ClusterError(f'servers.backend = "redis": {error}') from None
+        for service in self._services:
+            service.start()
+        for service in self._services:
+            service.wait(STARTS_IN_S)
 
     def _actor(self) -> Any:
         actor = self.ray.remote(max_restarts=0, num_cpus=0)(WallHost).remote()
@@ -136,7 +163,7 @@ class WallSet:
                 tell()
             late_s = max(late_s, -left_s)
             self._signal(act)
-            if act.number == signal.SIGKILL:
+            if act.number == signal.SIGKILL and not self._services:
                 actor, prepared = standbys.take(act.server)
                 calls[act.server] = actor.take_over.remote(max(0, clock.now()), clock)
                 standbys.begin_next(act.server)
@@ -144,7 +171,10 @@ class WallSet:
         return late_s
 
     def _signal(self, act: Act) -> None:
-        """Send a signal; raises ShardLost where nobody is there to have it."""
+        """Send a signal, or start a service again; raises ShardLost where nobody is there to have it."""
+        if act.number is None:
+            self._pids[act.server] = self._services[act.server].start()
+            return
         try:
             os.kill(self._pids[act.server], act.number)
         except ProcessLookupError:
@@ -199,16 +229,18 @@ def _deaths_expected(ray: Any) -> Iterator[None]:
         module.print_to_stdstream = found
 
 
-def _acts(struck: list[Strike], end: int) -> list[Act]:
-    """Return the signals that strikes mean, in order of time."""
+def _acts(struck: list[Strike], end: int, starts_again: bool) -> list[Act]:
+    """Return the signals that strikes mean, and maybe that who was killed is started again, in order of time."""
     acts = []
     for one in struck:
         if one.what == KILL:
             acts.append(Act(one.start, signal.SIGKILL, one.server))
+            if starts_again and one.end < end:
+                acts.append(Act(one.end, None, one.server))
         else:
             acts.append(Act(one.start, signal.SIGSTOP, one.server))
             acts.append(Act(min(one.end, end), signal.SIGCONT, one.server))
-    return sorted(acts)
+    return sorted(acts, key=lambda act: act.at)
 
 
 def _share(clock: Clock, end: int) -> float:

@@ -48,6 +48,7 @@ class Servers(Protocol):
     service_ms: float
     service: Literal["constant", "exponential"]
     queue_limit: int
+    backend: Literal["own", "redis"]
     durable: bool
     heartbeat_cost: float
     release_cost: float

@@ -1,7 +1,7 @@
 """What only real time has: how late events were, how long answers took, and CPU time before, during and after."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -107,20 +107,21 @@ class Lateness:
 class Phases:
     """CPU time of a process in each of PHASES."""
 
-    def __init__(self, scenario: Scenario, faults: Any) -> None:
-        """Begin; `faults` are rows of FAULT."""
+    def __init__(self, scenario: Scenario, faults: Any, others_s: Callable[[], float] = lambda: 0.0) -> None:
+        """Begin; `faults` are rows of FAULT, `others_s` what processes that work for this one have used."""
         begin = round(scenario.run.warmup_s * 1e9)
         end = begin + round(scenario.run.duration_s * 1e9)
         first, last = (int(faults["start"].min()), int(faults["end"].max())) if len(faults) else (end, end)
         turns = (begin, min(first, end), min(last, end), end)
         self._turns = turns
         self._at: list[float] = []
+        self._others_s = others_s
         self._began_s = time.process_time()
 
     @property
     def spent_s(self) -> float:
         """CPU time since the world's start, that of processes before this one included."""
-        return time.process_time() - self._began_s
+        return time.process_time() - self._began_s + self._others_s()
 
     def turn(self, now: int) -> None:
         """Note what has been spent when a phase begins or ends."""

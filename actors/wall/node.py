@@ -19,9 +19,11 @@ from ..state.events import EVENT
 from . import measures
 from .absent import Absent
 from .arrivals import Account, Arrival, Arrivals
+from .backed import BackedSlice
 from .books import Books, books
 from .clock import Clock
 from .exchange import Exchange
+from .redis_process import socket_of
 from .slice import Slice
 from .standing import Standing
 
@@ -47,6 +49,13 @@ class Place(NamedTuple):
     key: bytes
 
 
+def slice_of(scenario: Scenario, replication: int, place: Place) -> Slice:
+    """Return a node's part of a world."""
+    if scenario.servers.backend == "own" or place.node >= scenario.servers.count:
+        return Slice(scenario, replication, place.node, place.client_shards)
+    return BackedSlice(scenario, replication, place.node, place.client_shards, socket_of(place.folder, place.node))
+
+
 class Outcome(NamedTuple):
     """What a node gives at the end."""
 
@@ -59,13 +68,14 @@ class Node:
     """One process's part of a world, ready to run."""
 
     def __init__(self, scenario: Scenario, replication: int, place: Place) -> None:
-        self.slice = Slice(scenario, replication, place.node, place.client_shards)
+        self.slice = slice_of(scenario, replication, place)
         self._is_server = self.slice.server is not None
         self._servers = range(self.slice.servers)
         self._clients = range(self.slice.servers, self.slice.servers + place.client_shards)
         self._standing = Standing(scenario, replication, self.slice)
         self._arrivals: Arrivals | None = None
-        if self._is_server and (scenario.servers.durable or self._standing.is_killed):
+        is_own = type(self.slice) is Slice  # a service of others keeps its leases itself
+        if self._is_server and is_own and (scenario.servers.durable or self._standing.is_killed):
             self._arrivals = Arrivals(Path(place.folder) / f"arrivals-{place.node}")
         self._forgets = not scenario.servers.durable
         others = [*self._servers, *self._clients] if self._is_server else [*self._servers]
@@ -79,10 +89,11 @@ class Node:
         self._lateness = measures.Lateness()
         self._unsent = self._messages = self._late_messages = 0
         self._back_late_s = 0.0
-        self._cpu = measures.Phases(scenario, self.slice.world.faults)
+        self._cpu = measures.Phases(scenario, self.slice.world.faults, lambda: self.slice.service_cpu_s)
 
     def meet(self) -> None:
         """Return when the connections to all others are there; raises PeerLost."""
+        self.slice.meet()
         self._exchange.meet(MEET_S)
 
     def take_over(self, until: int) -> None:
@@ -110,6 +121,7 @@ class Node:
 
     def run(self, clock: Clock) -> Outcome:
         """Go through the world as the clock does, to its end; raises TransportError."""
+        self.slice.pace = clock.pace
         try:
             while self.slice.reached < self.slice.end:
                 self._turn(clock)
@@ -152,13 +164,15 @@ class Node:
 
         Then its observer first hears what it has missed, so that it counts from when it was so.
         """
+        if not self.slice.is_there:
+            return self.slice.reached if now < self.slice.end else self.slice.end
         patience = 0 if len(self._all_told) == len(self._clients) else CALLS_NS
         return self._standing.horizon(now, self.slice.reached, patience)
 
     def _mind_listener(self, clock: Clock) -> None:
         """Open the listener, or close it while a fault has the server refuse."""
         now = max(0, clock.now())
-        if self._standing.refuses(now):
+        if not self.slice.serves(now) or self._standing.refuses(now):
             self._exchange.refuse(self._clients)
         elif not self._exchange.is_open:
             self._exchange.open()

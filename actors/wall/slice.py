@@ -23,6 +23,9 @@ ANSWERED = (kinds.REQUEST, kinds.HEARTBEAT, kinds.KEPT_RELEASE, kinds.PROBE, kin
 class Slice(Shard):
     """The part of node `node`: those of servers come first, then those of clients."""
 
+    is_there = True  # whether what decides here is: this process itself, but see backed.py
+    pace = 1.0
+
     def __init__(self, scenario: Scenario, replication: int, node: int, client_shards: int) -> None:
         hosted = partition.server_parts(scenario, client_shards)
         super().__init__(scenario, replication, node, len(hosted), hosted=hosted)
@@ -31,6 +34,18 @@ class Slice(Shard):
         self._products = len(scenario.products)
         self._ghosts = np.zeros((self.servers, self._products), np.int64)  # as the other servers tell
         self._told = b""
+
+    @property
+    def service_cpu_s(self) -> float:
+        """CPU time of another process that decides."""
+        return 0.0
+
+    def meet(self) -> None:
+        """Be ready for messages."""
+
+    def serves(self, now: int) -> bool:
+        """Whether what decides here is there."""
+        return True
 
     @property
     def reached(self) -> int:
@@ -83,7 +98,7 @@ class Slice(Shard):
         if self.server is None:
             return None
         own = self.world.products["ghosts"] - self._ghosts.sum(axis=0)
-        said = self._pools(self.server).tobytes() + own.astype(np.int64).tobytes()
+        said = self._own_pools().tobytes() + own.astype(np.int64).tobytes()
         if said == self._told:
             return None
         self._told = said
@@ -103,18 +118,27 @@ class Slice(Shard):
 
     def forget(self, server: int) -> None:
         """Know that another server has lost its leases in a crash."""
-        pools = self._pools(server)
-        pools["free"] = pools["allocated"]
-        pools["leased"] = pools["reserved"] = pools["favored"] = 0
+        emptied(self._pools(server))
         self._hear_ghosts(server, np.zeros(self._products, np.int64))
 
     def _hear_ghosts(self, server: int, ghosts: Any) -> None:
         self.world.products["ghosts"] += ghosts - self._ghosts[server]
         self._ghosts[server] = ghosts
 
+    def _own_pools(self) -> Any:
+        """Return the pools of this process's server, as others should know them."""
+        return self._pools(self.server or 0)
+
     def _pools(self, server: int) -> Any:
         begin = server * self._products
         return self.world.pools.view(np.ndarray)[begin : begin + self._products]
+
+
+def emptied(pools: Any) -> Any:
+    """Return pools (rows of POOL) after all their leases are lost."""
+    pools["free"] = pools["allocated"]
+    pools["leased"] = pools["reserved"] = pools["favored"] = 0
+    return pools
 
 
 def is_notices(rows: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The command line of the benchmarks: meterstorm bench engine, shards, sweep, wall and, in storm.py, storm."""
+"""The command line of the benchmarks: meterstorm bench engine, shards, sweep, wall, real, and storm (storm.py)."""
 
 from pathlib import Path
 from typing import Annotated
@@ -187,3 +187,24 @@ def bench_wall_command(
     except ClusterError as error:
         fail(UNAVAILABLE, str(error))
     wall.show(output(), found)
+
+
+@bench_app.command("real")
+def bench_real_command(
+    seconds: Annotated[float, typer.Option(min=0.1, help="Time of each measurement.")] = 3.0,
+) -> None:
+    """Check licenses out of a real redis-server, kill it, and see what it has kept and when it is back.
+
+    Takes half a minute, and two idle cores: one is the client's. A checkout is a request and its release. CPU
+    time, of client + server, is that of one of many at once. Unheard of: leases that nobody was told of in time.
+    """
+    from meterstorm.actors.wall.redis_process import RedisMissing
+
+    from ..bench import real
+
+    try:
+        with progress(counted(len(real.MODES), "mode"), len(real.MODES)) as advance:
+            found = list(real.modes(seconds, advance))
+    except RedisMissing as error:
+        fail(UNAVAILABLE, str(error))
+    real.show(output(), found)

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
 from ..metrics.names import MEANINGS, METRICS, WALL_METRICS
+from .backend_rules import backend_can_decide
 from .choices import Resolve, Resolved
 from .connection_rules import connections_are_kept
 from .facts import Facts, ItemRule, UnknownError
@@ -320,6 +321,7 @@ RULES: tuple[Callable[[Facts], Iterator[str]], ...] = (
     connections_are_kept,
     wall_clock_can_run,
     wall_clock_moves_no_licenses,
+    backend_can_decide,
     _names_differ,
     groups_are_bounded,
     groups_have_room,

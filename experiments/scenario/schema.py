@@ -96,6 +96,11 @@ class Servers(Table):
         description="Requests that may wait; when full, one is answered OVERLOADED at once. Releases and "
         "heartbeats neither count nor are refused. 0: no limit.",
     )
+    backend: Annotated[Literal["own", "redis"], Allowed()] = Field(
+        default="own",
+        description="Who decides: the servers of the model, or for each a real redis-server that the run starts, "
+        'kills and stops; it needs run.clock = "wall" and the extra `real`.',
+    )
     durable: Flag = Field(default=True, description="Whether leases survive a crash.")
     heartbeat_cost: Number = Field(
         default=1.0, description="Service time of a heartbeat, as a share of service_ms."

@@ -4,13 +4,17 @@ import secrets
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import Any
 
+import pytest
 from meterstorm.actors.shards.tally import Tally
 from meterstorm.actors.wall.clock import Clock
 from meterstorm.actors.wall.node import Node, Outcome, Place
 from meterstorm.actors.wall.outcome import world_of
+from meterstorm.actors.wall.redis_process import KEEPS, RedisMissing, RedisProcess, server_path
 from meterstorm.experiments.scenario import Scenario, validate
 
 from support.layers import layered
@@ -27,6 +31,21 @@ CALM: dict[str, Any] = {
     "workload": {"launch_interval_s": 1.0, "run_time_s": 0.5},
     "policies": {"balancing": {"name": "static"}},
 }
+
+# What makes of it a world whose servers are redis-servers, and the other way round.
+REDIS: dict[str, Any] = {"run": {"clock": "wall"}, "servers": {"backend": "redis", "service_ms": 0.0}}
+OWN: dict[str, Any] = {"run": {"clock": "virtual"}, "servers": {"backend": "own", "service_ms": 0.0}}
+
+
+def _missing() -> str:
+    try:
+        server_path()
+    except RedisMissing as error:
+        return str(error)
+    return "" if find_spec("redis") else "there is no client of Redis; pip install 'meterstorm[real]' installs one"
+
+
+needs_redis = pytest.mark.skipif(bool(_missing()), reason=_missing() or "it is there")
 
 
 def world(*layers: dict[str, Any]) -> Scenario:
@@ -62,9 +81,26 @@ def outcomes(scenario: Scenario, client_shards: int = 1, pace: float = 1.0) -> l
             Place(node, client_shards, folder, KEY) for node in range(scenario.servers.count + client_shards)
         ]
         nodes = [Node(scenario, 0, place) for place in places]
-        at_once(Node.meet, nodes)
-        clock = Clock(time.monotonic_ns() + 20_000_000, pace)
-        return at_once(lambda node: node.run(clock), nodes)
+        with services(scenario, folder):
+            at_once(Node.meet, nodes)
+            clock = Clock(time.monotonic_ns() + 20_000_000, pace)
+            return at_once(lambda node: node.run(clock), nodes)
+
+
+@contextmanager
+def services(scenario: Scenario, folder: str) -> Iterator[list[RedisProcess]]:
+    """The redis-servers of a scenario, if it has some, while the block lasts."""
+    numbers = range(scenario.servers.count if scenario.servers.backend == "redis" else 0)
+    found = [RedisProcess(folder, server, KEEPS[scenario.servers.durable]) for server in numbers]
+    try:
+        for one in found:
+            one.start()
+        for one in found:
+            one.wait(60.0)
+        yield found
+    finally:
+        for one in found:
+            one.close()
 
 
 def undisturbed(scenario: Scenario, client_shards: int = 1, pace: float = 1.0) -> tuple[Tally, list[Outcome]]:

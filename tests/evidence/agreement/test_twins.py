@@ -20,7 +20,7 @@ from meterstorm.experiments.metrics.metrics import metrics
 from meterstorm.experiments.scenario import Scenario
 from scipy.stats import t
 
-from support.walled import outcomes, world
+from support.walled import OWN, REDIS, needs_redis, outcomes, world
 
 REPLICATIONS = 50
 SLACK = 3
@@ -70,6 +70,12 @@ STRUCK: dict[str, dict[str, Any]] = {
     },
 }
 
+# One whose servers are redis-servers, of which one is killed, in which leases are renewed and reclaimed.
+REAL: dict[str, Any] = {
+    "servers": {"reclaim_after_s": 3.0, "scan_s": 0.5, "durable": False},
+    "faults": [FAULT | {"kind": "crash"}],
+}
+
 
 def band(scenario: Scenario) -> dict[str, tuple[float, float]]:
     """Where 99 of 100 further replications have each count, if it is normal."""
@@ -113,6 +119,16 @@ def wall():
 def test_what_strikes_processes_counts_as_its_twin(wall, name: str):
     also = {"crash": "refusals", "lease collapse": "leases_lost", "connection storm": "connects_dropped"}[name]
     check(world(BASE, STRUCK[name]), lambda one: wall.simulate(one, 0, 1, 1.0, lambda share: None)[0], also)
+
+
+@needs_redis
+@pytest.mark.ray
+@pytest.mark.slow
+@pytest.mark.xdist_group("ray")
+def test_real_servers_count_as_their_twin(wall):
+    """Of 200 ms of latency a redis-server's own milliseconds are a hundredth."""
+    real, twin = world(BASE, REAL, REDIS), world(BASE, REAL, OWN)
+    check(twin, lambda _: wall.simulate(real, 0, 1, 1.0, lambda share: None)[0], "refusals")
 
 
 def test_a_band_is_left_by_what_is_not_its_twin():

@@ -3,6 +3,8 @@
 import math
 
 import pytest
+from meterstorm.actors.wall.outcome import world_of
+from meterstorm.actors.wall.redis_leases import RedisLeases
 
 from support.lab import (
     ANSWER,
@@ -20,6 +22,7 @@ from support.lab import (
     one_a_client,
     run,
 )
+from support.walled import REDIS, needs_redis, outcomes, world
 
 MANY = 2000  # launches
 PATIENT = {"count": MANY, "request_timeout_s": 1e6}
@@ -202,6 +205,20 @@ def test_a_crash_loses_the_queue_of_callbacks_unless_it_is_durable(durable):
     launches = [(10.0, 0, 50.0), (15.0, 1, 1.0), (35.0, 2, 5.0)]
     result = run(launches, layer, {"servers": {"durable": durable}}, crash)
     assert (result["grants"], result["denials"]) == ((3, 2) if durable else (2, 1))
+
+
+@covers("servers.backend", "servers.backend=own", "servers.backend=redis")
+@needs_redis
+@pytest.mark.parametrize("backend", ["own", "redis"])
+def test_a_backend_of_redis_has_the_licenses(backend, monkeypatch):
+    """Ask a redis-server for what it has at the end, if there is one."""
+    asked = []
+    leases = RedisLeases.leases
+    monkeypatch.setattr(RedisLeases, "leases", lambda self: asked.append(leases(self)) or asked[-1])
+    holding = {"run": {"duration_s": 1.0}, "workload": {"launch_interval_s": 0.1, "run_time_s": 1e6}}
+    layers = {"own": {"run": {"clock": "wall"}}, "redis": REDIS}
+    tally = world_of(outcomes(world(holding, {"network": {"loss": 0.0}}, layers[backend])))
+    assert [len(one) for one in asked] == ([tally.products["leased"][0]] if backend == "redis" else [])
 
 
 @covers("servers.reclaim_after_s", "servers.scan_s")

@@ -1,0 +1,52 @@
+"""What a real server in place of the model's asks of a scenario: what it cannot do is refused."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from .facts import Facts
+from .wording import refuse, show
+
+# What each key must be, and why.
+ONLY: Mapping[str, tuple[Any, str]] = {
+    "run.clock": ("wall", "a real server takes real time"),
+    "servers.service_ms": (0.0, "it takes the time that it takes"),
+    "servers.queue_limit": (0, "it turns nobody away"),
+    "clients.connection": ("none", "its clients share one connection"),
+}
+ONLY_OF_PRODUCT: Mapping[str, tuple[Any, str]] = {
+    "max_per_client": (0, "it knows no shares"),
+    "reserve": (None, "it knows no shares"),
+}
+LONGEST_S = 2**53 // 10**9  # Redis has times as doubles: ns beyond this are no longer apart
+
+
+def backend_can_decide(facts: Facts) -> Iterator[str]:
+    """Yield an error for each value that a real server has no use for."""
+    if facts["servers.backend"] == "own":
+        return
+    while_it = f"while servers.backend = {show(facts['servers.backend'])}"
+    for key, (only, why) in ONLY.items():
+        if facts[key] != only:
+            yield refuse(key, facts[key], f"{show(only)} {while_it}: {why}")
+    for index, product in enumerate(facts["products"]):
+        for key, (only, why) in ONLY_OF_PRODUCT.items():
+            if product[key] != only:
+                word = "left out" if only is None else show(only)
+                yield refuse(f"products[{index}].{key}", product[key], f"{word} {while_it}: {why}")
+    for index, fault in enumerate(facts["faults"]):
+        if fault["kind"] == "slow":
+            yield refuse(f"faults[{index}].kind", "slow", f"another one {while_it}: it is as fast as it is")
+    yield from _policies_are_its_own(facts, while_it)
+
+
+def _policies_are_its_own(facts: Facts, while_it: str) -> Iterator[str]:
+    choice = facts["policies.admission"]
+    if choice.name != "fifo":
+        yield refuse("policies.admission.name", choice.name, f'"fifo" {while_it}: it turns nobody away')
+    if getattr(facts["resolved.denial"].policy, "is_called_back", False):
+        name = facts["policies.denial"].name
+        yield refuse("policies.denial.name", name, f"one that awaits no callback {while_it}: it calls nobody")
+    whole_s = facts["run.warmup_s"] + facts["run.duration_s"]
+    if whole_s > LONGEST_S:
+        words = f"at most {show(LONGEST_S - facts['run.warmup_s'])} {while_it}: it keeps times as doubles of ns"
+        yield refuse("run.duration_s", facts["run.duration_s"], words)
