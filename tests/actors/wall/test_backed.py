@@ -5,12 +5,27 @@ from meterstorm.actors.engine.invariants import InvariantViolation
 from meterstorm.actors.shards.simulate import simulate
 from meterstorm.actors.wall.backed import BackedSlice
 from meterstorm.actors.wall.redis_leases import RedisLeases
+from meterstorm.experiments.metrics.metrics import metrics
 
 from support.walled import OWN, REDIS, needs_redis, outcomes, undisturbed, world
 
 pytestmark = needs_redis
 
 TWO = {"servers": {"count": 2}, "policies": {"failover": {"name": "immediate"}}}
+LOSSY = {"network": {"loss": 0.15}, "clients": {"heartbeat_s": 0.6, "programs": 2}}
+RECLAIMED = LOSSY, {"servers": {"reclaim_after_s": 0.7, "scan_s": 0.1}}
+# What a heartbeat does not name is free, and many wait for it: some are granted who else would be denied.
+NAMED = (
+    LOSSY,
+    {
+        "run": {"duration_s": 6.0},
+        "network": {"loss": 0.1, "latency_ms": 200.0},
+        "servers": {"reclaim_after_s": 0.0},
+        "clients": {"count": 150, "heartbeat_names_leases": True, "heartbeat_s": 0.3, "programs": 3},
+        "products": [{"name": "editor", "licenses": 120}],
+        "workload": {"launch_interval_s": 0.2, "run_time_s": 0.7},
+    },
+)
 SHORT = {"run": {"duration_s": 1.0, "warmup_s": 0.2}}
 
 
@@ -19,14 +34,15 @@ def taking(seconds):
     return type("Taking", (BackedSlice,), {"_delay_s": property(lambda self: seconds, lambda self, _: None)})
 
 
-def test_what_redis_decides_in_time_is_what_the_model_decides(monkeypatch):
+@pytest.mark.parametrize(("layers", "happens"), [(RECLAIMED, "leases_lost"), (NAMED, "denials")])
+def test_what_redis_decides_in_time_is_what_the_model_decides(monkeypatch, layers, happens):
     """All events, at the same times: requests, releases, heartbeats, reclaims, loss and jitter."""
     monkeypatch.setattr("meterstorm.actors.wall.node.BackedSlice", taking(0.0))
-    layers = {"clients": {"heartbeat_names_leases": True, "programs": 2}}
-    tally, found = undisturbed(world(REDIS, layers))
-    virtual = simulate(world(OWN, layers))
+    tally, found = undisturbed(world(REDIS, *layers))
+    twin = world(OWN, *layers)
+    virtual = simulate(twin)
     assert (tally.digest, tally.events) == (virtual.digest, virtual.events)
-    assert found[0].measures.cpu_s[0] > 0.0
+    assert found[0].measures.cpu_s[0] > 0.0 and metrics(twin, tally)[happens] > 3
 
 
 def test_what_the_books_cannot_explain_ends_the_run(monkeypatch):

@@ -207,7 +207,7 @@ def test_a_crash_loses_the_queue_of_callbacks_unless_it_is_durable(durable):
     assert (result["grants"], result["denials"]) == ((3, 2) if durable else (2, 1))
 
 
-@covers("servers.backend", "servers.backend=own", "servers.backend=redis")
+@covers("servers.backend=own", "servers.backend=redis")
 @needs_redis
 @pytest.mark.parametrize("backend", ["own", "redis"])
 def test_a_backend_of_redis_has_the_licenses(backend, monkeypatch):
