@@ -236,8 +236,6 @@ class BackedSlice(Slice):
                 self._service.carry_out(missed)
                 self._done += len(missed)
                 self._compare()
-            else:
-                self._done = 0
         except Gone as error:
             raise self._lost(error) from error
         self.world.servers[self._number].dropped += len(rows) - kept + len(late)

@@ -1,0 +1,111 @@
+"""A redis-server that is killed while it works: what it had carried out by then, the books have, too."""
+
+import os
+import signal
+
+import numpy as np
+import pytest
+from meterstorm.actors.shards.transport.frames import PeerLost
+from meterstorm.actors.wall.backed import BackedSlice
+from meterstorm.actors.wall.redis_leases import Gone, RedisLeases
+from meterstorm.actors.wall.redis_process import KEEPS, RedisProcess
+from meterstorm.actors.wall.slice import Slice
+
+from support.processes import eventually
+from support.walled import REDIS, needs_redis, world
+
+pytestmark = needs_redis
+
+SECOND = 10**9
+START, END = 2 * SECOND, 3 * SECOND  # of the crash, after a warm-up of half a second
+STEP = SECOND // 10
+LAYER = {
+    "network": {"loss": 0.0, "latency_ms": 150.0},
+    "clients": {"count": 200},
+    "workload": {"launch_interval_s": 0.5},
+    "products": [{"name": "editor", "licenses": 100}],
+    "faults": [{"kind": "crash", "servers": [0], "start_s": 1.5, "duration_s": 1.0}],
+}
+
+
+class Pair:
+    """A server with its redis-server, and its clients, that go on without a clock."""
+
+    def __init__(self, folder, durable):
+        scenario = world(REDIS, LAYER, {"servers": {"durable": durable}})
+        self.process = RedisProcess(folder, 0, KEEPS[durable])
+        self.process.start()
+        self.process.wait(60.0)
+        self.server = BackedSlice(scenario, 0, 0, 1, self.process.socket)
+        self.clients = Slice(scenario, 0, 1, 1)
+        self.server.meet()
+
+    def go_on(self, begin, until):
+        """Exchange messages each tenth of a second; a closed listener hears nothing."""
+        for now in range(begin, until + 1, STEP):
+            self.clients.advance(now)
+            rows = self.clients.take()
+            is_heard = (rows["time"] < START) | (rows["time"] >= END)
+            self.server.deliver(rows[is_heard].tobytes(), 1)
+            self.server.advance(now)
+            for _, answers in self.server.by_node(self.server.take()):
+                answers["time"] = np.maximum(answers["time"], now)
+                self.clients.deliver(answers.tobytes(), 0)
+
+    def dropped(self):
+        return int(self.server.world.servers[0].dropped)
+
+
+@pytest.fixture(params=[True, False], ids=["durable", "not durable"])
+def pair(tmp_path, request):
+    found = Pair(tmp_path, request.param)
+    found.durable = request.param
+    yield found
+    found.process.close()
+
+
+def killed_after(pair, monkeypatch, steps):
+    """Have the last steps before the crash carried out so far only, and the process killed."""
+    carry_out, asked = RedisLeases.carry_out, []
+
+    def kill(self, some):
+        asked.extend(some)
+        carry_out(self, some[:steps])
+        os.kill(pair.process.pid, signal.SIGKILL)
+        raise Gone
+
+    pair.go_on(0, START - STEP)
+    monkeypatch.setattr(RedisLeases, "carry_out", kill)
+    pair.go_on(START, START)
+    monkeypatch.setattr(RedisLeases, "carry_out", carry_out)
+    return [step for step in asked if step.what != "reclaim"]
+
+
+@pytest.mark.parametrize("steps", [0, 3, 10_000])
+def test_the_books_have_what_was_carried_out(pair, monkeypatch, steps):
+    """The rest is lost with the queue, and so are all answers; a lease too many or too few ends the run."""
+    asked = killed_after(pair, monkeypatch, steps)
+    assert len(asked) > 10 and not pair.server.is_there and not pair.server.serves(START)
+    pair.process.start()
+    eventually(lambda: pair.server.serves(END))
+    assert pair.dropped() == max(0, len(asked) - (steps if pair.durable else 0))
+    assert not len(pair.server.take())
+    pair.server.advance(END)
+    assert bool(pair.server.world.control[0].leased > 0) is pair.durable
+    pair.clients.advance(END)
+    pair.clients.take()  # to a closed listener
+    pair.go_on(END, pair.server.end)
+    assert pair.server.tally().servers["decided"][0] > 0
+
+
+def test_one_that_is_gone_without_a_fault_ends_the_run(pair, monkeypatch):
+    killed_after(pair, monkeypatch, 0)
+    with pytest.raises(PeerLost, match="the redis-server of server 0 is lost: it has ended, or does not answer"):
+        pair.server.serves(START - 1)
+
+
+def test_one_that_is_not_back_in_time_ends_the_run(pair, monkeypatch):
+    killed_after(pair, monkeypatch, 0)
+    assert not pair.server.serves(END + 30 * SECOND)
+    with pytest.raises(PeerLost, match="the redis-server of server 0 is lost: not back in 30 s"):
+        pair.server.serves(END + 30 * SECOND + 1)
