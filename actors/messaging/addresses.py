@@ -53,6 +53,12 @@ def is_own(world, s, client):
 
 
 @inlined
+def is_among(world, agent, first, last, row):
+    """Whether an agent is one of the clients [first, last], and has that row of CONFIG if it is not 0."""
+    return first <= agent <= last and (row == 0 or world.groups[agent] == row)
+
+
+@inlined
 def in_same_site(world, s, peer):
     """Whether a client, or an agent of the site of server `s`, is in that site."""
     config = world.config[0]

@@ -15,7 +15,7 @@ from ..queue.durations import whole
 from ..randomness import distributions, streams
 from ..state import kinds
 from . import protocol
-from .addresses import in_same_site
+from .addresses import in_same_site, is_among
 
 
 @inlined
@@ -62,7 +62,11 @@ def is_cut(world, server, peer, time):
     """Whether a cut separates a client from a server at a time."""
     for n in range(world.cuts.size):
         cut = world.cuts[n]
-        if cut.server == server and cut.first <= peer <= cut.last and cut.start <= time < cut.end:
+        if (
+            cut.server == server
+            and cut.start <= time < cut.end
+            and is_among(world, peer, cut.first, cut.last, cut.row)
+        ):
             return True
     return False
 

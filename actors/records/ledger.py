@@ -97,6 +97,8 @@ def write_states(world):
     world.series[row + counters.UNMETERED_PROGRAMS] = control.unmetered
     world.series[row + counters.UNANSWERED_PROGRAMS] = control.unanswered
     _write_links(world, row)
+    for s in range(world.connected.size):
+        world.connected_series[control.sample_index * world.connected.size + s] = world.connected[s]
     for s in range(config.first_server, config.first_server + config.local_servers):
         _write_server(world, s, control.sample_index * config.local_servers + s - config.first_server)
 
@@ -128,6 +130,13 @@ def _write_server(world, s, row):
     sample.queue = server.waiting
     sample.clients = server.clients
     sample.arrivals = server.before - server.before_measured + server.arrivals  # no fault begins in the warm-up
+
+
+@jit
+def connected(world, server, change):
+    """A client has a connection to a server from now on (+1), or none any more (-1)."""
+    world.control[0].connected += change
+    world.connected[server] += change
 
 
 @jit

@@ -93,9 +93,12 @@ def _queue_tables(buckets: int, slots: int) -> dict[str, Any]:
 
 def _record_tables(scenario: Scenario, rows: int, local_servers: int, keep_journal: bool) -> dict[str, Any]:
     """Return what is measured; where there are groups, with a part for each row of CONFIG."""
+    connected = scenario.servers.count if scenario.clients.connection == "kept" else 0
     return {
         "series": np.zeros(rows * samples(scenario) * counters.COLUMNS, np.int64),
         "server_series": zeros(samples(scenario) * local_servers, SERVER_SAMPLE),
+        "connected": np.zeros(connected, np.int64),
+        "connected_series": np.zeros(samples(scenario) * connected, np.int64),
         "sums": zeros(rows * SUMS, SUM),
         "queueing": zeros(samples(scenario), SUM),
         "histograms": np.zeros(rows * counters.HISTOGRAMS * counters.BINS, np.int64),

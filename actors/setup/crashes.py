@@ -10,8 +10,8 @@ import numpy as np
 from ..randomness import distributions
 from ..state.rows import NONE
 from ..state.schedule import FAULT, OUTAGE, RESTART
-from . import spells
-from .scenario import DISTRIBUTIONS, Fault, Scenario, clients_of, is_client_crash, ns
+from . import groups, spells
+from .scenario import DISTRIBUTIONS, Fault, Scenario, is_client_crash, ns
 
 Held = tuple[int, int, int, int]  # an entry of the list, a client, a start and an end, ns
 
@@ -30,7 +30,7 @@ def lay_out(scenario: Scenario, keys: Any) -> list[Held]:
 def hit(scenario: Scenario, fault: Fault) -> Sequence[int]:
     """Return the clients that a fault hits, or else the servers, in the order in which it comes to them."""
     if is_client_crash(fault):
-        return clients_of(fault.clients, scenario.clients.count)
+        return groups.numbers_of(scenario, fault.clients)
     return spells.servers_of(fault, scenario.servers.count)
 
 

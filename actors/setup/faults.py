@@ -8,6 +8,7 @@ import numpy as np
 
 from ..state.rows import NEVER
 from ..state.schedule import CUT, SPELL
+from . import groups
 from .scenario import Scenario
 
 
@@ -31,7 +32,7 @@ def schedule(scenario: Scenario, faults: Any) -> Schedule:
     spells = np.array([row for server in rows for row in server], dtype=SPELL).view(np.recarray)
     spells_from = np.cumsum([0, *map(len, rows)])
     cuts = [
-        (start, end, server, *fault.clients)
+        (start, end, server, *groups.named(scenario, fault.clients))
         for server, here in enumerate(by_server)
         for start, end, fault in here
         if fault.kind == "cut"

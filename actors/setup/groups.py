@@ -6,16 +6,48 @@ the next so many. Among any clients in a row, and among every second, third, ...
 give or take a few. Nothing is drawn: a client is in the same group in every replication.
 """
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..randomness.streams import GOLDEN
-from .group_sizes import sizes
-from .scenario import Scenario
+from .group_sizes import REST, sizes
+from .scenario import Scenario, share_of
 
 FIRST_ROW = 1  # of CONFIG, where there are groups: that of the rest; row 0 is the world's
+
+
+class Named(NamedTuple):
+    """Clients that a fault or a reservation names: those from `first` to `last`, of one group or of any."""
+
+    first: int
+    last: int
+    row: int = 0  # of CONFIG, of their group; 0: any
+
+
+def named(scenario: Scenario, clients: Any) -> Named:
+    """Return the clients that "all", a fraction, a group, or the first and the last of them name."""
+    if isinstance(clients, tuple):
+        return Named(*clients)
+    count = scenario.clients.count
+    if hasattr(clients, "group"):
+        return Named(0, count - 1, FIRST_ROW + names(scenario).index(clients.group))
+    return Named(0, (count if clients == "all" else share_of(clients.fraction, count)) - 1)
+
+
+def numbers_of(scenario: Scenario, clients: Any) -> Sequence[int]:
+    """Return the numbers of clients that are named so, in order."""
+    first, last, row = named(scenario, clients)
+    if row == 0:
+        return range(first, last + 1)
+    members: list[int] = np.flatnonzero(rows_of_clients(scenario) == row).tolist()
+    return members
+
+
+def names(scenario: Scenario) -> list[str]:
+    """Return the names of the groups, in order of their rows: the rest come first."""
+    return [REST, *(group.name for group in scenario.groups)]
 
 
 def versions(scenario: Scenario) -> list[Scenario]:

@@ -248,13 +248,3 @@ def ns(seconds: float) -> int:
 def share_of(fraction: float, count: int) -> int:
     """Return how many of `count` a share is, rounded up: what a float exceeds a whole number by is not a part."""
     return math.ceil(fraction * count - 1e-9)
-
-
-def clients_of(named: Any, count: int) -> range:
-    """Return the clients that "all", a fraction, or the first and the last of them name."""
-    if named == "all":
-        return range(count)
-    if hasattr(named, "fraction"):
-        return range(share_of(named.fraction, count))
-    first, last = named
-    return range(first, last + 1)

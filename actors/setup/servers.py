@@ -8,12 +8,14 @@ from meterstorm.policies.apportionment import share_out
 from ..state.allocation import extended, zeros
 from ..state.rows import NONE
 from ..state.servers import ACCOUNT, CALLER, LEASE, PEER, POOL, PRODUCT, SEAT, SERVER, SITE, VISITOR
+from . import groups
 from .partition import first_client
 from .policies import PolicySet
-from .scenario import Product, Scenario, clients_of, members, shares
+from .scenario import Scenario, members, shares
 from .sizes import first_sizes
 
 FIRST_VISITORS = 1 << 6  # a power of two
+NOBODY = groups.Named(0, -1)
 
 
 def server_tables(scenario: Scenario, chosen: PolicySet, homes: Any, config: Any) -> dict[str, Any]:
@@ -90,14 +92,6 @@ def _earmarked(scenario: Scenario, allocated: Any) -> Any:
     return parts
 
 
-def _favored(scenario: Scenario, product: Product) -> tuple[int, int]:
-    """Return the clients that a product's reservation is for: the first one, and the one after the last."""
-    if product.reserve is None:
-        return 0, 0
-    favored = clients_of(product.reserve.clients, scenario.clients.count)
-    return favored.start, favored.stop
-
-
 def _products(scenario: Scenario, pools: Any) -> Any:
     sites, count = scenario.servers.sites, len(scenario.products)
     products = zeros(sites * count, PRODUCT)
@@ -106,8 +100,10 @@ def _products(scenario: Scenario, pools: Any) -> Any:
     products["first_size"] = np.tile(first_sizes(scenario), sites)
     products["cap"] = np.tile([product.max_per_client for product in scenario.products], sites)
     products["shared"] = np.tile([shares(product) for product in scenario.products], sites)
-    favored = np.array([_favored(scenario, product) for product in scenario.products])
-    products["first_favored"], products["end_favored"] = np.tile(favored, (sites, 1)).T
+    favored = [
+        NOBODY if one.reserve is None else groups.named(scenario, one.reserve.clients) for one in scenario.products
+    ]
+    products["first_favored"], products["last_favored"], products["favored_row"] = np.tile(favored, (sites, 1)).T
     products["owned"] = products["allocated"] = pools["allocated"].reshape(sites, -1, count).sum(axis=1).ravel()
     limits = first_client(scenario.clients.count, sites, np.arange(sites + 1))
     products["clients"] = np.repeat(np.diff(limits), count)

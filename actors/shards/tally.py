@@ -44,6 +44,7 @@ class Tally:
     parts: Sequence[Part] = ()  # by row of CONFIG: for no client, the rest, each group; none without groups
     origin: Origin | None = None  # the code and files that it comes from
     cpu_s: float = 0.0  # CPU time of the shards' processes; what was lost and done again counts once
+    connected: Any = None  # int64, shape (samples + 1, servers): to each how many of the shard's clients; or None
 
 
 def tally(world: World) -> Tally:
@@ -55,11 +56,13 @@ def tally(world: World) -> Tally:
     servers, pools, products = _own_rows(world)
     parts = _parts(world)
     series, summed, histograms = _sum(parts)
+    connected = world.connected_series.reshape(len(series), -1) if world.connected.size else None
+    first = int(world.config[0].first_server)
     return Tally(
         total,
         int(row.events),
         series,
-        world.server_series.reshape(len(series), len(servers)),
+        _seen(world.server_series.reshape(len(series), -1), connected, first),
         summed,
         world.queueing.copy(),
         histograms,
@@ -70,7 +73,15 @@ def tally(world: World) -> Tally:
         world.faults.copy(),
         world.journal[: row.journaled] if world.journal.size else None,
         parts=parts if world.groups.size else (),
+        connected=connected,
     )
+
+
+def _seen(servers: Any, connected: Any, first: int = 0) -> Any:
+    """Return what is seen of servers, the first of them with that number, and of who is connected to them."""
+    if connected is not None:
+        servers["connected"] = connected[:, first : first + servers.shape[1]]
+    return servers
 
 
 def _parts(world: World) -> list[Part]:
@@ -122,11 +133,12 @@ def merge(tallies: list[Tally]) -> Tally:
     first = tallies[0]
     for shard, tally in enumerate(tallies):
         check(tally.origin or {}, first.origin or {}, f"shard {shard}")
+    connected = None if first.connected is None else sum(tally.connected for tally in tallies)
     return Tally(
         sum(tally.digest for tally in tallies) % 2**64,
         sum(tally.events for tally in tallies),
         sum(tally.series for tally in tallies),
-        np.concatenate([tally.server_series for tally in tallies], axis=1),
+        _seen(np.concatenate([tally.server_series for tally in tallies], axis=1), connected),
         sums.merged([tally.sums for tally in tallies]),
         sums.merged([tally.queueing for tally in tallies]),
         sum(tally.histograms for tally in tallies),
@@ -140,6 +152,7 @@ def merge(tallies: list[Tally]) -> Tally:
         [_sum(parts) for parts in zip(*(tally.parts for tally in tallies), strict=True)],
         first.origin,
         sum(tally.cpu_s for tally in tallies),
+        connected,
     )
 
 

@@ -100,7 +100,7 @@ CONTACT = rows(
 # A client's connection to its current server; it asks for one as it has something to send there.
 CONNECTION = rows(
     ("number", "i4"),  # of its latest: what is set for an earlier one means nothing
-    ("asks", "i4"),  # CONNECTs sent: its server tells its connections apart by that
+    ("attempt", "i4"),  # that it last asked for one with: its server tells its connections apart by that
     ("program", "i4"),  # for which it last asked for one, and of which slot; 0: for a heartbeat
     ("slot", "i2"),
     ("is_open", "i1"),

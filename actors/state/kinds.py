@@ -14,8 +14,8 @@ RELEASE = 2  # what `program` of `slot` held is free again; never answered
 HEARTBEAT = 3
 KEPT_RELEASE = 4  # every lease of mine but those of the slots in value is free; answered, unlike RELEASE
 PROBE = 5  # do you serve? I prefer you to the server that I have
-CONNECT = 6  # let us keep a connection, my number `value`; what `slot` asks for, if anything, comes then
-DISCONNECT = 7  # I have closed connection `program`, or no longer ask for it; not served but heard by the host
+CONNECT = 6  # let us keep a connection; what `slot` asks for, if anything, comes then
+DISCONNECT = 7  # I have no connection, nor want one, of up to `attempt`; not served but heard by the host
 
 # Server to client.
 GRANT = 11
@@ -69,8 +69,8 @@ GRACE_END = 53
 CALLBACK_CYCLE = 54
 DRAIN = 55
 STALL_END = 56
-PEER_LOST = 64  # so is connection `attempt` of a client (program): silent, or closed while the server stood still
-PEER_GRACE_END = 65  # such a connection was lost a grace ago
+PEER_LOST = 64  # connection `attempt` of a client (program) is: silent, or closed while the server stood still
+PEER_GRACE_END = 65  # such a connection was lost a grace ago, when `attempt` was the server's serial number
 CRASH_GRACE_END = 66  # so were those that were lost in the crash with the serial number `attempt`
 BALANCE = 61
 REPORTS_DUE = 62

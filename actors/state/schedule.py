@@ -20,8 +20,9 @@ SPELL = rows(
     ("calm", "i1"),  # no message is lost
 )
 
-# From `start` on, until `end`, a server is cut off from the clients [first, last].
-CUT = rows(("start", "i8"), ("end", "i8"), ("server", "i8"), ("first", "i8"), ("last", "i8"))
+# From `start` on, until `end`, a server is cut off from the clients [first, last], or from those of them that have
+# a row of CONFIG: one group; 0: any.
+CUT = rows(("start", "i8"), ("end", "i8"), ("server", "i8"), ("first", "i8"), ("last", "i8"), ("row", "i8"))
 
 # From `start` on, until `end`, a client is down: it has crashed. `entry` is the fault's place in the list. Rows of
 # a client are contiguous, in order, and do not touch.

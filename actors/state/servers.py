@@ -44,6 +44,7 @@ SERVER_SAMPLE = rows(
     ("queue", "i8"),  # requests that wait
     ("clients", "i8"),  # of its site, that it was the last to hear of
     ("arrivals", "i8"),  # since the start of the simulation
+    ("connected", "i8"),  # clients with a connection to it, as they see it; once the shards' tallies are added up
 )
 
 DRAINED_MOST = 64  # clients that a server asks to move in a second
@@ -74,8 +75,9 @@ PRODUCT = rows(
     ("first_size", "i8"),  # row of the first of its launches' sizes
     ("cap", "i8"),  # most licenses of one pool that a client may have; 0: any number
     ("shared", "i8"),  # whether a client's programs share their licenses at a server
-    ("first_favored", "i8"),  # the clients for whom some are reserved: [first_favored, end_favored)
-    ("end_favored", "i8"),
+    ("first_favored", "i8"),  # the clients for whom some are reserved: [first_favored, last_favored],
+    ("last_favored", "i8"),
+    ("favored_row", "i8"),  # or those of them that have this row of CONFIG: one group; 0: any
     ("owned", "i8"),  # by the site
     ("copies", "i8"),  # in transit and still in their sender's pool (KB Q269547)
     ("allocated", "i8"),  # in all pools
@@ -142,8 +144,10 @@ SEAT = rows(("abandoned", "i4"))
 
 # What a server knows of a client's connections to it; row account * members + the server's number in its site.
 PEER = rows(
-    ("asks", "i4"),  # which of the client's it is; 0: there was none
-    ("lost", "i4"),  # which was lost last; in a crash: the server's serial number then
+    ("heard", "i8"),  # when the client hears of its latest, of the first answer that comes to it
+    ("attempt", "i4"),  # the client's, that it asked for it with; 0: there was none
+    ("closed", "i4"),  # up to this attempt the client has none, as it says
+    ("lost", "i4"),  # the server's serial number when one was lost last
     ("state", "i1"),
 )
 

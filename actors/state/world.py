@@ -77,6 +77,8 @@ TABLES: dict[str, Any] = {
     # what is measured
     "series": np.dtype("i8"),  # counters.COLUMNS numbers for each sample, for each row of `config`
     "server_series": servers.SERVER_SAMPLE,
+    "connected": np.dtype("i8"),  # to each server how many of this shard's clients; empty where none ever is
+    "connected_series": np.dtype("i8"),  # the same at the end of each sample
     "sums": SUM,  # over the measured time: state/sums.py
     "queueing": SUM,  # time, ns, that requests had waited at servers when their service began; by sample
     "histograms": np.dtype("i8"),  # counters.BINS numbers each, for each row of `config`
@@ -92,7 +94,7 @@ TABLES: dict[str, Any] = {
 # Each has its compiled policies, by row of `config`; servers have one admission policy.
 POLICIES = ("failover", "failback", "selection", "admission", "denial")
 MEMBERS = (*TABLES, *POLICIES)
-SELDOM_FILLED = ("groups", "contacts", "stays", "connections", "peers")  # likewise empty
+SELDOM_FILLED = ("groups", "contacts", "stays", "connections", "connected", "peers")  # likewise empty
 
 
 class World:

@@ -65,7 +65,7 @@ def _figure(rows: Rows, expect: Expect, rival: Rival, confidence: float) -> Figu
     if expect.on == "difference":
         values, baseline = side_by_side(rows, rival, expect.metric)
         return judge_difference(values, baseline, expect.op, expect.value, confidence)
-    values = [row.metrics[expect.metric] for row in rows.get(rival.own, ())]
+    values = [row.value(expect.metric) for row in rows.get(rival.own, ())]
     return judge_mean(values, expect.op, expect.value, confidence, whole=expect.on == "interval")
 
 

@@ -84,7 +84,7 @@ def finished(results: Results) -> Rows:
 def side_by_side(rows: Rows, rival: Rival, metric: str) -> tuple[list[Value], list[Value]]:
     """Return the values of a metric in the replications that a rival and its baseline have both finished."""
     found = [rows.get(cell, []) for cell in (rival.own, rival.other)]
-    own, other = ({row.number: row.metrics[metric] for row in replications} for replications in found)
+    own, other = ({row.number: row.value(metric) for row in replications} for replications in found)
     both = sorted(own.keys() & other.keys())
     return [own[number] for number in both], [other[number] for number in both]
 

@@ -8,7 +8,6 @@ from typing import Any
 
 from meterstorm.actors.records import ledger, sums
 from meterstorm.actors.setup import groups
-from meterstorm.actors.setup.group_sizes import REST
 from meterstorm.actors.shards.tally import Part, Tally
 from meterstorm.actors.state import counters
 from meterstorm.actors.state import sums as words
@@ -23,19 +22,15 @@ def sizes(scenario: Any) -> dict[str, int]:
     """Return how many clients each group has; the rest come first, if there are any."""
     if not scenario.groups:
         return {}
-    found = zip(_names(scenario), groups.sizes_of(scenario), strict=True)
+    found = zip(groups.names(scenario), groups.sizes_of(scenario), strict=True)
     return {name: size for name, size in found if size}
 
 
 def of_groups(scenario: Any, tally: Tally) -> Groups:
     """Return the metrics of the groups of one replication."""
-    parts = dict(zip(_names(scenario), tally.parts[groups.FIRST_ROW :], strict=False))
+    parts = dict(zip(groups.names(scenario), tally.parts[groups.FIRST_ROW :], strict=False))
     largest = int(tally.control[0]["wait_max"])
     return {name: _metrics(scenario, parts[name], size, largest) for name, size in sizes(scenario).items()}
-
-
-def _names(scenario: Any) -> list[str]:
-    return [REST, *(group.name for group in scenario.groups)]
 
 
 def _metrics(scenario: Any, part: Part, clients: int, longest_wait: int) -> dict[str, Value]:

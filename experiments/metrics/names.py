@@ -104,3 +104,28 @@ METRICS: tuple[str, ...] = tuple(metric.name for metric in VIRTUAL)
 METRICS_OF_GROUPS: tuple[str, ...] = tuple(name for name in METRICS if name not in NOT_OF_GROUPS)
 WALL_METRICS: tuple[str, ...] = tuple(metric.name for metric in WALL)
 MEANINGS: dict[str, str] = {metric.name: metric.meaning for metric in VIRTUAL + WALL}
+
+
+class Named(NamedTuple):
+    """A metric as expectations, comparisons and reports name it: the world's, or that of one group of clients."""
+
+    metric: str
+    group: str | None = None  # None: of the world
+
+    def __str__(self) -> str:
+        return self.metric if self.group is None else f"{OF_GROUPS}{self.group}.{self.metric}"
+
+    @property
+    def meaning(self) -> str:
+        """Return what it means; nothing, if there is no such metric."""
+        words = MEANINGS.get(self.metric, "")
+        return words if self.group is None else f"{words}; of the clients of “{self.group}”"
+
+
+OF_GROUPS = "groups."
+
+
+def named(name: str) -> Named:
+    """Return the metric that a name stands for: `METRIC`, or `groups.NAME.METRIC`; no metric has a dot."""
+    group, dot, metric = name.removeprefix(OF_GROUPS).rpartition(".")
+    return Named(metric, group) if name.startswith(OF_GROUPS) and dot else Named(name)

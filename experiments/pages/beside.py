@@ -8,7 +8,7 @@ from ..drawing import rows
 from ..drawing.figure import Figure, Key, Table
 from ..drawing.rows import Kind, Mark, Row
 from ..drawing.text import capitalized, number
-from ..metrics.names import MEANINGS
+from ..metrics.names import MEANINGS, METRICS_OF_GROUPS, named
 from .folders import Arm, Book
 from .quantities import axis, factor, plain, value
 
@@ -90,7 +90,7 @@ def forest(metric: str, found: Sequence[dict[str, Any]], keys: dict[str | None, 
     baselines = " and ".join(dict.fromkeys(f"“{one['baseline']}”" for one in found))
     clear = [one for one in found if one["p_holm"] is not None and one["p_holm"] < 0.05]
     caption = (
-        f"{capitalized(MEANINGS[metric])}: the difference to {baselines}, which is 0. {_clear(clear, found)} "
+        f"{capitalized(named(metric).meaning)}: the difference to {baselines}, which is 0. {_clear(clear, found)} "
         f"Thick: {100 * found[0]['confidence']:g} % intervals, paired by replication; thin: for all "
         f"{found[0]['family']} comparisons at once."
     )
@@ -201,6 +201,26 @@ def summary_table(book: Book, case: str | None) -> Table:
             for metric in metrics
         ],
     )
+
+
+def group_table(book: Book, case: str | None) -> Table | None:
+    """Return what each group of clients has of the metrics, beside all of them; None without groups."""
+    found = [(arm, entry) for arm, entry in book.entries(case) if entry.get("groups")]
+    if not found:
+        return None
+    parts = [part for arm, entry in found for part in _parts(arm, entry, len(found) > 1)]
+    return Table(
+        ["metric", *(head for head, _ in parts)],
+        [[metric, *(_mean(metric, one.get(metric)) for _, one in parts)] for metric in METRICS_OF_GROUPS],
+    )
+
+
+def _parts(arm: Arm, entry: dict[str, Any], is_one_of_many: bool) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield all clients of an arm and each of its groups: how it is headed, and its metrics."""
+    name = f"{arm.key.name}: " if is_one_of_many else ""
+    yield f"{name}all clients", entry["metrics"]
+    for group in entry["groups"]:
+        yield f"{name}{group['name']} ({group['clients']:,})", group["metrics"]
 
 
 def _mean(metric: str, found: dict[str, Any] | None) -> str:

@@ -32,6 +32,7 @@ class Quantity(NamedTuple):
 
 QUANTITIES = (
     Quantity("clients", "Clients", "clients", "Clients of its site that each server was the last to hear from"),
+    Quantity("connected", "Connections", "clients", "Clients with a connection to each server"),
     Quantity("leases", "Leases", "licenses", "Leased licenses of each server's pools"),
     Quantity("queue", "Queue", "requests", "Requests that wait at each server", is_brief=True),
 )

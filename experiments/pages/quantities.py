@@ -4,7 +4,7 @@ import math
 import re
 from typing import Any
 
-from ..metrics.names import VIRTUAL
+from ..metrics.names import VIRTUAL, named
 from ..reports.numbers import short
 
 UNITS = {metric.name: metric.unit for metric in VIRTUAL}
@@ -12,23 +12,30 @@ SHARES = {name for name in UNITS if name.endswith("_fraction") or name.startswit
 
 
 def spoken(metric: str) -> str:
-    """Return a metric's name as one says it, without its unit."""
-    return re.sub("(?<!_per)_m?s(?=_|$)", "", metric).replace("_", " ")
+    """Return a metric's name as one says it, without its unit; a group's name is its user's own."""
+    word, group = named(metric)
+    words = re.sub("(?<!_per)_m?s(?=_|$)", "", word).replace("_", " ")
+    return words if group is None else f"{words} of “{group}”"
 
 
 def unit(metric: str) -> str:
     """Return the unit of a metric's values in words; shares are in percent."""
-    return "%" if metric in SHARES else UNITS.get(metric, "")
+    return "%" if is_share(metric) else UNITS.get(named(metric).metric, "")
+
+
+def is_share(metric: str) -> bool:
+    """Whether a metric is a share, which is shown in percent."""
+    return named(metric).metric in SHARES
 
 
 def factor(metric: str) -> float:
     """Return what a metric's values are multiplied with, so that they have their unit."""
-    return 100.0 if metric in SHARES else 1.0
+    return 100.0 if is_share(metric) else 1.0
 
 
 def largest(metric: str) -> float:
     """Return the largest value that a metric can have, in its unit; the least is 0."""
-    return 100.0 if metric in SHARES else math.inf
+    return 100.0 if is_share(metric) else math.inf
 
 
 def axis(metric: str) -> str:
@@ -44,7 +51,7 @@ def value(metric: str, mean: Any, half_width: Any = None, sign: bool = False) ->
     words = rounded(found * times, None if half_width is None else plain(half_width) * times, "+" if sign else "")
     if not math.isfinite(found):
         return words
-    return f"{words} {'% points' if sign and metric in SHARES else unit(metric)}".rstrip()
+    return f"{words} {'% points' if sign and is_share(metric) else unit(metric)}".rstrip()
 
 
 def rounded(mean: float, half_width: float | None, sign: str = "") -> str:

@@ -37,6 +37,10 @@ def _chapters(book: Book) -> Iterator[Chapter]:
     tables = [(_in("Metrics", case), beside.summary_table(book, case)) for case in book.cases]
     words = "Means over the replications with their 95 % intervals; - where a metric does not apply."
     yield Chapter("metrics", "All metrics", paragraph(words, "soft"), tables=tables)
+    of_groups = [(_in("Groups of clients", case), beside.group_table(book, case)) for case in book.cases]
+    if shown := [(title, table) for title, table in of_groups if table is not None]:
+        words = "What each group has of the metrics, beside all clients: means over the replications, as above."
+        yield Chapter("groups", "Groups of clients", paragraph(words, "soft"), tables=shown)
     warned = [line for run in book.runs for line in run.summary["warnings"]]
     yield Chapter("warnings", "Warnings", items(map(name, warned)) if warned else paragraph("None."))
     yield Chapter("origin", "Where it comes from", "".join(facts.origin(run.provenance) for run in book.runs))

@@ -97,18 +97,19 @@ def _difference(one: dict[str, Any], is_clear: bool) -> str:
     metric, baseline = one["metric"], f"“{name(one['baseline'])}”"
     if _is_equal(one):
         words = _side(one, "mean", "infinite")
-        return f"{who} is equal to {baseline} in {spoken(metric)}{where}: <strong>{words}</strong>"
+        return f"{who} is equal to {baseline} in {name(spoken(metric))}{where}: <strong>{words}</strong>"
     if one["difference"] is None:
         sides = f"{_side(one, 'mean', 'infinite')} against {_side(one, 'baseline_mean', 'baseline_infinite')}"
-        return f"{who} has {spoken(metric)} {sides} of {baseline}{where}"
+        return f"{who} has {name(spoken(metric))} {sides} of {baseline}{where}"
     words = value(metric, one["difference"], one["half_width"], sign=True)
     sides = f"{value(metric, one['mean'])} against {value(metric, one['baseline_mean'])}"
     if one["p"] is None:
-        what = f"{who} differs from {baseline} in {spoken(metric)}{where}"
+        what = f"{who} differs from {baseline} in {name(spoken(metric))}{where}"
         return f"One replication cannot tell whether {what}: <strong>{words}</strong>, {sides}"
     how = "differs" if is_clear else "does not clearly differ"
     interval = _interval(one["half_width"], one["confidence"])
-    return f"{who} {how} from {baseline} in {spoken(metric)}{where}: <strong>{words}</strong>{interval}, {sides}"
+    what = f"{baseline} in {name(spoken(metric))}{where}"
+    return f"{who} {how} from {what}: <strong>{words}</strong>{interval}, {sides}"
 
 
 def _is_equal(one: dict[str, Any]) -> bool:
@@ -164,4 +165,4 @@ def expectations(run: Run) -> Iterator[str]:
         word = "met" if one["passed"] else "<strong>not met</strong>"
         subject = "" if one["on"] == "mean" else f"{one['on']} of "
         label = f"{name(one['name'])}: " if one["name"] else ""
-        yield f"{label}{subject}{spoken(one['metric'])} {name(one['op'])} {one['value']:g}: {word}"
+        yield f"{label}{subject}{name(spoken(one['metric']))} {name(one['op'])} {one['value']:g}: {word}"

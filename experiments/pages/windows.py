@@ -137,6 +137,8 @@ def _clients(fault: Any) -> str:
     if isinstance(fault.clients, Sequence):
         first, last = fault.clients
         return f"client {first}" if first == last else f"clients {first} to {last}"
+    if hasattr(fault.clients, "group"):
+        return f"clients of “{fault.clients.group}”"
     return f"{100 * fault.clients.fraction:g} % of the clients"
 
 

@@ -33,6 +33,7 @@ SERVER_SERIES = {
     "queue": "requests that wait at the end of the sample",
     "clients": "clients of its site that it was the last to hear from, at the end of the sample",
     "arrivals": "messages that arrived in the sample",
+    "connected": "clients with a connection to it at the end of the sample, as they see it",
 }
 
 FAULTS = {

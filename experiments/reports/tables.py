@@ -13,8 +13,8 @@ from rich.text import Text
 
 from ..metrics.groups import sizes
 from ..metrics.intervals import estimate
-from ..metrics.names import WALL_METRICS
-from ..runs.results import Results, VersionResult
+from ..metrics.names import WALL_METRICS, Named
+from ..runs.results import Replication, Results, VersionResult
 from ..scenario import counted
 from .kb import digest
 from .layout import Column, add_whole_column, show_columns, show_whole
@@ -65,14 +65,17 @@ def _show_groups(console: Console, result: VersionResult) -> None:
     rows, version = result.replications, result.version
     name = ": ".join(filter(None, (version.case, version.arm)))
     console.print(f"{name}: groups of clients" if name else "Groups of clients", style="italic")
-    columns = [
-        Column(
-            f"{group} ({clients:,})",
-            [metric_in_words(row.groups[group][metric] for row in rows) for metric in HEADLINES_OF_GROUPS],
-        )
-        for group, clients in sizes(version.scenario).items()
-    ]
+    parts = {f"{name} ({clients:,})": name for name, clients in sizes(version.scenario).items()}
+    columns = [Column(f"all ({version.scenario.clients.count:,})", _in_words(rows, None))]
+    columns += [Column(head, _in_words(rows, group)) for head, group in parts.items()]
     show_columns(console, Column("", list(HEADLINES_OF_GROUPS)), columns)
+
+
+def _in_words(rows: list[Replication], group: str | None) -> list[str]:
+    """Return the headlines of a group, or of all clients."""
+    return [
+        metric_in_words(row.value(str(Named(metric, group))) for row in rows) for metric in HEADLINES_OF_GROUPS
+    ]
 
 
 def _show_symptoms(console: Console, found: list[Verdict], replications: int) -> None:

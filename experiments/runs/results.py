@@ -11,6 +11,7 @@ from meterstorm.actors.wall.outcome import Measures
 
 from ..metrics.groups import Groups, sizes
 from ..metrics.metrics import Value
+from ..metrics.names import named
 from ..scenario import Scenario, Version
 from .inputs import Input
 from .table import GroupRow, Row, batch, schema, schema_of_groups, without_costs
@@ -40,6 +41,11 @@ class Replication:
     groups: Groups = field(default_factory=dict)  # the metrics of each group of clients, if there are any
     origin: Origin = field(default_factory=dict)  # the code and files that it comes from
     wall: Measures | None = None  # of the wall clock
+
+    def value(self, name: str) -> Value:
+        """Return a metric of the world, or of a group (`groups.NAME.METRIC`); None without such a group."""
+        metric, group = named(name)
+        return self.metrics[metric] if group is None else self.groups.get(group, {}).get(metric)
 
 
 @dataclass

@@ -6,9 +6,10 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from .choices import Resolve, named
-from .facts import GIVEN, Facts
+from .facts import GIVEN, Facts, UnknownError
 from .faults import DEFAULT_KIND, FAULTS, Fault, OfAKind
 from .group_settings import drop_unused_files, wrong_policies, wrong_settings
+from .named_clients import GROUP_NAMES, known_groups
 from .overrides import apply, thaw
 from .policy_table import Policies
 from .replaced import spelling_now
@@ -36,13 +37,16 @@ class Parsed(NamedTuple):
     facts: Facts
 
 
-def check(raw: Mapping[str, object], resolve: Resolve) -> Checked:
-    """Check raw data and make a scenario of it; what cases and arms set is not looked into."""
+def check(raw: Mapping[str, object], resolve: Resolve, around: Facts | None = None) -> Checked:
+    """Check raw data and make a scenario of it; what cases and arms set is not looked into.
+
+    `around` is what is known besides, where the data are a scenario as one of its groups has it.
+    """
     errors = [_unknown_key(key, key, Scenario) for key in raw if key not in Scenario.model_fields]
     head = _parse("", Head, {key: raw[key] for key in Head.model_fields if key in raw})
     sections = {name: _parse(name, section, raw.get(name, {})) for name, section in SECTIONS.items()}
     lists = {name: _parse_list(name, raw.get(name, [{}] if name == "products" else [])) for name in LISTS}
-    facts = Facts(head.facts)
+    facts = Facts({**(around or {}), **head.facts})
     for name, section in sections.items():
         facts.update({f"{name}.{key}": value for key, value in section.facts.items()})
     facts.update({name: [item.facts for item in items] for name, (items, _) in lists.items()})
@@ -87,10 +91,18 @@ def _of_group(
     changed: dict[str, object] = thaw({key: raw[key] for key in (*Head.model_fields, *OF_A_WORLD) if key in raw})
     errors = apply(changed, settings)
     drop_unused_files(changed, facts)
-    checked = check(changed, resolve)
+    checked = check(changed, resolve, _around(facts))
     if checked.scenario and "policies.failback" in facts:
         errors += wrong_policies(checked.scenario.policies.failback, facts["policies.failback"], resolve)
     return Checked(checked.scenario, errors + checked.errors)
+
+
+def _around(facts: Facts) -> Facts:
+    """Return what a group's scenario takes from that of all: which groups there are, as far as that is known."""
+    try:
+        return Facts({GROUP_NAMES: known_groups(facts)})
+    except UnknownError:
+        return Facts()
 
 
 def _parse_list(name: str, raw: object) -> tuple[list[Parsed], list[str]]:

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from .facts import GIVEN, Facts, ItemRule, clients_exist
+from .facts import GIVEN, Facts, ItemRule
+from .named_clients import clients_exist
 from .wording import refuse, show
 
 REPEATS_MAX = 1_000_000  # of a fault within the run, at all its servers together
@@ -46,7 +47,7 @@ def _happens_too_often(path: str, key: str, fault: Facts, facts: Facts, within_s
 def _hit(fault: Facts, facts: Facts) -> tuple[str, int]:
     """Return whom a fault hits, and how many of them at the most."""
     if fault["kind"] == "client-crash":
-        clients, count = fault["clients"], facts["clients.count"]
+        clients, count = fault["clients"], facts["clients.count"]  # of a group or a share: at most all
         return "clients", clients[1] - clients[0] + 1 if isinstance(clients, tuple) else count
     servers = fault["servers"]
     return "servers", len(servers) if isinstance(servers, tuple) else facts["servers.count"]

@@ -27,7 +27,7 @@ KINDS = {
     "servers.durable.",
     "slow": "Service takes `factor` times as long, where it starts while the fault holds.",
     "loss": "Messages to and from the servers are lost with `probability`.",
-    "cut": "The servers are unreachable for the clients `first` to `last` only.",
+    "cut": "The servers are unreachable for some clients only.",
     "stall": "The servers stand still: what arrives waits in their queues, unrefused; then they work on.",
     "client-crash": "Clients crash, not servers: their programs end in silence, and their leases become ghosts; "
     "they hear nothing while it lasts, and are back with nothing in memory.",
@@ -38,10 +38,9 @@ ServerIds = Annotated[
     Literal["all"] | tuple[Whole, ...] | Fraction,
     Allowed('"all", a list of server ids (integers >= 0) or { fraction = f } with 0 < f <= 1'),
 ]
-ClientIds = Annotated[
-    Literal["all"] | ClientRange,
-    Allowed('"all", [first, last], two client ids >= 0, or { fraction = f } with 0 < f <= 1'),
-]
+_SOME = "[first, last], two client ids >= 0, { fraction = f } with 0 < f <= 1, or { group = name }"
+SomeClients = Annotated[ClientRange, Allowed(_SOME)]
+ClientIds = Annotated[Literal["all"] | ClientRange, Allowed(f'"all", {_SOME}')]
 Kind = Literal["unreachable", "refusing", "crash", "slow", "loss", "cut", "stall", "client-crash"]
 Sharers = Literal["server", "site", "all"]
 
@@ -123,11 +122,12 @@ class Lossy(Fault, extra="forbid"):
 
 
 class Cut(Fault, extra="forbid"):
-    """Servers cut off from the clients `first` to `last`."""
+    """Servers cut off from some clients."""
 
     kind: Literal["cut"] = Field(description="What goes wrong.")
-    clients: Annotated[tuple[Whole, Whole], Allowed("[first, last], two client ids >= 0")] = Field(
-        description="First and last of the clients that are cut off.", examples=[[0, 99]]
+    clients: SomeClients = Field(
+        description="The clients that are cut off: the first and the last of them, the first share, or a group.",
+        examples=[[0, 99]],
     )
 
 
@@ -135,7 +135,9 @@ class ClientCrash(AtTimes, OfAKind, extra="forbid"):
     """Clients that crash. Each draws for itself."""
 
     kind: Literal["client-crash"] = Field(description="What goes wrong.")
-    clients: ClientIds = Field(default="all", description="The clients that crash.")
+    clients: ClientIds = Field(
+        default="all", description="The clients that crash; those of a group in order of their ids."
+    )
     restart: Annotated[Literal["none", "all"], Allowed()] = Field(
         default="none", description="Which of the programs that ran users start again when their client is back."
     )

@@ -41,6 +41,15 @@ def groups_have_room(facts: Facts) -> Iterator[str]:
             return
 
 
+def names_of(facts: Facts) -> list[str]:
+    """Return the names of the groups, and the rest where groups leave any; none where there are no groups."""
+    groups = facts["groups"]
+    left = facts["clients.count"] - sum(
+        sizes([(group["share"], group["count"]) for group in groups], facts["clients.count"])
+    )
+    return [*(group["name"] for group in groups), *([REST] if groups and left > 0 else [])]
+
+
 def _has_share_or_count(path: str, group: Facts, _: Facts) -> Iterator[str]:
     share, count = group["share"], group["count"]
     if share is None and count is None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from meterstorm.policies.registry import ALL, WITHIN, WRAPPER
 
-from ..metrics.names import METRICS
+from ..metrics.names import METRICS, METRICS_OF_GROUPS
 from .schema import Scenario
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -20,8 +20,12 @@ def json_schema() -> dict[str, Any]:
     for kind, policy in tables["Policies"]["properties"].items():
         policy["properties"] = {"name": _policy_name(kind)} | _within(kind)
     tables["Case"]["properties"]["metric"]["enum"] = list(METRICS)
-    tables["Expect"]["properties"]["metric"]["enum"] = list(METRICS)
-    _list_of(tables["Compare"]["properties"]["metrics"])["items"]["enum"] = list(METRICS)
+    of_groups = {"pattern": rf"^groups\..+\.({'|'.join(METRICS_OF_GROUPS)})$"}
+    for judged in (
+        tables["Expect"]["properties"]["metric"],
+        _list_of(tables["Compare"]["properties"]["metrics"])["items"],
+    ):
+        judged["anyOf"] = [{"enum": list(METRICS)}, of_groups]
     return {"$schema": DIALECT, **schema, "title": "Meterstorm scenario"}
 
 

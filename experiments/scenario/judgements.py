@@ -19,7 +19,8 @@ class Compare(Table):
     )
     metrics: Annotated[Literal["auto"] | tuple[Name, ...], Allowed('"auto" or a list of metrics')] = Field(
         default="auto",
-        description="Metrics that are compared; auto: a few, those of them that apply in the case; []: none.",
+        description="Metrics that are compared, named as in expectations; auto: a few, those of them that "
+        "apply in the case; []: none.",
     )
     confidence: Confidence = Field(
         default=0.95, description="Confidence of the intervals of differences, and of those of expectations."
@@ -34,7 +35,8 @@ class Expect(Table):
 
     name: Name | None = Field(default=None, description="Its name, which no other of the list has.")
     metric: Name = Field(
-        description="Metric of the summary that it is about.", examples=["abnormal_denial_fraction"]
+        description="Metric of the summary that it is about; groups.NAME.METRIC: that of a group of clients.",
+        examples=["abnormal_denial_fraction"],
     )
     arm: Name | None = Field(default=None, description="Name of the arm that it is about; without: every one.")
     case: Name | None = Field(default=None, description="Name of the case that it is about; without: every one.")

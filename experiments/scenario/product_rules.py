@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from .facts import Facts, ItemRule, clients_exist
+from .facts import Facts, ItemRule
+from .named_clients import clients_exist
 from .wording import refuse, show
 
 

@@ -7,7 +7,10 @@ from pydantic import Field
 from .values import Allowed, ClientRange, Count, Name, Number, Table, Tokens, Whole
 
 ClientIds = Annotated[
-    ClientRange, Allowed("a pair [first, last] of client ids (integers >= 0) or { fraction = f } with 0 < f <= 1")
+    ClientRange,
+    Allowed(
+        "a pair [first, last] of client ids (integers >= 0), { fraction = f } with 0 < f <= 1, or { group = name }"
+    ),
 ]
 
 
@@ -19,8 +22,8 @@ class Reserve(Table):
 
 
 RESERVE = (
-    "a table { clients = [first, last] or { fraction = f }, licenses = n }: client ids (integers >= 0) or the "
-    "first f of the clients, 0 < f <= 1, rounded up, and an integer >= 1"
+    "a table { clients = [first, last], { fraction = f } or { group = name }, licenses = n }: client ids (integers"
+    " >= 0), the first f of the clients, 0 < f <= 1, rounded up, or those of a group, and an integer >= 1"
 )
 
 

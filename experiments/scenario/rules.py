@@ -2,23 +2,23 @@
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
-from ..metrics.names import MEANINGS, METRICS, WALL_METRICS
 from .backend_rules import backend_can_decide
 from .choices import Resolve, Resolved
 from .connection_rules import connections_are_kept
 from .facts import Facts, ItemRule, UnknownError
 from .fault_rules import FAULT_RULES
 from .group_rules import GROUP_RULES, groups_are_bounded, groups_have_room
+from .metric_rules import compared_metrics_exist, expected_metric_exists, metric_of_case_exists
 from .product_rules import PRODUCT_RULES
 from .rivals import rivals
 from .values import OBSERVED
 from .wall_rules import wall_clock_can_run, wall_clock_moves_no_licenses
-from .wording import did_you_mean, refuse, show
+from .wording import a_name_of, refuse, show
 
 SAMPLES_MAX = 1_000_000
-SERVER_SAMPLES_MAX = 20_000_000  # 800 MB
+SERVER_SAMPLES_MAX = 20_000_000  # 960 MB
 
 
 def broken_rules(facts: Facts, resolve: Resolve) -> Iterator[str]:
@@ -231,54 +231,25 @@ def _case_shows_all_or_nothing(path: str, case: Facts, _: Facts) -> Iterator[str
         yield f"{path}: {missing} missing; symptom, metric and baseline are given together or not at all"
 
 
-def _metric_exists(path: str, item: Facts, facts: Facts) -> Iterator[str]:
-    if item["metric"] is not None:
-        yield from _is_metric(f"{path}.metric", item["metric"], facts)
-
-
-def _is_metric(path: str, metric: str, facts: Facts) -> Iterator[str]:
-    if metric in WALL_METRICS and facts.get("run.clock") == "virtual":
-        words = 'a metric of the virtual clock, since run.clock = "virtual"; this one is of the wall clock only'
-        yield refuse(path, metric, words)
-    elif metric not in MEANINGS:
-        hint = did_you_mean(metric, METRICS) or ": " + ", ".join(METRICS)
-        yield refuse(path, metric, "a metric of the summary" + hint)
-
-
 def _case_baseline_exists(path: str, case: Facts, facts: Facts) -> Iterator[str]:
     baseline, name = case["baseline"], case["name"]
     others = [other["name"] for other in facts["cases"] if other["name"] != name]
     if baseline is not None and baseline not in others:
-        words = "the name of another case: " + (", ".join(map(show, others)) or "there is none")
-        yield refuse(f"{path}.baseline", baseline, words + did_you_mean(baseline, others))
-
-
-def _compared_metrics_exist(facts: Facts) -> Iterator[str]:
-    metrics = facts["compare.metrics"]
-    for index, metric in enumerate(metrics if isinstance(metrics, tuple) else ()):
-        path = f"compare.metrics[{index}]"
-        yield from _is_metric(path, metric, facts)
-        if metric in metrics[:index]:
-            yield refuse(path, metric, "a metric that is not in the list yet")
+        yield refuse(f"{path}.baseline", baseline, a_name_of("another case", baseline, others))
 
 
 def _compared_baseline_exists(facts: Facts) -> Iterator[str]:
     baseline, (word, names, _) = facts["compare.baseline"], rivals(facts)
     if baseline is not None and baseline not in names:
         what = "an arm" if word == "arm" else "a case without a symptom, as there are no arms"
-        yield refuse("compare.baseline", baseline, _name_of(what, baseline, names))
-
-
-def _name_of(what: str, name: str, names: Sequence[str]) -> str:
-    known = ", ".join(map(show, names)) or "there is none"
-    return f"the name of {what}: {known}{did_you_mean(name, names)}"
+        yield refuse("compare.baseline", baseline, a_name_of(what, baseline, names))
 
 
 def _expected_versions_exist(path: str, expect: Facts, facts: Facts) -> Iterator[str]:
     for key, what in (("arm", "an arm"), ("case", "a case")):
         name, names = expect[key], [item["name"] for item in facts[f"{key}s"]]
         if name is not None and name not in names:
-            yield refuse(f"{path}.{key}", name, _name_of(what, name, names))
+            yield refuse(f"{path}.{key}", name, a_name_of(what, name, names))
 
 
 def _expected_difference_exists(path: str, expect: Facts, facts: Facts) -> Iterator[str]:
@@ -325,7 +296,7 @@ RULES: tuple[Callable[[Facts], Iterator[str]], ...] = (
     _names_differ,
     groups_are_bounded,
     groups_have_room,
-    _compared_metrics_exist,
+    compared_metrics_exist,
     _compared_baseline_exists,
 )
 
@@ -333,9 +304,9 @@ ITEM_RULES: dict[str, tuple[ItemRule, ...]] = {
     "products": PRODUCT_RULES,
     "groups": GROUP_RULES,
     "faults": FAULT_RULES,
-    "cases": (_case_shows_all_or_nothing, _metric_exists, _case_baseline_exists),
+    "cases": (_case_shows_all_or_nothing, metric_of_case_exists, _case_baseline_exists),
     "expect": (
-        _metric_exists,
+        expected_metric_exists,
         _expected_versions_exist,
         _expected_difference_exists,
         _expected_interval_is_no_point,

@@ -110,4 +110,10 @@ class Fraction(Table):
     fraction: Share = Field(description="This share of them, rounded up: the first ones.", examples=[0.5])
 
 
-ClientRange = tuple[Whole, Whole] | Fraction
+class OfGroup(Table):
+    """The clients of a group."""
+
+    group: Name = Field(description='Name of one of [[groups]], or "rest".', examples=["upgraded"])
+
+
+ClientRange = tuple[Whole, Whole] | Fraction | OfGroup

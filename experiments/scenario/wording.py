@@ -60,6 +60,12 @@ def unknown_metric(name: str) -> str:
     return f"{name} is not a metric{did_you_mean(name, METRICS)}; meterstorm show metrics lists them"
 
 
+def a_name_of(what: str, name: str, names: Iterable[str]) -> str:
+    """Return in words what a name must be, those that there are, and the one nearest to it."""
+    known = list(names)
+    return f"the name of {what}: {', '.join(map(show, known)) or 'there is none'}{did_you_mean(name, known)}"
+
+
 def did_you_mean(word: str, allowed: Iterable[str]) -> str:
     """Return ` (did you mean "...")` with the nearest of the allowed words, or nothing if none is near."""
     close = difflib.get_close_matches(word, list(allowed), n=1, cutoff=0.5)

@@ -61,7 +61,7 @@ def _with_groups(raw: Raw) -> Raw:
     for group in made:
         group["set"].pop("clients.failback_moves", None)
         _make_odd(group["set"], chance)
-    return raw | {"groups": made}
+    return groups.named(chance, raw | {"groups": made})
 
 
 def _other(raw: Raw, chance: Random) -> Raw:

@@ -20,4 +20,8 @@ def with_connections(raw: dict[str, Any], costs: tuple[float, ...] = (0.0, 0.2, 
                 "keepalive_s": chance.uniform(5.0, 40.0),
                 "keepalive_misses": chance.choice([1, 2, 3]),
             }
+        if (
+            raw["network"]["latency_ms"] > 0 and chance.random() < 0.3
+        ):  # CONNECTs are repeated before they are answered
+            raw["network"]["latency_ms"] = chance.uniform(500.0, 3000.0)
     return raw

@@ -27,7 +27,7 @@ def with_groups(raw: Raw) -> Raw:
     if raw["workload"]["arrivals"] == "trace":
         for group in made:
             group["set"] = {key: value for key, value in group["set"].items() if not key.startswith("workload")}
-    return raw | {"groups": made}
+    return groups.named(chance, raw | {"groups": made})
 
 
 def _other(raw: Raw, chance: Random) -> Raw:

@@ -20,6 +20,18 @@ def drawn(random: Random, others: list[Raw]) -> list[Raw]:
     return [group(random, "g0", size, others[0])]
 
 
+def named(random: Random, raw: Raw) -> Raw:
+    """The scenario, in which some faults that hit clients, and some reservations, name one of its groups."""
+    names = [group["name"] for group in raw["groups"]]
+    if sum(group.get("share", 0.0) for group in raw["groups"]) < 0.9 and raw["clients"]["count"] > 5:
+        names.append("rest")
+    hitting = [fault for fault in raw["faults"] if fault["kind"] in {"cut", "client-crash"}]
+    for table in (*hitting, *(product["reserve"] for product in raw["products"] if product.get("reserve"))):
+        if random.random() < 0.5:
+            table["clients"] = {"group": random.choice(names)}
+    return raw
+
+
 def group(random: Random, name: str, size: Raw, other: Raw) -> Raw:
     """A group with the settings of a table or of several of another scenario's."""
     tables = random.sample(list(OF_A_GROUP), random.randint(1, len(OF_A_GROUP)))

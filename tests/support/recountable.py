@@ -46,7 +46,7 @@ def with_groups(random: Random) -> Raw:
     clients, servers = raw["clients"], raw["servers"]["count"]
     size = clients["count"], clients["programs"], servers
     others = [of_clients(random, *size) for _ in range(random.choice([1, 1, 2, 3]))]
-    return raw | {"groups": groups.drawn(random, others)}
+    return groups.named(random, raw | {"groups": groups.drawn(random, others)})
 
 
 FAILBACKS = (

@@ -64,6 +64,8 @@ def handle(world, i, message):
         failures.on_reset(world, i, message.program)
     elif message.kind == kinds.CONNECTION_SILENT:
         failures.on_silence(world, i, message.program)
+    elif world.config[0].frees_lost and message.kind == kinds.CONNECTED:
+        connections.decline(world, i, s, message.attempt)
     elif settings.of_client(world, i).failback:
         failback.handle(world, i, message)
     if world.clients[i].marks & clients.ROAMING:

@@ -4,7 +4,8 @@ A request or a heartbeat needs one, and waits until it is there; releases, offer
 that is not answered is sent again by the client's network, after 1, 2, 4, ... s (TCP's SYN: RFC 6298), until the
 time-out. A crash of the server resets its connections: each client knows from the schedule of faults when it hears
 of that, so that a million of them need no message. Nor do keep-alives (`keepalives.py`). A server that frees the
-leases of who has lost its connection is told when the client closes one: when it moves or crashes.
+leases of who has lost its connection is told when the client closes one, as it moves or crashes, and when it hears
+of one that it does not have: its answer came after the time-out (TCP's RST to a late SYN-ACK: RFC 9293, 3.5.2).
 """
 
 from ...compiled.jit import inlined, jit
@@ -33,6 +34,7 @@ def ask(world, i, slot, program):
     connection.is_known = 1
     connection.slot = slot
     connection.program = program
+    connection.attempt = world.clients[i].flight_attempt
     ask_again(world, i, 0)
 
 
@@ -42,7 +44,6 @@ def ask_again(world, i, repeats):
     config = world.config[0]
     client, connection = world.clients[i], world.connections[i]
     agent = config.first + i
-    connection.asks += 1
     ledger.count(world, counters.CONNECTS)
     connect = letter(
         kinds.CONNECT,
@@ -50,8 +51,7 @@ def ask_again(world, i, repeats):
         config.clients + client.server,
         slot=connection.slot,
         program=connection.program,
-        attempt=client.flight_attempt,
-        value=connection.asks if config.frees_lost else 0,
+        attempt=connection.attempt,
     )
     send(world, connect, client.server)
     wait = FIRST_WAIT << repeats
@@ -77,7 +77,7 @@ def make(world, i, changes):
     connection = world.connections[i]
     connection.is_open = 1
     connection.number += 1
-    world.control[0].connected += 1
+    ledger.connected(world, world.clients[i].server, 1)
     _await_crash(world, i, changes)
     if config.keepalive > 0:
         _await_silence(world, i)
@@ -131,23 +131,34 @@ def is_reset(world, i, number):
 def close(world, i):
     """Have no connection any more, nor want one; a server that frees leases then is told."""
     connection = world.connections[i]
-    world.control[0].connected -= connection.is_open
+    server = world.clients[i].server
+    if connection.is_open:
+        ledger.connected(world, server, -1)
     connection.is_open = 0
     if world.config[0].frees_lost and connection.is_known:
-        _tell(world, i)
+        _tell(world, i, server, connection.attempt)
     connection.is_known = 0
 
 
 @jit
-def _tell(world, i):
-    """Have a client's host tell the server's that it has closed its latest connection."""
+def decline(world, i, server, attempt):
+    """Have a server that has answered too late forget the connection, unless it is the present one."""
+    connection = world.connections[i]
+    is_present = connection.is_open and connection.attempt == attempt
+    if not is_present:  # an attempt is at one server
+        _tell(world, i, server, attempt)
+
+
+@jit
+def _tell(world, i, s, attempt):
+    """Have a client's host tell the server's that it has no such connection, nor an earlier one."""
     config = world.config[0]
-    s, agent = world.clients[i].server, config.first + i
+    agent = config.first + i
     time = keepalives.passes_at(world, s, agent)
     if time == NEVER:
         return
     ledger.count(world, counters.MESSAGES)
-    closed = letter(kinds.DISCONNECT, agent, config.clients + s, program=world.connections[i].asks)
+    closed = letter(kinds.DISCONNECT, agent, config.clients + s, attempt=attempt)
     serial = next_serial(world, agent)
     journal.note(world, journal.SENT, closed, time, serial)
     post(world, closed, time, serial)

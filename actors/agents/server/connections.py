@@ -3,7 +3,8 @@
 The host answers before the server accepts, as the kernel does for TCP. With `servers.on_lost_connection = "free"`
 a server frees what a client holds there when its connection has been lost for `connection_grace_s`, and calls its
 users back no more. It is lost when the client closes it, when it is silent, and in a crash of the server, whose
-end is then when the grace begins.
+end is then when the grace begins. An answer that is lost makes none (TCP waits for the last ACK), and a repeated
+CONNECT no other one: both ends know it by the client's attempt, and from when the client first hears of it.
 """
 
 import numpy as np
@@ -32,7 +33,7 @@ def admit(world, n, s):
     spell = network.spell_at(world, s, world.control[0].now)
     heard = answer(world, n, s, kinds.CONNECTED, spell - world.spells_from[s])
     if config.frees_lost:
-        _open(world, s, event.source, event.value, heard)
+        _open(world, s, event.source, event.attempt, heard)
     return True
 
 
@@ -44,37 +45,53 @@ def _peer(world, s, client):
 
 
 @jit
-def _open(world, s, client, asks, heard):
+def _open(world, s, client, attempt, heard):
     """Note a connection of which the client hears then (or NEVER), unless it is closed already.
 
-    The word of that may overtake the CONNECT.
+    The word of that may overtake the CONNECT, and the answer to a repeated one that to the first.
     """
     peer = _peer(world, s, client)
-    if asks <= peer.asks:
+    is_there = peer.state == CONNECTED and attempt == peer.attempt
+    if heard == NEVER or attempt < peer.attempt or attempt <= peer.closed or (is_there and peer.heard <= heard):
         return
-    peer.asks = asks
+    peer.heard = heard
+    peer.attempt = attempt
     peer.state = CONNECTED
-    if world.config[0].keepalive > 0 and heard != NEVER:
-        time = keepalives.silent_at(world, s, client, heard)
-        if time != NEVER:
-            _set_timer(world, s, kinds.PEER_LOST, time, client, asks)
+    time = _silent_at(world, s, client)
+    if time != NEVER:
+        _set_timer(world, s, kinds.PEER_LOST, time, client, attempt)
 
 
 @jit
-def lose(world, s, client, asks):
-    """Note that a client's connection is lost, or will not come; what it holds is freed when the grace is over."""
+def _silent_at(world, s, client):
+    """Return when a client's connection is lost as keep-alives are not answered; NEVER if it is not."""
+    if world.config[0].keepalive == 0:
+        return NEVER
+    return keepalives.silent_at(world, s, client, np.int64(_peer(world, s, client).heard))
+
+
+@jit
+def hear_closed(world, s, client, attempt):
+    """Note that a client has no connection up to that of an attempt."""
     peer = _peer(world, s, client)
-    if asks < peer.asks:
+    peer.closed = max(peer.closed, attempt)
+
+
+@jit
+def lose(world, s, client, attempt):
+    """Lose a client's connection if it is closed or silent: its leases are freed when the grace is over."""
+    peer = _peer(world, s, client)
+    if attempt < peer.attempt or peer.state != CONNECTED:
         return
-    peer.asks = asks
-    if peer.state != CONNECTED:
-        return
-    _mark(peer, LOST_OF_LATE, asks)
+    if attempt > peer.closed and _silent_at(world, s, client) > world.control[0].now:
+        return  # another answer has come first, from which on keep-alives count
+    lost = world.servers[s].serial
+    _mark(peer, LOST_OF_LATE, lost)
     if world.config[0].connection_grace == 0:
-        end_grace(world, s, client, asks)
+        end_grace(world, s, client, lost)
     else:
         end = world.control[0].now + world.config[0].connection_grace
-        _set_timer(world, s, kinds.PEER_GRACE_END, end, client, asks)
+        _set_timer(world, s, kinds.PEER_GRACE_END, end, client, lost)
 
 
 @inlined
@@ -172,11 +189,11 @@ def _held(world, s, client):
 def put_off(world, s, message, time):
     """Hear of a loss only then."""
     if message.kind == kinds.DISCONNECT:
-        _set_timer(world, s, kinds.PEER_LOST, time, message.source, message.program)
+        _set_timer(world, s, kinds.PEER_LOST, time, message.source, message.attempt)
     else:
         _set_timer(world, s, message.kind, time, message.program, message.attempt)
 
 
 @inlined
-def _set_timer(world, s, kind, time, client, asks):
-    set_timer(world, kind, world.config[0].clients + s, time, program=client, attempt=asks)
+def _set_timer(world, s, kind, time, client, attempt):
+    set_timer(world, kind, world.config[0].clients + s, time, program=client, attempt=attempt)

@@ -8,7 +8,7 @@ pool, ghosts and what is reserved for its users who were called back included.
 import numpy as np
 
 from ...compiled.jit import inlined, jit
-from ...messaging.addresses import pool_of
+from ...messaging.addresses import is_among, pool_of
 from ...state import counters
 from ...state.rows import NONE
 from ...state.servers import LOST
@@ -85,7 +85,7 @@ def leaves_nothing(world, s, client, product):
 def is_favored(world, s, client, product):
     """Whether the product's reservation is for a client."""
     row = world.products[world.servers[s].first_product + product]
-    return row.first_favored <= client < row.end_favored
+    return is_among(world, client, row.first_favored, row.last_favored, row.favored_row)
 
 
 @jit

@@ -49,10 +49,12 @@ def handle(world, s, message):
 def _hear_of_loss(world, s, message):
     """Handle the word of a client that has closed its connection, or a timer about one that was lost."""
     spell = world.spells[network.spell_at(world, s, world.control[0].now)]
+    if message.kind == kinds.DISCONNECT:
+        connections.hear_closed(world, s, message.source, message.attempt)
     if spell.stalled or spell.crashed:
         connections.put_off(world, s, message, spell.end)
     elif message.kind == kinds.DISCONNECT:
-        connections.lose(world, s, message.source, message.program)
+        connections.lose(world, s, message.source, message.attempt)
     elif message.kind == kinds.PEER_LOST:
         connections.lose(world, s, message.program, message.attempt)
     elif message.kind == kinds.PEER_GRACE_END:

@@ -327,6 +327,7 @@ def counted(raw: Raw) -> Raw:
     engine, again = metrics(scenario, tally), recount(scenario, tally.journal, tally.faults)
     assert set(engine) == set(again.metrics) == set(METRICS)
     different = list(differences(engine, again.metrics))
+    assert tally.server_series["connected"].tolist() == again.connected
     groups = of_groups(scenario, tally)
     assert set(groups) == set(again.groups)
     for name, found in groups.items():

@@ -74,8 +74,8 @@ ANYWHERE = [
     (
         {"products": [{"reserve": {"clients": [0, 9], "licenses": 0}}]},
         "products[0].reserve: {clients = [0, 9], licenses = 0} is not allowed; it must be a table "
-        "{ clients = [first, last] or { fraction = f }, licenses = n }: client ids (integers >= 0) or the "
-        "first f of the clients, 0 < f <= 1, rounded up, and an integer >= 1",
+        "{ clients = [first, last], { fraction = f } or { group = name }, licenses = n }: client ids (integers >= "
+        "0), the first f of the clients, 0 < f <= 1, rounded up, or those of a group, and an integer >= 1",
     ),
     (
         {"products": [{"tokens": []}]},
@@ -238,7 +238,8 @@ ANYWHERE = [
     ),
     (
         fault(kind="cut"),
-        "faults[0].clients: missing; it must be [first, last], two client ids >= 0, for example [0, 99]",
+        "faults[0].clients: missing; it must be [first, last], two client ids >= 0, { fraction = f } with "
+        "0 < f <= 1, or { group = name }, for example [0, 99]",
     ),
     (
         fault(kind="cut", clients=[5, 800]),

@@ -86,7 +86,10 @@ def _within_rights(tables: Tables) -> None:
         server, product = divmod(p, config.products)
         row = tables.world.products[tables.site_of[server] * config.products + product]
         assert not row.cap or held[p].max() <= row.cap, "a cap"
-        assert held[p, row.first_favored : row.end_favored].sum() == pool.favored, "what the favored have"
+        favored = held[p, row.first_favored : row.last_favored + 1]
+        if row.favored_row:
+            favored = held[p, tables.world.groups == row.favored_row]
+        assert favored.sum() == pool.favored, "what the favored have"
         assert max(0, pool.earmarked - pool.favored) <= pool.free, "what is kept is free"
 
 

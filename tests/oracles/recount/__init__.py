@@ -33,6 +33,7 @@ class Recounted(NamedTuple):
 
     metrics: Metrics
     groups: dict[str, Metrics]
+    connected: list[list[int]]  # to each server how many clients, at the end of each sample
 
 
 def recount(scenario: Any, rows: Any, faults: Any) -> Recounted:
@@ -41,4 +42,4 @@ def recount(scenario: Any, rows: Any, faults: Any) -> Recounted:
     for event, outcome in groups(map(Row._make, rows.tolist())):
         books.handle(event, outcome)
     books.close()
-    return Recounted(metrics(books), of_groups(books))
+    return Recounted(metrics(books), of_groups(books), books.connected())

@@ -1,5 +1,6 @@
 """All books that are kept while the record is read."""
 
+import math
 from typing import Any
 
 from meterstorm.actors.records import journal
@@ -78,6 +79,17 @@ class Books:
         self.ledger.work_for(client if client < len(self.clients) else None)
         self.ledger.count("messages")
         self.ledger.count("messages_lost", row.what == journal.LOST)
+
+    def connected(self) -> list[list[int]]:
+        """To each server how many clients have a connection, at the end of each sample."""
+        samples = math.ceil(self.scenario.run.duration_s / self.scenario.run.sample_s - 1e-9)
+        sample_ns = ns(self.scenario.run.sample_s)
+        ends = [*(self.clock.start + n * sample_ns for n in range(samples)), self.clock.end]
+        found = [[0] * self.scenario.servers.count for _ in ends]
+        for time, server, change in self.connections.changes:
+            for row, end in zip(found, ends, strict=True):
+                row[server] += change if time < end else 0
+        return found
 
     def close(self) -> None:
         """The measured time is over."""

@@ -31,12 +31,12 @@ class Client:
         self.offline = self.down = False
         self.waiting = self.unmetered = self.unanswered = 0
         self.connected_at: int | None = None  # when its server answered, if it has a connection
+        self.connected_to: tuple[int, int] | None = None  # that server, and the number of the attempt that asked
         self.made = 0  # connections so far
         self.silent_at: int | None = None  # when it loses that for want of answers to keep-alives
         self.heard_from = self.connecting_since = 0  # when it heard of that, and when it asked first
-        self.known: tuple[int, int] | None = (
-            None  # the connection that a server may know of: where, and its number
-        )
-        self.must_close = False  # whether that server is to be told that it is lost
+        # The connection that a server may know of, and one of which it is to be told that it is not there.
+        self.known: tuple[int, int] | None = None
+        self.must_close: tuple[int, int] | None = None
         self.connects_for: tuple[int, int] | None = None  # the slot and program that it last asked for one
         self.is_hit = False  # by a fault, and not served since

@@ -21,6 +21,7 @@ class Connections:
         self.is_kept = scenario.clients.connection == "kept"
         self.is_told = scenario.servers.on_lost_connection == "free"
         self.keepalive_ns, self.misses = ns(scenario.clients.keepalive_s), scenario.clients.keepalive_misses
+        self.changes: list[tuple[int, int, int]] = []  # when, to which server, and by how many there are more
         self.answered: dict[tuple[int, int], int] = {}  # when each answer was sent, by its sender and serial
 
     def note_answer(self, answer: Row) -> None:
@@ -32,7 +33,7 @@ class Connections:
         self.ledger.count("connects")
         if client.connected_at is not None:
             raise Contradiction(f"{row} asks for a connection that there is")
-        client.known = row.target - self.first_server, row.value
+        client.known = row.target - self.first_server, row.attempt
         if event.kind == kinds.CONNECT_AGAIN:
             waited = now - client.connecting_since
             timeout_ns = ns(self.ledger.groups.settings(client.number).clients.request_timeout_s)
@@ -48,6 +49,8 @@ class Connections:
         assert client.server is not None
         client.made += 1
         client.connected_at = self.answered[event.source, event.serial]
+        client.connected_to = client.server, event.attempt
+        self.changes.append((self.ledger.clock.now, client.server, 1))
         client.heard_from = self.ledger.clock.now
         client.silent_at = self.silence(client.server, client.number, client.heard_from)
 
@@ -81,20 +84,28 @@ class Connections:
 
     def lost(self, client: Client) -> None:
         """A client has no connection any more, or asks for none; its server is to hear of it."""
-        client.connected_at = None
-        client.must_close = self.is_told and client.known is not None
+        if client.connected_to is not None:
+            self.changes.append((self.ledger.clock.now, client.connected_to[0], -1))
+        client.connected_at = client.connected_to = None
+        client.must_close, client.known = client.known if self.is_told else None, None
+
+    def came_late(self, client: Client, event: Row) -> None:
+        """An answer to a CONNECT that nobody waits for: its server is to hear that there is no such connection."""
+        named = event.source - self.first_server, event.attempt
+        if self.is_told and client.connected_to != named:
+            client.must_close = named
 
     def closed(self, client: Client, row: Row) -> None:
         """A DISCONNECT: the word of that."""
-        if not client.must_close or (row.target - self.first_server, row.program) != client.known:
+        if (row.target - self.first_server, row.attempt) != client.must_close:
             raise Contradiction(f"{row} closes no connection")
         if row.time != self._arrival(client):
             raise Contradiction(f"{row} should arrive at {self._arrival(client)} ns")
-        client.known, client.must_close = None, False
+        client.must_close = None
 
     def _arrival(self, client: Client) -> int | None:
         """When the server hears what the client's host says from now on, and again when it was lost."""
-        sent, (server, _) = self.ledger.clock.now, client.known or (0, 0)
+        sent, (server, _) = self.ledger.clock.now, client.must_close or (0, 0)
         while sent < self.ledger.clock.end:
             ends = self._cut_off(server, client.number, sent)
             ends = ends or self._cut_off(server, client.number, sent + self.latency)
@@ -106,9 +117,8 @@ class Connections:
     def check(self, client: Client) -> None:
         """No loss of a connection is missed, nor is a server left in the dark about one."""
         if client.must_close and self._arrival(client) is not None:
-            raise Contradiction(f"client {client.number} has not told of connection {client.known}")
-        if client.must_close:
-            client.known, client.must_close = None, False
+            raise Contradiction(f"client {client.number} has not told of connection {client.must_close}")
+        client.must_close = None
         if client.connected_at is None:
             return
         if client.silent_at is not None and client.silent_at < self.ledger.clock.now:
@@ -131,10 +141,5 @@ class Connections:
         return [
             end
             for begin, end, fault in self.faults.spells[server]
-            if begin <= time < end
-            and (fault.kind == "unreachable" or (fault.kind == "cut" and self._is_one(fault, client)))
+            if begin <= time < end and (fault.kind == "unreachable" or self.faults.cuts_off(fault, client))
         ]
-
-    @staticmethod
-    def _is_one(fault: Any, number: int) -> bool:
-        return bool(fault.clients[0] <= number <= fault.clients[1])

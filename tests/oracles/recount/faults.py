@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from oracles.recount.clock import ns
+from oracles.recount.groups import some_clients
 
 
 class Faults:
@@ -15,6 +16,7 @@ class Faults:
     """
 
     def __init__(self, scenario: Any, start: int, record: Iterable[tuple[int, int, int, int]]) -> None:
+        self.cut = {id(one): some_clients(one.clients, scenario) for one in scenario.faults if one.kind == "cut"}
         self.spells: list[list[tuple[int, int, Any]]] = [[] for _ in range(scenario.servers.count)]
         crashes: list[tuple[int, int]] = []  # of clients: from the first to the last end
         for fault in scenario.faults:
@@ -56,10 +58,12 @@ class Faults:
     def refuses(self, server: int, time: int) -> bool:
         return any(fault.kind in {"crash", "refusing"} for fault in self.holding(server, time))
 
+    def cuts_off(self, fault: Any, client: int) -> bool:
+        return fault.kind == "cut" and client in self.cut[id(fault)]
+
     def is_reachable(self, server: int, client: int, time: int) -> bool:
         """Whether a client could be served there."""
         return not any(
-            fault.kind in {"crash", "refusing", "unreachable", "stall"}
-            or (fault.kind == "cut" and fault.clients[0] <= client <= fault.clients[1])
+            fault.kind in {"crash", "refusing", "unreachable", "stall"} or self.cuts_off(fault, client)
             for fault in self.holding(server, time)
         )

@@ -34,6 +34,15 @@ class Groups:
         return self.scenarios[self.of[client]]
 
 
+def some_clients(named: Any, scenario: Any) -> set[int] | range:
+    """The clients that a fault hits, or that licenses are reserved for."""
+    if isinstance(named, tuple):
+        return range(named[0], named[1] + 1)
+    if hasattr(named, "group"):
+        return {client for client, name in enumerate(Groups(scenario).of) if name == named.group}
+    return range(math.ceil(named.fraction * scenario.clients.count - 1e-9))
+
+
 def _sizes(scenario: Any) -> list[int]:
     """Clients of each group: shares add up, and are rounded then."""
     sizes, share = [], 0.0

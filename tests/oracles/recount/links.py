@@ -61,6 +61,8 @@ class Links:
                 self.ledger.count("timeouts", sum(row.what == journal.DECIDED for row in outcome))
         elif event.kind not in {kinds.KEPT_ACK, kinds.CONNECT_AGAIN} and event.attempt == client.flight:
             self._answered(client, event, outcome)
+        elif event.kind == kinds.CONNECTED:
+            self.connections.came_late(client, event)
         for row in outcome:
             self._did(client, row, event)
         self.connections.check(client)

@@ -22,26 +22,32 @@ class Peers:
         self.frees = scenario.servers.on_lost_connection == "free"
         self.grace_ns = ns(scenario.servers.connection_grace_s)
         self.latest: dict[int, int] = {}
+        self.closed: dict[int, int] = {}  # up to this attempt, as the client says
+        self.heard: dict[int, int] = {}  # when the client hears of it first
         self.open: set[int] = set()
         self.silent_at: dict[int, int | None] = {}
         self.lost_at: dict[int, int] = {}
         self.over: set[int] = set()  # whose leases have been freed
 
     def opened(self, row: Row, answer: Row) -> None:
-        """A CONNECT that is answered, of a connection that was not closed before it came."""
-        if self.frees and row.value > self.latest.get(row.source, 0):
-            self.latest[row.source] = row.value
-            self.open.add(row.source)
-            arrives = answer.what == journal.SENT
-            silence = self.connections.silence(self.number, row.source, answer.time) if arrives else None
-            self.silent_at[row.source] = silence
-            self.lost_at.pop(row.source, None)
-            self.over.discard(row.source)
+        """A CONNECT whose answer will be heard, of a connection that was not closed before it came."""
+        client, attempt = row.source, row.attempt
+        is_old = attempt < self.latest.get(client, 0) or attempt <= self.closed.get(client, 0)
+        is_there = client in self.open and attempt == self.latest[client] and self.heard[client] <= answer.time
+        if not self.frees or answer.what != journal.SENT or is_old or is_there:
+            return
+        self.latest[client], self.heard[client] = attempt, answer.time
+        self.open.add(client)
+        self.silent_at[client] = self.connections.silence(self.number, client, answer.time)
+        self.lost_at.pop(client, None)
+        self.over.discard(client)
 
     def handle(self, event: Row) -> None:
-        """A word of a client that has closed one, or a timer; none counts while the server stands still."""
+        """A word of a client that has none, or a timer; nothing is lost while the server stands still."""
         is_word = event.kind == kinds.DISCONNECT
-        client, asks = (event.source, event.program) if is_word else (event.program, event.attempt)
+        client, attempt = event.source if is_word else event.program, event.attempt
+        if is_word:
+            self.closed[client] = max(attempt, self.closed.get(client, 0))
         if self._stands_still(self.clock.now):
             return
         if event.kind == kinds.PEER_GRACE_END:
@@ -49,14 +55,15 @@ class Peers:
         elif event.kind == kinds.CRASH_GRACE_END:
             for lost in list(self.lost_at):
                 self.end_grace(lost)
-        elif asks >= self.latest.get(client, 0):
-            if not is_word and self.clock.now not in {self.silent_at.get(client), self._last_pause()}:
-                raise Contradiction(f"server {self.number} has no reason to lose a connection: {event}")
-            self.latest[client] = asks
-            if client in self.open:
-                self.open.remove(client)
-                self.lost_at[client] = self.clock.now
-                self.end_grace(client)
+        elif client in self.open and attempt >= self.latest[client] and self._is_gone(client, attempt):
+            self.open.remove(client)
+            self.lost_at[client] = self.clock.now
+            self.end_grace(client)
+
+    def _is_gone(self, client: int, attempt: int) -> bool:
+        """Whether a connection is closed, or silent by now."""
+        silent_at = self.silent_at[client]
+        return attempt <= self.closed.get(client, 0) or (silent_at is not None and silent_at <= self.clock.now)
 
     def crash(self) -> None:
         """Those of all who hold a lease are lost; the grace begins when the server is back."""
@@ -94,12 +101,6 @@ class Peers:
         while ends := self._ends(due, STANDING_STILL):
             due = max(ends)
         return due
-
-    def _last_pause(self) -> int | None:
-        """When the server last ceased to stand still."""
-        spells = self.faults.spells[self.number]
-        ends = [end for _, end, fault in spells if fault.kind in STANDING_STILL and end <= self.clock.now]
-        return max(ends, default=None)
 
     def _stands_still(self, time: int) -> bool:
         return bool(self._ends(time, STANDING_STILL))

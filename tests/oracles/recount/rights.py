@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+from oracles.recount.groups import some_clients
 from oracles.recount.holdings import Holdings
 
 
@@ -12,7 +13,7 @@ class Rights:
     def __init__(self, scenario: Any, holdings: Holdings) -> None:
         self.holdings, self.pools = holdings, holdings.pools
         self.caps = [product.max_per_client or math.inf for product in scenario.products]
-        self.favored = [_favored(product.reserve, scenario.clients.count) for product in scenario.products]
+        self.favored = [_favored(product.reserve, scenario) for product in scenario.products]
 
     def kept(self, s: int, product: int) -> int:
         """What is free at a server, but only for some."""
@@ -31,10 +32,6 @@ class Rights:
         return min(self.pools[s][product].free - kept, self.below_cap(s, product, client))
 
 
-def _favored(reserve: Any, clients: int) -> range:
+def _favored(reserve: Any, scenario: Any) -> set[int] | range:
     """The clients that licenses are reserved for."""
-    if reserve is None:
-        return range(0)
-    if isinstance(reserve.clients, tuple):
-        return range(reserve.clients[0], reserve.clients[1] + 1)
-    return range(math.ceil(reserve.clients.fraction * clients - 1e-9))
+    return some_clients(reserve.clients, scenario) if reserve else range(0)

@@ -1,6 +1,5 @@
 """A client's connection to its current server."""
 
-from copy import copy
 from typing import TYPE_CHECKING
 
 from oracles.reference.items import LAST, REPEATED, Item
@@ -18,8 +17,7 @@ class Connection:
         self.link, self.client, self.world = link, link.client, link.world
         self.is_kept = self.client.settings["connection"] == "kept"
         self.token: int | None = None  # of the CONNECT that it came from; None: there is no connection
-        self.asks = 0  # CONNECTs so far
-        self.asked = 0  # the number of the latest one, unless its connection has been closed
+        self.asked = 0  # the token of the latest CONNECT, unless its connection has been closed
         self.lost: set[int] = set()  # tokens of those that were reset before they were here
 
     @property
@@ -28,15 +26,11 @@ class Connection:
 
     def ask(self, item: Item) -> None:
         """For what is to be sent; the network repeats it until the time-out."""
-        message = self.numbered(Message(CONNECT, self.client, item.program))
-        self.link.transmit(item, message)
-        self.repeat(message, 1.0, 1.0)
-
-    def numbered(self, message: Message) -> Message:
+        message = Message(CONNECT, self.client, item.program)
         self.world.measures.counts["connects"] += 1
-        self.asks += 1
-        message.number = self.asked = self.asks
-        return message
+        self.link.transmit(item, message)
+        self.asked = message.token
+        self.repeat(message, 1.0, 1.0)
 
     def repeat(self, message: Message, wait_s: float, passed_s: float) -> None:
         """Once more when so much has passed, and again after twice the wait."""
@@ -45,7 +39,7 @@ class Connection:
 
     def ask_again(self, message: Message, wait_s: float, passed_s: float) -> None:
         if self.link.in_flight is not None and self.link.flight_token == message.token:
-            message = self.numbered(copy(message))
+            self.world.measures.counts["connects"] += 1
             self.world.network.send(self.link.server, self.client, self.link.server.receive, message)
             self.repeat(message, 2 * wait_s, passed_s + 2 * wait_s)
 
@@ -59,7 +53,14 @@ class Connection:
         if token in self.lost:
             self.reset(self.link.server, token)
         self.keep_alive(token)
-        self.link.server.peers.heard_of(self.client, self.client.settings["keepalive_s"])
+        self.link.server.peers.heard_of(self.client, token)
+
+    def decline(self, server: "Server", token: int) -> None:
+        """An answer that nobody waits for any more; a server that minds is told, but of the present connection."""
+        if server.peers.is_minding and token != self.token:
+            server.peers.heard_of(self.client, token)
+            self.world.measures.counts["messages"] += 1
+            self.tell(server, token)
 
     def reset(self, server: "Server", token: int) -> None:
         """A word of a crash. CHOICE: who is cut off hears it when that fault is over."""

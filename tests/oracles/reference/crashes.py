@@ -1,10 +1,10 @@
 """Clients that crash: when, and what becomes of their programs."""
 
-import math
 from collections import Counter
 from typing import TYPE_CHECKING
 
 from oracles.reference.draws import draw
+from oracles.reference.groups import some_clients
 
 if TYPE_CHECKING:
     from oracles.reference.client import Client
@@ -22,21 +22,12 @@ class Crashes:
         self.holding: Counter[int] = Counter()  # by client
         for entry, fault in enumerate(faults):
             if fault["kind"] == KIND:
-                count = world.scenario["clients"]["count"]
-                for place, number in enumerate(self.clients(fault["clients"], count)):
+                for place, number in enumerate(some_clients(fault["clients"], world.scenario)):
                     stream = world.stream("crash", entry, number)
                     for start, end in world.faults.times(fault, place, stream):
                         world.faults.note(start, end)
                         world.at(start, self.begin, number, fault)
                         world.at(end, self.end, number)
-
-    @staticmethod
-    def clients(named: "str | dict | list[int]", count: int) -> range:
-        if named == "all":
-            return range(count)
-        if isinstance(named, dict):
-            return range(math.ceil(named["fraction"] * count - 1e-9))
-        return range(named[0], named[1] + 1)
 
     def begin(self, number: int, fault: dict) -> None:
         self.holding[number] += 1

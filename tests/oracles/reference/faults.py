@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from random import Random
 from typing import TYPE_CHECKING
 
+from oracles.reference.groups import some_clients
+
 if TYPE_CHECKING:
     from oracles.reference.client import Client
     from oracles.reference.server import Server
@@ -18,6 +20,10 @@ class Faults:
         self.world = world
         count = len(world.servers)
         self.holding: list[list[dict]] = [[] for _ in range(count)]
+        self.spells: list[list[tuple[float, float, dict]]] = [[] for _ in range(count)]  # all that will hold
+        self.cut = {
+            id(one): some_clients(one["clients"], world.scenario) for one in faults if one["kind"] == "cut"
+        }
         self.unheard: list[tuple] = []  # words of crashes, for those who are cut off
         self.first, self.last = math.inf, -math.inf  # the first start, and the last end
         for entry, fault in enumerate(faults):
@@ -28,6 +34,7 @@ class Faults:
                 stream = world.stream("fault", entry, sharer)  # anew for each server: those who share draw alike
                 for start, end in self.times(fault, place, stream):
                     self.note(start, end)
+                    self.spells[number].append((start, end, fault))
                     world.at(start, self.begin, number, fault)
                     world.at(end, self.end, number, fault)
 
@@ -94,14 +101,17 @@ class Faults:
 
     def separated(self, server: "Server", client: "Client | None") -> bool:
         """Whether no message passes between them; `client` is None for the site server."""
-        for fault in self.holding[server.number]:
-            if fault["kind"] == "unreachable":
-                return True
-            if fault["kind"] == "cut" and client is not None:
-                first, last = fault["clients"]
-                if first <= client.number <= last:
-                    return True
-        return False
+        return any(self.separates(fault, client) for fault in self.holding[server.number])
+
+    def will_separate(self, server: "Server", client: "Client | None", time: float) -> bool:
+        """The same at another time."""
+        here = self.spells[server.number]
+        return any(start <= time < end and self.separates(fault, client) for start, end, fault in here)
+
+    def separates(self, fault: dict, client: "Client | None") -> bool:
+        if fault["kind"] == "cut" and client is not None:
+            return client.number in self.cut[id(fault)]
+        return fault["kind"] == "unreachable"
 
     def slowdown(self, server: "Server") -> float:
         faults = self.holding[server.number]

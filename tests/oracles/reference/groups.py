@@ -1,5 +1,6 @@
 """Groups of clients: who is in which, and the scenario as a client has it."""
 
+import math
 from fractions import Fraction
 
 TURN = 2**64
@@ -18,6 +19,22 @@ def members(scenario: dict) -> list[int | None]:
             found[client] = number
         first += size
     return found
+
+
+def some_clients(named: "str | dict | list[int]", scenario: dict) -> "range | list[int]":
+    """The numbers of the clients that a fault hits, or that licenses are reserved for."""
+    count = scenario["clients"]["count"]
+    if named == "all":
+        return range(count)
+    if isinstance(named, list | tuple):
+        return range(named[0], named[1] + 1)
+    if "fraction" in named:
+        return range(math.ceil(named["fraction"] * count - 1e-9))
+    return [n for n, group in enumerate(members(scenario)) if name_of(scenario, group) == named["group"]]
+
+
+def name_of(scenario: dict, group: int | None) -> str:
+    return "rest" if group is None else scenario["groups"][group]["name"]
 
 
 def _sizes(groups: list[dict], count: int):

@@ -16,7 +16,7 @@ class Pool:
 
     def __init__(self, world: "World", product: int, allocated: int, part: int):
         self.world, self.product, self.allocated = world, product, allocated
-        self.rights = Rights(self, world.products[product], world.scenario["clients"]["count"], part)
+        self.rights = Rights(self, world.products[product], world.scenario, part)
         self.leased = self.reserved = 0
         self.callbacks: deque = deque()  # (server, program) of users who wait to be called
 

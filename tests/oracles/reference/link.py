@@ -141,6 +141,8 @@ class Link:
         elif self.in_flight is None or message.token != self.flight_token:
             if kind == GRANT:
                 self.late_grant(server, message.program, lease)
+            elif kind == CONNECTED:
+                self.connection.decline(server, message.token)
         elif kind == CONNECTED:
             self.connection.answered(message.token)
         elif kind in {REFUSED, OVERLOADED}:

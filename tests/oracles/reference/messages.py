@@ -20,6 +20,5 @@ class Message:
     ):
         self.kind, self.client, self.program, self.names = kind, client, program, names
         self.token = client.token
-        self.number = 0  # of a CONNECT, among its client's
         self.started = client.started if kind == HEARTBEAT else 0
         self.unknown: set[int] = set()  # slots that it names and that have no lease, as its server finds

@@ -16,8 +16,8 @@ class Network:
         self.latency_s = self.settings["latency_ms"] / 1000
         self.stream = world.stream("network")
 
-    def send(self, server: "Server", other: "Client | None", deliver, *args, lost: tuple | None = None) -> None:
-        """One message between a server and a client or the site; `deliver(*args)` happens at its arrival."""
+    def send(self, server: "Server", other: "Client | None", deliver, *args, lost: tuple | None = None) -> bool:
+        """One message between a server and a client or the site; `deliver(*args)` happens if it arrives."""
         self.world.measures.counts["messages"] += 1
         delay = self.latency_s
         if self.settings["jitter_ms"]:
@@ -25,8 +25,9 @@ class Network:
         chance = self.chance(server, other)
         if self.world.faults.separated(server, other) or (chance < 1 and self.stream.random() >= chance):
             self.lose(lost)
-        else:
-            self.world.after(delay, self.arrive, server, other, deliver, args, lost)
+            return False
+        self.world.after(delay, self.arrive, server, other, deliver, args, lost)
+        return not self.world.faults.will_separate(server, other, self.world.now + delay)
 
     def chance(self, server: "Server", other: "Client | None") -> float:
         """Of arriving; messages of the site server, to which no client belongs, are lost by faults only."""

@@ -4,61 +4,70 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from oracles.reference.client import Client
-    from oracles.reference.messages import Message
     from oracles.reference.server import Server
 
 
 class Peers:
-    """Each client's latest connection, told apart by the number of its CONNECT."""
+    """Each client's latest connection, told apart by the token of its CONNECT."""
 
     def __init__(self, server: "Server"):
         self.server, self.world = server, server.world
         self.settings = self.world.scenario["servers"]
         self.latest: dict[Client, int] = {}
+        self.gone: dict[Client, int] = {}  # up to this token the client has none
         self.open: set[Client] = set()
-        self.lost: dict[Client, int] = {}  # each loss has a number of its own
+        self.asking: dict[Client, int] = {}  # each row of keep-alives has a number of its own
+        self.lost: dict[Client, int] = {}  # so has each loss
         self.lost_for_good: set[Client] = set()
 
     @property
     def is_minding(self) -> bool:
         return self.settings["on_lost_connection"] == "free"
 
-    def opened(self, message: "Message") -> None:
-        """CHOICE: one that was closed before it is here is never open."""
-        client, number = message.client, message.number
-        if self.is_minding and number > self.latest.get(client, 0):
-            self.latest[client] = number
-            self.open.add(client)
-            self.lost.pop(client, None)
-            self.lost_for_good.discard(client)
+    def opened(self, client: "Client", token: int) -> None:
+        """CHOICE: by an answer that will be heard; one that was closed before it is here is never open."""
+        if not self.is_minding or token < self.latest.get(client, 0) or token <= self.gone.get(client, 0):
+            return
+        if token > self.latest.get(client, 0):
+            self.asking.pop(client, None)
+        self.latest[client] = token
+        self.open.add(client)
+        self.lost.pop(client, None)
+        self.lost_for_good.discard(client)
 
-    def heard_of(self, client: "Client", pause_s: float) -> None:
-        """CHOICE: both hosts ask at the same times, from when the client has heard of the connection."""
-        if pause_s and client in self.open:
-            self.world.after(pause_s, self.ask_host, client, self.latest[client], 0)
+    def heard_of(self, client: "Client", token: int) -> None:
+        """CHOICE: both hosts ask at the same times, from when the client has first heard of the connection."""
+        pause_s = client.settings["keepalive_s"]
+        if pause_s and client in self.open and self.latest[client] == token and client not in self.asking:
+            self.asking[client] = self.world.number()
+            self.world.after(pause_s, self.ask_host, client, self.asking[client], 0)
 
     def ask_host(self, client: "Client", number: int, missed: int) -> None:
         """As the client asks the server's."""
-        if self.latest[client] != number or client not in self.open:
+        if self.asking.get(client) != number:
             return
         if missed == client.settings["keepalive_misses"]:
-            self.closed(client, number)
+            self.silent(client, number)
             return
         missed = missed + 1 if self.world.faults.separated(self.server, client) else 0
         self.world.after(client.settings["keepalive_s"], self.ask_host, client, number, missed)
 
-    def closed(self, client: "Client", number: int) -> None:
+    def silent(self, client: "Client", number: int) -> None:
+        if not self.waits(self.silent, client, number) and self.asking.get(client) == number:
+            self.lose(client)
+            self.begin_grace(client, self.lost[client])
+
+    def closed(self, client: "Client", token: int) -> None:
         """A word that one is lost."""
-        if self.waits(self.closed, client, number):
-            return
-        if number >= self.latest.get(client, 0):
-            self.latest[client] = number
-            if client in self.open:
-                self.lose(client)
-                self.begin_grace(client, self.lost[client])
+        self.gone[client] = max(token, self.gone.get(client, 0))
+        is_latest = token >= self.latest.get(client, 0)
+        if not self.waits(self.closed, client, token) and is_latest and client in self.open:
+            self.lose(client)
+            self.begin_grace(client, self.lost[client])
 
     def lose(self, client: "Client") -> None:
         self.open.remove(client)
+        self.asking.pop(client, None)
         self.lost[client] = self.world.number()
 
     def crash(self) -> None:

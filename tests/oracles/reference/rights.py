@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from oracles.reference.groups import some_clients
+
 if TYPE_CHECKING:
     from oracles.reference.client import Client
     from oracles.reference.licenses import Pool
@@ -15,10 +17,10 @@ if TYPE_CHECKING:
 class Rights:
     """What clients hold of a pool, and what more they may have. `part`: how many of its licenses are for some."""
 
-    def __init__(self, pool: "Pool", settings: dict, clients: int, part: int):
+    def __init__(self, pool: "Pool", settings: dict, scenario: dict, part: int):
         self.pool, self.part = pool, part
         self.cap = settings["max_per_client"] or math.inf
-        self.favored = favored(settings["reserve"], clients)
+        self.favored = favored(settings["reserve"], scenario)
         self.held: Counter = Counter()  # by client's number
 
     def note(self, client: "Client", change: int) -> None:
@@ -62,11 +64,6 @@ class Rights:
         return None
 
 
-def favored(reserve: dict | None, clients: int) -> range:
+def favored(reserve: dict | None, scenario: dict) -> "range | list[int]":
     """The numbers of the clients that licenses are reserved for."""
-    if reserve is None:
-        return range(0)
-    if isinstance(reserve["clients"], dict):
-        return range(math.ceil(reserve["clients"]["fraction"] * clients - 1e-9))
-    first, last = reserve["clients"]
-    return range(first, last + 1)
+    return some_clients(reserve["clients"], scenario) if reserve else range(0)

@@ -87,8 +87,8 @@ class Server:
             self.world.measures.counts["connects_dropped"] += 1
             return False
         self.connected.append(message)
-        self.peers.opened(message)
-        self.answer(CONNECTED, message)
+        if self.answer(CONNECTED, message):
+            self.peers.opened(message.client, message.token)
         return True
 
     @property
@@ -162,9 +162,9 @@ class Server:
             self.granting.handle(message)
             self.peers.free(message.client)
 
-    def answer(self, kind: str, message: Message, lease: "Lease | None" = None) -> None:
+    def answer(self, kind: str, message: Message, lease: "Lease | None" = None) -> bool:
         client = message.client
-        self.world.network.send(self, client, client.link.receive, kind, self, message, lease)
+        return self.world.network.send(self, client, client.link.receive, kind, self, message, lease)
 
     def crash(self) -> None:
         connected, self.connected = self.connected, []

@@ -4,7 +4,24 @@ from tools.mutations.mutation import Mutation
 
 KEYS = "evidence/keys/test_group_keys.py"
 
+NAMED = "evidence/keys/test_named_group_keys.py"
+
 MUTATIONS = [
+    Mutation("groups: a cut of one is a cut of all", "actors/messaging/network.py",
+     "cut.first, cut.last, cut.row)", "cut.first, cut.last, 0)",
+     f"{NAMED}::test_a_cut_times_out_for_the_clients_of_a_group_only[a]"),
+    Mutation("groups: what is reserved for one is for all", "actors/agents/server/rights.py",
+     "row.last_favored, row.favored_row)", "row.last_favored, 0)",
+     f"{NAMED}::test_licenses_of_a_group_are_for_its_clients_only"),
+    Mutation("groups: the others crash", "actors/setup/groups.py",
+     "rows_of_clients(scenario) == row", "rows_of_clients(scenario) != row",
+     f"{NAMED}::test_the_clients_of_a_group_crash_in_order_of_their_numbers[a]"),
+    Mutation("groups: what is expected of one is expected of all", "experiments/runs/results.py",
+     "self.metrics[metric] if group is None else", "self.metrics[metric] if True else",
+     "experiments/comparisons/test_of_groups.py::test_an_expectation_is_held_against_the_group_that_it_names"),
+    Mutation("groups: a group is known that no client is in", "experiments/scenario/group_rules.py",
+     "if groups and left > 0 else", "if groups else",
+     f"{NAMED}::test_each_version_has_its_own_groups"),
     Mutation("groups: they are clients in a row", "actors/setup/groups.py",
      "np.argsort(numbers * GOLDEN)", "np.argsort(numbers)",
      "evidence/agreement/test_groups_agree.py::test_every_site_and_every_server_has_its_share_of_a_group"),

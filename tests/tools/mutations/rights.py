@@ -46,7 +46,7 @@ MUTATIONS = [
      "        return counters.CAPPED\n", "        return NONE\n",
      KEYS + "test_a_client_has_no_more_than_its_cap[1-1]"),
     Mutation("reservations: the last one of the favored is not", "actors/agents/server/rights.py",
-     "<= client < row.end_favored", "<= client < row.end_favored - 1",
+     "row.first_favored, row.last_favored, ", "row.first_favored, row.last_favored - 1, ",
      KEYS + "test_licenses_are_reserved_for_the_clients_that_are_named[clients0-favored0]"),
     Mutation("reservations: what the favored have is kept all the same", "actors/agents/server/rights.py",
      "pool.earmarked - pool.favored)", "pool.earmarked)",

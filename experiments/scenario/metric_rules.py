@@ -1,0 +1,65 @@
+"""What must hold of the metrics that cases, comparisons and expectations name."""
+
+from collections.abc import Iterator
+
+from meterstorm.actors.setup.group_sizes import REST
+
+from ..metrics.names import MEANINGS, METRICS, METRICS_OF_GROUPS, OF_GROUPS, WALL_METRICS, Named, named
+from .facts import Facts
+from .named_clients import known_groups
+from .wording import a_name_of, did_you_mean, refuse
+
+
+def metric_of_case_exists(path: str, case: Facts, facts: Facts) -> Iterator[str]:
+    """Yield an error where a case shows its symptom by what is no metric of the world."""
+    if case["metric"] is not None:
+        yield from _is_of_the_world(f"{path}.metric", case["metric"], facts)
+
+
+def expected_metric_exists(path: str, expect: Facts, facts: Facts) -> Iterator[str]:
+    """Yield an error where something is expected of what is no metric."""
+    yield from _is_metric(f"{path}.metric", expect["metric"], facts)
+
+
+def compared_metrics_exist(facts: Facts) -> Iterator[str]:
+    """Yield an error for each that is compared and no metric, or named before."""
+    metrics = facts["compare.metrics"]
+    for index, metric in enumerate(metrics if isinstance(metrics, tuple) else ()):
+        path = f"compare.metrics[{index}]"
+        yield from _is_metric(path, metric, facts)
+        if metric in metrics[:index]:
+            yield refuse(path, metric, "a metric that is not in the list yet")
+
+
+def _is_metric(path: str, name: str, facts: Facts) -> Iterator[str]:
+    found = named(name)
+    if found.group is None:
+        yield from _is_of_the_world(path, name, facts)
+        return
+    groups = _groups_of_any_version(facts)
+    if found.group not in groups:
+        words = "of a group that has clients, groups.NAME.METRIC, with "
+        yield refuse(path, name, f"a metric {words}{a_name_of('one', found.group, groups)}")
+    elif found.metric not in METRICS_OF_GROUPS:
+        near = did_you_mean(name, (str(Named(metric, found.group)) for metric in METRICS_OF_GROUPS))
+        words = f"a metric that groups of clients have{near or ': ' + ', '.join(METRICS_OF_GROUPS)}"
+        yield refuse(path, name, words)
+
+
+def _is_of_the_world(path: str, metric: str, facts: Facts) -> Iterator[str]:
+    if metric in WALL_METRICS and facts.get("run.clock") == "virtual":
+        words = 'a metric of the virtual clock, since run.clock = "virtual"; this one is of the wall clock only'
+        yield refuse(path, metric, words)
+    elif metric not in MEANINGS:
+        hint = did_you_mean(metric, METRICS) or ": " + ", ".join(METRICS)
+        yield refuse(path, metric, "a metric of the summary" + hint)
+
+
+def _groups_of_any_version(facts: Facts) -> list[str]:
+    """Return the names of all groups, those that a case or an arm brings with it included."""
+    found = [*known_groups(facts)]
+    for item in (*facts["cases"], *facts["arms"]):
+        groups = item["set"].get(OF_GROUPS.removesuffix("."), ())
+        names = [group.get("name") for group in groups if isinstance(group, dict)]
+        found += [name for name in (*names, REST) if names and isinstance(name, str)]
+    return list(dict.fromkeys(found))
