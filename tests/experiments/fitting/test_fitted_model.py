@@ -12,7 +12,7 @@ from meterstorm.experiments.fitting.model import LAUNCHES_MIN, launching, model,
 from meterstorm.experiments.logs.site import read_site, write_site
 from meterstorm.experiments.metrics.metrics import metrics
 from meterstorm.experiments.scenario import load
-from meterstorm.experiments.whatif.demand import demands
+from meterstorm.experiments.whatif.demand import Launch, demands
 
 from support.command_line import invoke, refused
 from support.lab import CONFIDENCE, is_mean
@@ -42,6 +42,18 @@ def test_what_denied_users_do_is_found_again():
     assert found.gaps_s == pytest.approx(np.full(len(found.gaps_s), 40.0), abs=1.0)
     expected = sorted(wish.denied_s[-1] - wish.denied_s[0] for wish in lost)
     assert np.sort(found.patience_s) == pytest.approx(np.array(expected), abs=1.0)
+
+
+def denied(tries_s, is_granted):
+    return Launch("a", 1, tuple(tries_s), 10.0, is_granted)
+
+
+def test_who_had_a_license_had_the_patience_until_then():
+    """By hand: of 4 one gives up after 30 s, which leaves 3/4; of the 2 left one after 60 s, 3/8: half by then."""
+    rows = [denied([0, 30], False), denied([0, 50], True), denied([0, 60], False), denied([0, 90], True)]
+    assert habits.retries(rows).half_gone_s == 60.0
+    few = [denied([0, 10], False), *(denied([0, 50 + n], True) for n in range(3))]
+    assert habits.retries(few).half_gone_s == math.inf
 
 
 def test_outages_and_who_comes_back_are_found_again():
@@ -124,7 +136,7 @@ def test_the_command_writes_a_scenario_that_is_valid_and_a_page(folder, tmp_path
     assert result.exit_code == 0, result.stderr
     assert "of the sessions last about 7,200 s: an idle time-out?" in result.stdout
     names = {path.name for path in (tmp_path / "made").iterdir()}
-    assert {"fit.toml", PAGE, "fit-run-times.parquet", "fit-holds-quantiles.svg"} <= names
+    assert {"fit.toml", PAGE, "fit-run-times.parquet", "fit-holds-quantiles.svg", "fit-bursts.svg"} <= names
     assert invoke("validate", tmp_path / "made" / "fit.toml").exit_code == 0
     page = (tmp_path / "made" / PAGE).read_text()
     assert "| exponential |" in page and "](fit-holds-quantiles.svg)" in page
