@@ -21,7 +21,6 @@ OF_USER = re.compile(
 )
 LICENSES = re.compile(r"([0-9]{1,9}) licenses?$")
 CODE = re.compile(r"\((-[0-9]{1,6},[0-9]{1,6})")
-REASON = re.compile(r"\((.*)\)\s*$")
 STATE = re.compile(
     r"(?P<start>FLEX(?:net|lm) Licensing version v)|(?P<reread>Rereading license file)|(?P<stop>EXITING DUE TO|"
     r"Shutdown requested|daemon shutdown requested|Lost connection to lmgrd|Vendor daemon can't talk to lmgrd)",
@@ -144,5 +143,6 @@ def _detail(kind: str, rest: str) -> str | None:
         return None
     if found := CODE.search(rest):
         return found[1]
-    found = REASON.search(rest.partition("^^^")[0])
-    return found[1].strip().lower()[:60] or None if found else None
+    said = rest.partition("^^^")[0].rstrip()
+    reason = said.partition("(")[2]
+    return reason[:-1].strip().lower()[:60] or None if reason.endswith(")") else None

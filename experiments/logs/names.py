@@ -7,6 +7,7 @@ FORMAT_WORDS = frozenset(
 )
 WORD = re.compile(r"\w+")
 SHOWN = 160  # letters of a line
+WORD_MAX = 1 + max(map(len, FORMAT_WORDS))
 
 
 class Names:
@@ -19,8 +20,8 @@ class Names:
 
     def line(self, text: str) -> str:
         """Return a line that was not understood; unless names are kept, only the format's own words are."""
-        shown = text if self._keeps else WORD.sub(_masked, text)
-        return shown[:SHOWN]
+        shown = text[: SHOWN + WORD_MAX]  # a line may be as long as a file; masks are as long as words
+        return (shown if self._keeps else WORD.sub(_masked, shown))[:SHOWN]
 
 
 class _Aliases(dict[str, str]):

@@ -1,5 +1,6 @@
 """Which checkin ends which checkout, and how many licenses are in use at every event."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -121,10 +122,17 @@ class _Books:
         for hold in self._holds():
             self._end(hold, end, None, OPEN)
         before = [row for row in self._alone if row < self._started.get(self._server[row], end)]
-        in_use = np.array(self._in_use, np.int64)
-        for row in before:  # licenses that were out when the log began are in use up to there
-            in_use[[n for n in range(row + 1) if self._pool[n] == self._pool[row]]] += self._count[row]
-        return Pairs(sorted(self._sessions), in_use, len(self._alone), len(before))
+        self._count_before(before)
+        return Pairs(sorted(self._sessions), np.array(self._in_use, np.int64), len(self._alone), len(before))
+
+    def _count_before(self, rows: Sequence[int]) -> None:
+        """Count licenses that came back in these rows, and were out when the log began, up to there."""
+        back, out = frozenset(rows), Counter[Pool]()
+        for row in range(max(rows, default=-1), -1, -1):
+            pool = self._pool[row]
+            if row in back:
+                out[pool] += self._count[row]
+            self._in_use[row] += out[pool]
 
     def _end(self, hold: Hold, row: int, end_s: float | None, how: str) -> None:
         if end_s is not None:

@@ -153,6 +153,15 @@ def test_the_command_prints_json(folder):
     assert found["denied"]["launches"] == found["outages"]["number"] == 0
 
 
+def test_what_no_scenario_can_have_is_refused(tmp_path):
+    """Fifty programs that run for thirty years: the clients that launch them do so too seldom for any scenario."""
+    rows = [(6000.0 * n, 1e9 - 10.0, "a") for n in range(50)]
+    write_site(tmp_path / "site", of_sessions(rows, None, 1e9 - 2.0))
+    result = invoke("fit", tmp_path / "site", "--out", tmp_path / "fit.toml")
+    refused(result, 2, ["no scenario can have what was fitted: workload.launch_interval_s: "])
+    assert not (tmp_path / "fit.toml").exists()
+
+
 @pytest.mark.parametrize(
     ("words", "error"),
     [
