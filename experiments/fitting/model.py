@@ -146,7 +146,7 @@ def scenario(fitted: Model, files: dict[str, str]) -> dict[str, Any]:
         "title": f"{fitted.demand.pool[1]} of {fitted.demand.pool[0]}, as fitted",
         "run": {"duration_s": WEEKS * WEEK_S, "warmup_s": WEEK_S, "sample_s": 3600.0},
         "network": {"latency_ms": 1.0},
-        "servers": {"count": 1, "service_ms": 0.0, "reclaim_after_s": 0.0},
+        "servers": {"count": 1, "service_ms": 0.0, "durable": False, "reclaim_after_s": 0.0},  # a start frees all
         "products": [_product(fitted)],
         "clients": {"count": clients, "enforcement": "before-start", "heartbeat_s": 0.0},
         "workload": {

@@ -11,7 +11,7 @@ from meterstorm.experiments.fitting import files, habits
 from meterstorm.experiments.fitting.model import LAUNCHES_MIN, launching, model, scenario
 from meterstorm.experiments.logs.site import read_site, write_site
 from meterstorm.experiments.metrics.metrics import metrics
-from meterstorm.experiments.scenario import load
+from meterstorm.experiments.scenario import load, validate
 from meterstorm.experiments.whatif.demand import Launch, demands
 
 from support.command_line import invoke, refused
@@ -101,6 +101,16 @@ def test_the_scenario_has_the_launches_and_the_load_of_the_log(an_hour, mean_s, 
     assert low < found["launches"] < expected + 3.3 * math.sqrt(2 * expected)
     assert found["licenses_in_use_mean"] == pytest.approx(an_hour * mean_s / 3600.0, rel=0.2)
     assert found["suppressed"] < 0.04 * found["launches"]
+
+
+def test_an_outage_of_the_scenario_frees_what_was_out_as_in_the_log():
+    days, down = 21, [(n * DAY, n * DAY + 3600.0) for n in range(1, 20)]
+    held = of_sessions(sessions(days, 2.0, 4 * 3600.0, 40, 5), 50, days * DAY)
+    fitted = model(held._replace(outages=site([], [], 50, days * DAY, outages=down).outages), None)
+    made = validate(scenario(fitted, {}))
+    found = metrics(made, simulate(made))
+    assert made.faults
+    assert (found["ghost_license_hours"], found["denials_ghost"]) == (0.0, 0)
 
 
 def test_holds_are_recovered():
