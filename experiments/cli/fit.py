@@ -28,6 +28,7 @@ def fit_command(
     from ..fitting import files, model, page
     from ..logs.site import read_site
     from ..reports.summary import to_json
+    from ..scenario import ScenarioError
 
     if out is not None and out.suffix != ".toml":
         fail(WRONG_INPUT, f"--out {out}: must be the name of a scenario, FILE.toml")
@@ -37,6 +38,8 @@ def fit_command(
         fail(WRONG_INPUT, str(error))
     try:
         written = files.write(fitted, out) if out is not None else []
+    except ScenarioError as error:
+        fail(WRONG_INPUT, f"{folder}: no scenario can have what was fitted: {error}")
     except OSError as error:
         fail_to_write(error, out or folder)
     if as_json:

@@ -20,7 +20,7 @@ SiteFolder = Annotated[Path, typer.Argument(metavar="SITE", help="A folder that 
 def import_command(
     kind: Annotated[LogKind, typer.Argument(help="A FlexNet debug log, an RLM report log, or plain CSV.")],
     logs: Annotated[
-        list[Path], typer.Argument(metavar="LOG...", help="Files of one server, in any order; or .gz.")
+        list[Path], typer.Argument(metavar="LOG...", help="Files of one server, in any order; or .gz, .bz2, .xz.")
     ],
     out: Annotated[Path, typer.Option(metavar="SITE", help="The folder to write: new or empty.")],
     force: Annotated[bool, typer.Option("--force", help="Replace all that the folder has.")] = False,

@@ -1,4 +1,4 @@
-"""Distributions that the engine has, fitted to observed times, and how well each one fits.
+"""Distributions fitted to observed times, and how well each one fits.
 
 By maximum likelihood. The distance is Kolmogorov and Smirnov's; its p is by parametric bootstrap: as often does
 a sample of the fitted distribution, rounded as a log rounds and fitted again, lie as far from its own fit. Where
@@ -11,12 +11,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import special
 
+from . import weibull
+
 RESAMPLES = 199
 TESTED_MAX = 5_000  # values of which the distance is tested, drawn from more
 P_MIN = 0.05  # a distribution with less does not fit
 SEED = 1
 EMPIRICAL = "empirical"
-VARIANCE_MAX = 50.0  # of logarithms: e^50 is beyond any clock
+VARIANCES = (1e-9, 50.0)  # of logarithms: times that are all the same, and such as are beyond any clock
+TABLED = 10_000  # times that stand for a distribution that the engine does not have
 
 
 class Fit(NamedTuple):
@@ -44,7 +47,7 @@ def _fit_exponential(times: Any) -> tuple[Any, Any]:
 
 def _fit_lognormal(times: Any) -> tuple[Any, Any]:
     logs = np.log(times)
-    variance = np.minimum(logs.var(axis=-1, keepdims=True), VARIANCE_MAX)
+    variance = np.clip(logs.var(axis=-1, keepdims=True), *VARIANCES)
     return np.exp(logs.mean(axis=-1, keepdims=True) + variance / 2), np.sqrt(np.expm1(variance))
 
 
@@ -87,7 +90,9 @@ FAMILIES = {
         lambda times, mean, cv: special.gammainc(cv**-2, times / (mean * cv**2)),
         lambda chances, mean, cv: mean * cv**2 * special.gammaincinv(cv**-2, chances),
     ),
+    "weibull": Family(weibull.fit, weibull.chance, weibull.quantile),
 }
+OF_THE_ENGINE = frozenset({"exponential", "lognormal", "gamma"})
 
 
 def fits(times: Sequence[float]) -> list[Fit]:
@@ -114,6 +119,20 @@ def best(found: Sequence[Fit], times: Sequence[float]) -> Fit:
             return one
     mean = float(np.mean(times))
     return Fit(EMPIRICAL, mean, float(np.std(times)) / mean if mean else 0.0, 0.0, 1.0)
+
+
+def drawn_from(taken: Fit, times: Any) -> Any | None:
+    """Return the times that the engine draws from; None: it has the distribution itself.
+
+    They are the times themselves, or equally likely quantiles with the mean of the distribution.
+    """
+    if taken.name in OF_THE_ENGINE:
+        return None
+    if taken.name == EMPIRICAL:
+        return times
+    parts = (np.arange(TABLED) + 0.5) / TABLED
+    found = FAMILIES[taken.name].quantile(parts, taken.mean_s, taken.cv)
+    return found * (taken.mean_s / found.mean())
 
 
 def _nearest(name: str, times: Any, tick: float) -> tuple[Any, Any, Any]:

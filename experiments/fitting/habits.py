@@ -20,6 +20,7 @@ class Retries(NamedTuple):
     launches: int  # that were denied at first
     gaps_s: Any  # between tries
     patience_s: Any  # of those who gave up: until their last try
+    half_gone_s: float  # until half would have given up, had nobody had a license; infinite: fewer than half do
     gave_up: float  # share of the launches
 
 
@@ -37,7 +38,19 @@ def retries(launches: Sequence[Launch]) -> Retries:
     lost = [launch for launch in denied if not launch.is_granted]
     patience = [launch.attempts_s[-1] - launch.attempts_s[0] for launch in lost]
     share = len(lost) / len(denied) if denied else 0.0
-    return Retries(len(denied), np.concatenate([np.zeros(0), *gaps]), np.array(patience), share)
+    half_gone_s = _half_gone_s(denied)
+    return Retries(len(denied), np.concatenate([np.zeros(0), *gaps]), np.array(patience), half_gone_s, share)
+
+
+def _half_gone_s(denied: Sequence[Launch]) -> float:
+    """Return the median patience: who had a license had at least as much (Kaplan and Meier, JASA 53, 1958)."""
+    rows = sorted((launch.attempts_s[-1] - launch.attempts_s[0], launch.is_granted) for launch in denied)
+    still_there = 1.0
+    for n, (time_s, is_granted) in enumerate(rows):
+        still_there *= 1.0 if is_granted else 1.0 - 1.0 / (len(rows) - n)
+        if still_there <= 0.5:
+            return float(time_s)
+    return np.inf
 
 
 def away(site: Site, server: str) -> Away:

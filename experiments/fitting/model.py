@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,13 +11,16 @@ from ..logs.site import Site
 from ..whatif.demand import Demand, demands
 from . import families, habits
 from .arrivals import WEEK_S, Arrivals, arrivals, operational_gaps, profile
-from .families import EMPIRICAL, Fit
+from .bursts import Bursts, bursts
+from .families import EMPIRICAL, OF_THE_ENGINE, Fit
 from .habits import Away, Retries
 from .spikes import Spike, spikes
 
 LAUNCHES_MIN = 30  # fewer say nothing of a distribution
 DENIED_MIN = 10  # likewise, of what denied users do
 OUTAGES_MIN = 5
+FITTED_MIN = 10  # fewer times are told, and not fitted
+RETRY_GAPS, PATIENCE, UP, DOWN, BACK = "retry-gaps", "patience", "up", "down", "back"
 WEEKS = 4
 BUSY_MAX = 0.02  # share of launches that may find their client's program running: they do not happen
 DRAWN = 10_000
@@ -36,12 +40,14 @@ class Model(NamedTuple):
 
     demand: Demand
     arrivals: Arrivals
+    bursts: Bursts
     gaps: Times  # between launches of one user, in time that goes as fast as launches come
     holds: Times
     spikes: list[Spike]
     retries: Retries
     away: Away
     back_s: list[float | None]
+    habits: dict[str, Times]  # fits of what is told of denied users and of outages; of more than a few times
 
 
 def model(site: Site, product: str | None) -> Model:
@@ -51,7 +57,8 @@ def model(site: Site, product: str | None) -> Model:
     if len(launches) < LAUNCHES_MIN:
         raise ValueError(f"{name}: the log has {len(launches)} launches; a fit needs {LAUNCHES_MIN}")
     origin = site.facts["origin"]
-    found = arrivals([launch.attempts_s[0] for launch in launches], origin, demand.span_s)
+    times_s = [launch.attempts_s[0] for launch in launches]
+    found = arrivals(times_s, origin, demand.span_s)
     users = defaultdict(list)
     for launch in launches:
         users[launch.user].append(launch.attempts_s[0])
@@ -61,17 +68,28 @@ def model(site: Site, product: str | None) -> Model:
             f"{name}: {len(gaps)} launches come after another of their user; a fit needs {LAUNCHES_MIN}"
         )
     holds = _holds(site, demand)
-    again = demands(site, habits.RETRY_WINDOW_S)[demand.pool].launches
+    again = habits.retries(demands(site, habits.RETRY_WINDOW_S)[demand.pool].launches)
+    away, back_s = habits.away(site, demand.pool[0]), habits.returns_s(site, demand.pool)
     return Model(
         demand,
         found,
+        bursts(times_s, found, origin),
         _times(gaps),
         _times(holds),
         spikes(holds),
-        habits.retries(again),
-        habits.away(site, demand.pool[0]),
-        habits.returns_s(site, demand.pool),
+        again,
+        away,
+        back_s,
+        {name: _times(values) for name, values in _habits(again, away, back_s) if len(values) >= FITTED_MIN},
     )
+
+
+def _habits(again: Retries, away: Away, back_s: list[float | None]) -> Iterator[tuple[str, Any]]:
+    yield RETRY_GAPS, again.gaps_s
+    yield PATIENCE, again.patience_s
+    yield UP, away.up_s
+    yield DOWN, away.down_s
+    yield BACK, np.array([time_s for time_s in back_s if time_s is not None])
 
 
 def _chosen(known: dict[Any, Demand], product: str | None) -> Demand:
@@ -121,14 +139,14 @@ def _clients_at_random(fitted: Model) -> int:
 
 
 def scenario(fitted: Model, files: dict[str, str]) -> dict[str, Any]:
-    """Return a scenario with what was fitted; `files` are those of the observed times that it draws from."""
+    """Return a scenario with what was fitted; `files` are those of the times that it draws from."""
     rate, interval, holds = fitted.arrivals.rate_per_s, launching(fitted), fitted.holds.best
     clients = max(1, round(rate * interval.mean_s))
     made: dict[str, Any] = {
         "title": f"{fitted.demand.pool[1]} of {fitted.demand.pool[0]}, as fitted",
         "run": {"duration_s": WEEKS * WEEK_S, "warmup_s": WEEK_S, "sample_s": 3600.0},
         "network": {"latency_ms": 1.0},
-        "servers": {"count": 1, "service_ms": 0.0, "reclaim_after_s": 0.0},
+        "servers": {"count": 1, "service_ms": 0.0, "durable": False, "reclaim_after_s": 0.0},  # a start frees all
         "products": [_product(fitted)],
         "clients": {"count": clients, "enforcement": "before-start", "heartbeat_s": 0.0},
         "workload": {
@@ -141,7 +159,7 @@ def scenario(fitted: Model, files: dict[str, str]) -> dict[str, Any]:
         },
         "policies": {
             "failover": {"name": "retry-then-give-up", "retries": 3.0, "delay_s": 60.0},
-            "denial": _denial(fitted.retries),
+            "denial": denial(fitted.retries),
             "balancing": {"name": "static"},
         },
     }
@@ -152,8 +170,8 @@ def scenario(fitted: Model, files: dict[str, str]) -> dict[str, Any]:
 
 
 def _drawn(key: str, fit: Fit, file: str | None, file_key: str) -> dict[str, Any]:
-    if fit.name == EMPIRICAL:
-        return {key: fit.name, file_key: file}
+    if fit.name not in OF_THE_ENGINE:
+        return {key: EMPIRICAL, file_key: file}
     return {key: fit.name, f"{key}_cv": fit.cv}
 
 
@@ -178,13 +196,12 @@ def most_in_use(demand: Demand) -> int:
     return int(max(np.cumsum([step for *_, step in sorted(edges)]), default=0))
 
 
-def _denial(found: Retries) -> dict[str, Any]:
+def denial(found: Retries) -> dict[str, Any]:
     """Return what denied users do; where the log has too few of them, they give up."""
     if found.launches < DENIED_MIN or len(found.gaps_s) < DENIED_MIN:
         return {"name": "give-up"}
-    patience_s = float(np.median(found.patience_s)) if len(found.patience_s) else math.inf
     return {
         "name": "constant-retry",
         "delay_s": max(1.0, float(np.median(found.gaps_s))),
-        "patience_s": patience_s,
+        "patience_s": found.half_gone_s,
     }

@@ -1,5 +1,6 @@
 """What was fitted, for a reader: a page in Markdown, figures, and the same as JSON."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -9,27 +10,49 @@ from ..drawing import lines
 from ..drawing.figure import Figure, Key
 from ..drawing.lines import Axis, Line, Plot
 from . import families
+from .bursts import TOLD_S, WINDOWS_S
 from .families import P_MIN, Fit
-from .model import DENIED_MIN, OUTAGES_MIN, Model, Times, launching
+from .model import (
+    BACK,
+    DENIED_MIN,
+    DOWN,
+    OUTAGES_MIN,
+    PATIENCE,
+    RETRY_GAPS,
+    UP,
+    Model,
+    Times,
+    denial,
+    launching,
+)
 
 DRAWN = 200  # quantiles in a figure
 SHORTEST_S = 0.5
 PARTS = (0.5, 0.95)
+NAMES = {
+    "holds": "holds",
+    "intervals": "times between a user's launches",
+    RETRY_GAPS: "times between a denied user's tries",
+    PATIENCE: "times until denied users give up",
+    UP: "times between outages",
+    DOWN: "outages",
+    BACK: "times until users are back",
+}
 
 
-def text(fitted: Model, figures: Sequence[str]) -> str:
-    """Return the page; `figures` are the files of its figures."""
-    chapters = (_arrivals, _holds, _retries, _outages, _returns)
+def text(fitted: Model, figures: Sequence[tuple[str, Figure]]) -> str:
+    """Return the page; `figures` are its figures with the names of their files."""
     server, product = fitted.demand.pool
     rows = [f"# {product} of {server}, as fitted", ""]
-    for chapter in chapters:
+    for chapter in CHAPTERS:
         rows += [*chapter(fitted), ""]
-    return "\n".join([*rows, *(f"![Quantiles beside quantiles]({name})" for name in figures)]).rstrip() + "\n"
+    shown = [f"![{one.title}]({name})\n\n{one.caption}\n" for name, one in figures]
+    return "\n".join([*rows, *shown]).rstrip() + "\n"
 
 
 def summary(fitted: Model) -> Iterator[str]:
     """Yield the lines that the command prints."""
-    for chapter in (_arrivals, _holds, _retries, _outages, _returns):
+    for chapter in CHAPTERS:
         yield from (line for line in chapter(fitted) if line)
 
 
@@ -45,6 +68,7 @@ def content(fitted: Model) -> dict[str, Any]:
         "business_share": found.business_share,
         "interval_cv": found.cv,
         "dispersion": found.dispersion,
+        "bursts": {name: list(map(float, values)) for name, values in _of_bursts(fitted)},
         "intervals": _of_times(fitted.gaps),
         "holds": _of_times(fitted.holds),
         "spikes": [spike._asdict() for spike in fitted.spikes],
@@ -55,14 +79,24 @@ def content(fitted: Model) -> dict[str, Any]:
             "patience_s": _quantiles(again.patience_s),
         },
         "outages": {"number": len(away.down_s), "mtbf_s": _mean(away.up_s), "mttr_s": _mean(away.down_s)},
+        "habits": {name: [fit._asdict() for fit in times.fits] for name, times in fitted.habits.items()},
         "returns": {"lost": len(fitted.back_s), "back_s": _quantiles(_known(fitted.back_s))},
     }
 
 
 def figures(fitted: Model) -> Iterator[Figure]:
-    """Yield quantiles of the log beside those of each fit."""
-    for name, times in (("holds", fitted.holds), ("intervals", fitted.gaps)):
+    """Yield quantiles of the log beside those of each fit, and how launches follow on each other."""
+    for name, times in (("holds", fitted.holds), ("intervals", fitted.gaps), *fitted.habits.items()):
         yield _quantile_plot(name, times)
+    yield _plot_of_bursts(fitted)
+
+
+def _plot_of_bursts(fitted: Model) -> Figure:
+    rows = (("the log", fitted.bursts.seen), ("at random within the hour", fitted.bursts.at_random))
+    made = [Line(Key(name, n, is_arm=False), WINDOWS_S, shares) for n, (name, shares) in enumerate(rows)]
+    caption = "Launches that come within so many seconds after the one before: what is above chance are bursts."
+    axes = Axis("within, s", is_log=True), Axis("share of the launches")
+    return lines.figure("bursts", "How launches follow on each other", caption, Plot(made, *axes, top=1.0))
 
 
 def _quantile_plot(name: str, times: Times) -> Figure:
@@ -72,9 +106,12 @@ def _quantile_plot(name: str, times: Times) -> Figure:
     for n, fit in enumerate(times.fits, 1):
         quantiles = np.maximum(families.FAMILIES[fit.name].quantile(parts, fit.mean_s, fit.cv), SHORTEST_S)
         made.append(Line(Key(f"{fit.name}: {_words_of(fit)}", n, is_arm=False), seen, quantiles))
-    caption = "Each fit's quantiles over those of the log: one that fits lies on the line of the log itself."
+    caption = (
+        "Each fit's quantiles over those of the log: one that fits lies on the line of the log itself. "
+        f"Times below {SHORTEST_S:g} s are drawn there."
+    )
     plot = Plot(made, Axis("the log, s", is_log=True), Axis("the fit, s", is_log=True))
-    return lines.figure(f"{name}-quantiles", f"Quantiles of {name}", caption, plot)
+    return lines.figure(f"{name}-quantiles", f"Quantiles of {NAMES[name]}", caption, plot)
 
 
 def _words_of(fit: Fit) -> str:
@@ -97,7 +134,24 @@ def _arrivals(fitted: Model) -> Iterator[str]:
     if launching(fitted) is not fitted.gaps.best:
         yield (
             "But users launch again while they hold a license, or seldom and in bursts, which clients of a "
-            "scenario do not: in it launches come at random within the hour. Where bursts matter, replay the log."
+            "scenario do not: in it launches come at random within the hour."
+        )
+
+
+def _bursts(fitted: Model) -> Iterator[str]:
+    found, told = fitted.bursts, WINDOWS_S.index(TOLD_S)
+    yield "## Bursts"
+    yield ""
+    yield (
+        f"{found.seen[told]:.0%} of the launches come within {TOLD_S:.0f} s after the one before; "
+        f"at random within their hour {found.at_random[told]:.0%} would."
+    )
+    if found.is_by_chance:
+        yield "That is no more than chance has: launches do not come in bursts."
+    else:
+        yield (
+            "So launches come in bursts, and these are not modelled: in the scenario clients launch each on their "
+            "own. Where bursts matter, replay the log (`meterstorm whatif`)."
         )
 
 
@@ -117,16 +171,29 @@ def _of_fits(what: str, times: Times) -> Iterator[str]:
     values = times.values
     middle, late = np.quantile(values, PARTS)
     yield f"{what}: mean {values.mean():,.0f} s, half below {middle:,.0f} s, 95 % below {late:,.0f} s."
+    yield from _table(times)
+    if times.best.name == families.EMPIRICAL:
+        yield f"None fits (p < {P_MIN}): what is taken are the log's own times."
+    else:
+        yield f"The nearest that fits is taken: {times.best.name}."
+
+
+def _table(times: Times) -> Iterator[str]:
     yield ""
     yield "| distribution | mean, s | coefficient of variation | distance | p |"
     yield "|---|--:|--:|--:|--:|"
     for fit in times.fits:
         yield f"| {fit.name} | {fit.mean_s:,.0f} | {fit.cv:.2f} | {fit.distance:.3f} | {fit.p:.3g} |"
     yield ""
-    if times.best.name == families.EMPIRICAL:
-        yield f"None fits (p < {P_MIN}): what is taken are the log's own times."
-    else:
-        yield f"The nearest that fits is taken: {times.best.name}."
+
+
+def _of_habits(fitted: Model, *names: str) -> Iterator[str]:
+    """Yield how well distributions fit to what a scenario has no distribution for."""
+    for name in names:
+        if times := fitted.habits.get(name):
+            yield ""
+            yield f"{NAMES[name][0].upper()}{NAMES[name][1:]}:"
+            yield from _table(times)
 
 
 def _retries(fitted: Model) -> Iterator[str]:
@@ -142,6 +209,19 @@ def _retries(fitted: Model) -> Iterator[str]:
         yield f"Who asks again does so after {middle:,.0f} s (half), {late:,.0f} s (95 % below)."
     if len(found.patience_s):
         yield f"Who gives up has asked for {np.median(found.patience_s):,.0f} s (half)."
+    told = denial(found)
+    if told["name"] == "constant-retry":
+        yield (
+            f"The scenario's users all ask again every {told['delay_s']:,.0f} s, half of the gaps are shorter, "
+            f"{_patience(found.half_gone_s)}."
+        )
+    yield from _of_habits(fitted, RETRY_GAPS, PATIENCE)
+
+
+def _patience(half_gone_s: float) -> str:
+    if half_gone_s == math.inf:
+        return "until they have a license: fewer than half would give up"
+    return f"and give up after {half_gone_s:,.0f} s, as half would who have no license"
 
 
 def _outages(fitted: Model) -> Iterator[str]:
@@ -157,6 +237,7 @@ def _outages(fitted: Model) -> Iterator[str]:
         "The scenario's times are exponential, with a coefficient of variation of 1; the log's have "
         f"{_cv(up_s):.2f} between outages, and {_cv(down_s):.2f} in them."
     )
+    yield from _of_habits(fitted, UP, DOWN)
 
 
 def _cv(values: Any) -> float:
@@ -171,6 +252,13 @@ def _returns(fitted: Model) -> Iterator[str]:
     if len(back):
         middle, late = np.quantile(back, PARTS)
         yield f"They were back {middle:,.0f} s after the server (half), {late:,.0f} s (95 % below)."
+    yield from _of_habits(fitted, BACK)
+
+
+def _of_bursts(fitted: Model) -> Iterator[tuple[str, Any]]:
+    yield "within_s", WINDOWS_S
+    yield "share", fitted.bursts.seen
+    yield "at_random", fitted.bursts.at_random
 
 
 def _of_times(times: Times) -> dict[str, Any]:
@@ -194,3 +282,6 @@ def _mean(values: Any) -> float | None:
 
 def _known(values: Sequence[float | None]) -> Any:
     return np.array([value for value in values if value is not None], float)
+
+
+CHAPTERS = (_arrivals, _bursts, _holds, _retries, _outages, _returns)

@@ -1,8 +1,10 @@
 """FlexNet debug logs: all lines to events in order of time."""
 
 from array import array
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +37,8 @@ class _Reading:
         self.files = files
         self._names = names
         self._second, self._text, self._fate = array("i"), array("q"), array("b")
-        self._daemon = array("i")  # its number, from 1; 0: none
-        self._daemons: dict[str, int] = {}
+        self._daemon = array("i")  # its number
+        self._daemons: dict[str | None, int] = defaultdict(count().__next__)
         self._day: dict[int, int] = {}
         self._banners: list[int] = []
         self._begins: list[int] = []
@@ -84,15 +86,15 @@ class _Reading:
         if day is not None:
             self._day[len(self._fate)] = day
         self._second.append(second)
-        self._daemon.append(self._daemons.setdefault(daemon, len(self._daemons) + 1) if daemon else 0)
+        self._daemon.append(self._daemons[daemon])
         self._fate.append(FATE[fate])
 
     def _event(self, line: Line, event: Event, file: str, number: int) -> None:
         self._at.append(len(self._fate))
-        user, host = self._names.user(event.user), self._names.host(event.host)
-        cells = (event.kind, event.daemon, event.product, user, host, event.licenses, event.detail)
-        self._events.add(*cells, None, file, number)
-        self._line(line.second, line.day, event.daemon, EVENT)
+        kind, daemon, product, user, host, licenses, detail = event
+        known = self._names.user(user), self._names.host(host)
+        self._events.add(kind, daemon, product, *known, licenses, detail, None, file, number)
+        self._line(line.second, line.day, daemon, EVENT)
 
     def _said(self, line: Line, said: Said, file: str, number: int) -> None:
         day, is_banner = flexnet_lines.day_of(said.message)
@@ -127,7 +129,8 @@ class _Reading:
         self, order: Order, origin: int, rows: Sequence[int], events: dict[str, list[Any]]
     ) -> dict[int, float]:
         """Return when each daemon that starts was last heard before."""
-        place_of = {int(line): place for place, line in enumerate(order.line.tolist())} if rows else {}
+        place_of = np.zeros(len(self._fate), np.int64)
+        place_of[order.line] = np.arange(len(order.line))
         daemons, found = np.array(self._daemon)[order.line], {}
         own = {name: np.flatnonzero(daemons == number) for name, number in self._daemons.items()}
         for number, (kind, server) in enumerate(zip(events["kind"], events["server"], strict=True)):

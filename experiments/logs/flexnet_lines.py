@@ -3,22 +3,24 @@
 import calendar
 import re
 from datetime import date
-from functools import cache
+from functools import lru_cache
+from sys import intern  # what is looked up a million times is one object, which is quick to compare
 from typing import NamedTuple
 
 from .site import COUNT_MAX
 
+SAID_KEPT = 1 << 16  # of what daemons say, as understood: some 20 MB
 KINDS = frozenset({"OUT", "IN", "DENIED", "UNSUPPORTED", "QUEUED", "DEQUEUED"})
 DAY = r"(?:([0-9]{4}-[0-9]{2}-[0-9]{2})[T ])?"
-CLOCK = r"([0-9]{1,2}:[0-9]{2}:[0-9]{2})(?:[.,][0-9]+)?(?:Z|[+-][0-9:]{4,6})?"
-LINE = re.compile(rf"\s*{DAY}{CLOCK}\s+\(([^()]{{1,80}})\)\s(.*)$")
+CLOCK = r"([0-9]{1,2}):([0-9]{2}):([0-9]{2})(?:[.,][0-9]+)?(?:Z|[+-][0-9:]{4,6})?"
+LINE = re.compile(rf"\s*{DAY}{CLOCK}\s+(\([^()]{{1,80}}\)\s.*)$")
+SAID = re.compile(r"\(([^()]+)\)\s(.*)$")
 FORKED = re.compile(r"(.+)_[0-9]+$")
 OF_USER = re.compile(
     r' *"([^"]*)"\s*(?:\(([^)]*)\)\s+)?([^@]+)@(\S+)(?:\s+\[[^\]]*\])?(?:\s+\(([0-9]{1,9}) licenses?\))?\s*(.*)$'
 )
 LICENSES = re.compile(r"([0-9]{1,9}) licenses?$")
 CODE = re.compile(r"\((-[0-9]{1,6},[0-9]{1,6})")
-REASON = re.compile(r"\((.*)\)\s*$")
 STATE = re.compile(
     r"(?P<start>FLEX(?:net|lm) Licensing version v)|(?P<reread>Rereading license file)|(?P<stop>EXITING DUE TO|"
     r"Shutdown requested|daemon shutdown requested|Lost connection to lmgrd|Vendor daemon can't talk to lmgrd)",
@@ -35,13 +37,9 @@ DATED = re.compile(
 )
 
 
-# The second of the day by clock: hours have one digit or two.
-_SECONDS = {
-    f"{hour}:{second // 60:02}:{second % 60:02}": hour_number * 3600 + second
-    for hour_number in range(24)
-    for hour in {str(hour_number), f"{hour_number:02}"}
-    for second in range(3600)
-}
+HOURS_S = {text: hour * 3600 for hour in range(24) for text in (str(hour), f"{hour:02}")}
+MINUTES_S = {f"{minute:02}": minute * 60 for minute in range(60)}
+SECONDS = {f"{second:02}": second for second in range(60)}
 
 
 class Event(NamedTuple):
@@ -76,21 +74,23 @@ def parse(text: str) -> Line | None:
     found = LINE.match(text)
     if not found:
         return None
-    day, clock, name, message = found.groups()
-    daemon = _daemon(name)
-    second = _SECONDS.get(clock, -1)
-    kind, _, rest = message.partition(":")
-    said = _event(kind, daemon, rest) if kind in KINDS else Said(daemon, message)
-    if second < 0 or said is None:
+    day, hour, minute, second, words = found.groups()
+    try:
+        time_s = HOURS_S[hour] + MINUTES_S[minute] + SECONDS[second]
+    except KeyError:
         return None
-    return Line(second, _ordinal(*day.split("-")) if day else None, said)
+    said = _said(words)
+    return said and Line(time_s, _ordinal(*day.split("-")) if day else None, said)
 
 
-@cache
-def _daemon(name: str) -> str:
-    """Return the name of a vendor daemon: a forked one is its parent."""
+@lru_cache(SAID_KEPT)
+def _said(words: str) -> Event | Said | None:
+    """Return what a daemon says; None: one of its numbers cannot be. Most of it is said again and again."""
+    name, message = SAID.match(words).groups()  # type: ignore[union-attr]  # LINE has it
     forked = FORKED.match(name)
-    return forked[1] if forked else name
+    daemon = intern(forked[1] if forked else name)
+    kind, _, rest = message.partition(":")
+    return _event(kind, daemon, rest) if kind in KINDS else Said(daemon, message)
 
 
 def _event(kind: str, daemon: str, rest: str) -> Event | None:
@@ -101,7 +101,7 @@ def _event(kind: str, daemon: str, rest: str) -> Event | None:
     licenses = int(count) if count else _licenses(before)
     if not 1 <= licenses <= COUNT_MAX or not product.strip():
         return None
-    return Event(kind.lower(), daemon, product, user, host, licenses, _detail(kind, how))
+    return Event(intern(kind.lower()), daemon, intern(product), user, host, licenses, _detail(kind, how))
 
 
 def day_of(message: str) -> tuple[int | None, bool]:
@@ -143,5 +143,6 @@ def _detail(kind: str, rest: str) -> str | None:
         return None
     if found := CODE.search(rest):
         return found[1]
-    found = REASON.search(rest.partition("^^^")[0])
-    return found[1].strip().lower()[:60] or None if found else None
+    said = rest.partition("^^^")[0].rstrip()
+    reason = said.partition("(")[2]
+    return reason[:-1].strip().lower()[:60] or None if reason.endswith(")") else None

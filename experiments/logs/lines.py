@@ -1,15 +1,23 @@
 """The lines of a log file, one after the other: compressed or not, in whatever encoding servers write."""
 
+import bz2
 import codecs
 import gzip
 import hashlib
 import io
+import lzma
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-GZIP = b"\x1f\x8b"
+COMPRESSED: dict[bytes, Callable[..., Any]] = {  # by how they begin
+    b"\x1f\x8b": gzip.open,
+    b"BZh": bz2.open,
+    b"\xfd7zXZ\x00": lzma.open,
+}
+NOT_READ = {b"PK\x03\x04": "zip", b"\x28\xb5\x2f\xfd": "zstd", b"7z\xbc\xaf": "7z"}
+MAGIC_BYTES = 6
 MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 HEAD_BYTES = 64  # enough to tell an encoding
 LATIN = "meterstorm.latin"
@@ -32,7 +40,7 @@ def lines(path: Path) -> Iterator[str]:
             encoding = _encoding(raw.peek(HEAD_BYTES)[:HEAD_BYTES])
             for line in io.TextIOWrapper(raw, encoding, LATIN):
                 yield line.rstrip("\n")
-    except (OSError, EOFError, zlib.error) as error:
+    except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
         raise ValueError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
 
 
@@ -47,10 +55,16 @@ def sha256(path: Path) -> str:
 
 def _opened(path: Path) -> Any:
     raw = path.open("rb")
-    if raw.peek(len(GZIP))[: len(GZIP)] != GZIP:
-        return raw
-    raw.close()
-    return gzip.open(path, "rb")
+    head = raw.peek(MAGIC_BYTES)[:MAGIC_BYTES]
+    for magic, name in NOT_READ.items():
+        if head.startswith(magic):
+            raw.close()
+            raise ValueError(f"{path}: is compressed by {name}; allowed: gzip, bzip2, xz, or plain text")
+    for magic, opened in COMPRESSED.items():
+        if head.startswith(magic):
+            raw.close()
+            return opened(path, "rb")
+    return raw
 
 
 def _encoding(head: bytes) -> str:
@@ -58,6 +72,8 @@ def _encoding(head: bytes) -> str:
     for mark, encoding in MARKS.items():
         if head.startswith(mark):
             return encoding
-    if len(head) > 1 and head[1::2].count(0) > len(head) // 4 and head[::2].count(0) == 0:
-        return "utf-16-le"
+    for first, encoding in ((0, "utf-16-le"), (1, "utf-16-be")):
+        letters, zeros = head[first::2], head[1 - first :: 2]
+        if len(head) > 1 and zeros.count(0) > len(head) // 4 and letters.count(0) == 0:
+            return encoding
     return "utf-8"

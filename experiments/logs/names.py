@@ -7,6 +7,7 @@ FORMAT_WORDS = frozenset(
 )
 WORD = re.compile(r"\w+")
 SHOWN = 160  # letters of a line
+WORD_MAX = 1 + max(map(len, FORMAT_WORDS))
 
 
 class Names:
@@ -14,26 +15,26 @@ class Names:
 
     def __init__(self, keeps: bool) -> None:
         self._keeps = keeps
-        self._known: dict[str, dict[str, str]] = {"u": {}, "h": {}}  # by sort and name as written
-        self._folded: dict[str, dict[str, str]] = {"u": {}, "h": {}}
-
-    def user(self, text: str) -> str:
-        """Return what stands for a user."""
-        return self._known["u"].get(text) or self._new("u", text)
-
-    def host(self, text: str) -> str:
-        """Return what stands for a host."""
-        return self._known["h"].get(text) or self._new("h", text)
+        self.user = _Aliases("u", keeps).__getitem__
+        self.host = _Aliases("h", keeps).__getitem__
 
     def line(self, text: str) -> str:
         """Return a line that was not understood; unless names are kept, only the format's own words are."""
-        shown = text if self._keeps else WORD.sub(_masked, text)
-        return shown[:SHOWN]
+        shown = text[: SHOWN + WORD_MAX]  # a line may be as long as a file; masks are as long as words
+        return (shown if self._keeps else WORD.sub(_masked, shown))[:SHOWN]
 
-    def _new(self, sort: str, text: str) -> str:
-        folded, key = self._folded[sort], text.strip().casefold()
-        name = folded.setdefault(key, key if self._keeps else f"{sort}{len(folded) + 1}")
-        self._known[sort][text] = name
+
+class _Aliases(dict[str, str]):
+    """What stands for each name, by the name as written; a new one gets the next."""
+
+    def __init__(self, sort: str, keeps: bool) -> None:
+        self._sort, self._keeps = sort, keeps
+        self._folded: dict[str, str] = {}
+
+    def __missing__(self, text: str) -> str:
+        key = text.strip().casefold()
+        name = self._folded.setdefault(key, key if self._keeps else f"{self._sort}{len(self._folded) + 1}")
+        self[text] = name
         return name
 
 

@@ -85,11 +85,11 @@ def _products(told: Told) -> Iterator[str]:
     span_s = told.site.facts["span_s"] or 1.0
     number: Counter[Pool] = Counter()
     used_s: Counter[Pool] = Counter()
-    for row in told.site.sessions.to_pylist():
-        end_s = told.site.facts["span_s"] if row["end_s"] is None else row["end_s"]
-        pool = (row["server"], row["product"])
-        number[pool] += 1
-        used_s[pool] += (end_s - row["start_s"]) * row["count"]
+    cells = (told.site.sessions[name].to_pylist() for name in ("server", "product", "start_s", "end_s", "count"))
+    for server, product, start_s, end_s, count in zip(*cells, strict=True):
+        until_s = told.site.facts["span_s"] if end_s is None else end_s
+        number[server, product] += 1
+        used_s[server, product] += (until_s - start_s) * count
     rows = [
         (pool[1], pool[0], times, f"{used_s[pool] / span_s:.2f}", told.peaks[pool])
         for pool, times in number.most_common()

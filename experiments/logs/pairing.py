@@ -1,5 +1,6 @@
 """Which checkin ends which checkout, and how many licenses are in use at every event."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -64,11 +65,12 @@ class _Books:
     def __init__(self, events: Mapping[str, Sequence[Any]], last_seen_s: Mapping[int, float]) -> None:
         self._last_seen_s = last_seen_s
         self._time_s, self._count, self._detail = events["time_s"], events["count"], events["detail"]
-        self._server, self._product = events["server"], events["product"]
-        self._user, self._host, self._handle = events["user"], events["host"], events["handle"]
+        self._server, self._pool = events["server"], list(zip(events["server"], events["product"], strict=True))
+        who = zip(events["user"], events["host"], events["handle"], strict=True)
+        self._holder = [(user, host) if handle is None else handle for user, host, handle in who]
         self._open: dict[Pool, dict[Any, list[Hold]]] = {}
         self._licenses: dict[Pool, int] = {}
-        self._in_use = np.zeros(len(self._time_s), np.int64)
+        self._in_use = [0] * len(self._time_s)
         self._sessions: list[Session] = []
         self._alone: list[int] = []
         self._started: dict[str, int] = {}  # row of each server's first start
@@ -76,21 +78,20 @@ class _Books:
 
     def look(self, row: int) -> None:
         """Note how many licenses are in use."""
-        self._in_use[row] = self._licenses.get((self._server[row], self._product[row]), 0)
+        self._in_use[row] = self._licenses.get(self._pool[row], 0)
 
     def out(self, row: int) -> None:
         """Take licenses."""
         self.look(row)
-        pool, count = (self._server[row], self._product[row]), self._count[row]
-        self._open.setdefault(pool, {}).setdefault(self._holder(row), []).append(Hold(row, count))
+        pool, count = self._pool[row], self._count[row]
+        self._open.setdefault(pool, {}).setdefault(self._holder[row], []).append(Hold(row, count))
         self._licenses[pool] = self._licenses.get(pool, 0) + count
 
     def back(self, row: int) -> None:
         """Give licenses back."""
         self.look(row)
-        pool = (self._server[row], self._product[row])
+        pool, holder = self._pool[row], self._holder[row]
         held = self._open.get(pool, {})
-        holder = self._holder(row)
         taken = _taken(held.get(holder, []), self._count[row])
         if holder in held and not held[holder]:
             del held[holder]
@@ -121,13 +122,17 @@ class _Books:
         for hold in self._holds():
             self._end(hold, end, None, OPEN)
         before = [row for row in self._alone if row < self._started.get(self._server[row], end)]
-        for row in before:
-            self._count_before(row)
-        return Pairs(sorted(self._sessions), self._in_use, len(self._alone), len(before))
+        self._count_before(before)
+        return Pairs(sorted(self._sessions), np.array(self._in_use, np.int64), len(self._alone), len(before))
 
-    def _holder(self, row: int) -> Any:
-        handle = self._handle[row]
-        return (self._user[row], self._host[row]) if handle is None else handle
+    def _count_before(self, rows: Sequence[int]) -> None:
+        """Count licenses that came back in these rows, and were out when the log began, up to there."""
+        back, out = frozenset(rows), Counter[Pool]()
+        for row in range(max(rows, default=-1), -1, -1):
+            pool = self._pool[row]
+            if row in back:
+                out[pool] += self._count[row]
+            self._in_use[row] += out[pool]
 
     def _end(self, hold: Hold, row: int, end_s: float | None, how: str) -> None:
         if end_s is not None:
@@ -143,12 +148,6 @@ class _Books:
 
     def _holds(self) -> Iterator[Hold]:
         return (hold for pool in self._open.values() for holds in pool.values() for hold in holds)
-
-    def _count_before(self, row: int) -> None:
-        """Count licenses that came back in this row, and were out when the log began, up to there."""
-        pool = (self._server[row], self._product[row])
-        own = [n for n in range(row + 1) if (self._server[n], self._product[n]) == pool]
-        self._in_use[own] += self._count[row]
 
 
 def _taken(holds: list[Hold], count: int) -> list[Hold]:

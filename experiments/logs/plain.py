@@ -15,7 +15,7 @@ import numpy as np
 
 from .lines import lines
 from .log import BLANK, EVENT, FATES, MESSAGE, UNREAD, Events, Log, Unread, facts_of, names_of
-from .names import Names
+from .names import SHOWN, Names
 from .seen import last_seen
 from .site import COUNT_MAX, KINDS
 
@@ -108,12 +108,19 @@ class _Reading:
 def _check(path: Path, columns: Sequence[str]) -> None:
     for name in NEEDED:
         if name not in columns:
-            raise ValueError(f"{path}: there is no column {name}; it has {', '.join(columns) or 'none'}")
+            raise ValueError(f"{path}: there is no column {name}; it has {_shown(columns)}")
     for name in columns:
         if name not in COLUMNS:
-            raise ValueError(f"{path}: unknown column {name!r}; allowed: {', '.join(COLUMNS)}")
+            raise ValueError(f"{path}: unknown column {name[:SHOWN]!r}; allowed: {', '.join(COLUMNS)}")
         if columns.count(name) > 1:
             raise ValueError(f"{path}: there are {columns.count(name)} columns {name!r}; there must be one")
+
+
+def _shown(columns: Sequence[str]) -> str:
+    """Return the columns as a message can have them: the first line of any file is none too long."""
+    text = ", ".join(columns)[: SHOWN + 1]
+    whole = "".join(letter if letter.isprintable() else "?" for letter in text[:SHOWN]) or "none"
+    return whole if len(text) <= SHOWN else f"{whole}..."
 
 
 def _whole(text: str) -> int | None:

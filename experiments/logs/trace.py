@@ -6,6 +6,7 @@ What happens in one second of a log happens in its order there: a trace has frac
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from heapq import heappop, heappush
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -83,7 +84,7 @@ def trace(events: Mapping[str, Sequence[Any]], pairs: Pairs, span_s: float, know
 
 def _requests(events: Mapping[str, Sequence[Any]], pairs: Pairs, span_s: float) -> list[Request]:
     """Return what was asked for, in order; clients are users at hosts in order of appearance."""
-    times = np.append(exact_times(events["time_s"]), span_s + 1.0)
+    times = np.append(exact_times(events["time_s"]), span_s + 1.0).tolist()
     clients: dict[tuple[str, str], int] = {}
     held = [(session.row, session.licenses, _length(times, session)) for session in pairs.sessions]
     denied = [
@@ -91,22 +92,21 @@ def _requests(events: Mapping[str, Sequence[Any]], pairs: Pairs, span_s: float) 
         for row, (kind, detail) in enumerate(zip(events["kind"], events["detail"], strict=True))
         if kind == "denied" and is_of_capacity(detail)
     ]
-    found = []
-    for row, count, run_time_s in sorted([*held, *denied], key=lambda one: one[0]):
-        who = (events["user"][row], events["host"][row])
-        client = clients.setdefault(who, len(clients))
-        pool = (events["server"][row], events["product"][row])
-        found.append(Request(row, float(times[row]), client, pool, count, run_time_s))
-    return found
+    who = list(zip(events["user"], events["host"], strict=True))
+    pools = list(zip(events["server"], events["product"], strict=True))
+    return [
+        Request(row, times[row], clients.setdefault(who[row], len(clients)), pools[row], count, run_time_s)
+        for row, count, run_time_s in sorted([*held, *denied], key=itemgetter(0))
+    ]
 
 
-def _length(times: Any, session: Session) -> float:
+def _length(times: Sequence[float], session: Session) -> float:
     """Return how long a session took: to its checkin, to the last word of its server, or on beyond the log."""
     end = times[session.end_row]
     if session.ended in {RESTART, CRASH}:
         last = times[session.end_row - 1]  # in the same second, maybe: then the server was still up
         end = session.end_s if session.end_s and session.end_s > last else (last + end) / 2
-    return float(max(0.0, end - times[session.row]))
+    return max(0.0, end - times[session.row])
 
 
 def _companions(asked: Sequence[Request], bursts: Bursts, known: set[Pool]) -> dict[Pool, Pool]:
@@ -147,7 +147,7 @@ def _bursts(asked: Sequence[Request]) -> Bursts:
 def _without(asked: Sequence[Request], bursts: Bursts, companions: Mapping[Pool, Pool]) -> list[Request]:
     """Return the requests without those of companions that come with their product's."""
     left_out: set[int] = set()
-    for burst in bursts:
+    for burst in (burst for burst in bursts if len(burst) > 1):
         there = {request.pool for request in burst}
         left_out.update(request.row for request in burst if companions.get(request.pool) in there)
     return [request for request in asked if request.row not in left_out]
@@ -191,8 +191,10 @@ def _lanes(launches: Sequence[Request], runs: Sequence[float], clients: int) -> 
         for _, ends in own:
             while ends and ends[0] <= request.time_s:
                 heappop(ends)
-        lane = next((lane for lane in own if len(lane[1]) < PROGRAMS_MAX), None)
-        if lane is None:
+        for lane in own:
+            if len(lane[1]) < PROGRAMS_MAX:
+                break
+        else:
             lane = (clients if own else request.client, [])
             clients += bool(own)
             own.append(lane)

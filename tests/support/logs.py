@@ -95,7 +95,12 @@ def story(
                 told.append(row._replace(kind="denied"))
                 later(time, 900, "ask", who)
     done += [(row.time, None, *row[2:6]) for row in open_.values()]
-    return Story(told, sorted((_seconds(a), b and _seconds(b), *rest) for a, b, *rest in done))
+    return Story(told, sorted(((_seconds(a), b and _seconds(b), *rest) for a, b, *rest in done), key=_open_last))
+
+
+def _open_last(session: tuple[Any, ...]) -> tuple[Any, ...]:
+    begin_s, end_s, *rest = session
+    return begin_s, end_s is None, end_s or 0.0, *rest
 
 
 def _seconds(time: datetime) -> float:
@@ -178,7 +183,7 @@ def site_of(folder: Path, lines: Sequence[str], kind: str = "flexnet", keeps_nam
 
 def sessions_of(site: Site) -> list[tuple[Any, ...]]:
     names = ("start_s", "end_s", "product", "user", "host", "count")
-    return sorted(tuple(row[name] for name in names) for row in site.sessions.to_pylist())
+    return sorted((tuple(row[name] for name in names) for row in site.sessions.to_pylist()), key=_open_last)
 
 
 def events_of(site: Site, *names: str) -> list[tuple[Any, ...]]:

@@ -4,13 +4,13 @@ import math
 
 import numpy as np
 import pytest
-from meterstorm.experiments.fitting.families import EMPIRICAL, FAMILIES, P_MIN, best, fit, fits
-from scipy import stats
+from meterstorm.experiments.fitting.families import EMPIRICAL, FAMILIES, P_MIN, TABLED, best, drawn_from, fit, fits
+from scipy import optimize, special, stats
 
 from support.lab import CONFIDENCE, is_by_chance
 
 N = 1500
-TRUE = [("exponential", 1.0), ("lognormal", 1.5), ("gamma", 0.5), ("gamma", 1.8)]
+TRUE = [("exponential", 1.0), ("lognormal", 1.5), ("gamma", 0.5), ("gamma", 1.8), ("weibull", 0.5), ("weibull", 2)]
 MEAN = 3000.0
 
 
@@ -19,6 +19,9 @@ def law(name, cv, mean=MEAN):
     if name == "lognormal":
         sigma = math.sqrt(math.log1p(cv * cv))
         return stats.lognorm(sigma, scale=mean * math.exp(-sigma * sigma / 2))
+    if name == "weibull":
+        shape = optimize.brentq(lambda k: stats.weibull_min(k).std() / stats.weibull_min(k).mean() - cv, 0.1, 100)
+        return stats.weibull_min(shape, scale=mean / special.gamma(1 + 1 / shape))
     return stats.gamma(cv**-2, scale=mean * cv**2)  # the exponential has a cv of 1
 
 
@@ -52,6 +55,7 @@ CASES = [
     ("exponential", False),
     ("lognormal", False),
     ("gamma", False),
+    ("weibull", False),
     ("exponential", True),
     ("lognormal", True),
 ]
@@ -86,7 +90,7 @@ def test_distances_are_those_of_scipy():
 
 def test_the_likelihood_is_at_its_maximum():
     times = drawn("gamma", 1.2, 6)
-    for name in ("lognormal", "gamma"):
+    for name in ("lognormal", "gamma", "weibull"):
         mean, cv = estimate(name, times)
         top = law(name, cv, mean).logpdf(times).sum()
         for a, b in ((1.01, 1.0), (0.99, 1.0), (1.0, 1.01), (1.0, 0.99)):
@@ -104,3 +108,21 @@ def test_quantiles_and_chances_are_those_of_scipy(name):
     quantiles = FAMILIES[name].quantile(parts, MEAN, cv)
     assert quantiles == pytest.approx(law(name, cv).ppf(parts))
     assert FAMILIES[name].chance(quantiles, MEAN, cv) == pytest.approx(parts)
+
+
+@pytest.mark.parametrize("cv", [0.3, 1.7])
+def test_what_the_engine_does_not_have_is_drawn_from_quantiles(cv):
+    taken = fit("weibull", drawn("weibull", cv, 3), 0.0, np.random.default_rng(0))
+    table = drawn_from(taken, None)
+    assert len(table) == TABLED
+    assert table.mean() == pytest.approx(taken.mean_s)
+    assert stats.kstest(table, law("weibull", taken.cv, taken.mean_s).cdf).statistic < 1e-3
+    assert drawn_from(taken._replace(name="gamma"), None) is None
+
+
+@pytest.mark.filterwarnings("error")
+def test_times_that_are_all_the_same_are_fitted_too():
+    found = fits([3600.0] * 50)
+    assert all(0 <= one.distance <= 1 for one in found)
+    taken = best(found, [])
+    assert (taken.mean_s, taken.cv) == (pytest.approx(3600.0, rel=1e-3), pytest.approx(0.0, abs=0.01))

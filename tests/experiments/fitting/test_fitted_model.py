@@ -11,8 +11,8 @@ from meterstorm.experiments.fitting import files, habits
 from meterstorm.experiments.fitting.model import LAUNCHES_MIN, launching, model, scenario
 from meterstorm.experiments.logs.site import read_site, write_site
 from meterstorm.experiments.metrics.metrics import metrics
-from meterstorm.experiments.scenario import load
-from meterstorm.experiments.whatif.demand import demands
+from meterstorm.experiments.scenario import load, validate
+from meterstorm.experiments.whatif.demand import Launch, demands
 
 from support.command_line import invoke, refused
 from support.lab import CONFIDENCE, is_mean
@@ -42,6 +42,18 @@ def test_what_denied_users_do_is_found_again():
     assert found.gaps_s == pytest.approx(np.full(len(found.gaps_s), 40.0), abs=1.0)
     expected = sorted(wish.denied_s[-1] - wish.denied_s[0] for wish in lost)
     assert np.sort(found.patience_s) == pytest.approx(np.array(expected), abs=1.0)
+
+
+def denied(tries_s, is_granted):
+    return Launch("a", 1, tuple(tries_s), 10.0, is_granted)
+
+
+def test_who_had_a_license_had_the_patience_until_then():
+    """By hand: of 4 one gives up after 30 s, which leaves 3/4; of the 2 left one after 60 s, 3/8: half by then."""
+    rows = [denied([0, 30], False), denied([0, 50], True), denied([0, 60], False), denied([0, 90], True)]
+    assert habits.retries(rows).half_gone_s == 60.0
+    few = [denied([0, 10], False), *(denied([0, 50 + n], True) for n in range(3))]
+    assert habits.retries(few).half_gone_s == math.inf
 
 
 def test_outages_and_who_comes_back_are_found_again():
@@ -91,6 +103,16 @@ def test_the_scenario_has_the_launches_and_the_load_of_the_log(an_hour, mean_s, 
     assert found["suppressed"] < 0.04 * found["launches"]
 
 
+def test_an_outage_of_the_scenario_frees_what_was_out_as_in_the_log():
+    days, down = 21, [(n * DAY, n * DAY + 3600.0) for n in range(1, 20)]
+    held = of_sessions(sessions(days, 2.0, 4 * 3600.0, 40, 5), 50, days * DAY)
+    fitted = model(held._replace(outages=site([], [], 50, days * DAY, outages=down).outages), None)
+    made = validate(scenario(fitted, {}))
+    found = metrics(made, simulate(made))
+    assert made.faults
+    assert (found["ghost_license_hours"], found["denials_ghost"]) == (0.0, 0)
+
+
 def test_holds_are_recovered():
     rows = sessions(30, 3.0, 1000.0, 30, 2, cv=1.5)
     fitted = model(of_sessions(rows, None, 31 * DAY), None)
@@ -124,7 +146,7 @@ def test_the_command_writes_a_scenario_that_is_valid_and_a_page(folder, tmp_path
     assert result.exit_code == 0, result.stderr
     assert "of the sessions last about 7,200 s: an idle time-out?" in result.stdout
     names = {path.name for path in (tmp_path / "made").iterdir()}
-    assert {"fit.toml", PAGE, "fit-run-times.parquet", "fit-holds-quantiles.svg"} <= names
+    assert {"fit.toml", PAGE, "fit-run-times.parquet", "fit-holds-quantiles.svg", "fit-bursts.svg"} <= names
     assert invoke("validate", tmp_path / "made" / "fit.toml").exit_code == 0
     page = (tmp_path / "made" / PAGE).read_text()
     assert "| exponential |" in page and "](fit-holds-quantiles.svg)" in page
@@ -139,6 +161,15 @@ def test_the_command_prints_json(folder):
     site_again = read_site(folder)
     assert found["launches"] == site_again.sessions.num_rows
     assert found["denied"]["launches"] == found["outages"]["number"] == 0
+
+
+def test_what_no_scenario_can_have_is_refused(tmp_path):
+    """Fifty programs that run for thirty years: the clients that launch them do so too seldom for any scenario."""
+    rows = [(6000.0 * n, 1e9 - 10.0, "a") for n in range(50)]
+    write_site(tmp_path / "site", of_sessions(rows, None, 1e9 - 2.0))
+    result = invoke("fit", tmp_path / "site", "--out", tmp_path / "fit.toml")
+    refused(result, 2, ["no scenario can have what was fitted: workload.launch_interval_s: "])
+    assert not (tmp_path / "fit.toml").exists()
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,18 @@
 """Whatever is in a file: it is read, or refused in words, and each line counts exactly once."""
 
+import bz2
 import gzip
+import lzma
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from meterstorm.experiments.logs.importing import READERS, site_of
 from meterstorm.experiments.logs.log import EVENT
-from meterstorm.experiments.logs.names import Names
+from meterstorm.experiments.logs.names import FORMAT_WORDS, SHOWN, Names
 from meterstorm.experiments.logs.replay import replay
 
 from support.logs import flexnet, plain, rlm, story, write
@@ -101,6 +104,63 @@ def test_whatever_is_read_makes_a_site(kind: str):
             assert site.trace.num_rows <= site.events.num_rows
 
     check()
+
+
+COMPRESS = {"gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress}
+TEXT = "".join(f"{line}\n" for line in LINES["flexnet"])
+
+
+def read(path: Path, content: bytes) -> dict[str, list[Any]]:
+    path.write_bytes(content)
+    return READERS["flexnet"]([path], Names(False)).events
+
+
+@pytest.mark.parametrize("how", COMPRESS)
+def test_a_compressed_log_is_read_as_the_log(how: str, tmp_path: Path):
+    path = tmp_path / "debug.log"
+    assert read(path, COMPRESS[how](TEXT.encode())) == read(path, TEXT.encode())
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_a_log_of_any_encoding_is_read_as_the_log(encoding: str, end: str, tmp_path: Path):
+    path = tmp_path / "debug.log"
+    assert read(path, TEXT.replace("\n", end).encode(encoding)) == read(path, TEXT.encode())
+
+
+@pytest.mark.parametrize(("begin", "name"), [(b"PK\x03\x04", "zip"), (b"\x28\xb5\x2f\xfd", "zstd")])
+def test_an_archive_is_refused_by_name(begin: bytes, name: str, tmp_path: Path):
+    with pytest.raises(ValueError, match=rf"any\.log: is compressed by {name}; allowed: gzip, bzip2, xz"):
+        read(tmp_path / "any.log", begin + bytes(100))
+
+
+@pytest.mark.parametrize("kind", READERS)
+def test_a_folder_and_nothing_are_refused(kind: str, tmp_path: Path):
+    (tmp_path / "empty.log").touch()
+    with pytest.raises(ValueError, match=r"empty\.log: (has no checkout|there is no column)"):
+        site_of(kind, [tmp_path / "empty.log"], keeps_names=False)
+    with pytest.raises(ValueError, match="cannot be read: Is a directory"):
+        site_of(kind, [tmp_path], keeps_names=False)
+
+
+@pytest.mark.parametrize("letter", [" ", "(", '"', "a ", "x", "\x00"])
+@pytest.mark.parametrize("begin", ["", "9:00:00 (vendord) ", '9:00:00 (vendord) DENIED: "f" a@b ('])
+def test_a_huge_line_is_read_and_shown_in_part(begin: str, letter: str, tmp_path: Path):
+    """Were the time for a line as the square of its length, these would take minutes each."""
+    path = tmp_path / "any.log"
+    log = READERS["flexnet"]([write(path, [*LINES["flexnet"], begin + letter * 400_000])], Names(False))
+    assert sum(log.lines.values()) == len(LINES["flexnet"]) + 1
+    assert all(len(text) <= SHOWN for _, _, text in log.unread)
+    with pytest.raises(ValueError, match="there is no column time") as refused:
+        READERS["csv"]([write(path, [letter * 400_000])], Names(False))
+    assert len(str(refused.value)) < len(str(path)) + 2 * SHOWN
+
+
+@pytest.mark.parametrize("word", ["OUT", "OUTside", "UNSUPPORTED", "UNSUPPORTEDly", "ann"])
+def test_a_word_at_the_end_of_what_is_shown_is_masked_as_a_whole(word: str):
+    masked = word if word in FORMAT_WORDS else "x" * len(word)
+    for before in range(SHOWN - len(word) - 1, SHOWN + 1):
+        assert Names(False).line(" " * before + word) == (" " * before + masked)[:SHOWN]
 
 
 def test_a_cut_archive_is_refused(tmp_path: Path):

@@ -70,6 +70,23 @@ def test_a_checkin_after_the_start_of_what_was_not_out_is_of_no_account():
 
 
 @given(STEPS)
+def test_what_came_back_without_a_checkout_was_in_use_before(steps: list[tuple[str, str, int]]):
+    """In a log that begins amid its server's life; recounted checkin by checkin."""
+    made = {name: cells[1:] for name, cells in events(steps).items()}
+    held: Counter[str] = Counter()
+    expected = []
+    for row, (kind, user, count) in enumerate(steps):
+        expected.append(sum(held.values()))
+        if kind == "out":
+            held[user] += count
+        elif held[user]:
+            held[user] -= min(count, held[user]) if kind == "in" else 0
+        elif kind == "in":
+            expected = [licenses + count for licenses in expected[: row + 1]]
+    assert pair(made, {}).in_use.tolist() == expected
+
+
+@given(STEPS)
 def test_licenses_in_use_are_those_out_less_those_back(steps: list[tuple[str, str, int]]):
     """By user: nobody gives back more than they have."""
     held: Counter[str] = Counter()
