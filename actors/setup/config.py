@@ -1,5 +1,6 @@
 """The rows of CONFIG: one function for each table of the scenario."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -211,6 +212,8 @@ def _servers(scenario: Scenario, chosen: PolicySet) -> dict[str, Any]:
         "queue_limit": servers.queue_limit,
         "overloads": servers.queue_limit > 0 or scenario.policies.admission.name != "fifo",
         "drops": chosen.drops,
+        "lifo_after": ns(chosen.lifo_after_s),
+        "overtakes": scenario.network.jitter_ms > 0.0 or chosen.lifo_after_s < math.inf,
         "server_memory": chosen.server_memory,
         "durable": servers.durable,
         "stalls": any(fault.kind == "stall" for fault in scenario.faults),

@@ -57,6 +57,14 @@ FAILBACKS = (
 )
 
 
+ADMISSIONS = (
+    {"name": "fifo"},
+    {"name": "bounded", "limit": 2.0, "retry_after_s": 1.0},
+    {"name": "lifo"},
+    {"name": "adaptive-lifo", "lifo_after_s": 3.0},
+)
+
+
 def of_clients(random: Random, clients: int, programs: int, servers: int) -> Raw:
     """The tables of a scenario that are about clients."""
     policies = _policies(random, servers)
@@ -177,7 +185,7 @@ def _policies(random: Random, servers: int) -> Raw:
         "failover": _failover(random),
         "selection": {"name": some(["ring", "sticky-random"])},
         "denial": _denial(random, servers),
-        "admission": some([{"name": "fifo"}, {"name": "bounded", "limit": 2.0, "retry_after_s": 1.0}]),
+        "admission": some(ADMISSIONS),
         "balancing": some(
             [
                 {"name": "static"},

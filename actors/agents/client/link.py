@@ -92,7 +92,7 @@ def _send_request(world, i, j):
     ledger.count(world, counters.ATTEMPTS)
     if slot.asked == client.server:  # asked here before, without an answer
         ledger.count(world, counters.RETRIES)
-        if slot.marks & clients.REACHED and config.jitter > 0.0:  # else no answer comes before an earlier one
+        if slot.marks & clients.REACHED and config.overtakes:  # else no answer comes before an earlier one
             slot.marks |= clients.LATE
     else:
         slot.asked = client.server
