@@ -148,6 +148,7 @@ def _clients(scenario: Scenario) -> dict[str, Any]:
         "before_start": clients.enforcement == "before-start",
         "request_timeout": ns(clients.request_timeout_s),
         "heartbeat": ns(clients.heartbeat_s),
+        "heartbeat_spread": clients.heartbeat_spread,
         "names_leases": clients.heartbeat_names_leases,
         "on_lost_lease": ON_LOST_LEASE[clients.on_lost_lease],
         "offline_deny": clients.offline == "deny",

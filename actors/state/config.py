@@ -43,6 +43,7 @@ CONFIG = rows(
     ("request_timeout", "i8"),  # row 0: the shortest
     ("timeouts_differ", "i8"),  # whether a client has another one
     ("heartbeat", "i8"),
+    ("heartbeat_spread", "f8"),  # how much longer the time to the next one may be, as a share of it
     ("names_leases", "i8"),
     ("on_lost_lease", "i8"),  # what a client does that hears of it; RUN_ON: it does not hear
     ("asks_first", "i8"),  # whether the failover policy is asked before each request

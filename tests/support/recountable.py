@@ -159,6 +159,7 @@ def _clients(random: Random, count: int, programs: int, servers: int) -> Raw:
         "enforcement": some(["after-start", "before-start"]),
         "request_timeout_s": some([2.0, 5.0]),
         "heartbeat_s": heartbeat_s,
+        "heartbeat_spread": some([0.0, 0.0, 1.0]) if heartbeat_s else 0.0,
         "heartbeat_names_leases": names,
         "on_lost_lease": some(["run-on", "request", "stop"]) if names and heartbeat_s else "run-on",
         "offline": some(["allow", "deny"]),

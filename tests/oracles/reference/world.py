@@ -86,7 +86,7 @@ class World:
                 client.user.next_launch(slot, first=True)
             client.failback.settle()
             if client.settings["heartbeat_s"]:
-                phase = self.stream("heartbeat", client.number).random()
+                phase = client.link.beats.random()
                 self.after(client.settings["heartbeat_s"] * phase, client.link.heartbeat)
 
     def homes(self, clients: int, assignment: str | list[float]) -> list[int]:
