@@ -213,6 +213,7 @@ def _servers(scenario: Scenario, chosen: PolicySet) -> dict[str, Any]:
         "queue_limit": servers.queue_limit,
         "overloads": servers.queue_limit > 0 or scenario.policies.admission.name != "fifo",
         "drops": chosen.drops,
+        "lifo": chosen.lifo_after_s < math.inf,
         "lifo_after": ns(chosen.lifo_after_s),
         "overtakes": scenario.network.jitter_ms > 0.0 or chosen.lifo_after_s < math.inf,
         "server_memory": chosen.server_memory,

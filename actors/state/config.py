@@ -102,7 +102,8 @@ CONFIG = rows(
     ("drain_share", "f8"),  # of the clients in excess, asked to move each second; 0: no server drains
     ("overloads", "i8"),  # whether a server may refuse a request as OVERLOADED; if not, admission is never asked
     ("drops", "i8"),  # whether the admission policy is asked once more as a request's service would begin
-    ("lifo_after", "i8"),  # while a server's queue has not been empty for so long, ns, what comes is served first
+    ("lifo", "i8"),  # whether what comes is ever served before what waits:
+    ("lifo_after", "i8"),  # while a server's queue has not been empty for so long, ns
     ("overtakes", "i8"),  # whether a message may be served before an earlier one of its client
     ("server_memory", "i8"),  # numbers that the admission policy keeps for each server
     # site servers
@@ -120,5 +121,5 @@ CONFIG = rows(
 # 0 in most worlds, where compiled code knows it (compiled/views.py).
 SELDOM_SET = (
     *("timeouts_differ", "asks_first", "is_told", "failback", "connects", "frees_lost"),
-    *("sized", "restricted", "shares", "stalls", "drops"),
+    *("sized", "restricted", "shares", "stalls", "drops", "lifo", "heartbeat_spread"),
 )

@@ -109,12 +109,12 @@ def _hear_from(world, client, s):
 def _enqueue(world, n, s):
     server = world.servers[s]
     kind = world.events[n].kind
-    now = world.control[0].now
+    config, now = world.config[0], world.control[0].now
     events.chain(world, n).next = NONE
     if server.tail == NONE:
         server.standing = now
         server.head = server.tail = n
-    elif now - server.standing >= world.config[0].lifo_after:
+    elif config.lifo and now - server.standing >= config.lifo_after:
         events.chain(world, n).next = server.head
         server.head = n
     else:
