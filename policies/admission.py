@@ -7,8 +7,12 @@ OVERLOADED at once. `servers.queue_limit` of the scenario holds besides.
 With a method `at_dequeue(self, arrival, u)` it is asked again as a request's service would begin. A method may
 take the server's own array of `memory_size` floats (a class attribute), too: `on_request(self, arrival, memory,
 u)`. It is zero at the start, and after a crash of the server.
+
+With a field or class attribute `lifo_after_s`, the server's queue is last in, first out while it stands: whatever
+comes while the queue has not been empty for so long is served before what waits. 0: always; without it: never.
 """
 
+import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import bounds
@@ -64,6 +68,11 @@ def asks_at_dequeue(cls: Any) -> bool:
     return hasattr(cls, AT_DEQUEUE)
 
 
+def lifo_after_s(policy: Any) -> float:
+    """Return how long a server's queue must not have been empty for what comes to go first; inf: it never does."""
+    return float(getattr(policy, "lifo_after_s", math.inf))
+
+
 def ask(policy: Any, arrival: "Arrival", memory: "Memory", u: float) -> Verdict:
     """Return what a policy answers in plain Python, to a question of either kind."""
     cls: Any = type(policy)
@@ -74,6 +83,38 @@ def ask(policy: Any, arrival: "Arrival", memory: "Memory", u: float) -> Verdict:
 
 class Fifo(NamedTuple):
     """Every request waits its turn: the control arm."""
+
+    def on_request(self, arrival: Arrival, u: float) -> Verdict:
+        """Admit."""
+        return admit()
+
+
+class Lifo(NamedTuple):
+    """The newest first, always.
+
+    Law of M/M/1 at load rho, not preempted: the mean wait is that of FIFO, its second moment 1 / (1 - rho) times
+    as large, and who waits does so for a busy period (Cooper, "Introduction to Queueing Theory", 1981, section
+    5.12).
+    """
+
+    @property
+    def lifo_after_s(self) -> float:
+        """However short a time the queue has stood."""
+        return 0.0
+
+    def on_request(self, arrival: Arrival, u: float) -> Verdict:
+        """Admit."""
+        return admit()
+
+
+class AdaptiveLifo(NamedTuple):
+    """In order of arrival, but while the queue has not been empty for `lifo_after_s` the newest first.
+
+    In an overload those are served whose users still wait, not those who have given up. Source: Maurer, "Fail at
+    Scale", ACM Queue 13 (8), 2015, which names no time; this is that of its CoDel.
+    """
+
+    lifo_after_s: float = 0.1
 
     def on_request(self, arrival: Arrival, u: float) -> Verdict:
         """Admit."""
@@ -138,12 +179,13 @@ class Codel(NamedTuple):
 
     A request that has waited longer than its time-out is dropped as its service would begin: answered OVERLOADED.
     Its time-out is `target_s` if, as it arrived, the queue had not been empty in the last `interval_s`; else it is
-    `interval_s`. Source: Maurer, "Fail at Scale", ACM Queue 13 (8), 2015: 5 ms and 100 ms; there new requests also
-    go first while a queue stands, here not.
+    `interval_s`. Source: Maurer, "Fail at Scale", ACM Queue 13 (8), 2015: 5 ms and 100 ms; there the newest also
+    go first while a queue stands: `lifo_after_s` = 0.1.
     """
 
     target_s: float = 0.005
     interval_s: float = 0.1
+    lifo_after_s: float = math.inf
 
     @property
     def memory_size(self) -> int:
@@ -169,6 +211,8 @@ class Codel(NamedTuple):
 
 POLICIES = {
     "fifo": Fifo,
+    "lifo": Lifo,
+    "adaptive-lifo": AdaptiveLifo,
     "bounded": Bounded,
     "while-free": WhileFree,
     "rate-limit": RateLimit,

@@ -126,6 +126,8 @@ def _check(kind: str, name: str, policy: Any) -> None:
     """Check what a policy says of itself; raises ValueError, or whatever the policy raises."""
     if kind == "denial":
         _check_number("servers", getattr(policy, "servers", 1))
+    if kind == "admission":
+        _check_number("lifo_after_s", getattr(policy, "lifo_after_s", 0.0))
     if METHOD.get(kind) == "targets":
         if not hasattr(policy, "interval_s"):
             raise ValueError(f"{kind} policy {name!r} needs a field interval_s")

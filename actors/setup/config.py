@@ -1,5 +1,6 @@
 """The rows of CONFIG: one function for each table of the scenario."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -147,6 +148,7 @@ def _clients(scenario: Scenario) -> dict[str, Any]:
         "before_start": clients.enforcement == "before-start",
         "request_timeout": ns(clients.request_timeout_s),
         "heartbeat": ns(clients.heartbeat_s),
+        "heartbeat_spread": clients.heartbeat_spread,
         "names_leases": clients.heartbeat_names_leases,
         "on_lost_lease": ON_LOST_LEASE[clients.on_lost_lease],
         "offline_deny": clients.offline == "deny",
@@ -211,6 +213,9 @@ def _servers(scenario: Scenario, chosen: PolicySet) -> dict[str, Any]:
         "queue_limit": servers.queue_limit,
         "overloads": servers.queue_limit > 0 or scenario.policies.admission.name != "fifo",
         "drops": chosen.drops,
+        "lifo": chosen.lifo_after_s < math.inf,
+        "lifo_after": ns(chosen.lifo_after_s),
+        "overtakes": scenario.network.jitter_ms > 0.0 or chosen.lifo_after_s < math.inf,
         "server_memory": chosen.server_memory,
         "durable": servers.durable,
         "stalls": any(fault.kind == "stall" for fault in scenario.faults),

@@ -90,6 +90,11 @@ class PolicySet(NamedTuple):
         return admission.asks_at_dequeue(type(self.admission.policy))
 
     @property
+    def lifo_after_s(self) -> float:
+        """How long a server's queue must not have been empty for the newest to go first; inf: they never do."""
+        return admission.lifo_after_s(self.admission.policy)
+
+    @property
     def is_shared(self) -> bool:
         """Whether all servers of a site draw on one pool."""
         return bool(getattr(self.balancing, "is_shared", False))

@@ -102,6 +102,7 @@ class Clients(Protocol):
     keepalive_s: float
     keepalive_misses: int
     heartbeat_s: float
+    heartbeat_spread: float
     heartbeat_names_leases: bool
     on_lost_lease: Literal["run-on", "request", "stop"]
     offline: Literal["allow", "deny"]

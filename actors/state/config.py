@@ -43,6 +43,7 @@ CONFIG = rows(
     ("request_timeout", "i8"),  # row 0: the shortest
     ("timeouts_differ", "i8"),  # whether a client has another one
     ("heartbeat", "i8"),
+    ("heartbeat_spread", "f8"),  # how much longer the time to the next one may be, as a share of it
     ("names_leases", "i8"),
     ("on_lost_lease", "i8"),  # what a client does that hears of it; RUN_ON: it does not hear
     ("asks_first", "i8"),  # whether the failover policy is asked before each request
@@ -101,6 +102,9 @@ CONFIG = rows(
     ("drain_share", "f8"),  # of the clients in excess, asked to move each second; 0: no server drains
     ("overloads", "i8"),  # whether a server may refuse a request as OVERLOADED; if not, admission is never asked
     ("drops", "i8"),  # whether the admission policy is asked once more as a request's service would begin
+    ("lifo", "i8"),  # whether what comes is ever served before what waits:
+    ("lifo_after", "i8"),  # while a server's queue has not been empty for so long, ns
+    ("overtakes", "i8"),  # whether a message may be served before an earlier one of its client
     ("server_memory", "i8"),  # numbers that the admission policy keeps for each server
     # site servers
     ("intersite_interval", "i8"),
@@ -117,5 +121,5 @@ CONFIG = rows(
 # 0 in most worlds, where compiled code knows it (compiled/views.py).
 SELDOM_SET = (
     *("timeouts_differ", "asks_first", "is_told", "failback", "connects", "frees_lost"),
-    *("sized", "restricted", "shares", "stalls", "drops"),
+    *("sized", "restricted", "shares", "stalls", "drops", "lifo", "heartbeat_spread"),
 )

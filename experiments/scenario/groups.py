@@ -15,6 +15,7 @@ OF_A_GROUP: dict[str, tuple[str, ...]] = {
         "enforcement",
         "request_timeout_s",
         "heartbeat_s",
+        "heartbeat_spread",
         "heartbeat_names_leases",
         "on_lost_lease",
         "offline",

@@ -212,6 +212,14 @@ def _lost_leases_are_heard_of(facts: Facts) -> Iterator[str]:
     yield refuse("clients.on_lost_lease", way, f'"run-on" while {why}: clients hear of it by such heartbeats')
 
 
+def _heartbeats_are_spread(facts: Facts) -> Iterator[str]:
+    spread, heartbeat_s = facts["clients.heartbeat_spread"], facts["clients.heartbeat_s"]
+    if spread > 0 and heartbeat_s == 0:
+        yield refuse(
+            "clients.heartbeat_spread", spread, "0 while clients.heartbeat_s = 0: there are no heartbeats"
+        )
+
+
 def _names_differ(facts: Facts) -> Iterator[str]:
     for table in ("products", "groups", "cases", "arms", "expect"):
         seen: Counter[str] = Counter()
@@ -289,6 +297,7 @@ RULES: tuple[Callable[[Facts], Iterator[str]], ...] = (
     _intersite_has_reports,
     _failback_has_a_way,
     _lost_leases_are_heard_of,
+    _heartbeats_are_spread,
     connections_are_kept,
     wall_clock_can_run,
     wall_clock_moves_no_licenses,

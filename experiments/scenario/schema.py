@@ -28,6 +28,7 @@ from .values import (
     Point,
     Positive,
     PositiveSeconds,
+    Probability,
     Seconds,
     Seed,
     Spread,
@@ -180,6 +181,10 @@ class Clients(Table):
     )
     heartbeat_s: Seconds = Field(
         default=3600.0, description="Time between two heartbeats of a client that holds a lease; 0: none."
+    )
+    heartbeat_spread: Probability = Field(
+        default=0.0,
+        description="How much longer each of these times may be, as a share: drawn uniformly each time.",
     )
     heartbeat_names_leases: Flag = Field(
         default=False,

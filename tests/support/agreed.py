@@ -164,6 +164,16 @@ SCENARIOS: dict[str, tuple[str, list[dict[str, Any]]]] = {
             {"network": {"loss": 0.2}},
         ],
     ),
+    "overload, the newest first": (
+        "timeouts failovers ghost_license_hours",
+        [
+            servers(service_ms=3500.0, service="exponential"),
+            policy("admission", "adaptive-lifo", lifo_after_s=5.0),
+            BEFORE,
+            backoff(1.0),
+            clients(count=20),
+        ],
+    ),
     # offline
     "offline, allowed": (
         "offline_spells unmetered_starts refusals",

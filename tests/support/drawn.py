@@ -223,6 +223,7 @@ def _clients(draw: st.DrawFn, count: int, programs: int, servers: int) -> dict[s
         "enforcement": draw(st.sampled_from(["after-start", "before-start"])),
         "request_timeout_s": draw(st.floats(2.0, 10.0)),
         "heartbeat_s": heartbeat_s,
+        "heartbeat_spread": draw(st.sampled_from([0.0, 0.0, 0.3, 1.0])) if heartbeat_s else 0.0,
         "heartbeat_names_leases": names,
         "on_lost_lease": draw(st.sampled_from(ways)),
         "offline": draw(st.sampled_from(["allow", "deny"])),

@@ -2,11 +2,15 @@
 
 import itertools
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from scipy.integrate import quad
+from scipy.optimize import brentq
 from scipy.sparse import lil_matrix
 from scipy.sparse.linalg import spsolve
+from scipy.special import ive
 from scipy.stats import poisson
 
 MANY = 20_000  # clients that together send a Poisson stream: busy ones are too few to be missed
@@ -58,6 +62,35 @@ def engset_of_classes(classes: list[tuple[int, float]], licenses: int) -> list[f
             offered[number] += requests
             denied[number] += requests if sum(busy) == licenses else 0.0
     return [part / whole for part, whole in zip(denied, offered, strict=True)]
+
+
+def busy_period(t: float, rho: float) -> float:
+    """The chance that a busy period of M/M/1 with services of mean 1 is over by t (Kleinrock 1975, section 5.8).
+
+    Its density is exp(-(1 + rho) t) I1(2 t sqrt(rho)) / (t sqrt(rho)); with rho > 1 it may never end.
+    """
+    return busy_integral(lambda _: 1.0, t, rho)
+
+
+def busy_integral(weight: Callable[[float], float], t: float, rho: float) -> float:
+    """The integral of a weight over the lengths up to t of a busy period of M/M/1."""
+    root = math.sqrt(rho)
+
+    def density(x: float) -> float:
+        return float(ive(1, 2 * x * root)) * math.exp(-((1 - root) ** 2) * x) / (x * root)
+
+    return float(quad(lambda x: weight(x) * density(x), 0.0, t, limit=500)[0])
+
+
+def lifo_quantile(rho: float, part: float) -> float:
+    """Quantile of the time in an M/M/1 queue whose newest goes first: who waits does so for a busy period."""
+    ended = 1 - (1 - part) / rho
+    return float(brentq(lambda t: busy_period(t, rho) - ended, 1e-9, 1e4))
+
+
+def answered_in_time(timeout: float, rho: float) -> float:
+    """The share answered within a time-out by an M/M/1 server that is never idle and serves the newest first."""
+    return busy_integral(lambda wait: -math.expm1(wait - timeout), timeout, rho)
 
 
 def mm1k(rho: float, places: int) -> tuple[float, float]:

@@ -57,6 +57,14 @@ FAILBACKS = (
 )
 
 
+ADMISSIONS = (
+    {"name": "fifo"},
+    {"name": "bounded", "limit": 2.0, "retry_after_s": 1.0},
+    {"name": "lifo"},
+    {"name": "adaptive-lifo", "lifo_after_s": 3.0},
+)
+
+
 def of_clients(random: Random, clients: int, programs: int, servers: int) -> Raw:
     """The tables of a scenario that are about clients."""
     policies = _policies(random, servers)
@@ -151,6 +159,7 @@ def _clients(random: Random, count: int, programs: int, servers: int) -> Raw:
         "enforcement": some(["after-start", "before-start"]),
         "request_timeout_s": some([2.0, 5.0]),
         "heartbeat_s": heartbeat_s,
+        "heartbeat_spread": some([0.0, 0.0, 1.0]) if heartbeat_s else 0.0,
         "heartbeat_names_leases": names,
         "on_lost_lease": some(["run-on", "request", "stop"]) if names and heartbeat_s else "run-on",
         "offline": some(["allow", "deny"]),
@@ -177,7 +186,7 @@ def _policies(random: Random, servers: int) -> Raw:
         "failover": _failover(random),
         "selection": {"name": some(["ring", "sticky-random"])},
         "denial": _denial(random, servers),
-        "admission": some([{"name": "fifo"}, {"name": "bounded", "limit": 2.0, "retry_after_s": 1.0}]),
+        "admission": some(ADMISSIONS),
         "balancing": some(
             [
                 {"name": "static"},

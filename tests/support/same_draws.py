@@ -160,7 +160,7 @@ class SameDraws(World):
                 return OfLaunches(keys[streams.SIZE], *of)
             return launches if purpose == "launch" else Programs(keys, *of)
         if purpose == "heartbeat":
-            return Numbers(keys[streams.PHASE], agent, [0])
+            return Numbers(keys[streams.PHASE], agent, itertools.chain([0], itertools.count(2)))
         if purpose == "service":
             return Numbers(keys[streams.SERVICE], agent, itertools.count(1))
         if purpose == "fault":

@@ -43,7 +43,7 @@ def handle(world, i, message):
     elif message.kind == kinds.LINK_TIMER:
         failures.on_timer(world, i)
     elif message.kind == kinds.HEARTBEAT_TICK:
-        link.on_heartbeat_tick(world, i)
+        link.on_heartbeat_tick(world, i, message.program)
     elif message.kind == kinds.OFFER_RELEASES:
         returns.offer_releases(world, i)
     elif message.kind == kinds.CONNECT_AGAIN:

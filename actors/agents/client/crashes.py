@@ -99,7 +99,7 @@ def handle(world, i, message):
     if message.kind == kinds.CLIENT_BACK:
         _come_back(world, i)
     elif message.kind == kinds.HEARTBEAT_TICK:
-        link.on_heartbeat_tick(world, i)
+        link.on_heartbeat_tick(world, i, message.program)
     elif message.kind == kinds.OFFER_RELEASES:
         world.clients[i].marks &= ~clients.RELEASE_PENDING
     elif roaming.may_follow(world, message.kind):

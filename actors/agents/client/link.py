@@ -10,12 +10,15 @@ from ...compiled.jit import inlined, jit
 from ...messaging.messages import send, set_timer
 from ...queue import deadlines
 from ...queue.letters import letter
+from ...randomness import streams
 from ...records import ledger
 from ...state import clients, counters, kinds
 from ...state.events import WANTS_CALLBACK
 from ...state.rows import NONE
 from .. import settings
 from . import connections, decisions, permission, returns, slots
+
+BEATS = 2  # before it: draws for the first heartbeat, and for the first launch of the slot of that number
 
 
 @inlined
@@ -92,7 +95,7 @@ def _send_request(world, i, j):
     ledger.count(world, counters.ATTEMPTS)
     if slot.asked == client.server:  # asked here before, without an answer
         ledger.count(world, counters.RETRIES)
-        if slot.marks & clients.REACHED and config.jitter > 0.0:  # else no answer comes before an earlier one
+        if slot.marks & clients.REACHED and config.overtakes:  # else no answer comes before an earlier one
             slot.marks |= clients.LATE
     else:
         slot.asked = client.server
@@ -183,17 +186,30 @@ def void_timer(world, i):
 
 
 @jit
-def on_heartbeat_tick(world, i):
-    """Have a client that holds a lease tell its server that it is alive."""
-    config = world.config[0]
+def on_heartbeat_tick(world, i, number):
+    """Have a client that holds a lease tell its server that it is alive.
+
+    Where the times between heartbeats are drawn, `number` counts them.
+    """
     client = world.clients[i]
-    time = world.control[0].now + settings.of_client(world, i).heartbeat
-    set_timer(world, kinds.HEARTBEAT_TICK, config.first + i, time)
+    _set_heartbeat_timer(world, i, number)
     if client.link != clients.OFFLINE and holds_lease(world, i):
         if not client.marks & clients.BEAT_DUE:  # else one is due already, which may have failed before
             client.beat_failures = 0
             client.marks |= clients.BEAT_DUE
         send_next(world, i)
+
+
+@inlined
+def _set_heartbeat_timer(world, i, number):
+    own = settings.of_client(world, i)
+    agent = world.config[0].first + i
+    interval = own.heartbeat
+    if own.heartbeat_spread > 0.0:
+        u = streams.uniform(streams.draw(world.keys[streams.PHASE], agent, number + BEATS))
+        number += 1
+        interval += np.int64(u * own.heartbeat_spread * own.heartbeat)
+    set_timer(world, kinds.HEARTBEAT_TICK, agent, world.control[0].now + interval, program=number)
 
 
 @jit

@@ -97,12 +97,13 @@ def disown(world, i, j):
     """Tell observers that the slot's program, which ends, no longer waits for answers that may still come.
 
     They may come from where it has its lease, and from where it was denied one. There is no lease to name:
-    `give_back` and `abandon` see to those. Without jitter a release comes after all that was asked before it.
+    `give_back` and `abandon` see to those. Where nothing overtakes, a release is served after all that was asked
+    before it.
     """
     config = world.config[0]
     client = world.clients[i]
     slot = world.slots[i * config.programs + j]
-    if slot.marks & clients.LATE and config.jitter > 0.0:
+    if slot.marks & clients.LATE and config.overtakes:
         agent = config.first + i
         notify(world, kinds.NOTICE, agent, client.server, j, 0, client.attempt)
         if slot.lease != NONE and world.servers[slot.lease].site != world.servers[client.server].site:

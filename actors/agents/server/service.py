@@ -1,7 +1,8 @@
-"""A metering server's one worker and its FIFO queue.
+"""A metering server's one worker and its queue.
 
-Whatever arrives from a client waits its turn in order of arrival and takes its service time; the answer leaves
-when the service ends. The server works on whatever has reached it, also for clients that have given up.
+Whatever arrives from a client waits its turn, in order of arrival unless the admission policy has the newest go
+first, and takes its service time; the answer leaves when the service ends. The server works on whatever has
+reached it, also for clients that have given up.
 """
 
 import math
@@ -108,12 +109,17 @@ def _hear_from(world, client, s):
 def _enqueue(world, n, s):
     server = world.servers[s]
     kind = world.events[n].kind
+    config, now = world.config[0], world.control[0].now
     events.chain(world, n).next = NONE
     if server.tail == NONE:
+        server.standing = now
+        server.head = server.tail = n
+    elif config.lifo and now - server.standing >= config.lifo_after:
+        events.chain(world, n).next = server.head
         server.head = n
     else:
         events.chain(world, server.tail).next = n
-    server.tail = n
+        server.tail = n
     world.control[0].at_once += _may_go_at_once(world, kind)
     if kind == kinds.REQUEST:
         server.waiting += 1

@@ -18,6 +18,8 @@ SELDOM: dict[str, dict[str, Any]] = {
     "sharing": {"products": [{"name": "a", "licenses": 9, "sharing": "client"}]},
     "stalls": {"faults": [{"kind": "stall", "start_s": 10.0, "duration_s": 5.0}]},
     "dropping": {"policies": {"admission": {"name": "codel"}}},
+    "newest first": {"policies": {"admission": {"name": "lifo"}}},
+    "heartbeats at drawn times": {"clients": {"heartbeat_spread": 0.5}},
 }
 
 

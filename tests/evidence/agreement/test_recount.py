@@ -255,6 +255,20 @@ CHOSEN: dict[str, Raw] = {
         "policies": CALLBACK,
         "faults": [AWAY | {"kind": "stall", "duration_s": 40.0, "repeat_s": 90.0, "repeats": 5}, CRASH],
     },
+    "newest first, and asked again": {
+        "servers": BURST | {"durable": False, "count": 2},
+        "clients": {"programs": 2, "enforcement": "before-start", "request_timeout_s": 3.0},
+        "workload": {"launch_interval_s": 30.0, "run_time_s": 20.0},
+        "policies": {"admission": {"name": "lifo"}, "failover": {"name": "retry-then-give-up", "retries": 2.0}},
+        "faults": [CRASH],
+    },
+    "newest first while the queue stands": {
+        "servers": BURST | {"count": 2},
+        "clients": FORGOTTEN | {"request_timeout_s": 3.0, "release_old": "deferred", "deferred_retry_s": 20.0},
+        "workload": {"launch_interval_s": 30.0, "run_time_s": 20.0},
+        "policies": CALLBACK | {"admission": {"name": "adaptive-lifo", "lifo_after_s": 2.0}},
+        "faults": [AWAY | {"kind": "stall", "duration_s": 40.0, "repeat_s": 90.0, "repeats": 5}, CRASH],
+    },
     "stalled, and no work at all": {
         "servers": {"service_ms": 0.0, "reclaim_after_s": 100.0},
         "policies": {"balancing": {"name": "periodic-demand", "interval_s": 50.0}},

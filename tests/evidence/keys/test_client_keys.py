@@ -15,6 +15,7 @@ from support.lab import (
     exactly,
     first_beat_s,
     is_by_chance,
+    is_mean,
     measure,
     run,
 )
@@ -136,6 +137,16 @@ def test_a_client_with_a_lease_sends_heartbeats(heartbeat_s, beats):
     result = run([(-1400.0, 0, 1e6)], layer)
     assert (result["messages"], result["attempts"]) == (2 * beats, 0)
     assert run([(10.0, 0, 0.0)], layer)["messages"] == 3  # without a lease there is none
+
+
+@covers("clients.heartbeat_spread")
+@pytest.mark.parametrize("spread", [0.0, 0.5, 1.0])
+def test_the_time_to_the_next_heartbeat_is_spread(spread):
+    """Uniform on [1, 1 + spread] s: so many come on average, as renewal theory has it, and no two alike."""
+    layer = {"run": {"warmup_s": 50.0}, "clients": {"heartbeat_s": 1.0, "heartbeat_spread": spread}}
+    result = run([(-40.0, 0, 1e6)], layer)
+    beats, mean_s, deviation_s = result["messages"] / 2, 1 + spread / 2, spread / 12**0.5
+    assert is_mean(LAST / beats, mean_s, deviation_s + 1e-3, int(beats))
 
 
 @covers("clients.heartbeat_s")

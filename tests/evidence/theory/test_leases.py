@@ -102,3 +102,17 @@ def test_leases_survive_a_stall_as_far_as_their_age_allows(stall_s: float, grace
     count = scenario.clients.count
     assert leases[[0, 10]].tolist() == [count, count]
     assert is_by_chance(leases[-1], count, min(1.0, max(0.0, (grace_s - stall_s) / 10.0)))
+
+
+@pytest.mark.parametrize("nodes", [600, 3000])
+def test_nodes_that_share_a_rate_renew_a_third_less_often(nodes: int):
+    """Nomad's TTL of n / 50 s and up to as much again: 50 / 1.5 renewals a second, however many nodes."""
+    (result,) = replicate(
+        LOSS_SYSTEM,
+        {"run": {"duration_s": 2000.0, "warmup_s": 1000.0}, "products": [{"licenses": nodes}]},
+        {"workload": {"arrivals": "closed", "launch": "constant", "launch_interval_s": 1.0}},
+        {"workload": {"run_time": "constant", "run_time_s": 1e6}},
+        {"clients": {"count": nodes, "heartbeat_s": nodes / 50, "heartbeat_spread": 1.0}},
+        replications=1,
+    )
+    assert result["messages"] / 2 / 2000.0 == pytest.approx(50.0 / 1.5, rel=0.005)

@@ -4,8 +4,17 @@ from typing import Any
 
 import pytest
 
-from support.laws import erlang_c, mm1_orbit, mm1k, retrials, waiting_quantile
-from support.trials import LOSS_SYSTEM, check, offered
+from support.laws import (
+    answered_in_time,
+    busy_integral,
+    erlang_c,
+    lifo_quantile,
+    mm1_orbit,
+    mm1k,
+    retrials,
+    waiting_quantile,
+)
+from support.trials import LOSS_SYSTEM, check, offered, replicate
 
 # Requests take one second of a server each, releases none; whoever finds the queue full gives up.
 ONE_WORKER: dict[str, Any] = LOSS_SYSTEM | {
@@ -44,6 +53,40 @@ def test_pollaczek_khinchine(service: str, variance: float):
         offered(0.7, 10**6, 0.0, 80_000.0),
         {"servers": {"service": service}, "run": {"warmup_s": 500.0}},
     )
+
+
+def test_the_newest_first_wait_as_long_on_average_and_some_far_longer():
+    """M/M/1, LIFO: the mean of FIFO; who waits does so for a busy period (Cooper 1981, section 5.12)."""
+    laws = {"queue_s_mean": 0.7 / 0.3, "server_utilization_mean": 0.7}
+    laws |= {f"queue_s_p{percent}": lifo_quantile(0.7, percent / 100) for percent in (50, 95, 99)}
+    check(
+        laws,
+        ONE_WORKER,
+        offered(0.7, 10**6, 0.0, 80_000.0),
+        {"policies": {"admission": {"name": "lifo"}}, "run": {"warmup_s": 500.0}},
+        within=0.06,
+    )
+
+
+@pytest.mark.parametrize("policy", [{"name": "lifo"}, {"name": "adaptive-lifo", "lifo_after_s": 3.0}])
+def test_in_an_overload_the_newest_first_are_answered_in_time(policy: dict[str, Any]):
+    """Twice as many ask as can be served, for five services: in order of arrival nobody is answered in time."""
+    overload = offered(2.0, 10**6, 0.0, 4_000.0)
+    impatient = {"clients": {"request_timeout_s": 5.0, "enforcement": "before-start"}, "run": {"warmup_s": 200.0}}
+    share = answered_in_time(5.0, 2.0)
+    check({"grants / attempts": share}, ONE_WORKER, overload, impatient, {"policies": {"admission": policy}})
+    check({"timeouts / attempts": 1 - share}, ONE_WORKER, overload, impatient, {"policies": {"admission": policy}})
+    for result in replicate(ONE_WORKER, overload, impatient, replications=2):
+        assert result["grants"] == 0
+        assert result["timeouts"] == pytest.approx(result["attempts"], abs=20)
+
+
+def test_the_second_moment_of_waits_with_the_newest_first():
+    """1 / (1 - rho) times that of FIFO, 2 rho / (1 - rho)^2: what the distribution held to above comes to."""
+    for rho in (0.5, 0.7):
+        squares = rho * busy_integral(lambda t: t * t, 3000.0, rho)
+        assert squares == pytest.approx(2 * rho / (1 - rho) ** 3, rel=1e-6)
+        assert rho * busy_integral(lambda t: t, 3000.0, rho) == pytest.approx(rho / (1 - rho), rel=1e-6)
 
 
 @pytest.mark.parametrize(

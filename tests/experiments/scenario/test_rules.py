@@ -325,6 +325,11 @@ ANYWHERE = [
         "cases[0]: symptom and baseline missing; symptom, metric and baseline are given together or not at all",
     ),
     (
+        {"clients": {"heartbeat_s": 0.0, "heartbeat_spread": 0.5}},
+        "clients.heartbeat_spread: 0.5 is not allowed; it must be 0 while clients.heartbeat_s = 0: there are no "
+        "heartbeats",
+    ),
+    (
         {"cases": [{"name": "a"}, {"name": "b", "symptom": "s", "metric": "denails", "baseline": "a"}]},
         'cases[1].metric: "denails" is not allowed; it must be a metric of the summary (did you mean "denials"?)',
     ),

@@ -1,5 +1,6 @@
 """The books of one server: its queue, and what it serves."""
 
+import math
 from collections import deque
 from typing import Any
 
@@ -7,7 +8,7 @@ from meterstorm.actors.state import kinds
 from meterstorm.actors.state.events import IN_SERVICE
 
 from oracles.recount.balance import Balance
-from oracles.recount.clock import Level
+from oracles.recount.clock import Level, ns
 from oracles.recount.connections import Connections
 from oracles.recount.granting import Granting, key_of
 from oracles.recount.leases import Key
@@ -16,11 +17,12 @@ from oracles.recount.pools import Balancing
 from oracles.recount.record import Contradiction, Outcome, Row, expect
 
 LOSSES = {kinds.DISCONNECT, kinds.PEER_LOST, kinds.PEER_GRACE_END, kinds.CRASH_GRACE_END}
+LIFO_AFTER_S = {"lifo": 0.0, "adaptive-lifo": 0.1}  # where the scenario does not say it
 TIMERS = {kinds.SCAN, kinds.GRACE_END, kinds.CALLBACK_CYCLE, kinds.DRAIN}
 
 
 class Server:
-    """One worker and its queue, in order of arrival."""
+    """One worker and its queue."""
 
     def __init__(
         self,
@@ -37,6 +39,7 @@ class Server:
         self.peers = Peers(number, scenario, connections, granting)
         self.ledger, self.leases, self.callbacks = granting.leases.ledger, granting.leases, granting.callbacks
         self.queue: deque[tuple[int, Row]] = deque()
+        self.standing, self.lifo_after = 0, _lifo_after(scenario.policies.admission)  # ns
         self.serving: Row | None = None
         self.busy = Level(self.clock)
         self.arrivals: list[int] = []  # ns since the end of the warm-up
@@ -85,7 +88,10 @@ class Server:
         if outcome and outcome[0].kind == kinds.OVERLOADED:
             expect(outcome, row, kinds.OVERLOADED)
             return
-        self.queue.append((self.clock.now, row))
+        if not self.queue:
+            self.standing = self.clock.now
+        goes_first = self.clock.now - self.standing >= self.lifo_after
+        (self.queue.appendleft if goes_first else self.queue.append)((self.clock.now, row))
         if self.serving is None and len(self.queue) == 1:
             self._work(outcome)
 
@@ -148,3 +154,9 @@ class Server:
             self.peers.crash()
         else:
             self.granting.forget(self.number)
+
+
+def _lifo_after(admission: Any) -> float:
+    """How long a queue must not have been empty for what comes then to be served first."""
+    after_s = admission.parameters.get("lifo_after_s", LIFO_AFTER_S.get(admission.name, math.inf))
+    return after_s if after_s == math.inf else ns(after_s)

@@ -14,7 +14,7 @@ DEFAULTS: dict = {
     "products": [{"name": "editor"}],
     "clients": {"count": 800, "programs": 1, "assignment": "round-robin", "enforcement": "after-start",
                 "request_timeout_s": 5.0, "connection": "none", "keepalive_s": 0, "keepalive_misses": 3,
-                "heartbeat_s": 3600, "heartbeat_names_leases": False,
+                "heartbeat_s": 3600, "heartbeat_spread": 0.0, "heartbeat_names_leases": False,
                 "on_lost_lease": "run-on", "offline": "allow", "rerequest": True, "release_old": "lost",
                 "deferred_retry_s": 60.0, "attempt_cpu_ms": 50.0, "failback_moves": "new"},
     "workload": {"arrivals": "closed", "launch_interval_s": 3600, "launch": "exponential", "launch_cv": 1.0,

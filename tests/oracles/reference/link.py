@@ -31,6 +31,7 @@ class Link:
     def __init__(self, client: "Client", server: "Server"):
         self.client, self.world, self.server = client, client.world, server
         self.failures, self.connection = Failures(self), Connection(self)
+        self.beats = self.world.stream("heartbeat", client.number)
         self.waiting: list[Item] = []
         self.in_flight: Item | None = None
         self.flight_token = 0  # of what is in flight
@@ -115,7 +116,9 @@ class Link:
         self.pauses += 1
 
     def heartbeat(self) -> None:
-        self.world.after(self.client.settings["heartbeat_s"], self.heartbeat)
+        settings = self.client.settings
+        longer = 1 + settings["heartbeat_spread"] * self.beats.random() if settings["heartbeat_spread"] else 1
+        self.world.after(settings["heartbeat_s"] * longer, self.heartbeat)
         none_pending = all(item.program is not None for item in self.pending)
         if not self.offline and self.client.holds_a_lease and none_pending:
             self.waiting.append(Item(self.world.number(), rank=LAST))

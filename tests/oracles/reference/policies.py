@@ -1,5 +1,6 @@
-"""Failover, failback and selection policies."""
+"""Failover, failback and selection policies, and the order in which servers serve."""
 
+import math
 from random import Random
 
 RETRY, FAIL_OVER, OFFLINE, GIVE_UP = "retry", "fail over", "offline", "give up"
@@ -35,6 +36,12 @@ def plan(policy: dict, stream: Random) -> tuple[str, float]:
         age_s = policy["max_age_s"] * stream.uniform(1 - policy["jitter"], 1 + policy["jitter"])
         return (MOVE if policy["preferred"] else CHOOSE), age_s
     return name, 0.0
+
+
+def lifo_after_s(admission: dict) -> float:
+    """How long a server's queue must not have been empty for what comes then to be served first."""
+    standing_s = {"lifo": 0.0, "adaptive-lifo": 0.1}.get(admission["name"], math.inf)
+    return float(admission.get("lifo_after_s", standing_s))
 
 
 def next_server(policy: dict, current: int, count: int, stream: Random) -> int:

@@ -45,6 +45,7 @@ class Server:
         self.peak = 0  # most in a second, of those that have some from the first fault on
         self.queue: deque[tuple[float, Message]] = deque()
         self.requests_waiting = 0
+        self.standing = 0.0  # since when something has waited
         self.connected: list[Message] = []  # whose connections a crash resets
         self.serving: Message | None = None
         self.over, self.left = math.inf, 0.0  # when its service ends; infinite in a stall, with so much work left
@@ -97,7 +98,13 @@ class Server:
 
     def line_up(self, message: Message) -> None:
         self.requests_waiting += message.kind == REQUEST
-        self.queue.append((self.world.now, message))
+        entry = self.world.now, message
+        if not self.queue:
+            self.standing = self.world.now
+        if self.world.now - self.standing >= self.world.lifo_after_s:
+            self.queue.appendleft(entry)
+        else:
+            self.queue.append(entry)
         self.work()
 
     def work(self) -> None:

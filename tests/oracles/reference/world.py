@@ -14,6 +14,7 @@ from oracles.reference.imbalance import Imbalance
 from oracles.reference.licenses import Pool
 from oracles.reference.measures import Measures
 from oracles.reference.network import Network
+from oracles.reference.policies import lifo_after_s
 from oracles.reference.profile import Profile
 from oracles.reference.server import Server
 from oracles.reference.shares import shares
@@ -57,6 +58,7 @@ class World:
         self.shared = policies["balancing"]["name"] == "shared-pool"
         self.build_pools(settings["split"])
         self.queue_limit = settings["queue_limit"] or math.inf
+        self.lifo_after_s = lifo_after_s(policies["admission"])
         if policies["admission"]["name"] == "bounded":
             self.queue_limit = min(self.queue_limit, policies["admission"]["limit"])
         if settings["reclaim_after_s"] and settings["scan_s"]:
@@ -84,7 +86,7 @@ class World:
                 client.user.next_launch(slot, first=True)
             client.failback.settle()
             if client.settings["heartbeat_s"]:
-                phase = self.stream("heartbeat", client.number).random()
+                phase = client.link.beats.random()
                 self.after(client.settings["heartbeat_s"] * phase, client.link.heartbeat)
 
     def homes(self, clients: int, assignment: str | list[float]) -> list[int]:

@@ -3,6 +3,12 @@
 from tools.mutations.mutation import Mutation
 
 MUTATIONS = [
+    Mutation("heartbeats: the spread shortens, not lengthens", "actors/agents/client/link.py",
+     "interval += np.int64(u *", "interval -= np.int64(u *",
+     "evidence/keys/test_client_keys.py::test_the_time_to_the_next_heartbeat_is_spread[1.0]"),
+    Mutation("heartbeats: each client has one interval for ever", "actors/agents/client/link.py",
+     "agent, number + BEATS))", "agent, BEATS))",
+     "evidence/keys/test_client_keys.py::test_the_time_to_the_next_heartbeat_is_spread[0.5]"),
     Mutation("a retry is not counted", "actors/agents/client/link.py",
      "        ledger.count(world, counters.RETRIES)\n", "        pass\n",
      "evidence/theory/test_retries.py::test_sms_as_documented_stops_trying"),

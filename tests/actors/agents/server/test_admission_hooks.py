@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from meterstorm.experiments.scenario import ScenarioError
 
 from support.lab import ANSWER, LATENCY, SERVICE, run
 
@@ -118,4 +119,57 @@ def at_dequeue(self, arrival, u):
     with pytest.raises(
         ValueError, match=r"at_dequeue returned a time to come back that is negative \(value: -3 s\)"
     ):
+        run(FOUR_AT_ONCE, policy)
+
+
+ONE_AFTER_ANOTHER = [(10.0 + 0.01 * client, client, 1.0) for client in range(4)]
+
+
+@pytest.mark.parametrize(
+    ("policy", "longest_s"),
+    [
+        ({"name": "fifo"}, 0.57),  # client 3 arrives 30 ms after the first, and waits for three services
+        ({"name": "lifo"}, 0.59),  # client 1, which arrives first of those that wait
+        ({"name": "adaptive-lifo", "lifo_after_s": 0.015}, 0.58),  # client 2; only 3 goes first
+        ({"name": "codel", "lifo_after_s": 0.015, "target_s": 1.0, "interval_s": 1.0}, 0.58),
+    ],
+)
+def test_the_newest_goes_first_while_the_queue_stands(policy: dict[str, Any], longest_s: float):
+    found = run(ONE_AFTER_ANOTHER, {"policies": {"admission": policy}})
+    assert counted(found, "grants") == [4]
+    assert found["queue_s_max"] == pytest.approx(longest_s)
+
+
+def test_what_is_newest_need_be_no_request(admission):
+    """The only license is given back while client 1 is served and 2 waits: in time for 2 if that goes first."""
+    launches = [(10.0, 0, 1.0), (11.1, 1, 1.0), (11.1, 2, 1.0)]
+    one = {"products": [{"name": "editor", "licenses": 1}]}
+    policy = admission("""
+lifo_after_s = 0.0
+
+def on_request(self, arrival, u):
+    return admit()
+""")
+    assert counted(run(launches, one), "grants") == [1]
+    assert counted(run(launches, one, policy), "grants") == [2]
+
+
+def test_a_queue_that_has_been_empty_stands_no_more():
+    """Two and two a second apart: each pair's second one is the first that waits."""
+    launches = [(10.0 + k + 0.01 * client, client, 0.1) for k in range(2) for client in range(3)]
+    found = run(launches, {"policies": {"admission": {"name": "adaptive-lifo", "lifo_after_s": 0.5}}})
+    assert found["queue_s_max"] == pytest.approx(2 * SERVICE - 0.02)
+    late = run(launches, {"policies": {"admission": {"name": "adaptive-lifo", "lifo_after_s": 0.005}}})
+    assert late["queue_s_max"] == pytest.approx(2 * SERVICE - 0.01)
+
+
+@pytest.mark.parametrize("after_s", [-1.0, "'soon'"])
+def test_a_time_to_stand_that_makes_no_sense_is_refused(admission, after_s):
+    policy = admission(f"""
+lifo_after_s = {after_s}
+
+def on_request(self, arrival, u):
+    return admit()
+""")
+    with pytest.raises(ScenarioError, match=rf"lifo_after_s: {after_s} is not allowed; it must be a number >= 0"):
         run(FOUR_AT_ONCE, policy)
