@@ -55,8 +55,8 @@ class EnvoyOutlier(NamedTuple):
         ejected = (memory[UNTIL:TIMES] > link.now_s).sum()
         if memory[FAILURES + server] < self.failures or ejected >= max(1.0, self.share * link.servers):
             return decision
-        healthy_s = max(0.0, link.now_s - memory[UNTIL + server])
-        times = max(0.0, memory[TIMES + server] - int(healthy_s / self.interval_s)) + 1.0
+        healthy_s = float(max(0.0, link.now_s - memory[UNTIL + server]))
+        times = memory[TIMES + server] - int(min(memory[TIMES + server], healthy_s / self.interval_s)) + 1.0
         memory[FAILURES + server] = 0.0
         memory[UNTIL + server] = link.now_s + min(self.base_s * times, self.cap_s)
         memory[TIMES + server] = times

@@ -137,6 +137,11 @@ def _compiled(function: F, is_inlined: bool) -> F:
     with cache_folder():
         compiled: F = numba.njit(cache=True, **flags)(function)
     if not JIT_DISABLED:
-        bare = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "pipeline_class": _LinkedCompiler}
-        _call_linked(compiled, cache(lambda: numba.njit(**bare, **flags)(function)))
+        _call_linked(compiled, cache(lambda: linked(function, **flags)))
     return compiled
+
+
+def linked(function: F, **flags: Any) -> F:
+    """Compile a function for those compiled functions that call it, and no further."""
+    bare = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "pipeline_class": _LinkedCompiler}
+    return numba.njit(**bare, **flags)(function)

@@ -26,7 +26,7 @@ from numba.extending import register_jitable
 from numba.np.unsafe.ndarray import to_fixed_tuple
 
 from . import questions
-from .jit import cache_folder
+from .jit import cache_folder, linked
 from .loops import BoundedLoops, Unmarked
 from .raising import exceptions_kept
 from .time_limit import NoAnswer, answer_in_time
@@ -153,7 +153,7 @@ def _shim(cls: Any, kind: str) -> Any:
     """Return a function that turns a vector of parameters back into a policy and asks it."""
     if kind == "failover":
         layers = wrapping.layers_of(cls)
-        hooks = wrapping.composed(layers, _bound, numba.njit)
+        hooks = wrapping.composed(layers, _bound, linked)
         if wrapping.hooks_of(layers):
             return wrapping.answering(hooks)
         failure = hooks[ON_FAILURE]
@@ -186,24 +186,24 @@ def _asked(cls: Any, name: str) -> Any:
     function = getattr(cls, name)
     method, own = _method(cls, function), _own(cls, 0)
     if admission.takes_memory(function):
-        return numba.njit(lambda parameters, view, memory, u: method(own(parameters), view, memory, u))
-    return numba.njit(lambda parameters, view, memory, u: method(own(parameters), view, u))
+        return linked(lambda parameters, view, memory, u: method(own(parameters), view, memory, u))
+    return linked(lambda parameters, view, memory, u: method(own(parameters), view, u))
 
 
 def _own(cls: Any, first: int) -> Any:
     """Return what makes a policy of its parameters, which begin at `first`."""
     size = len(cls._fields)
     if size == 0:
-        return numba.njit(lambda parameters: None)
+        return linked(lambda parameters: None)
     last = first + size
-    return numba.njit(lambda parameters: cls(*to_fixed_tuple(parameters[first:last], size)))
+    return linked(lambda parameters: cls(*to_fixed_tuple(parameters[first:last], size)))
 
 
 def _method(cls: Any, function: Any) -> Any:
     """Compile a method of a policy."""
     if errors.is_own(cls):  # which may reach beyond its memory, or never end
         return numba.njit(function, boundscheck=True, pipeline_class=BoundedLoops)
-    return numba.njit(function)
+    return linked(function)
 
 
 def _bound(layer: wrapping.Layer, function: Any, takes_decision: bool) -> Any:
@@ -220,12 +220,12 @@ def _bound(layer: wrapping.Layer, function: Any, takes_decision: bool) -> Any:
     def ask_about(parameters: Any, link: Any, memory: Any, u: Any, decision: Any) -> Any:
         return method(own(parameters), link, memory[start:end], (u * turn) % 1.0, decision)
 
-    return numba.njit(ask_innermost if layer.depth == 0 else ask_about if takes_decision else ask)
+    return linked(ask_innermost if layer.depth == 0 else ask_about if takes_decision else ask)
 
 
 def _recorded(shim: Any, kind: str, size: int) -> Any:
     """Return a shim that also writes down what it is asked: `questions.py`."""
-    record, ask = questions.recorder(kind, size), numba.njit(shim)
+    record, ask = questions.recorder(kind, size), linked(shim)
 
     def with_memory(parameters: Any, view: Any, memory: Any, u: Any) -> Any:
         record(parameters, view, memory, u)
