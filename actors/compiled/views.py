@@ -72,6 +72,7 @@ class _PlainConfigType(types.Record):
         row = numba.from_dtype(CONFIG)
         fields: Any = [(name, {"type": kind.type, "offset": kind.offset}) for name, kind in row.fields.items()]
         super().__init__(fields, row.size, row.aligned)
+        self.name = f"Plain{self.name}"  # numba takes types of one name for one
 
 
 class _PoliciesType(types.Type):

@@ -93,7 +93,7 @@ STAY = rows(
 CONTACT = rows(
     ("sent", "i8"),  # when what is in flight was sent
     ("round_trip", "i8"),  # of its latest answer, ns
-    ("moves", "i4"),  # changes of server that the policy made before a request, since the latest message
+    ("moves", "i4"),  # changes of server that the policy has made in a row before a request
     ("permitted", "i1"),  # a slot whose request may be sent as the connection is there for which it waited, from 1
 )
 

@@ -48,3 +48,12 @@ def without(raw: Raw, *keys: str) -> Raw:
     for group in raw.get("groups", []):
         group["set"] = {key: value for key, value in group["set"].items() if key not in keys}
     return raw
+
+
+def alike(raw: Raw) -> Raw:
+    """The scenario without groups; half of the clients are meant where one was named."""
+    raw.pop("groups", None)
+    for table in (*raw["faults"], *(product.get("reserve") or {} for product in raw["products"])):
+        if isinstance(table.get("clients"), dict) and "group" in table["clients"]:
+            table["clients"] = {"fraction": 0.5}
+    return raw

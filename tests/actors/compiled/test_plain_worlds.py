@@ -1,8 +1,11 @@
 """Code that is compiled for plain worlds has left out only what they do without."""
 
+import re
 from typing import Any
 
+import numba
 import pytest
+from meterstorm.actors.compiled.jit import JIT_DISABLED
 from meterstorm.actors.shards.shard import Shard
 from meterstorm.actors.shards.simulate import simulate
 from meterstorm.actors.state.world import World
@@ -40,3 +43,20 @@ def test_the_same_happens_in_both_kinds_of_code(name, monkeypatch):
 def test_who_uses_what_is_seldom_used_has_no_plain_world(name):
     assert Shard(validate({"title": "plain"})).world.is_plain
     assert not Shard(validate({"title": name} | SELDOM[name])).world.is_plain
+
+
+@pytest.mark.skipif(JIT_DISABLED, reason="nothing is compiled")
+@pytest.mark.parametrize(("settings", "loads"), [({}, 0), (SELDOM["connections"], 10)])
+def test_the_compiler_knows_what_plain_worlds_do_without(settings, loads):
+    """Of a plain world none of these is read from memory; of others, each and where it is."""
+
+    @numba.njit
+    def added(world):
+        config = world.config[0]
+        return config.sized + config.stalls + config.failback + config.lifo + world.groups.size + world.stays.size
+
+    world = Shard(validate({"title": "read"} | settings)).world
+    assert added(world) == 0
+    (code,) = added.inspect_llvm().values()
+    body = code[code.index("define") :].partition("\n}")[0]
+    assert len(re.findall(r"\bload\b", body)) == loads

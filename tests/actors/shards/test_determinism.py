@@ -15,10 +15,11 @@ from meterstorm.actors.shards.simulate import simulate
 from meterstorm.experiments.scenario import Scenario, validate
 
 from support import drawn
+from support.drawn_groups import alike
 from support.sharded import DRAWS, SIZE, for_the_jit, hosted, in_shards, known, some
 
 # One client more would move others elsewhere, and into other groups.
-TRACES = drawn.scenarios(arrivals=("trace",), sites=(1,), **SIZE).map(lambda raw: raw | {"groups": []})
+TRACES = drawn.scenarios(arrivals=("trace",), sites=(1,), **SIZE).map(alike)
 
 
 def test_once_more_is_the_same():

@@ -34,6 +34,7 @@ from meterstorm.experiments.scenario import Scenario
 from meterstorm.experiments.scenario.faults import AT_SERVERS, FAULTS
 
 from support import drawn, failing
+from support.drawn_groups import alike
 
 SECOND = 1_000_000_000
 FAILURES = 12
@@ -79,8 +80,7 @@ def healing(draw: st.DrawFn) -> dict[str, Any]:
     worst = draw(drawn.faults(servers["count"], clients["count"], AT_SERVERS, drawn.PLANNED))
     others = drawn.faults(servers["count"], clients["count"], OTHER_FAULTS, drawn.PLANNED)
     raw["faults"] = [worst | {"servers": "all"}, *draw(st.lists(others, max_size=2))]
-    raw.pop("groups", None)  # the bounds are those of clients that are alike
-    return raw
+    return alike(raw)  # as the bounds are for
 
 
 @st.composite

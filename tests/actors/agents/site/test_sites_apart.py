@@ -13,7 +13,7 @@ from meterstorm.actors.state import counters
 from meterstorm.experiments.scenario import Scenario, to_toml, validate
 
 from support import drawn
-from support.drawn_groups import without
+from support.drawn_groups import alike, without
 from support.layers import layered
 from support.sites import APART, SITES, STORM
 
@@ -22,8 +22,7 @@ def test_the_first_of_several_sites_is_what_it_is_alone():
     """Where nobody leaves a site, its clients and servers do the same whatever other sites there are."""
 
     def check(scenario: Scenario) -> None:
-        raw = tomllib.loads(to_toml(scenario))
-        raw.pop("groups", None)  # of more clients, others are in them
+        raw = alike(tomllib.loads(to_toml(scenario)))  # of more clients, others are in the groups
         raw["policies"]["balancing"] = {"name": "static"}  # reports name their site server
         raw["servers"]["split"] = "even"
         count = scenario.servers.count
@@ -36,10 +35,10 @@ def test_the_first_of_several_sites_is_what_it_is_alone():
         raw["network"]["wan_latency_ms"] = raw["network"]["latency_ms"] + 7.0
         raw["products"] = [times(3, row, scenario.clients.count) for row in raw["products"]]
         for fault in raw["faults"]:  # the same ones at the first site
-            if fault["kind"] == "client-crash":
+            if "clients" in fault:
                 named = first_of(fault["clients"], scenario.clients.count)
                 fault["clients"] = [named[0], named[-1]]
-            else:
+            if "servers" in fault:
                 fault["servers"] = first_of(fault["servers"], count)
                 if len(fault["servers"]) == 1:
                     fault.pop("stagger_s", None)  # which is in vain then
