@@ -12,7 +12,9 @@ from .wording import a_name_of, did_you_mean, refuse
 
 def metric_of_case_exists(path: str, case: Facts, facts: Facts) -> Iterator[str]:
     """Yield an error where a case shows its symptom by what is no metric of the world."""
-    if case["metric"] is not None:
+    if case["metric"] is not None and named(case["metric"]).group is not None:
+        yield refuse(f"{path}.metric", case["metric"], "a metric of all clients: a case takes none of a group")
+    elif case["metric"] is not None:
         yield from _is_of_the_world(f"{path}.metric", case["metric"], facts)
 
 
@@ -59,7 +61,18 @@ def _groups_of_any_version(facts: Facts) -> list[str]:
     """Return the names of all groups, those that a case or an arm brings with it included."""
     found = [*known_groups(facts)]
     for item in (*facts["cases"], *facts["arms"]):
-        groups = item["set"].get(OF_GROUPS.removesuffix("."), ())
-        names = [group.get("name") for group in groups if isinstance(group, dict)]
-        found += [name for name in (*names, REST) if names and isinstance(name, str)]
+        brought = [name for key, value in item["set"].items() for name in _names_in(key, value)]
+        sizes_may_differ = brought or (found and "clients.count" in item["set"])
+        found += [*brought, REST] if sizes_may_differ else []
     return list(dict.fromkeys(found))
+
+
+def _names_in(key: str, value: object) -> list[str]:
+    """Return the names of groups that a key of `set` brings; of one that changes a group, that of the rest."""
+    if key == OF_GROUPS.removesuffix(".") and isinstance(value, list | tuple):
+        names = [group.get("name") for group in value if isinstance(group, dict)]
+    elif key.startswith(f"{OF_GROUPS.removesuffix('.')}["):
+        names = [value if key.endswith(".name") else REST]
+    else:
+        names = []
+    return [name for name in names if isinstance(name, str)]

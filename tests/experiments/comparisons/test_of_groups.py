@@ -82,5 +82,19 @@ def test_what_is_no_metric_of_a_group_is_refused(place, metric, words):
 
 def test_a_symptom_is_one_of_the_world():
     case = {"name": "a", "symptom": "s", "metric": "groups.rest.denials", "baseline": "b"}
-    with pytest.raises(ScenarioError, match=r"cases\[0\]\.metric: .* it must be a metric of the summary"):
+    with pytest.raises(ScenarioError, match=r"cases\[0\]\.metric: .* a case takes none of a group"):
         validate({"title": "x"} | RAW | {"cases": [case, {"name": "b"}]})
+
+
+@pytest.mark.parametrize(
+    ("set_", "name"),
+    [
+        ({"groups[0].name": "b"}, "b"),
+        ({"groups": [{"name": "c", "count": 1}]}, "c"),
+        ({"groups[0].share": 0.5}, "rest"),
+    ],
+)
+def test_groups_that_an_arm_brings_may_be_named(set_, name):
+    one = {"groups": [{"name": "a", "share": 1.0}], "arms": [{"name": "one", "set": set_}]}
+    expect = [{"metric": f"groups.{name}.launches", "op": ">", "value": 0}]
+    assert validate({"title": "x"} | one | {"expect": expect}).expect[0].metric == f"groups.{name}.launches"
