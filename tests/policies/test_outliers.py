@@ -91,3 +91,8 @@ def test_who_is_sent_back_to_an_ejected_server_asks_it_in_the_end():
         client.hears(9.0, TIMED_OUT)
     found = [client.hears(9.0, BEFORE_REQUEST) for _ in range(4)]
     assert found == [fail_over(), fail_over(), send(), fail_over()]
+
+
+def test_an_interval_of_next_to_nothing_forgets_all_times():
+    client = Client(interval_s=1e-310, base_s=7.0)
+    assert [client.is_away_until(now_s) for now_s in (10.0, 50.0, 90.0)] == [17.0, 57.0, 97.0]
