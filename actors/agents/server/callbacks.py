@@ -16,6 +16,7 @@ from ...queue.letters import letter
 from ...records import ledger
 from ...state import kinds
 from ...state.rows import NONE
+from ...state.servers import LOST
 from . import leases, rights
 from .accounts import account_of
 
@@ -165,7 +166,8 @@ def begin_cycle(world, s):
 def _call_back(world, n):
     """Tell a user that licenses are free, and reserve them for the grace time.
 
-    Nothing is for a user denied in the present site server cycle, who is then denied again (KB Q226823).
+    Nothing is for a user denied in the present site server cycle, who is then denied again (KB Q226823), nor for one
+    whose program has been granted a lease since, by a request that was overtaken.
     """
     config = world.config[0]
     event = world.events[n]
@@ -174,15 +176,22 @@ def _call_back(world, n):
     if not is_honored:
         _caller(world, s, event.source, event.slot).barred = _cycle_now(world)
     else:
-        pool = world.pools[pool_of(world, s, event.product)]
-        wanted = leases.wanted(world, event)
-        pool.free -= wanted
-        pool.reserved += wanted
-        rights.note(world, s, event.source, event.product, wanted)
-        lost = leases.find(world, s, event.source, event.slot, event.program)
-        leases.enter(world, lost, s, event, wanted)
-        _await_user(world, event)
+        lease = leases.find(world, s, event.source, event.slot, event.program)
+        if lease == NONE or world.leases[lease].state == LOST:
+            _reserve(world, event, s, lease)
     answer(world, n, s, kinds.CALLBACK)
+
+
+@jit
+def _reserve(world, request, s, lost):
+    """Reserve what a user waits for; `lost` is the program's lost lease, or NONE."""
+    pool = world.pools[pool_of(world, s, request.product)]
+    wanted = leases.wanted(world, request)
+    pool.free -= wanted
+    pool.reserved += wanted
+    rights.note(world, s, request.source, request.product, wanted)
+    leases.enter(world, lost, s, request, wanted)
+    _await_user(world, request)
 
 
 @jit

@@ -16,6 +16,7 @@ from meterstorm.experiments.scenario.groups import OF_A_GROUP
 from meterstorm.experiments.scenario.overrides import dump
 
 from support import drawn, groups
+from support.drawn_groups import alike
 from support.sharded import DRAWS, in_shards, known
 
 HALVES = [{"name": "a", "share": 0.5}, {"name": "b", "share": 0.3}]
@@ -25,15 +26,15 @@ OVER_TIME = ("unmetered_license_hours", "waiting_users_mean", "goodput_per_s")
 
 
 def in_groups(scenario: Scenario, made: list[dict[str, Any]]) -> Scenario:
-    return validate(dump(scenario) | {"groups": made})
+    return validate(alike(dump(scenario)) | {"groups": made})
 
 
 @pytest.mark.parametrize("shards", [1, 3])
 def test_groups_that_set_nothing_change_nothing(shards: int):
     def check(scenario: Scenario) -> None:
-        alike, alone = in_groups(scenario, HALVES), in_groups(scenario, [])
-        together = simulate(alike) if shards == 1 else in_shards(alike, shards)
-        assert known(together, alike) == pytest.approx(known(simulate(alone), alone), rel=1e-12)
+        halves, alone = in_groups(scenario, HALVES), in_groups(scenario, [])
+        together = simulate(halves) if shards == 1 else in_shards(halves, shards)
+        assert known(together, halves) == pytest.approx(known(simulate(alone), alone), rel=1e-12)
 
     drawn.explore(large_enough(), check, 20, 0)
 

@@ -46,6 +46,8 @@ class Callbacks:
         if self.cycle_ns and denied_at // self.cycle_ns == self.clock.now // self.cycle_ns:
             self.barred[key[:2]] = key.program, self._cycle()
             return
+        if self.holdings.has(key, row.product):  # by a request that was overtaken
+            return
         self.holdings.put(key, row.product, RESERVED, wanted(request))
         self.reserved[key] = request, self.clock.now + self.grace_ns
 

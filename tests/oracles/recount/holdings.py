@@ -47,6 +47,10 @@ class Holdings:
         """Whether a further program of a client has a license at a server without taking one."""
         return self.shared[product] and ((client, s), product) in self.groups
 
+    def has(self, key: Key, product: int) -> bool:
+        """Whether a program has a lease, or a reservation."""
+        return key in self.groups.get(self._group(key, product), {})
+
     def put(self, key: Key, product: int, state: str, licenses: int) -> None:
         """A program's lease is in this state, or licenses are reserved for its user."""
         group = self.groups.setdefault(self._group(key, product), {})

@@ -46,12 +46,17 @@ class Callbacks:
             ]
             pool.callbacks = deque(others)
 
-    def reserve(self, program: "Program") -> None:
+    def call(self, program: "Program") -> None:
+        """Tell a user, and keep licenses, unless a request that was overtaken has been granted since."""
+        if program not in self.server.leases.get(program.client, {}):
+            self._reserve(program)
+        self.world.network.send(self.server, program.client, program.client.user.called, self.server, program)
+
+    def _reserve(self, program: "Program") -> None:
         self.reserved[program] = ticket = self.world.number()
         share = self.server.shares.of(program)
         share.called.append(program)
         share.review()
-        self.world.network.send(self.server, program.client, program.client.user.called, self.server, program)
         self.world.after(self.world.scenario["servers"]["callback_grace_s"], self.unreserve, program, ticket)
 
     def claim(self, program: "Program") -> bool:

@@ -106,9 +106,11 @@ class Failures:
         items, self.link.waiting = sorted([*self.link.waiting, failed], key=lambda item: item.order), []
         for program in self.client.programs:
             self.client.releases.abandon(program)
-        for item in items:
-            if item.program is not None and item.wanted and item.program.lease is None:
-                self.client.user.without_answer(item.program)
+        unanswered = [
+            item.program for item in items if item.program and item.wanted and item.program.lease is None
+        ]
+        for program in sorted(unanswered, key=lambda program: program.slot):  # CHOICE: ties of their ends, too
+            self.client.user.without_answer(program)
         self.link.spells += 1
         self.world.after(seconds, self.come_back, self.link.spells)
 

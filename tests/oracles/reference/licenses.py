@@ -34,7 +34,7 @@ class Pool:
         while place := self.rights.next_in_line(self.callbacks):
             self.callbacks.remove(place)
             server, program = place
-            server.callbacks.reserve(program)
+            server.callbacks.call(program)
 
 
 class Lease:
