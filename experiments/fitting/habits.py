@@ -31,6 +31,13 @@ class Away(NamedTuple):
     down_s: Any
 
 
+def as_logged(launches: Sequence[Launch], tick_s: float) -> Sequence[Launch]:
+    """Return launches at the log's own times: a second's lines have fractions only for their order."""
+    if not tick_s:
+        return launches
+    return [launch._replace(attempts_s=tuple(np.floor(launch.attempts_s).tolist())) for launch in launches]
+
+
 def retries(launches: Sequence[Launch]) -> Retries:
     """Return what users did whose launches were denied at first."""
     denied = [launch for launch in launches if len(launch.attempts_s) > launch.is_granted]

@@ -10,7 +10,7 @@ from ..drawing import lines
 from ..drawing.figure import Figure, Key
 from ..drawing.lines import Axis, Line, Plot
 from . import families
-from .bursts import TOLD_S, WINDOWS_S
+from .bursts import WINDOWS_S
 from .families import P_MIN, Fit
 from .model import (
     BACK,
@@ -139,11 +139,11 @@ def _arrivals(fitted: Model) -> Iterator[str]:
 
 
 def _bursts(fitted: Model) -> Iterator[str]:
-    found, told = fitted.bursts, WINDOWS_S.index(TOLD_S)
+    found, told = fitted.bursts, fitted.bursts.told
     yield "## Bursts"
     yield ""
     yield (
-        f"{found.seen[told]:.0%} of the launches come within {TOLD_S:.0f} s after the one before; "
+        f"{found.seen[told]:.0%} of the launches come within {WINDOWS_S[told]:.0f} s after the one before; "
         f"at random within their hour {found.at_random[told]:.0%} would."
     )
     if found.is_by_chance:

@@ -7,15 +7,16 @@ from random import Random
 import numpy as np
 import pytest
 from meterstorm.actors.shards.simulate import simulate
-from meterstorm.experiments.fitting import files, habits
+from meterstorm.experiments.fitting import families, files, habits
 from meterstorm.experiments.fitting.model import LAUNCHES_MIN, launching, model, scenario
 from meterstorm.experiments.logs.site import read_site, write_site
+from meterstorm.experiments.logs.trace import tick_of
 from meterstorm.experiments.metrics.metrics import metrics
 from meterstorm.experiments.scenario import load, validate
 from meterstorm.experiments.whatif.demand import Launch, demands
 
 from support.command_line import invoke, refused
-from support.lab import CONFIDENCE, is_mean
+from support.lab import CONFIDENCE, is_by_chance, is_mean
 from support.made_sites import DAY, PRODUCT, SERVER, of_sessions, served, site
 
 POOL = (SERVER, PRODUCT)
@@ -42,6 +43,37 @@ def test_what_denied_users_do_is_found_again():
     assert found.gaps_s == pytest.approx(np.full(len(found.gaps_s), 40.0), abs=1.0)
     expected = sorted(wish.denied_s[-1] - wish.denied_s[0] for wish in lost)
     assert np.sort(found.patience_s) == pytest.approx(np.array(expected), abs=1.0)
+
+
+def impatient(number, mean_s):
+    """A log in whole seconds of users who ask again at random, and give up; its lines often share a second."""
+    rng = np.random.default_rng(number)
+    tries = rng.uniform(0, 2000.0, (80, 1)) + np.cumsum(rng.exponential(mean_s, (80, 4)), axis=1)
+    events = [(float(np.floor(time_s)), "denied", f"u{n}") for n, row in enumerate(tries) for time_s in row]
+    held = [(50.0 * n, 50.0 * n + 20.0, f"v{n % 3}") for n in range(LAUNCHES_MIN + 10)]
+    events += [(begin_s, "out", user) for begin_s, _, user in held]
+    return site(sorted(events, key=lambda event: event[0]), held, 5, 3000.0)
+
+
+def test_true_gaps_in_whole_seconds_are_refused_as_seldom_as_p_says():
+    """Of times with fractions, which tell only the order of lines, the most part would be refused."""
+    samples, refused, rng = 100, 0, np.random.default_rng(0)
+    for number in range(samples):
+        launches = demands(impatient(number, 4.0), habits.RETRY_WINDOW_S)[POOL].launches
+        gaps = habits.retries(habits.as_logged(launches, 1.0)).gaps_s
+        refused += families.fit("exponential", gaps, tick_of(gaps), rng).p < families.P_MIN
+    assert is_by_chance(refused, samples, families.P_MIN)
+
+
+def test_what_is_told_of_denied_users_has_the_ticks_of_the_log():
+    """Where the log has fractions, so have they."""
+    made = impatient(1, 20.0)
+    again = model(made, None).retries
+    assert tick_of(again.gaps_s) == tick_of(again.patience_s) == 1.0
+    *times, last_s = made.events["time_s"].to_pylist()
+    row = made.events.schema.get_field_index("time_s")
+    finer = made._replace(events=made.events.set_column(row, "time_s", [[*times, last_s + 0.5]]))
+    assert tick_of(model(finer, None).retries.gaps_s) == 0.0
 
 
 def denied(tries_s, is_granted):
