@@ -88,6 +88,15 @@ def test_who_had_a_license_had_the_patience_until_then():
     assert habits.retries(few).half_gone_s == math.inf
 
 
+@pytest.mark.parametrize("is_granted", [False, True])
+def test_half_are_gone_when_the_last_of_the_first_half_goes(is_granted):
+    """Whatever becomes of the others: the shares (1 - 1/n) of n who are left multiply to one half exactly."""
+    for half in range(1, 200):
+        rows = [denied([0, n + 1], False) for n in range(half)]
+        rows += [denied([0, 1000 + n], is_granted) for n in range(half)]
+        assert habits.retries(rows).half_gone_s == half
+
+
 def test_outages_and_who_comes_back_are_found_again():
     """Three servers' spells by hand; of two users who lost a license one is back after 30 s."""
     held = [(10.0, 100.0, "a"), (20.0, 100.0, "b"), (130.0, 500.0, "a"), (9000.0, 9001.0, "b")]
