@@ -150,7 +150,7 @@ def _bursts(fitted: Model) -> Iterator[str]:
         yield "That is no more than chance has: launches do not come in bursts."
     else:
         yield (
-            "So launches come in bursts, and these are not modelled: in the scenario clients launch each on their "
+            "So launches come in bursts, and these are not modeled: in the scenario clients launch each on their "
             "own. Where bursts matter, replay the log (`meterstorm whatif`)."
         )
 
@@ -212,7 +212,7 @@ def _retries(fitted: Model) -> Iterator[str]:
     told = denial(found)
     if told["name"] == "constant-retry":
         yield (
-            f"The scenario's users all ask again every {told['delay_s']:,.0f} s, half of the gaps are shorter, "
+            f"The scenario's users all ask again every {told['delay_s']:,.0f} s (half of the log's gaps are shorter), "
             f"{_patience(found.half_gone_s)}."
         )
     yield from _of_habits(fitted, RETRY_GAPS, PATIENCE)

@@ -9,6 +9,7 @@ import pytest
 from meterstorm.actors.shards.simulate import simulate
 from meterstorm.experiments.fitting import families, files, habits
 from meterstorm.experiments.fitting.model import LAUNCHES_MIN, launching, model, scenario
+from meterstorm.experiments.fitting.page import text
 from meterstorm.experiments.logs.site import read_site, write_site
 from meterstorm.experiments.logs.trace import tick_of
 from meterstorm.experiments.metrics.metrics import metrics
@@ -74,6 +75,16 @@ def test_what_is_told_of_denied_users_has_the_ticks_of_the_log():
     row = made.events.schema.get_field_index("time_s")
     finer = made._replace(events=made.events.set_column(row, "time_s", [[*times, last_s + 0.5]]))
     assert tick_of(model(finer, None).retries.gaps_s) == 0.0
+
+
+def test_the_page_has_a_sentence_for_what_the_scenario_does_and_one_for_what_it_does_not():
+    fitted = model(impatient(1, 20.0), None)
+    fitted = fitted._replace(bursts=fitted.bursts._replace(is_by_chance=False, told=2))
+    page = text(fitted, [])
+    delay_s = np.median(fitted.retries.gaps_s)
+    assert f"all ask again every {delay_s:,.0f} s (half of the log's gaps are shorter), and give up after " in page
+    assert "these are not modeled: in the scenario" in page
+    assert "of the launches come within 10 s after the one before" in page
 
 
 def denied(tries_s, is_granted):

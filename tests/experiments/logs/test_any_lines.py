@@ -180,7 +180,16 @@ def test_a_folder_and_nothing_are_refused(kind: str, tmp_path: Path):
 
 
 @pytest.mark.parametrize("letter", [" ", "(", '"', "a ", "x", "\x00"])
-@pytest.mark.parametrize("begin", ["", "9:00:00 (vendord) ", '9:00:00 (vendord) DENIED: "f" a@b ('])
+@pytest.mark.parametrize(
+    "begin",
+    [
+        "",
+        "9:00:00 (vendord) ",
+        '9:00:00 (vendord) DENIED: "f" a@b (',
+        '9:00:00 (vendord) OUT: "f"',
+        '9:00:00 (vendord) OUT: "f" (2 licenses) ',
+    ],
+)
 def test_a_huge_line_is_read_and_shown_in_part(begin: str, letter: str, tmp_path: Path):
     """Were the time for a line as the square of its length, these would take minutes each."""
     path = tmp_path / "any.log"
