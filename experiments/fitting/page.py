@@ -38,6 +38,8 @@ NAMES = {
     DOWN: "outages",
     BACK: "times until users are back",
 }
+BURSTS = "bursts"
+FIGURES = (*(f"{name}-quantiles" for name in NAMES), BURSTS)
 
 
 def text(fitted: Model, figures: Sequence[tuple[str, Figure]]) -> str:
@@ -96,7 +98,7 @@ def _plot_of_bursts(fitted: Model) -> Figure:
     made = [Line(Key(name, n, is_arm=False), WINDOWS_S, shares) for n, (name, shares) in enumerate(rows)]
     caption = "Launches that come within so many seconds after the one before: what is above chance are bursts."
     axes = Axis("within, s", is_log=True), Axis("share of the launches")
-    return lines.figure("bursts", "How launches follow on each other", caption, Plot(made, *axes, top=1.0))
+    return lines.figure(BURSTS, "How launches follow on each other", caption, Plot(made, *axes, top=1.0))
 
 
 def _quantile_plot(name: str, times: Times) -> Figure:
@@ -212,8 +214,8 @@ def _retries(fitted: Model) -> Iterator[str]:
     told = denial(found)
     if told["name"] == "constant-retry":
         yield (
-            f"The scenario's users all ask again every {told['delay_s']:,.0f} s (half of the log's gaps are shorter), "
-            f"{_patience(found.half_gone_s)}."
+            f"The scenario's users all ask again every {told['delay_s']:,.0f} s (half of the log's gaps are "
+            f"shorter), {_patience(found.half_gone_s)}."
         )
     yield from _of_habits(fitted, RETRY_GAPS, PATIENCE)
 

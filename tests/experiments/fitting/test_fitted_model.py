@@ -13,7 +13,7 @@ from meterstorm.experiments.fitting.page import text
 from meterstorm.experiments.logs.site import read_site, write_site
 from meterstorm.experiments.logs.trace import tick_of
 from meterstorm.experiments.metrics.metrics import metrics
-from meterstorm.experiments.scenario import load, validate
+from meterstorm.experiments.scenario import ScenarioError, load, validate
 from meterstorm.experiments.whatif.demand import Launch, demands
 
 from support.command_line import invoke, refused
@@ -221,7 +221,33 @@ def test_what_no_scenario_can_have_is_refused(tmp_path):
     write_site(tmp_path / "site", of_sessions(rows, None, 1e9 - 2.0))
     result = invoke("fit", tmp_path / "site", "--out", tmp_path / "fit.toml")
     refused(result, 2, ["no scenario can have what was fitted: workload.launch_interval_s: "])
-    assert not (tmp_path / "fit.toml").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["site"]
+
+
+def test_a_fit_that_no_scenario_can_have_leaves_all_as_it_was(folder, tmp_path):
+    fitted = model(read_site(folder), None)
+    before = {path: path.read_bytes() for path in files.write(fitted, tmp_path / "made" / "fit.toml")}
+    seldom = fitted._replace(
+        arrivals=fitted.arrivals._replace(rate_per_s=1e-30),
+        holds=fitted.holds._replace(values=fitted.holds.values * 2),
+    )
+    for name in ("made/fit.toml", "made/other.toml", "another/fit.toml"):
+        with pytest.raises(ScenarioError, match="launch_interval_s"):
+            files.write(seldom, tmp_path / name)
+    assert {path: path.read_bytes() for path in (tmp_path / "made").iterdir()} == before
+    assert not (tmp_path / "another").exists()
+
+
+def test_a_fit_takes_the_place_of_an_earlier_one_of_its_name(folder, tmp_path):
+    """Each has files that the other one has not; what is not a fit's stays."""
+    spiked, plain = model(read_site(folder), None), model(impatient(1, 20.0), None)
+    (tmp_path / "made").mkdir()
+    (tmp_path / "made" / "fit-notes.svg").touch()
+    for fitted in (spiked, plain, spiked, plain):
+        files.write(fitted, tmp_path / "made" / "fit.toml")
+        alone = {path.name for path in files.write(fitted, tmp_path / f"{id(fitted)}" / "fit.toml")}
+        assert {path.name for path in (tmp_path / "made").iterdir()} == alone | {"fit-notes.svg"}
+    assert load(tmp_path / "made" / "fit.toml")
 
 
 @pytest.mark.parametrize(
