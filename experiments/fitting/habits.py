@@ -10,6 +10,7 @@ from ..logs.site import Site
 from ..whatif.demand import Launch, Pool
 
 RETRY_WINDOW_S = 8 * 3600.0  # who asks again within a working day still wants the same
+HALF = 0.5 + 1e-9  # a product of many shares that is one half may round to more
 BACK_S = 3600.0  # who is back within this time has come back
 LOST = ("restart", "crash", "shutdown")
 
@@ -31,6 +32,13 @@ class Away(NamedTuple):
     down_s: Any
 
 
+def as_logged(launches: Sequence[Launch], tick_s: float) -> Sequence[Launch]:
+    """Return launches at the log's own times: a second's lines have fractions only for their order."""
+    if not tick_s:
+        return launches
+    return [launch._replace(attempts_s=tuple(np.floor(launch.attempts_s).tolist())) for launch in launches]
+
+
 def retries(launches: Sequence[Launch]) -> Retries:
     """Return what users did whose launches were denied at first."""
     denied = [launch for launch in launches if len(launch.attempts_s) > launch.is_granted]
@@ -48,7 +56,7 @@ def _half_gone_s(denied: Sequence[Launch]) -> float:
     still_there = 1.0
     for n, (time_s, is_granted) in enumerate(rows):
         still_there *= 1.0 if is_granted else 1.0 - 1.0 / (len(rows) - n)
-        if still_there <= 0.5:
+        if still_there <= HALF:
             return float(time_s)
     return np.inf
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..logs.site import Site
+from ..logs.trace import tick_of
 from ..whatif.demand import Demand, demands
 from . import families, habits
 from .arrivals import WEEK_S, Arrivals, arrivals, operational_gaps, profile
@@ -59,6 +60,7 @@ def model(site: Site, product: str | None) -> Model:
     origin = site.facts["origin"]
     times_s = [launch.attempts_s[0] for launch in launches]
     found = arrivals(times_s, origin, demand.span_s)
+    tick_s = tick_of(site.events["time_s"])
     users = defaultdict(list)
     for launch in launches:
         users[launch.user].append(launch.attempts_s[0])
@@ -68,12 +70,13 @@ def model(site: Site, product: str | None) -> Model:
             f"{name}: {len(gaps)} launches come after another of their user; a fit needs {LAUNCHES_MIN}"
         )
     holds = _holds(site, demand)
-    again = habits.retries(demands(site, habits.RETRY_WINDOW_S)[demand.pool].launches)
+    tried = demands(site, habits.RETRY_WINDOW_S)[demand.pool].launches
+    again = habits.retries(habits.as_logged(tried, tick_s))
     away, back_s = habits.away(site, demand.pool[0]), habits.returns_s(site, demand.pool)
     return Model(
         demand,
         found,
-        bursts(times_s, found, origin),
+        bursts([launch.attempts_s[0] for launch in habits.as_logged(launches, tick_s)], found, origin, tick_s),
         _times(gaps),
         _times(holds),
         spikes(holds),

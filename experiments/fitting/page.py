@@ -10,7 +10,7 @@ from ..drawing import lines
 from ..drawing.figure import Figure, Key
 from ..drawing.lines import Axis, Line, Plot
 from . import families
-from .bursts import TOLD_S, WINDOWS_S
+from .bursts import WINDOWS_S
 from .families import P_MIN, Fit
 from .model import (
     BACK,
@@ -38,6 +38,8 @@ NAMES = {
     DOWN: "outages",
     BACK: "times until users are back",
 }
+BURSTS = "bursts"
+FIGURES = (*(f"{name}-quantiles" for name in NAMES), BURSTS)
 
 
 def text(fitted: Model, figures: Sequence[tuple[str, Figure]]) -> str:
@@ -96,7 +98,7 @@ def _plot_of_bursts(fitted: Model) -> Figure:
     made = [Line(Key(name, n, is_arm=False), WINDOWS_S, shares) for n, (name, shares) in enumerate(rows)]
     caption = "Launches that come within so many seconds after the one before: what is above chance are bursts."
     axes = Axis("within, s", is_log=True), Axis("share of the launches")
-    return lines.figure("bursts", "How launches follow on each other", caption, Plot(made, *axes, top=1.0))
+    return lines.figure(BURSTS, "How launches follow on each other", caption, Plot(made, *axes, top=1.0))
 
 
 def _quantile_plot(name: str, times: Times) -> Figure:
@@ -139,18 +141,18 @@ def _arrivals(fitted: Model) -> Iterator[str]:
 
 
 def _bursts(fitted: Model) -> Iterator[str]:
-    found, told = fitted.bursts, WINDOWS_S.index(TOLD_S)
+    found, told = fitted.bursts, fitted.bursts.told
     yield "## Bursts"
     yield ""
     yield (
-        f"{found.seen[told]:.0%} of the launches come within {TOLD_S:.0f} s after the one before; "
+        f"{found.seen[told]:.0%} of the launches come within {WINDOWS_S[told]:.0f} s after the one before; "
         f"at random within their hour {found.at_random[told]:.0%} would."
     )
     if found.is_by_chance:
         yield "That is no more than chance has: launches do not come in bursts."
     else:
         yield (
-            "So launches come in bursts, and these are not modelled: in the scenario clients launch each on their "
+            "So launches come in bursts, and these are not modeled: in the scenario clients launch each on their "
             "own. Where bursts matter, replay the log (`meterstorm whatif`)."
         )
 
@@ -212,8 +214,8 @@ def _retries(fitted: Model) -> Iterator[str]:
     told = denial(found)
     if told["name"] == "constant-retry":
         yield (
-            f"The scenario's users all ask again every {told['delay_s']:,.0f} s, half of the gaps are shorter, "
-            f"{_patience(found.half_gone_s)}."
+            f"The scenario's users all ask again every {told['delay_s']:,.0f} s (half of the log's gaps are "
+            f"shorter), {_patience(found.half_gone_s)}."
         )
     yield from _of_habits(fitted, RETRY_GAPS, PATIENCE)
 

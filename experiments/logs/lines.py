@@ -13,10 +13,19 @@ from typing import Any
 
 COMPRESSED: dict[bytes, Callable[..., Any]] = {  # by how they begin
     b"\x1f\x8b": gzip.open,
-    b"BZh": bz2.open,
+    **{b"BZh%d" % level: bz2.open for level in range(1, 10)},
     b"\xfd7zXZ\x00": lzma.open,
 }
-NOT_READ = {b"PK\x03\x04": "zip", b"\x28\xb5\x2f\xfd": "zstd", b"7z\xbc\xaf": "7z"}
+NOT_READ = {
+    b"PK\x03\x04": "zip",
+    b"\x28\xb5\x2f\xfd": "zstd",
+    b"7z\xbc\xaf": "7z",
+    b"]\x00\x00": "lzma",
+    b"\x1f\x9d": "compress",
+    b"Rar!\x1a\x07": "rar",
+    b"\x04\x22\x4d\x18": "lz4",
+}
+TAR, TAR_AT = b"ustar", 257
 MAGIC_BYTES = 6
 MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 HEAD_BYTES = 64  # enough to tell an encoding
@@ -37,7 +46,10 @@ def lines(path: Path) -> Iterator[str]:
     """Yield the lines of a log without their ends; raises ValueError with a finished message."""
     try:
         with _opened(path) as raw:
-            encoding = _encoding(raw.peek(HEAD_BYTES)[:HEAD_BYTES])
+            head = raw.peek(TAR_AT + len(TAR))
+            if head[TAR_AT:].startswith(TAR):
+                raise ValueError(f"{path}: is a tar archive; allowed: one log, plain or by gzip, bzip2 or xz")
+            encoding = _encoding(head[:HEAD_BYTES])
             for line in io.TextIOWrapper(raw, encoding, LATIN):
                 yield line.rstrip("\n")
     except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:

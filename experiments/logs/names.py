@@ -21,7 +21,12 @@ class Names:
     def line(self, text: str) -> str:
         """Return a line that was not understood; unless names are kept, only the format's own words are."""
         shown = text[: SHOWN + WORD_MAX]  # a line may be as long as a file; masks are as long as words
-        return (shown if self._keeps else WORD.sub(_masked, shown))[:SHOWN]
+        return printable((shown if self._keeps else WORD.sub(_masked, shown))[:SHOWN])
+
+
+def printable(text: str) -> str:
+    """Return a text of a file as a terminal may have it."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 class _Aliases(dict[str, str]):

@@ -15,7 +15,7 @@ import numpy as np
 
 from .lines import lines
 from .log import BLANK, EVENT, FATES, MESSAGE, UNREAD, Events, Log, Unread, facts_of, names_of
-from .names import SHOWN, Names
+from .names import SHOWN, Names, printable
 from .seen import last_seen
 from .site import COUNT_MAX, KINDS
 
@@ -119,7 +119,7 @@ def _check(path: Path, columns: Sequence[str]) -> None:
 def _shown(columns: Sequence[str]) -> str:
     """Return the columns as a message can have them: the first line of any file is none too long."""
     text = ", ".join(columns)[: SHOWN + 1]
-    whole = "".join(letter if letter.isprintable() else "?" for letter in text[:SHOWN]) or "none"
+    whole = printable(text[:SHOWN]) or "none"
     return whole if len(text) <= SHOWN else f"{whole}..."
 
 

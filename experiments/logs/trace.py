@@ -47,6 +47,12 @@ class Trace(NamedTuple):
     unfinished: int  # denied requests that are repeated, or lead to nothing: they run for no time
 
 
+def tick_of(time_s: Sequence[float]) -> float:
+    """Return what the log rounds its times down to: seconds, or 0, which is nothing."""
+    found = np.asarray(time_s, float)
+    return float(np.all(found == np.floor(found)))
+
+
 def exact_times(time_s: Sequence[float]) -> Any:
     """Return times in which events of the same second follow on each other evenly."""
     found = np.array(time_s, float)

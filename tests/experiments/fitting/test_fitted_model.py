@@ -7,15 +7,17 @@ from random import Random
 import numpy as np
 import pytest
 from meterstorm.actors.shards.simulate import simulate
-from meterstorm.experiments.fitting import files, habits
+from meterstorm.experiments.fitting import families, files, habits
 from meterstorm.experiments.fitting.model import LAUNCHES_MIN, launching, model, scenario
+from meterstorm.experiments.fitting.page import text
 from meterstorm.experiments.logs.site import read_site, write_site
+from meterstorm.experiments.logs.trace import tick_of
 from meterstorm.experiments.metrics.metrics import metrics
-from meterstorm.experiments.scenario import load, validate
+from meterstorm.experiments.scenario import ScenarioError, load, validate
 from meterstorm.experiments.whatif.demand import Launch, demands
 
 from support.command_line import invoke, refused
-from support.lab import CONFIDENCE, is_mean
+from support.lab import CONFIDENCE, is_by_chance, is_mean
 from support.made_sites import DAY, PRODUCT, SERVER, of_sessions, served, site
 
 POOL = (SERVER, PRODUCT)
@@ -44,6 +46,47 @@ def test_what_denied_users_do_is_found_again():
     assert np.sort(found.patience_s) == pytest.approx(np.array(expected), abs=1.0)
 
 
+def impatient(number, mean_s):
+    """A log in whole seconds of users who ask again at random, and give up; its lines often share a second."""
+    rng = np.random.default_rng(number)
+    tries = rng.uniform(0, 2000.0, (80, 1)) + np.cumsum(rng.exponential(mean_s, (80, 4)), axis=1)
+    events = [(float(np.floor(time_s)), "denied", f"u{n}") for n, row in enumerate(tries) for time_s in row]
+    held = [(50.0 * n, 50.0 * n + 20.0, f"v{n % 3}") for n in range(LAUNCHES_MIN + 10)]
+    events += [(begin_s, "out", user) for begin_s, _, user in held]
+    return site(sorted(events, key=lambda event: event[0]), held, 5, 3000.0)
+
+
+def test_true_gaps_in_whole_seconds_are_refused_as_seldom_as_p_says():
+    """Of times with fractions, which tell only the order of lines, the most part would be refused."""
+    samples, refused, rng = 100, 0, np.random.default_rng(0)
+    for number in range(samples):
+        launches = demands(impatient(number, 4.0), habits.RETRY_WINDOW_S)[POOL].launches
+        gaps = habits.retries(habits.as_logged(launches, 1.0)).gaps_s
+        refused += families.fit("exponential", gaps, tick_of(gaps), rng).p < families.P_MIN
+    assert is_by_chance(refused, samples, families.P_MIN)
+
+
+def test_what_is_told_of_denied_users_has_the_ticks_of_the_log():
+    """Where the log has fractions, so have they."""
+    made = impatient(1, 20.0)
+    again = model(made, None).retries
+    assert tick_of(again.gaps_s) == tick_of(again.patience_s) == 1.0
+    *times, last_s = made.events["time_s"].to_pylist()
+    row = made.events.schema.get_field_index("time_s")
+    finer = made._replace(events=made.events.set_column(row, "time_s", [[*times, last_s + 0.5]]))
+    assert tick_of(model(finer, None).retries.gaps_s) == 0.0
+
+
+def test_the_page_has_a_sentence_for_what_the_scenario_does_and_one_for_what_it_does_not():
+    fitted = model(impatient(1, 20.0), None)
+    fitted = fitted._replace(bursts=fitted.bursts._replace(is_by_chance=False, told=2))
+    page = text(fitted, [])
+    delay_s = np.median(fitted.retries.gaps_s)
+    assert f"all ask again every {delay_s:,.0f} s (half of the log's gaps are shorter), and give up after " in page
+    assert "these are not modeled: in the scenario" in page
+    assert "of the launches come within 10 s after the one before" in page
+
+
 def denied(tries_s, is_granted):
     return Launch("a", 1, tuple(tries_s), 10.0, is_granted)
 
@@ -54,6 +97,15 @@ def test_who_had_a_license_had_the_patience_until_then():
     assert habits.retries(rows).half_gone_s == 60.0
     few = [denied([0, 10], False), *(denied([0, 50 + n], True) for n in range(3))]
     assert habits.retries(few).half_gone_s == math.inf
+
+
+@pytest.mark.parametrize("is_granted", [False, True])
+def test_half_are_gone_when_the_last_of_the_first_half_goes(is_granted):
+    """Whatever becomes of the others: the shares (1 - 1/n) of n who are left multiply to one half exactly."""
+    for half in range(1, 200):
+        rows = [denied([0, n + 1], False) for n in range(half)]
+        rows += [denied([0, 1000 + n], is_granted) for n in range(half)]
+        assert habits.retries(rows).half_gone_s == half
 
 
 def test_outages_and_who_comes_back_are_found_again():
@@ -169,7 +221,33 @@ def test_what_no_scenario_can_have_is_refused(tmp_path):
     write_site(tmp_path / "site", of_sessions(rows, None, 1e9 - 2.0))
     result = invoke("fit", tmp_path / "site", "--out", tmp_path / "fit.toml")
     refused(result, 2, ["no scenario can have what was fitted: workload.launch_interval_s: "])
-    assert not (tmp_path / "fit.toml").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["site"]
+
+
+def test_a_fit_that_no_scenario_can_have_leaves_all_as_it_was(folder, tmp_path):
+    fitted = model(read_site(folder), None)
+    before = {path: path.read_bytes() for path in files.write(fitted, tmp_path / "made" / "fit.toml")}
+    seldom = fitted._replace(
+        arrivals=fitted.arrivals._replace(rate_per_s=1e-30),
+        holds=fitted.holds._replace(values=fitted.holds.values * 2),
+    )
+    for name in ("made/fit.toml", "made/other.toml", "another/fit.toml"):
+        with pytest.raises(ScenarioError, match="launch_interval_s"):
+            files.write(seldom, tmp_path / name)
+    assert {path: path.read_bytes() for path in (tmp_path / "made").iterdir()} == before
+    assert not (tmp_path / "another").exists()
+
+
+def test_a_fit_takes_the_place_of_an_earlier_one_of_its_name(folder, tmp_path):
+    """Each has files that the other one has not; what is not a fit's stays."""
+    spiked, plain = model(read_site(folder), None), model(impatient(1, 20.0), None)
+    (tmp_path / "made").mkdir()
+    (tmp_path / "made" / "fit-notes.svg").touch()
+    for fitted in (spiked, plain, spiked, plain):
+        files.write(fitted, tmp_path / "made" / "fit.toml")
+        alone = {path.name for path in files.write(fitted, tmp_path / f"{id(fitted)}" / "fit.toml")}
+        assert {path.name for path in (tmp_path / "made").iterdir()} == alone | {"fit-notes.svg"}
+    assert load(tmp_path / "made" / "fit.toml")
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,9 @@
 
 import bz2
 import gzip
+import io
 import lzma
+import tarfile
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -128,10 +130,44 @@ def test_a_log_of_any_encoding_is_read_as_the_log(encoding: str, end: str, tmp_p
     assert read(path, TEXT.replace("\n", end).encode(encoding)) == read(path, TEXT.encode())
 
 
-@pytest.mark.parametrize(("begin", "name"), [(b"PK\x03\x04", "zip"), (b"\x28\xb5\x2f\xfd", "zstd")])
+NOT_READ = [
+    (b"PK\x03\x04", "zip"),
+    (b"\x28\xb5\x2f\xfd", "zstd"),
+    (lzma.compress(b"", lzma.FORMAT_ALONE)[:8], "lzma"),
+    (b"\x1f\x9d\x90", "compress"),
+    (b"Rar!\x1a\x07\x01\x00", "rar"),
+    (b"\x04\x22\x4d\x18", "lz4"),
+]
+
+
+@pytest.mark.parametrize(("begin", "name"), NOT_READ)
 def test_an_archive_is_refused_by_name(begin: bytes, name: str, tmp_path: Path):
     with pytest.raises(ValueError, match=rf"any\.log: is compressed by {name}; allowed: gzip, bzip2, xz"):
         read(tmp_path / "any.log", begin + bytes(100))
+
+
+def test_a_log_that_begins_as_an_archive_would_is_read(tmp_path: Path):
+    assert len(read(tmp_path / "any.log", f"BZhost\n{TEXT}".encode())["kind"]) == len(
+        read(tmp_path / "any.log", TEXT.encode())["kind"]
+    )
+
+
+@pytest.mark.parametrize("how", ["", *COMPRESS])
+@pytest.mark.parametrize("form", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
+def test_several_logs_in_one_are_refused(how: str, form: int, tmp_path: Path):
+    """Their headers would be lines that are not understood, and their days would run together."""
+    log = write(tmp_path / "debug.log", LINES["flexnet"])
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w", format=form) as archive:
+        archive.add(log, "debug.log")
+    content = COMPRESS[how](packed.getvalue()) if how else packed.getvalue()
+    with pytest.raises(ValueError, match=r"any\.log: is a tar archive; allowed: one log"):
+        read(tmp_path / "any.log", content)
+
+
+@pytest.mark.parametrize("keeps", [False, True])
+def test_what_is_shown_has_nothing_that_a_terminal_obeys(keeps: bool):
+    assert Names(keeps).line("\x1b[2J\x07 OUT\u202e\x9b") == ("?[2J? OUT??" if keeps else "?[9x? OUT??")
 
 
 @pytest.mark.parametrize("kind", READERS)
@@ -144,7 +180,16 @@ def test_a_folder_and_nothing_are_refused(kind: str, tmp_path: Path):
 
 
 @pytest.mark.parametrize("letter", [" ", "(", '"', "a ", "x", "\x00"])
-@pytest.mark.parametrize("begin", ["", "9:00:00 (vendord) ", '9:00:00 (vendord) DENIED: "f" a@b ('])
+@pytest.mark.parametrize(
+    "begin",
+    [
+        "",
+        "9:00:00 (vendord) ",
+        '9:00:00 (vendord) DENIED: "f" a@b (',
+        '9:00:00 (vendord) OUT: "f"',
+        '9:00:00 (vendord) OUT: "f" (2 licenses) ',
+    ],
+)
 def test_a_huge_line_is_read_and_shown_in_part(begin: str, letter: str, tmp_path: Path):
     """Were the time for a line as the square of its length, these would take minutes each."""
     path = tmp_path / "any.log"

@@ -42,6 +42,8 @@ def test_licenses_are_one_where_none_are_told(text: str, licenses: int):
         ("Ann van Dyck@pc-1.example.org", "Ann van Dyck", "pc-1.example.org"),
         ("Zoë@d'arc", "Zoë", "d'arc"),
         ("ann@corp@pc1", "ann", "corp@pc1"),
+        ("@pc1", "", "pc1"),
+        ("(2 licenses) @pc1", "", "pc1"),
     ],
 )
 def test_users_may_have_spaces_and_signs(who: str, user: str, host: str):

@@ -47,6 +47,6 @@ MUTATIONS = [
      "SHARE = 0.95 ", "SHARE = 1.05 ",
      "experiments/logs/test_trace.py::test_features_of_a_package_are_one_launch"),
     Mutation("logs: lines that are not understood show users", "experiments/logs/names.py",
-     "return (shown if self._keeps else WORD.sub(_masked, shown))[:SHOWN]", "return shown[:SHOWN]",
+     "printable((shown if self._keeps else WORD.sub(_masked, shown))[:SHOWN])", "printable(shown[:SHOWN])",
      "experiments/cli/test_logs_commands.py::test_users_and_hosts_are_not_told_unless_asked_for"),
 ]  # fmt: skip
