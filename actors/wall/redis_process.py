@@ -103,6 +103,11 @@ class RedisProcess:
                 raise PeerLost(f"redis-server does not answer: {said or self._process.poll()}")
             time.sleep(LOOK_S)
 
+    def kill(self) -> None:
+        """Kill it, unless it is known to have ended: its number may be another's by then."""
+        assert self._process is not None
+        self._process.kill()
+
     def close(self) -> None:
         """Kill it, if it is there, and wait until it has ended."""
         if self._process is not None:
