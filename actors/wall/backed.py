@@ -73,6 +73,14 @@ class BackedSlice(Slice):
         """CPU time of the service, as it was a moment ago."""
         return self._spent_before_s + self._spent_s
 
+    def look_at_service(self) -> None:
+        """Have `service_cpu_s` as it is now, unless a fault has it away; raises PeerLost."""
+        if self.is_there:
+            try:
+                self._look_at_cpu(self._cpu_at_s + CPU_EVERY_S)
+            except Gone as error:
+                raise self._lost(error) from error
+
     @property
     def next_time(self) -> int:
         """Time of the next event, or of the next message to ask the service about, ns."""
@@ -152,7 +160,6 @@ class BackedSlice(Slice):
     def tally(self) -> Tally:
         """Close the books at the end of the run, if they and the service have the same leases."""
         if self.is_there:
-            self._look_at_cpu(self._cpu_at_s + CPU_EVERY_S)
             self._compare()
         self._service.close()
         return super().tally()
