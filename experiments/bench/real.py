@@ -1,13 +1,12 @@
 """What a real server in place of the model's bears, and what it keeps when it is killed (servers.backend)."""
 
-import os
-import signal
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
+from meterstorm.actors.shards.transport.frames import PeerLost
 from meterstorm.actors.wall.redis_leases import Gone, RedisLeases, Step
 from meterstorm.actors.wall.redis_process import KEEPS, RedisProcess
 from rich.console import Console
@@ -15,14 +14,14 @@ from rich.table import Table
 
 MODES: Mapping[str, Mapping[str, str]] = {
     "nothing": KEEPS[False],
-    "appendonly, fsync each second": {"appendonly": "yes", "appendfsync": "everysec"},
-    "appendonly, fsync always": KEEPS[True],
+    "fsync each second": {"appendonly": "yes", "appendfsync": "everysec"},
+    "fsync always": KEEPS[True],
 }
 TOGETHER = 100  # steps in one go: half as many checkouts, each with its return
 LICENSES = 10**9
 STARTS_IN_S = 60.0
 LOOK_S = 0.001
-FIGURES = "singly/s", f"{TOGETHER // 2} at once/s", "CPU", "granted", "kept", "unheard of", "back in"
+FIGURES = "1 by 1/s", f"{TOGETHER // 2} at once/s", "CPU, us", "granted", "kept", "unheard of", "back, ms"
 
 
 class Pace(NamedTuple):
@@ -52,7 +51,7 @@ class Found(NamedTuple):
 
 
 def modes(seconds: float, on_progress: Callable[[float], None]) -> Iterator[Found]:
-    """Measure each mode, so many seconds for each figure; raises RedisMissing."""
+    """Measure each mode, so many seconds for each figure; raises RedisMissing, PeerLost."""
     for done, (name, keeps) in enumerate(MODES.items()):
         on_progress(done)
         with tempfile.TemporaryDirectory(prefix="redis-", dir="/tmp") as folder:
@@ -89,23 +88,36 @@ def _pace(service: RedisLeases, checkouts: int, seconds: float) -> Pace:
 
 def _kill(process: RedisProcess, service: RedisLeases, seconds: float) -> Kill:
     """Kill it while leases are granted, start it again, and see what it has."""
-    timer = threading.Timer(seconds, os.kill, (process.pid, signal.SIGKILL))
+    timer = threading.Timer(seconds, process.kill)
     timer.start()
+    try:
+        granted = _granted_until_gone(service)
+    finally:
+        timer.cancel()
+    process.start()
+    back_s = _back_s(service)
+    clients = [client for client, _, _ in service.leases()]
+    kept = sum(client < granted for client in clients)
+    return Kill(granted, kept, len(clients) - kept, back_s)
+
+
+def _granted_until_gone(service: RedisLeases) -> int:
     granted = 0
     while True:
         try:
             granted += sum(service.carry_out([_step("request", granted + k) for k in range(TOGETHER)]))
         except Gone:
-            break
-    timer.join()
-    process.start()
+            return granted
+
+
+def _back_s(service: RedisLeases) -> float:
+    """Return how long it takes until another process answers; raises PeerLost where none does in time."""
     began_s = time.monotonic()
     while not service.is_another():
+        if time.monotonic() > began_s + STARTS_IN_S:
+            raise PeerLost(f"redis-server has not started again in {STARTS_IN_S:g} s after it was killed")
         time.sleep(LOOK_S)
-    back_s = time.monotonic() - began_s
-    clients = [client for client, _, _ in service.leases()]
-    kept = sum(client < granted for client in clients)
-    return Kill(granted, kept, len(clients) - kept, back_s)
+    return time.monotonic() - began_s
 
 
 def _step(what: str, client: int) -> Step:
@@ -115,18 +127,18 @@ def _step(what: str, client: int) -> Step:
 def show(console: Console, found: list[Found]) -> None:
     """Print a row for each mode; CPU time, of client + server, is that of a checkout of many at once."""
     table = Table()
-    table.add_column("Redis keeps")
+    table.add_column("Redis keeps", overflow="fold")
     for name in FIGURES:
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", overflow="fold")
     for one in found:
         table.add_row(
             one.keeps,
             f"{one.singly.per_s:,.0f}",
             f"{one.together.per_s:,.0f}",
-            f"{one.together.client_us:.0f} + {one.together.server_us:.0f} us",
+            f"{one.together.client_us:.0f} + {one.together.server_us:.0f}",
             f"{one.kill.granted:,}",
             f"{one.kill.kept:,}",
             f"{one.kill.unheard:,}",
-            f"{one.kill.back_s * 1e3:,.0f} ms",
+            f"{one.kill.back_s * 1e3:,.0f}",
         )
     console.print(table)

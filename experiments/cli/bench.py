@@ -198,6 +198,7 @@ def bench_real_command(
     Takes half a minute, and two idle cores: one is the client's. A checkout is a request and its release. CPU
     time, of client + server, is that of one of many at once. Unheard of: leases that nobody was told of in time.
     """
+    from meterstorm.actors.shards.transport.frames import PeerLost
     from meterstorm.actors.wall.redis_process import RedisMissing
 
     from ..bench import real
@@ -205,6 +206,6 @@ def bench_real_command(
     try:
         with progress(counted(len(real.MODES), "mode"), len(real.MODES)) as advance:
             found = list(real.modes(seconds, advance))
-    except RedisMissing as error:
+    except (RedisMissing, PeerLost) as error:
         fail(UNAVAILABLE, str(error))
     real.show(output(), found)

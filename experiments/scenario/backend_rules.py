@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from .facts import Facts
-from .wording import refuse, show
+from .faults import FAULTS
+from .wording import one_of, refuse, show
 
 # What each key must be, and why.
 ONLY: Mapping[str, tuple[Any, str]] = {
@@ -17,6 +18,7 @@ ONLY_OF_PRODUCT: Mapping[str, tuple[Any, str]] = {
     "max_per_client": (0, "it knows no shares"),
     "reserve": (None, "it knows no shares"),
 }
+OTHER_FAULTS = [kind for kind in FAULTS if kind != "slow"]
 LONGEST_S = 2**53 // 10**9  # Redis has times as doubles: ns beyond this are no longer apart
 
 
@@ -35,18 +37,27 @@ def backend_can_decide(facts: Facts) -> Iterator[str]:
                 yield refuse(f"products[{index}].{key}", product[key], f"{word} {while_it}: {why}")
     for index, fault in enumerate(facts["faults"]):
         if fault["kind"] == "slow":
-            yield refuse(f"faults[{index}].kind", "slow", f"another one {while_it}: it is as fast as it is")
+            yield refuse(
+                f"faults[{index}].kind", "slow", f"{one_of(OTHER_FAULTS)} {while_it}: it is as fast as it is"
+            )
     yield from _policies_are_its_own(facts, while_it)
 
 
 def _policies_are_its_own(facts: Facts, while_it: str) -> Iterator[str]:
     choice = facts["policies.admission"]
     if choice.name != "fifo":
-        yield refuse("policies.admission.name", choice.name, f'"fifo" {while_it}: it turns nobody away')
+        yield refuse(
+            "policies.admission.name", choice.name, f'"fifo" {while_it}: it serves in order and turns nobody away'
+        )
     if getattr(facts["resolved.denial"].policy, "is_called_back", False):
         name = facts["policies.denial"].name
         yield refuse("policies.denial.name", name, f"one that awaits no callback {while_it}: it calls nobody")
-    whole_s = facts["run.warmup_s"] + facts["run.duration_s"]
-    if whole_s > LONGEST_S:
-        words = f"at most {show(LONGEST_S - facts['run.warmup_s'])} {while_it}: it keeps times as doubles of ns"
-        yield refuse("run.duration_s", facts["run.duration_s"], words)
+    yield from _times_are_apart(facts["run.warmup_s"], facts["run.duration_s"], while_it)
+
+
+def _times_are_apart(warmup_s: float, duration_s: float, while_it: str) -> Iterator[str]:
+    why = f"{while_it}: it keeps times as doubles of ns"
+    if warmup_s >= LONGEST_S:
+        yield refuse("run.warmup_s", warmup_s, f"less than {LONGEST_S} {why}")
+    elif warmup_s + duration_s > LONGEST_S:
+        yield refuse("run.duration_s", duration_s, f"at most {show(LONGEST_S - warmup_s)} {why}")

@@ -5,6 +5,7 @@ import signal
 
 import numpy as np
 import pytest
+from meterstorm.actors.engine.invariants import InvariantViolation
 from meterstorm.actors.shards.transport.frames import PeerLost
 from meterstorm.actors.wall.backed import BackedSlice
 from meterstorm.actors.wall.redis_leases import Gone, RedisLeases
@@ -31,8 +32,8 @@ LAYER = {
 class Pair:
     """A server with its redis-server, and its clients, that go on without a clock."""
 
-    def __init__(self, folder, durable):
-        scenario = world(REDIS, LAYER, {"servers": {"durable": durable}})
+    def __init__(self, folder, durable, *layers):
+        scenario = world(REDIS, LAYER, {"servers": {"durable": durable}}, *layers)
         self.process = RedisProcess(folder, 0, KEEPS[durable])
         self.process.start()
         self.process.wait(60.0)
@@ -40,12 +41,12 @@ class Pair:
         self.clients = Slice(scenario, 0, 1, 1)
         self.server.meet()
 
-    def go_on(self, begin, until):
+    def go_on(self, begin, until, closed=(START, END)):
         """Exchange messages each tenth of a second; a closed listener hears nothing."""
         for now in range(begin, until + 1, STEP):
             self.clients.advance(now)
             rows = self.clients.take()
-            is_heard = (rows["time"] < START) | (rows["time"] >= END)
+            is_heard = (rows["time"] < closed[0]) | (rows["time"] >= closed[1])
             self.server.deliver(rows[is_heard].tobytes(), 1)
             self.server.advance(now)
             for _, answers in self.server.by_node(self.server.take()):
@@ -96,6 +97,43 @@ def test_the_books_have_what_was_carried_out(pair, monkeypatch, steps):
     pair.clients.take()  # to a closed listener
     pair.go_on(END, pair.server.end)
     assert pair.server.tally().servers["decided"][0] > 0
+
+
+def test_what_was_under_way_is_dropped_when_the_run_ends_before_it_is_back(pair, monkeypatch):
+    asked = killed_after(pair, monkeypatch, 0)
+    pair.server.advance(pair.server.end)
+    assert pair.dropped() == len(asked) > 10
+
+
+def test_a_crash_before_it_was_seen_to_be_back_belongs_to_the_one_before(tmp_path, monkeypatch):
+    """It is away from 2 s to 2.2 s and from 2.4 s to 3 s, and nobody looks before 2.6 s."""
+    second = {"kind": "crash", "servers": [0], "start_s": 1.9, "duration_s": 0.6}
+    pair = Pair(tmp_path, True, {"faults": [{**second, "start_s": 1.5, "duration_s": 0.2}, second]})
+    killed_after(pair, monkeypatch, 0)
+    assert not pair.server.serves(2_600_000_000)
+    pair.process.start()
+    assert not pair.server.serves(END - 1)
+    eventually(lambda: pair.server.serves(END))
+    assert pair.server.serves(END + 31 * SECOND)
+    pair.process.close()
+
+
+@pytest.mark.parametrize("says", [0, 1])
+def test_answers_to_what_came_in_a_stall_are_compared_too(tmp_path, monkeypatch, says):
+    """The books give them when the stall is over, the service when they have come."""
+    stall = {"kind": "stall", "servers": [0], "start_s": 1.5, "duration_s": 1.0}
+    pair = Pair(tmp_path, False, {"faults": [stall], "products": [{"name": "editor", "licenses": 100}]})
+    carry_out = RedisLeases.carry_out
+
+    def lie(self, steps):
+        said = carry_out(self, steps)
+        return [says if step.now == END else one for step, one in zip(steps, said, strict=True)]
+
+    pair.go_on(0, START, (END, END))
+    monkeypatch.setattr(RedisLeases, "carry_out", lie)
+    with pytest.raises(InvariantViolation, match=f"server 0 {'grants' if says else 'denies'} a request that"):
+        pair.go_on(START + STEP, pair.server.end, (END, END))
+    pair.process.close()
 
 
 def test_one_that_is_gone_without_a_fault_ends_the_run(pair, monkeypatch):

