@@ -166,8 +166,8 @@ def begin_cycle(world, s):
 def _call_back(world, n):
     """Tell a user that licenses are free, and reserve them for the grace time.
 
-    Nothing is for a user denied in the present site server cycle, who is then denied again (KB Q226823), nor for one
-    whose program has been granted a lease since, by a request that was overtaken.
+    Nothing is for a user denied in the present site server cycle, who is then denied again (KB Q226823), nor for
+    one whose program has been granted a lease since, by a request that was overtaken.
     """
     config = world.config[0]
     event = world.events[n]
