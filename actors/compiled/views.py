@@ -65,14 +65,20 @@ class _EmptyTableType(_TableType):
     """A table that is known to be empty."""
 
 
-class _PlainConfigType(types.Record):
-    """A row of `config` in which what a plain world does without is known to be 0."""
+class _ConfigType(types.Record):
+    """A row of `config`, of plain worlds or of all others: numba must not take one for the other.
 
-    def __init__(self) -> None:
+    It knows types by their names, and lets a record stand for another one with the same fields.
+    """
+
+    def __init__(self, name: str) -> None:
         row = numba.from_dtype(CONFIG)
-        fields: Any = [(name, {"type": kind.type, "offset": kind.offset}) for name, kind in row.fields.items()]
+        fields: Any = [(key, {"type": field.type, "offset": field.offset}) for key, field in row.fields.items()]
         super().__init__(fields, row.size, row.aligned)
-        self.name = f"Plain{self.name}"  # numba takes types of one name for one
+        self.name = name
+
+    def can_convert_to(self, typingctx: Any, other: Any) -> None:
+        """Stand for no other record."""
 
 
 class _PoliciesType(types.Type):
@@ -85,9 +91,10 @@ class _PoliciesType(types.Type):
 
 _MEMBERS: dict[str, Any] = {
     **{name: _TableType(numba.from_dtype(dtype)) for name, dtype in TABLES.items()},
+    "config": _TableType(_ConfigType("Config")),
     **{name: _PoliciesType(types.FunctionType(SIGNATURES[name])) for name in POLICIES},
 }
-_PLAIN_CONFIG = _PlainConfigType()
+_PLAIN_CONFIG = _ConfigType("PlainConfig")
 _PLAIN_MEMBERS = {
     **_MEMBERS,
     **{name: _EmptyTableType(_MEMBERS[name].row) for name in SELDOM_FILLED},
@@ -102,7 +109,7 @@ def _typeof_world(world: World, c: Any) -> Any:
 
 
 register_model(_WorldType)(models.OpaqueModel)
-register_model(_PlainConfigType)(models.RecordModel)
+register_model(_ConfigType)(models.RecordModel)
 
 
 @register_model(_TableType)

@@ -4,14 +4,17 @@ import inspect
 import json
 import re
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from .. import scenarios
 from . import options
-from .console import WRONG_INPUT, fail
+from .console import WRONG_INPUT, fail, print_warning
 from .options import KB, Arm, Arms, Settings, chosen_arms, overrides_in
+
+if TYPE_CHECKING:
+    from ..scenario import Scenario
 
 TOPICS = ("keys", "metrics", "faults", "policies")
 LISTS = ("scenarios", "policies")
@@ -200,13 +203,26 @@ def validate_command(
     arms: Arms = None,
     arm: Arm = None,
 ) -> None:
-    """Check a scenario without running it: every case and arm; exit 2 with all that is wrong."""
-    from ..scenario import ScenarioError, counted, load
+    """Check a scenario, and the files that it names, without running it; exit 2 with all that is wrong."""
+    from ..scenario import ScenarioError, counted, load, versions
 
     try:
         scenario = load(file, overrides_in(settings, {}), chosen_arms(arms, arm))
+        _check_files([version.scenario for version in versions(scenario)])
     except (ScenarioError, ValueError) as error:
         fail(WRONG_INPUT, str(error))
     sizes = (("case", len(scenario.cases) or 1), ("arm", len(scenario.arms) or 1))
     words = [counted(n, word) for word, n in (*sizes, ("replication", scenario.run.replications))]
     print(f"ok: {' x '.join(words)}")
+
+
+def _check_files(scenarios: list["Scenario"]) -> None:
+    """Read the traces and observed times that scenarios name, with the engine's code; raises ValueError."""
+    naming = [
+        one for one in scenarios if one.workload.trace or one.workload.run_times or one.workload.launch_intervals
+    ]
+    if naming:
+        from ..runs.warnings import warnings
+
+        for line in warnings(naming):
+            print_warning(line)

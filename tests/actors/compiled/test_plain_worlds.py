@@ -60,3 +60,21 @@ def test_the_compiler_knows_what_plain_worlds_do_without(settings, loads):
     (code,) = added.inspect_llvm().values()
     body = code[code.index("define") :].partition("\n}")[0]
     assert len(re.findall(r"\bload\b", body)) == loads
+
+
+@pytest.mark.filterwarnings("error::numba.NumbaExperimentalFeatureWarning")
+@pytest.mark.parametrize("is_plain_first", [True, False])
+def test_neither_kind_of_code_is_taken_for_the_other(is_plain_first):
+    """Not even where only the row of `config` is passed on, which has the same fields in both."""
+
+    @numba.njit
+    def tokens_in(config):
+        return config.sized
+
+    @numba.njit
+    def tokens(world):
+        return tokens_in(world.config[0])
+
+    worlds = [Shard(validate({"title": "plain"})).world, Shard(validate({"title": "x"} | SELDOM["tokens"])).world]
+    order = worlds if is_plain_first else worlds[::-1]
+    assert {world.is_plain: tokens(world) for world in order} == {True: 0, False: 1}

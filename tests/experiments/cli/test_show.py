@@ -24,6 +24,8 @@ from meterstorm.experiments.scenario.json_schema import json_schema
 from meterstorm.policies.registry import BUILT_IN
 from typer.testing import CliRunner
 
+from support.command_line import refused
+
 SLOW = {"numba", "llvmlite", "numpy", "ray", "pyarrow", "scipy"}
 KEYS = [key.path.replace("[]", "") for key in reference.all_keys()]
 
@@ -247,6 +249,17 @@ def test_a_wrong_scenario_is_told_all_that_is_wrong(tmp_path):
     assert (result.exit_code, result.stdout) == (console.WRONG_INPUT, "")
     for word in ("run.seed: -1", "clients.cuont", "network.loss: 2"):
         assert word in result.stderr
+
+
+def test_validate_reads_the_files_that_a_scenario_names(tmp_path):
+    trace, scenario = tmp_path / "trace.csv", tmp_path / "traced.toml"
+    scenario.write_text('title = "t"\n[workload]\narrivals = "trace"\ntrace = "trace.csv"\n')
+    refused(invoke("validate", scenario), 2, [f"workload.trace: there is no file '{trace}'"])
+    trace.write_text("time_s,client,run_time_s,extra\n1,0,5,1\n")
+    refused(invoke("validate", scenario), 2, ["unknown column 'extra'"])
+    trace.write_text("time_s,client,run_time_s\n1,0,5\n100000,0,5\n")
+    told = invoke("validate", scenario)
+    assert told.exit_code == 0 and "1 of 2 launches come after the end" in told.stderr
 
 
 def test_no_scenario_hides_a_fault_a_policy_or_a_metric():
