@@ -215,4 +215,4 @@ def refused(result: Any, code: int, words: list[str]) -> None:
     assert result.stdout == ""
     assert "Traceback" not in result.stderr
     for word in words:
-        assert word in result.stderr
+        assert word in result.stderr, result.stderr

@@ -252,8 +252,8 @@ def test_a_wrong_scenario_is_told_all_that_is_wrong(tmp_path):
 
 
 def test_validate_reads_the_files_that_a_scenario_names(tmp_path):
-    trace, scenario = tmp_path / "trace.csv", tmp_path / "traced.toml"
-    scenario.write_text('title = "t"\n[workload]\narrivals = "trace"\ntrace = "trace.csv"\n')
+    trace, scenario = tmp_path / "launches.csv", tmp_path / "traced.toml"
+    scenario.write_text('title = "t"\n[workload]\narrivals = "trace"\ntrace = "launches.csv"\n')
     refused(invoke("validate", scenario), 2, [f"workload.trace: there is no file '{trace}'"])
     trace.write_text("time_s,client,run_time_s,extra\n1,0,5,1\n")
     refused(invoke("validate", scenario), 2, ["unknown column 'extra'"])
