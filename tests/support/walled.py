@@ -31,6 +31,18 @@ CALM: dict[str, Any] = {
     "policies": {"balancing": {"name": "static"}},
 }
 
+# At the time of a fault many programs run; without loss, so that what a fault takes is all that is lost.
+BUSY: dict[str, Any] = {
+    "run": {"duration_s": 8.0, "warmup_s": 1.0, "sample_s": 1.0},
+    "network": {"latency_ms": 100.0, "jitter_ms": 0.0, "loss": 0.0},
+    "servers": {"count": 2, "service_ms": 1.0, "reclaim_after_s": 0.0},
+    "clients": {"count": 300},
+    "products": [{"name": "editor", "licenses": 150}],
+    "workload": {"launch_interval_s": 2.0, "run_time_s": 1.0},
+    "policies": {"failover": {"name": "retry-then-failover", "retries": 1, "delay_s": 0.5}},
+}
+FAULT: dict[str, Any] = {"servers": [0], "start_s": 2.0, "duration_s": 2.0}
+
 # What makes of it a world whose servers are redis-servers, and the other way round.
 REDIS: dict[str, Any] = {"run": {"clock": "wall"}, "servers": {"backend": "redis", "service_ms": 0.0}}
 OWN: dict[str, Any] = {"run": {"clock": "virtual"}, "servers": {"backend": "own", "service_ms": 0.0}}

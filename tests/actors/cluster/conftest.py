@@ -1,12 +1,26 @@
 """For tests of processes: a bound, since they may wait for each other for ever, and a folder for their files."""
 
+import os
 import signal
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
 
 import pytest
+from meterstorm.actors.cluster import wall_set
+from meterstorm.actors.cluster.connection import start_ray
+from meterstorm.actors.cluster.wall_set import WallSet
 
 BOUND_S = 600
+
+
+class Sent(NamedTuple):
+    """A signal to a process, which ran that command."""
+
+    command: str
+    pid: int
+    number: signal.Signals
 
 
 @pytest.fixture(autouse=True)
@@ -34,3 +48,27 @@ def temporary(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         patch.setenv("TMPDIR", folder)
         patch.setattr(tempfile, "tempdir", folder)
         yield folder
+
+
+@pytest.fixture(scope="module")
+def wall(temporary: str) -> Iterator[WallSet]:
+    """Processes for worlds on the wall clock, on a Ray of this file's own."""
+    start_ray(max(2, os.cpu_count() or 1))
+    found = WallSet()
+    yield found
+    found.ray.shutdown()
+
+
+@pytest.fixture
+def signals(monkeypatch: pytest.MonkeyPatch) -> list[Sent]:
+    """The signals that a run sends to processes of its world."""
+    sent: list[Sent] = []
+    kill = os.kill
+
+    def note(pid: int, number: int) -> None:
+        command = Path(f"/proc/{pid}/comm")
+        sent.append(Sent(command.read_text().strip() if command.exists() else "", pid, signal.Signals(number)))
+        kill(pid, number)
+
+    monkeypatch.setattr(wall_set.os, "kill", note)
+    return sent

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from meterstorm.actors.cluster import wall_set as module
-from meterstorm.actors.cluster.connection import ClusterError, start_ray
+from meterstorm.actors.cluster.connection import ClusterError
 from meterstorm.actors.cluster.wall_set import WallSet
 from meterstorm.actors.shards.simulate import simulate
 from meterstorm.actors.shards.transport.frames import PeerLost
@@ -15,22 +15,11 @@ from meterstorm.actors.wall.redis_process import RedisMissing
 from meterstorm.experiments.metrics.metrics import metrics
 
 from support.layers import layered
-from support.walled import OWN, REDIS, needs_redis, world
+from support.walled import BUSY, FAULT, OWN, REDIS, needs_redis, world
 
 pytestmark = [needs_redis, pytest.mark.ray, pytest.mark.slow, pytest.mark.xdist_group("ray")]
 
 SECOND = 10**9
-FAULT = {"servers": [0], "start_s": 2.0, "duration_s": 2.0}
-# At the time of a fault many programs run; without loss, so that what a fault takes is all that is lost.
-BUSY = {
-    "run": {"duration_s": 8.0, "warmup_s": 1.0, "sample_s": 1.0},
-    "network": {"latency_ms": 100.0, "jitter_ms": 0.0, "loss": 0.0},
-    "servers": {"count": 2, "reclaim_after_s": 0.0},
-    "clients": {"count": 300},
-    "products": [{"name": "editor", "licenses": 150}],
-    "workload": {"launch_interval_s": 2.0, "run_time_s": 1.0},
-    "policies": {"failover": {"name": "retry-then-failover", "retries": 1, "delay_s": 0.5}},
-}
 # Heartbeats, reclaims, and a server that is killed three times while much is under way.
 OFTEN = {
     "servers": {"reclaim_after_s": 1.5, "scan_s": 0.5},
@@ -38,28 +27,6 @@ OFTEN = {
     "products": [{"name": "editor", "licenses": 700}],
     "faults": [FAULT | {"kind": "crash", "repeat_s": 2.0, "repeats": 3, "duration_s": 0.4}],
 }
-
-
-@pytest.fixture(scope="module")
-def wall(temporary):
-    start_ray(max(2, os.cpu_count() or 1))
-    found = WallSet()
-    yield found
-    found.ray.shutdown()
-
-
-@pytest.fixture
-def struck(monkeypatch):
-    """The signals that a run has sent: the command of the process, its number and the signal's."""
-    sent, kill = [], os.kill
-
-    def note(pid: int, number: int) -> None:
-        command = Path(f"/proc/{pid}/comm").read_text().strip() if Path(f"/proc/{pid}").exists() else ""
-        sent.append((command, pid, signal.Signals(number)))
-        kill(pid, number)
-
-    monkeypatch.setattr(module.os, "kill", note)
-    return sent
 
 
 def run(wall, *layers):
@@ -70,16 +37,18 @@ def run(wall, *layers):
     return tally, metrics(scenario, tally), metrics(twin, simulate(twin)), measures
 
 
-def killed(struck):
+def killed(signals):
     """The commands of the processes that were killed."""
-    return [name for _, name in sorted({(pid, name) for name, pid, number in struck if number == signal.SIGKILL})]
+    return [
+        name for _, name in sorted({(one.pid, one.command) for one in signals if one.number == signal.SIGKILL})
+    ]
 
 
 @pytest.mark.parametrize("durable", [True, False])
-def test_a_crash_kills_redis_and_it_keeps_what_it_should(wall, struck, durable):
+def test_a_crash_kills_redis_and_it_keeps_what_it_should(wall, signals, durable):
     faults = {"servers": {"durable": durable}, "faults": [FAULT | {"kind": "crash"}]}
     _, real, virtual, measures = run(wall, faults)
-    assert killed(struck) == ["redis-server"] * 3 and measures.strikes == 1  # and two at the end
+    assert killed(signals) == ["redis-server"] * 3 and measures.strikes == 1  # and two at the end
     assert measures.nodes[2].refused[0] > 50 and measures.nodes[2].refused[1] == 0
     assert 0 < measures.nodes[0].back_late_s < 5.0
     assert (real["leases_lost"] > 20) is (virtual["leases_lost"] > 20) is (not durable)
@@ -89,24 +58,24 @@ def test_a_crash_kills_redis_and_it_keeps_what_it_should(wall, struck, durable):
     assert 0.9 * virtual["refusals"] - 5 < real["refusals"] < 1.1 * closed_longer * virtual["refusals"] + 5
 
 
-def test_one_that_is_killed_often_has_the_books_leases_each_time(wall, struck):
+def test_one_that_is_killed_often_has_the_books_leases_each_time(wall, signals):
     """Durable: what was under way was carried out or not, and the books follow."""
     _, real, virtual, measures = run(wall, OFTEN, {"servers": {"durable": True}})
-    assert killed(struck) == ["redis-server"] * 5  # and two at the end
+    assert killed(signals) == ["redis-server"] * 5  # and two at the end
     assert real["launches"] == pytest.approx(virtual["launches"], rel=0.05)
     assert real["refusals"] > 100 and measures.nodes[0].cpu_s[2] > 0.0
 
 
-def test_one_that_is_not_back_by_the_end_ends_the_run_in_time(wall, struck):
+def test_one_that_is_not_back_by_the_end_ends_the_run_in_time(wall, signals):
     _, real, virtual, measures = run(wall, {"faults": [FAULT | {"kind": "crash", "duration_s": 600.0}]})
     assert measures.strikes == 1
     assert real["refusals"] == pytest.approx(virtual["refusals"], rel=0.1)
 
 
-def test_a_stall_stops_redis(wall, struck):
+def test_a_stall_stops_redis(wall, signals):
     _, real, virtual, measures = run(wall, {"faults": [FAULT | {"kind": "stall"}]})
-    (_, stopped, first), (_, continued, second) = struck[:2]
-    assert (first, second) == (signal.SIGSTOP, signal.SIGCONT) and stopped == continued
+    assert [one.number for one in signals[:2]] == [signal.SIGSTOP, signal.SIGCONT]
+    assert signals[0].pid == signals[1].pid
     assert measures.round_trips.largest >= 1.8 * SECOND
     for name in ("launches", "attempts", "timeouts"):
         assert real[name] == pytest.approx(virtual[name], rel=0.1, abs=5), name

@@ -6,50 +6,16 @@ import threading
 from pathlib import Path
 
 import pytest
-from meterstorm.actors.cluster import wall_set as module
-from meterstorm.actors.cluster.connection import start_ray
 from meterstorm.actors.cluster.failures import ShardLost
 from meterstorm.actors.cluster.wall_set import WallSet
 from meterstorm.actors.shards.simulate import simulate
 from meterstorm.experiments.metrics.metrics import metrics
 
-from support.walled import world
+from support.walled import BUSY, FAULT, world
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.xdist_group("ray")]
 
 SECOND = 10**9
-FAULT = {"servers": [0], "start_s": 2.0, "duration_s": 2.0}
-# At the time of a fault many programs run; without loss, so that what a fault takes is all that is lost.
-BUSY = {
-    "run": {"duration_s": 8.0, "warmup_s": 1.0, "sample_s": 1.0},
-    "network": {"latency_ms": 100.0, "jitter_ms": 0.0, "loss": 0.0},
-    "servers": {"count": 2, "service_ms": 1.0, "reclaim_after_s": 0.0},
-    "clients": {"count": 300},
-    "products": [{"name": "editor", "licenses": 150}],
-    "workload": {"launch_interval_s": 2.0, "run_time_s": 1.0},
-    "policies": {"failover": {"name": "retry-then-failover", "retries": 1, "delay_s": 0.5}},
-}
-
-
-@pytest.fixture(scope="module")
-def wall(temporary):
-    start_ray(max(2, os.cpu_count() or 1)).is_initialized()
-    found = WallSet()
-    yield found
-    found.ray.shutdown()
-
-
-@pytest.fixture
-def killed(monkeypatch):
-    """The signals that a run has sent: process and number."""
-    sent, kill = [], os.kill
-
-    def note(pid: int, number: int) -> None:
-        sent.append((pid, signal.Signals(number)))
-        kill(pid, number)
-
-    monkeypatch.setattr(module.os, "kill", note)
-    return sent
 
 
 def is_gone(pid: int) -> bool:
@@ -70,10 +36,10 @@ def run(wall, *layers, pace=1.0):
 
 
 @pytest.mark.parametrize("durable", [False, True])
-def test_a_crash_kills_the_process_and_another_one_takes_its_place(wall, killed, durable):
+def test_a_crash_kills_the_process_and_another_one_takes_its_place(wall, signals, durable):
     faults = {"servers": {"durable": durable}, "faults": [FAULT | {"kind": "crash"}]}
     tally, real, virtual, measures = run(wall, faults)
-    (victim,) = [pid for pid, number in killed if number == signal.SIGKILL]
+    (victim,) = [one.pid for one in signals if one.number == signal.SIGKILL]
     assert is_gone(victim)
     assert measures.strikes == 1 and measures.nodes[0].refused == dict.fromkeys((0, 1), 0)
     assert measures.nodes[2].refused[0] > 50 and measures.nodes[2].refused[1] == 0
@@ -84,23 +50,23 @@ def test_a_crash_kills_the_process_and_another_one_takes_its_place(wall, killed,
     assert tally.servers["decided"][0] > 100  # those before the kill are not forgotten
 
 
-def test_a_server_that_is_killed_often_has_the_later_stand_bys_begin_during_the_run(wall, killed, monkeypatch):
+def test_a_server_that_is_killed_often_has_the_later_stand_bys_begin_during_the_run(wall, signals, monkeypatch):
     there = []
     begin = WallSet._actor
-    monkeypatch.setattr(WallSet, "_actor", lambda self: there.append(len(killed)) or begin(self))
+    monkeypatch.setattr(WallSet, "_actor", lambda self: there.append(len(signals)) or begin(self))
     crashes = [FAULT | {"kind": "crash", "start_s": float(at), "duration_s": 0.5} for at in (1, 3, 5)]
     _, real, virtual, measures = run(wall, {"servers": {"durable": True}, "faults": crashes})
     assert there == [0] * 5 + [1]  # two servers, a shard of clients, two stand-bys; and one after the first kill
-    assert len({pid for pid, number in killed if number == signal.SIGKILL}) == measures.strikes == 3
+    assert len({one.pid for one in signals if one.number == signal.SIGKILL}) == measures.strikes == 3
     assert real["launches"] == pytest.approx(virtual["launches"], rel=0.1, abs=5)
     assert measures.nodes[0].messages > 0 < measures.nodes[0].cpu_s[0]
 
 
-def test_a_stall_stops_the_process_and_shows_in_the_round_trips(wall, killed):
+def test_a_stall_stops_the_process_and_shows_in_the_round_trips(wall, signals):
     """Requests are answered late or never, and the wait counts from when each was meant to be sent."""
     _, real, virtual, measures = run(wall, {"faults": [FAULT | {"kind": "stall"}]})
-    assert [number for _, number in killed[:2]] == [signal.SIGSTOP, signal.SIGCONT]
-    assert killed[0][0] == killed[1][0]
+    assert [one.number for one in signals[:2]] == [signal.SIGSTOP, signal.SIGCONT]
+    assert signals[0].pid == signals[1].pid
     assert measures.round_trips.largest >= 1.8 * SECOND
     assert measures.round_trips.quantile(0.5) < 0.5 * SECOND
     for name in ("launches", "attempts", "timeouts"):
