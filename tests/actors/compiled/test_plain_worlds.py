@@ -46,9 +46,9 @@ def test_who_uses_what_is_seldom_used_has_no_plain_world(name):
 
 
 @pytest.mark.skipif(JIT_DISABLED, reason="nothing is compiled")
-@pytest.mark.parametrize(("settings", "loads"), [({}, 0), (SELDOM["connections"], 10)])
-def test_the_compiler_knows_what_plain_worlds_do_without(settings, loads):
-    """Of a plain world none of these is read from memory; of others, each and where it is."""
+@pytest.mark.parametrize("settings", [{}, SELDOM["connections"]])
+def test_the_compiler_knows_what_plain_worlds_do_without(settings):
+    """Of a plain world none of these six is read from memory; of others, each is."""
 
     @numba.njit
     def added(world):
@@ -59,7 +59,8 @@ def test_the_compiler_knows_what_plain_worlds_do_without(settings, loads):
     assert added(world) == 0
     (code,) = added.inspect_llvm().values()
     body = code[code.index("define") :].partition("\n}")[0]
-    assert len(re.findall(r"\bload\b", body)) == loads
+    loads = len(re.findall(r"\bload\b", body))
+    assert loads == 0 if world.is_plain else loads >= 6
 
 
 @pytest.mark.filterwarnings("error::numba.NumbaExperimentalFeatureWarning")
