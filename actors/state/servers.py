@@ -7,7 +7,7 @@ SERVER = rows(
     ("digest", "u8"),
     ("head", "i4"),  # first and last message that waits, rows of events
     ("tail", "i4"),
-    ("standing", "i8"),  # since when messages have waited, ns, if any does
+    ("standing", "i8"),  # since when messages have waited, ns, if any does; kept where the newest may go first
     ("serving", "i4"),  # the message in service, a row of events
     ("waiting", "i4"),  # requests that wait
     ("connecting", "i4"),  # connections that wait to be accepted

@@ -94,7 +94,8 @@ TABLES: dict[str, Any] = {
 # Each has its compiled policies, by row of `config`; servers have one admission policy.
 POLICIES = ("failover", "failback", "selection", "admission", "denial")
 MEMBERS = (*TABLES, *POLICIES)
-SELDOM_FILLED = ("groups", "contacts", "stays", "connections", "connected", "peers")  # likewise empty
+# Empty in most worlds, as compiled code knows of those (compiled/views.py).
+SELDOM_FILLED = ("groups", "contacts", "stays", "connections", "connected", "peers")
 
 
 class World:

@@ -188,7 +188,7 @@ def note(world, i, action, cause, slot, program=0):
 def first_choice(world, i):
     """Return the first server of the client's own site: to the selection policy, this one is number 0."""
     config = world.config[0]
-    if config.sites == 1:  # a division takes as long as much else
+    if config.sites == 1:  # so that most worlds do not divide
         return np.int64(0)
     return world.clients[i].home // config.members * config.members
 

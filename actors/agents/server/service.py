@@ -112,7 +112,8 @@ def _enqueue(world, n, s):
     config, now = world.config[0], world.control[0].now
     events.chain(world, n).next = NONE
     if server.tail == NONE:
-        server.standing = now
+        if config.lifo:
+            server.standing = now
         server.head = server.tail = n
     elif config.lifo and now - server.standing >= config.lifo_after:
         events.chain(world, n).next = server.head
