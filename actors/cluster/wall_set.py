@@ -23,7 +23,7 @@ from ..shards.transport.sockets import place_for_sockets
 from ..wall.clock import Clock
 from ..wall.node import Place
 from ..wall.outcome import Measures, world_of
-from ..wall.redis_process import KEEPS, RedisMissing, RedisProcess
+from ..wall.redis_process import KEEPS, RedisMissing, RedisProcess, start_all
 from ..wall.strikes import KILL, Strike, strikes
 from .connection import ClusterError, loss, sockets_folder, start_ray
 from .cpus import cpus
@@ -32,7 +32,6 @@ from .standbys import Standbys
 from .wall_host import WallHost
 
 BEGINS_IN_S = 0.2  # from when all are ready; the calls that begin the run must have come by then
-STARTS_IN_S = 60.0  # a service must take calls by then
 POLL_S = 0.2  # between two looks at whether all processes are well
 
 DIED = "A worker died or was killed while executing a task"  # how Ray begins to say so
@@ -137,10 +136,7 @@ class WallSet:
                 self._services.append(RedisProcess(self._folder, server, KEEPS[scenario.servers.durable]))
         except RedisMissing as error:
             raise ClusterError(f'servers.backend = "redis": {error}') from None
-        for service in self._services:
-            service.start()
-        for service in self._services:
-            service.wait(STARTS_IN_S)
+        start_all(self._services)
 
     def _actor(self) -> Any:
         actor = self.ray.remote(max_restarts=0, num_cpus=0)(WallHost).remote()

@@ -12,7 +12,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -28,6 +28,7 @@ ALWAYS = {
     "auto-aof-rewrite-percentage": "0",
 }  # fmt: skip
 LOOK_S = 0.005
+STARTS_IN_S = 60.0  # it must take calls by then
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
@@ -93,10 +94,10 @@ class RedisProcess:
             )
         return self.pid
 
-    def wait(self, patience_s: float) -> None:
-        """Return when it takes calls; raises PeerLost where it has ended, or does not in time."""
+    def wait(self) -> None:
+        """Return when it takes calls; raises PeerLost where it has ended, or does not in STARTS_IN_S."""
         assert self._process is not None
-        until_s = time.monotonic() + patience_s
+        until_s = time.monotonic() + STARTS_IN_S
         while not self._is_there():
             if self._process.poll() is not None or time.monotonic() > until_s:
                 said = (self._folder / "log").read_text(errors="replace").strip().rpartition("\n")[2]
@@ -120,6 +121,14 @@ class RedisProcess:
             sock.connect(self.socket)
             return True
         return False
+
+
+def start_all(processes: Sequence[RedisProcess]) -> None:
+    """Start them side by side, and return when all take calls; raises PeerLost."""
+    for one in processes:
+        one.start()
+    for one in processes:
+        one.wait()
 
 
 def _die_with_parent() -> None:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from meterstorm.actors.shards.transport.frames import PeerLost
 from meterstorm.actors.wall.redis_leases import Gone, RedisLeases, Step
-from meterstorm.actors.wall.redis_process import KEEPS, RedisProcess
+from meterstorm.actors.wall.redis_process import KEEPS, STARTS_IN_S, RedisProcess
 from rich.console import Console
 from rich.table import Table
 
@@ -19,7 +19,6 @@ MODES: Mapping[str, Mapping[str, str]] = {
 }
 TOGETHER = 100  # steps in one go: half as many checkouts, each with its return
 LICENSES = 10**9
-STARTS_IN_S = 60.0
 LOOK_S = 0.001
 FIGURES = "1 by 1/s", f"{TOGETHER // 2} at once/s", "CPU, us", "granted", "kept", "unheard of", "back, ms"
 
@@ -64,7 +63,7 @@ def modes(seconds: float, on_progress: Callable[[float], None]) -> Iterator[Foun
 
 def _mode(name: str, process: RedisProcess, seconds: float) -> Found:
     process.start()
-    process.wait(STARTS_IN_S)
+    process.wait()
     service = RedisLeases(process.socket)
     service.begin([LICENSES])
     singly, together = (_pace(service, checkouts, seconds) for checkouts in (1, TOGETHER // 2))

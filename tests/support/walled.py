@@ -13,7 +13,7 @@ from meterstorm.actors.shards.tally import Tally
 from meterstorm.actors.wall.clock import Clock
 from meterstorm.actors.wall.node import Node, Outcome, Place
 from meterstorm.actors.wall.outcome import world_of
-from meterstorm.actors.wall.redis_process import KEEPS, RedisMissing, RedisProcess, server_path
+from meterstorm.actors.wall.redis_process import KEEPS, RedisMissing, RedisProcess, server_path, start_all
 from meterstorm.experiments.scenario import Scenario, validate
 
 from support.layers import layered
@@ -104,10 +104,7 @@ def services(scenario: Scenario, folder: str) -> Iterator[list[RedisProcess]]:
     numbers = range(scenario.servers.count if scenario.servers.backend == "redis" else 0)
     found = [RedisProcess(folder, server, KEEPS[scenario.servers.durable]) for server in numbers]
     try:
-        for one in found:
-            one.start()
-        for one in found:
-            one.wait(60.0)
+        start_all(found)
         yield found
     finally:
         for one in found:

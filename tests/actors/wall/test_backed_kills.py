@@ -36,7 +36,7 @@ class Pair:
         scenario = world(REDIS, LAYER, {"servers": {"durable": durable}}, *layers)
         self.process = RedisProcess(folder, 0, KEEPS[durable])
         self.process.start()
-        self.process.wait(60.0)
+        self.process.wait()
         self.server = BackedSlice(scenario, 0, 0, 1, self.process.socket)
         self.clients = Slice(scenario, 0, 1, 1)
         self.server.meet()

@@ -18,7 +18,7 @@ AFTER = 30  # leases not heard of for this long are reclaimed
 def service(tmp_path_factory):
     process = RedisProcess(str(tmp_path_factory.mktemp("r", numbered=True)), 0, KEEPS[False])
     process.start()
-    process.wait(60.0)
+    process.wait()
     found = RedisLeases(process.socket)
     yield found
     found.close()

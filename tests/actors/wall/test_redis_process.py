@@ -23,7 +23,7 @@ ASKED = [Step("request", client, 0, 1, 1, client, 0, 0) for client in range(20)]
 def test_what_was_granted_is_there_after_a_kill_if_it_is_durable(tmp_path, durable):
     process = RedisProcess(tmp_path, 0, KEEPS[durable])
     process.start()
-    process.wait(60.0)
+    process.wait()
     service = RedisLeases(process.socket)
     service.begin([12])
     assert sum(service.carry_out(ASKED)) == 12
@@ -45,7 +45,7 @@ def test_what_was_granted_is_there_after_a_kill_if_it_is_durable(tmp_path, durab
 def test_it_listens_to_its_socket_only_and_that_is_its_owners(tmp_path):
     process = RedisProcess(tmp_path, 0, KEEPS[False])
     process.start()
-    process.wait(60.0)
+    process.wait()
     links = [os.readlink(link) for link in Path(f"/proc/{process.pid}/fd").iterdir()]
     ours = {link[8:-1] for link in links if link.startswith("socket:[")}
     rows = [Path(f"/proc/{process.pid}/net/{name}").read_text().splitlines() for name in ("tcp", "tcp6")]
@@ -74,7 +74,7 @@ def test_one_that_does_not_start_says_why(tmp_path):
     process = RedisProcess(tmp_path, 0, {"appendfsync": "sometimes"})
     process.start()
     with pytest.raises(PeerLost, match=r"redis-server does not answer: .*argument must be"):
-        process.wait(60.0)
+        process.wait()
     process.close()
 
 
