@@ -30,7 +30,6 @@ ENVIRONMENT = {
     "RAY_DEDUP_LOGS": "0",
     "RAY_IGNORE_UNHANDLED_ERRORS": "1",  # of calls that are given up with the shards that they were made to
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    "RAY_task_oom_retries": "2",  # of a worker killed for want of memory; Ray would try for ever
 }
 TOKEN = "RAY_AUTH_TOKEN"
 AUTH_MODE = os.environ.get("RAY_AUTH_MODE")  # as the user has set it

@@ -96,8 +96,12 @@ def check_versions(ray: Any, places: Iterable[dict[str, Any]], probe: Path | Non
 def located(function: Callable[..., Any]) -> Callable[..., tuple[str, Origin, Any]]:
     """Return what a worker runs: a function that returns the node, its code, and what `function` returns.
 
-    Being nested, it travels whole: a node may lack this package, or have another version.
+    Being nested, it travels whole, with `function` packed: a node may lack this package, or have another version,
+    and must be able to say so.
     """
+    from ray import cloudpickle
+
+    packed = cloudpickle.dumps(function)
 
     def run(*arguments: Any) -> tuple[str, Origin, Any]:
         import ray
@@ -107,6 +111,6 @@ def located(function: Callable[..., Any]) -> Callable[..., tuple[str, Origin, An
             from meterstorm.actors.setup.origin import CODE
         except ImportError as error:
             return node, {"meterstorm": f"not installed as here ({error})"}, None
-        return node, CODE, function(*arguments)
+        return node, CODE, cloudpickle.loads(packed)(*arguments)
 
     return run

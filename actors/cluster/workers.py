@@ -1,14 +1,21 @@
-"""Ray workers, each of which runs whole worlds."""
+"""Ray workers, each of which runs whole worlds, one after the other.
 
+They are actors, which can be killed at any time: `ray.cancel` may end the driver where the task is just ending by
+itself ("Tried to complete task that was not pending", Ray 2.60; ray-project/ray#54798 mended a race of that kind).
+"""
+
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..setup.origin import CODE, check
 from .connection import ClusterError, joined_cluster, loss, start_ray
 from .cpus import cpus
 from .failures import RAY_POLL_S, ShardLost, cause_of, check_ray, first_line
 from .placement import check_every_node, located
+
+TRIES = 3  # how often a job is begun whose worker is lost, or a worker that does not come to work
 
 
 def spread(
@@ -20,39 +27,125 @@ def spread(
 ) -> Iterator[tuple[int, str, Any]]:
     """Run function(*job) for every job on Ray workers; yield (index of the job, its node, result) as they finish.
 
-    `workers` None: as many as this machine, or the cluster at `address`, has CPUs. Every node of that must see the
-    file `probe`, if there is one. Raises what the function
-    raises, ClusterError, and OriginError where a node has other code: nodes may join, so each result is checked.
+    `workers` None: as many as this machine, or the cluster at `address`, has CPUs at each moment. Every node of
+    that must see the file `probe`, if there is one. Raises what the function raises, ClusterError, and OriginError
+    where a node has other code: nodes may join, so each result is checked.
     """
     ray = start_ray(workers or cpus(), address)
     if joined_cluster():
         check_every_node(ray, probe)
-    workers = workers or int(ray.cluster_resources().get("CPU", 0))
-    if workers == 0:
-        raise ClusterError("the cluster has no node with a CPU")
-    task = ray.remote(num_cpus=1, max_retries=2)(located(function))
-    todo = iter(enumerate(jobs))
-    running: dict[Any, int] = {}
+    crew = Crew(ray, function, jobs, workers)
     try:
-        while True:
-            while len(running) < 2 * workers and (following := next(todo, None)) is not None:
-                index, job = following
-                running[task.remote(*job)] = index
-            if not running:
-                return
-            done, _ = ray.wait(list(running), timeout=RAY_POLL_S)
-            check_ray()
-            for reference in done:
-                node, code, result = ray.get(reference)
-                check(code, CODE, node)
-                yield running.pop(reference), node, result
-    except ray.exceptions.RayTaskError as error:
-        raise cause_of(error) from None
-    except ray.exceptions.RayError as error:
-        check_ray()
-        raise ShardLost(
-            f"a worker is lost, and again when its world was begun anew: {first_line(error)}"
-        ) from error
+        for job, (node, code, result) in crew.work():
+            check(code, CODE, node)
+            yield job.number, node, result
     finally:  # after an error, or when the caller has enough
-        for reference in running if loss() is None else ():
-            ray.cancel(reference, force=True)
+        if loss() is None:
+            crew.dismiss()
+
+
+class Job(NamedTuple):
+    """One call of the function, begun for the `tries`-th time."""
+
+    number: int
+    arguments: tuple[Any, ...]
+    tries: int = 1
+
+
+class Crew:
+    """Workers that start, each of them without a job, and workers at work."""
+
+    def __init__(
+        self, ray: Any, function: Callable[..., Any], jobs: Iterable[tuple[Any, ...]], size: int | None
+    ) -> None:
+        self._ray, self._size = ray, size
+        self._worker = ray.remote(num_cpus=1, max_restarts=0, max_task_retries=0)(_worker_of(function))
+        self._jobs = enumerate(jobs)
+        self._waiting: deque[Job] = deque()  # each for a worker that starts, or begun before by one that is lost
+        self._calls: dict[Any, tuple[Any, Job | None]] = {}
+        self._lost_starts = 0
+
+    def work(self) -> Iterator[tuple[Job, Any]]:
+        """Yield jobs and what was returned for them, as they finish."""
+        while self._is_at_work():
+            self._engage()
+            done, _ = self._ray.wait(list(self._calls), timeout=RAY_POLL_S)
+            check_ray()
+            for call in done:
+                yield from self._answer(call)
+
+    def dismiss(self) -> None:
+        """End all workers, whatever they do."""
+        for worker, _ in self._calls.values():
+            self._ray.kill(worker)
+        self._calls.clear()
+
+    def _is_at_work(self) -> bool:
+        return any(job for _, job in self._calls.values()) or bool(self._waiting) or self._one_more_waits()
+
+    def _one_more_waits(self) -> bool:
+        following = next(self._jobs, None)
+        if following is not None:
+            self._waiting.append(Job(*following))
+        return following is not None
+
+    def _engage(self) -> None:
+        """Start workers for jobs, while there is room; a cluster's nodes come and go."""
+        room = self._size or int(self._ray.cluster_resources().get("CPU", 0))
+        if room == 0 and not self._calls:
+            raise ClusterError("the cluster has no node with a CPU")
+        starting = sum(job is None for _, job in self._calls.values())
+        while len(self._calls) < room and (len(self._waiting) > starting or self._one_more_waits()):
+            worker = self._worker.remote()
+            self._calls[worker.__ray_ready__.remote()] = worker, None
+            starting += 1
+
+    def _answer(self, call: Any) -> Iterator[tuple[Job, Any]]:
+        """Take what a call has come to, and give its worker another job."""
+        worker, job = self._calls[call]
+        try:
+            answer = self._ray.get(call)
+        except self._ray.exceptions.RayTaskError as error:
+            raise cause_of(error) from None
+        except self._ray.exceptions.RayError as error:
+            del self._calls[call]
+            self._ray.kill(worker)
+            self._begin_anew(job, error)
+            return
+        del self._calls[call]
+        self._employ(worker)
+        if job is None:
+            self._lost_starts = 0
+        else:
+            yield job, answer
+
+    def _employ(self, worker: Any) -> None:
+        if self._waiting or self._one_more_waits():
+            job = self._waiting.popleft()
+            self._calls[worker.run.remote(*job.arguments)] = worker, job
+        else:
+            self._ray.kill(worker)
+
+    def _begin_anew(self, job: Job | None, error: Exception) -> None:
+        check_ray()
+        if job is None:
+            self._lost_starts += 1
+            if self._lost_starts == TRIES:
+                raise ShardLost(f"no worker can be started: {first_line(error)}") from error
+        elif job.tries == TRIES:
+            raise ShardLost(
+                f"a worker is lost, and again when its world was begun anew: {first_line(error)}"
+            ) from error
+        else:
+            self._waiting.appendleft(job._replace(tries=job.tries + 1))
+
+
+def _worker_of(function: Callable[..., Any]) -> type:
+    """Return the class of actors that run a function; being nested, it travels whole."""
+    run_located = located(function)
+
+    class Worker:
+        def run(self, *arguments: Any) -> Any:
+            return run_located(*arguments)
+
+    return Worker
