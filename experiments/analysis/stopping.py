@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ..metrics.intervals import estimate
-from ..metrics.names import METRICS
+from ..metrics.names import METRICS, METRICS_OF_GROUPS, named
 from ..scenario.wording import refuse, unknown_metric
 
 LEAST = 20  # replications, before which no interval is trusted
@@ -22,7 +22,7 @@ NEVER = 10**9
 
 
 class Goal(NamedTuple):
-    """A half-width that a metric's interval is to have: in its unit, or as a share of its mean."""
+    """A half-width that the interval of a metric is to have: in its unit, or as a share of its mean."""
 
     metric: str
     half_width: float
@@ -30,15 +30,27 @@ class Goal(NamedTuple):
 
 
 def parse_goal(text: str) -> Goal:
-    """Return what "denial_fraction:5%" or "wait_s_mean:0.1" mean; raises ValueError."""
-    metric, colon, size = text.partition(":")
+    """Return what "denial_fraction:5%", "wait_s_mean:0.1" or "groups.NAME.attempts:5" mean; raises ValueError."""
+    metric, colon, size = text.rpartition(":")
     match = re.fullmatch(r"\s*([0-9]*\.?[0-9]+(?:e-?[0-9]+)?)\s*(%?)\s*", size)
     if not colon or not match or not 0 < float(match[1]) < math.inf:
         allowed = "METRIC:HALF-WIDTH with a half-width above 0, as denial_fraction:5% or wait_s_mean:0.1"
         raise ValueError(refuse("--until", text, allowed))
-    if metric not in METRICS:
-        raise ValueError(f"--until {text}: {unknown_metric(metric)}")
+    name, group = named(metric)
+    if group is None and name not in METRICS:
+        raise ValueError(f"--until {text}: {unknown_metric(name)}")
+    if group is not None and name not in METRICS_OF_GROUPS:
+        allowed = f"a metric that groups of clients have: {', '.join(METRICS_OF_GROUPS)}"
+        raise ValueError(refuse("--until", text, allowed))
     return Goal(metric, float(match[1]) / (100 if match[2] else 1), bool(match[2]))
+
+
+def parse_goal_of_all(text: str) -> Goal:
+    """Return a goal of a metric of all clients, for sweeps, which keep none of groups; raises ValueError."""
+    goal = parse_goal(text)
+    if named(goal.metric).group is not None:
+        raise ValueError(refuse("--until", text, "of a metric of all clients: a sweep keeps none of groups"))
+    return goal
 
 
 def is_enough(values: Sequence[float | None], goal: Goal) -> bool:

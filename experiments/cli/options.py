@@ -199,13 +199,13 @@ def placement_in(ray_address: str | None, placement: Enum | None) -> str:
     return str(placement.value)
 
 
-def goals(until: list[str] | None) -> tuple[str, ...]:
+def goals(until: list[str] | None, of_groups: bool = True) -> tuple[str, ...]:
     """Return the goals that --until gives, or end the command."""
-    from ..analysis.stopping import parse_goal
+    from ..analysis.stopping import parse_goal, parse_goal_of_all
 
     try:
         for text in until or ():
-            parse_goal(text)
+            (parse_goal if of_groups else parse_goal_of_all)(text)
     except ValueError as error:
         fail(WRONG_INPUT, str(error))
     return tuple(until or ())

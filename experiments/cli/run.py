@@ -195,6 +195,7 @@ def _run_one(
     is_live: bool,
 ) -> None:
     from ..runs.inputs import inputs
+    from ..runs.until import check_groups
     from ..scenario import ScenarioError, counted, load
     from . import execution
     from .live import watched
@@ -202,6 +203,7 @@ def _run_one(
     try:
         scenario = load(source, overrides, arms)
         inputs(scenario)  # a file that is not there leaves no folder behind
+        check_groups(scenario, options.until)
     except (ScenarioError, ValueError) as error:
         fail(WRONG_INPUT, str(error))
     _check_clock(scenario, options, is_live)

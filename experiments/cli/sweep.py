@@ -91,7 +91,7 @@ def sweep_command(
         workers=workers_in(workers),
         ray_address=ray_address,
         world_limit_s=seconds("--world-limit", world_limit),
-        until=goals(until),
+        until=goals(until, of_groups=False),
         at_most=most_replications(at_most, until),
         fail_fast=fail_fast,
         out=out,

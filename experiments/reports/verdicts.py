@@ -98,7 +98,7 @@ def _here_and_baseline(results: Results, case: Case, arm: str | None) -> tuple[V
 
 def _values(result: VersionResult, metric: str | None) -> Values:
     assert metric is not None
-    values = {row.number: row.metrics[metric] for row in result.replications}
+    values = {row.number: row.value(metric) for row in result.replications}
     return {number: value for number, value in values.items() if value is not None}
 
 

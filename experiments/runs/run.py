@@ -92,6 +92,7 @@ def run_as(
     A failure of Ray, a node, memory or the disk is not raised: the results have it, and what was finished before.
     """
     _check_clock(scenario, options, unfinished, watch)
+    until.check_groups(scenario, options.until)
     began_s = unfinished.began_s if unfinished else time.time()
     files = inputs(scenario)
     known = [

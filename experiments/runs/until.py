@@ -1,11 +1,14 @@
 """Runs whose replications are as many as narrow intervals take: `--until`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from ..analysis.stopping import Goal, parse_goal, shortfall, wanted
+from ..metrics.groups import sizes
 from ..metrics.metrics import Value
-from ..scenario import Scenario
+from ..metrics.names import named
+from ..scenario import Scenario, versions
+from ..scenario.wording import a_name_of, refuse
 from .options import Options
 from .results import Results
 
@@ -16,6 +19,16 @@ class Known(NamedTuple):
     name: str  # of case and arm, for people
     goal: Goal
     values: list[Value]
+
+
+def check_groups(scenario: Scenario, goals: Sequence[str]) -> None:
+    """Raise ValueError for a goal of a group of clients that no version of the scenario has."""
+    known = list(dict.fromkeys(name for version in versions(scenario) for name in sizes(version.scenario)))
+    for text in goals:
+        _, group = named(parse_goal(text).metric)
+        if group is not None and group not in known:
+            words = "a metric of a group that has clients, groups.NAME.METRIC, with "
+            raise ValueError(refuse("--until", text, words + a_name_of("one", group, known)))
 
 
 def extensions(results: Results, options: Options) -> Iterator[Scenario]:
@@ -46,4 +59,4 @@ def _known(results: Results, options: Options) -> Iterator[Known]:
     for goal in map(parse_goal, options.until):
         for result in results.versions:
             name = "".join(f"{part}, " for part in (result.version.case, result.version.arm) if part)
-            yield Known(name, goal, [row.metrics[goal.metric] for row in result.replications])
+            yield Known(name, goal, [row.value(goal.metric) for row in result.replications])

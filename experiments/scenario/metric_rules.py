@@ -11,11 +11,9 @@ from .wording import a_name_of, did_you_mean, refuse
 
 
 def metric_of_case_exists(path: str, case: Facts, facts: Facts) -> Iterator[str]:
-    """Yield an error where a case shows its symptom by what is no metric of the world."""
-    if case["metric"] is not None and named(case["metric"]).group is not None:
-        yield refuse(f"{path}.metric", case["metric"], "a metric of all clients: a case takes none of a group")
-    elif case["metric"] is not None:
-        yield from _is_of_the_world(f"{path}.metric", case["metric"], facts)
+    """Yield an error where a case shows its symptom by what is no metric."""
+    if case["metric"] is not None:
+        yield from _is_metric(f"{path}.metric", case["metric"], facts)
 
 
 def expected_metric_exists(path: str, expect: Facts, facts: Facts) -> Iterator[str]:

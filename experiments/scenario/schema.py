@@ -279,7 +279,10 @@ class Case(Arm):
     """
 
     symptom: Name | None = Field(default=None, description="What is seen, in words.")
-    metric: Name | None = Field(default=None, description="Metric of the summary whose excess shows the symptom.")
+    metric: Name | None = Field(
+        default=None,
+        description="Metric of the summary whose excess shows the symptom; groups.NAME.METRIC: that of a group.",
+    )
     baseline: Name | None = Field(default=None, description="Name of the case without it.")
 
 

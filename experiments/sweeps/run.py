@@ -10,7 +10,7 @@ from meterstorm.actors.cluster.cpus import cpus
 from meterstorm.actors.cluster.workers import spread
 from meterstorm.actors.setup.origin import CODE, check
 
-from ..analysis.stopping import parse_goal
+from ..analysis.stopping import parse_goal_of_all
 from ..runs.table import batch, kind_of, schema
 from ..scenario import versions
 from . import store
@@ -96,7 +96,7 @@ def run_sweep(
 
 def seen_in(folder: "Path", plan: Plan, options: SweepOptions) -> Seen:
     """Return what the rows in a folder say."""
-    seen = Seen(plan, [parse_goal(text) for text in options.until], options.at_most)
+    seen = Seen(plan, [parse_goal_of_all(text) for text in options.until], options.at_most)
     for rows in store.read(folder):
         seen.add(rows)
     return seen

@@ -2,6 +2,7 @@
 
 import io
 import math
+from dataclasses import replace
 
 import pytest
 from meterstorm.experiments.metrics.intervals import estimate, paired_difference
@@ -44,6 +45,20 @@ def arms(old, new, control):
         ("control", "new"): control,
         ("outage", "new"): new,
     }
+
+
+def test_a_symptom_may_be_of_a_group():
+    control, old, new = [0.1, 0.5, 0.9], [0.21, 0.6, 1.02], [0.2, 0.4, 0.95]
+    case = RAW["cases"][1] | {"metric": "groups.rest.denial_fraction"}
+    raw = RAW | {"cases": [RAW["cases"][0], case], "groups": [{"name": "a", "share": 0.5}]}
+    found = results_of(arms(old, new, control), raw)
+    for version in found.versions:
+        version.replications = [
+            replace(row, groups={"rest": row.metrics}, metrics=row.metrics | {"denial_fraction": 0.0})
+            for row in version.replications
+        ]
+    assert [verdict.shown for verdict in verdicts(found)] == [True, False]
+    assert verdicts(found)[0].excess == paired_difference(old, control)
 
 
 def test_a_symptom_shows_when_the_excess_is_beyond_its_interval():

@@ -1,7 +1,8 @@
 """--until: replications are as many as narrow intervals take, and the run is that of so many from the start."""
 
 import pytest
-from meterstorm.experiments.analysis.stopping import parse_goal, replications_needed
+from meterstorm.experiments.analysis.stopping import is_enough, parse_goal, replications_needed
+from meterstorm.experiments.metrics.intervals import estimate
 from meterstorm.experiments.runs.options import Options
 from meterstorm.experiments.runs.results import Results
 from meterstorm.experiments.runs.run import run_as
@@ -59,6 +60,20 @@ def test_what_does_not_apply_is_not_waited_for():
     assert results.warnings == ["--until: time_to_recover_s: it does not apply in 20 of 20 replications"]
 
 
+def test_a_goal_may_be_of_a_group():
+    """Which is smaller, so that its interval is wider than that of all clients would be."""
+    scenario = validate(layered(SMALL, {"groups": [{"name": "a.b", "share": 0.1}]}))
+    goal = "groups.a.b.attempts:10%"
+    results = run_as(Options(workers=0, until=(goal,), at_most=1000), scenario, lambda done: None)
+    (version,) = results.versions
+    known = [row.groups["a.b"]["attempts"] for row in version.replications]
+    of_all = [row.metrics["attempts"] for row in version.replications]
+    assert is_enough(of_all[: len(known) // 2], parse_goal("attempts:10%"))  # long before
+    assert len(known) < 1000
+    assert estimate(known).half_width <= 0.1 * estimate(known).mean
+    assert results.warnings == []
+
+
 def test_progress_stays_within_the_worlds_that_were_announced():
     told: list[float] = []
     scenario = validate(layered(SMALL, ARMS))
@@ -74,6 +89,14 @@ def test_progress_stays_within_the_worlds_that_were_announced():
             ["--until", "wait_mean:5%"],
             ["--until wait_mean:5%: wait_mean is not a metric", 'did you mean "wait_s_mean"'],
         ),
+        (
+            ["--until", "groups.new.attempts:5%"],
+            ['--until: "groups.new.attempts:5%" is not allowed', "the name of one: there is none"],
+        ),
+        (
+            ["--until", "groups.new.overissued:5%"],
+            ['"groups.new.overissued:5%" is not allowed', "a metric that groups of clients have: launches"],
+        ),
         (["--at-most", "30"], ["--at-most 30", "only with --until"]),
         (["--until", "wait_s_mean:5%", "--at-most", "x"], ["--at-most x", "whole number"]),
         (
@@ -84,6 +107,11 @@ def test_progress_stays_within_the_worlds_that_were_announced():
 )
 def test_wrong_goals_are_refused(arguments, words):
     refused(invoke("run", "q226827", *arguments), 2, words)
+
+
+def test_a_sweep_takes_no_goal_of_a_group():
+    goal = "groups.new.attempts:5%"
+    refused(invoke("sweep", "q226827", "--until", goal), 2, [f'--until: "{goal}"', "a sweep keeps none of groups"])
 
 
 def test_a_collection_takes_no_goal():
