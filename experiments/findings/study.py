@@ -28,6 +28,7 @@ class Study(NamedTuple):
     replications: int
     settings: Mapping[str, Any] = NOTHING
     arms: Sequence[str] | None = None  # those that are kept; None: all
+    zipped: bool = False  # the axes' values are taken together; else in every combination
 
     @property
     def file(self) -> Path:
@@ -45,6 +46,7 @@ class Study(NamedTuple):
             words += ["--set", f"{key}={in_toml(value)}"]
         for key, values in self.vary.items():
             words += ["--vary", f"{key}={','.join(str(value) for value in values)}"]
+        words += ["--zip"] if self.zipped else []
         return shlex.join([*words, "--replications", str(self.replications)])
 
     @property
@@ -55,7 +57,8 @@ class Study(NamedTuple):
     def plan(self, seed: int | None = None) -> Plan:
         """Return the sweep; without a seed, that of the scenario."""
         source = str(HERE.parent / self.source) if self.source.endswith(".toml") else self.source
-        own = {**self.settings, "run.replications": self.replications, "sweep.design": "grid", "sweep.samples": 0}
+        design = {"sweep.design": "zip" if self.zipped else "grid", "sweep.samples": 0}
+        own = {**self.settings, "run.replications": self.replications, **design}
         seeds = {} if seed is None else {"run.seed": seed}
         made = plan(load(source, with_axes(own | seeds, self.vary), self.arms))
         check(made)

@@ -46,10 +46,11 @@ def test_the_collapse_begins_at_the_border(pause_s: float):
     assert all(map(math.isinf, last_clients_s(border * (1 + TOLERANCE), pause_s=pause_s)))
 
 
-def test_shedding_by_age_serves_a_crowd_far_beyond_it():
-    """No request waits for longer than T / 2, so each service counts: N / mu in all."""
+@pytest.mark.parametrize("arm", ["shedding by age", "newest first"])
+def test_a_store_whose_requests_are_young_serves_a_crowd_far_beyond_it(arm: str):
+    """None that is served has waited for as long as T, so each service counts: N / mu in all."""
     r = 2 * BORDER
-    for found in last_clients_s(r, "shedding by age"):
+    for found in last_clients_s(r, arm):
         assert found == pytest.approx(r * TIME_OUT_S, rel=0.05)
 
 
