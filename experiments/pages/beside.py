@@ -31,8 +31,8 @@ def _symptom(symptom: dict[str, Any], keys: dict[str | None, Key]) -> Figure:
     words = {True: "shown", False: "not shown", None: "not judged"}
     shown = [keys[arm["arm"]].name for arm in symptom["arms"] if arm["shown"]]
     caption = (
-        f"{capitalized(MEANINGS[metric])}: by how much “{case}” exceeds “{baseline}”. The symptom shows where the "
-        f"interval is to the right of 0: {', '.join(f'“{arm}”' for arm in shown) or 'nowhere'}."
+        f"{capitalized(named(metric).meaning)}: by how much “{case}” exceeds “{baseline}”. The symptom shows "
+        f"where the interval is to the right of 0: {', '.join(f'“{arm}”' for arm in shown) or 'nowhere'}."
     )
     table = Table(
         ["arm", case, baseline, "excess", "verdict"],

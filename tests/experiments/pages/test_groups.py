@@ -5,7 +5,7 @@ from types import SimpleNamespace
 from meterstorm.experiments.drawing.figure import Key
 from meterstorm.experiments.metrics.names import METRICS_OF_GROUPS
 from meterstorm.experiments.pages import quantities, verdict
-from meterstorm.experiments.pages.beside import group_table
+from meterstorm.experiments.pages.beside import group_table, symptoms
 from meterstorm.experiments.pages.folders import Arm, Book
 
 
@@ -42,3 +42,13 @@ def test_a_metric_of_a_group_is_said_in_words_and_its_name_is_no_markup():
     one = {"name": None, "metric": name, "on": "mean", "op": "<", "value": 1.0, "passed": True}
     (line,) = verdict.expectations(SimpleNamespace(summary={"expectations": [one]}))
     assert "<b>" not in line and "&lt;b&gt;" in line
+
+
+def test_a_symptom_may_be_of_a_group():
+    times = {"mean": 0.25, "ci95": 0.01}
+    arm = {"arm": "a", **times, "in_baseline": times, "excess": times, "shown": True}
+    one = {"symptom": "s", "case": "c", "baseline": "d", "metric": "groups.up.denial_fraction", "arms": [arm]}
+    run = SimpleNamespace(summary={"symptoms": [one]})
+    (figure,) = symptoms(Book([run], [Arm(run, "a", Key("a", 0))]))
+    assert "of the clients of “up”: by how much “c” exceeds “d”" in figure.caption
+    assert figure.table.rows[0][1] == "25.0 ± 1.0 %"
