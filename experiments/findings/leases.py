@@ -243,6 +243,8 @@ def _sizes(figures: Figures) -> Answer:
     for count in BY_SIZE[BEYOND]:
         figures.claim_all(LAST, at(BEYOND, count), float("inf"), float("inf"))
         figures.claim_all(LAST, at(BEYOND, count, "newest first"), 36, 39)
+        figures.claim_all(LAST, at(BEYOND, count, "jitter"), 60, 75)
+        figures.claim_all(LAST, at(BEYOND, count, "longer time-out"), 40, 42)
     words = prose(
         """
         No, from 500 to a million: only N / (mu T) counts. Each crowd has a store that is faster in
@@ -261,8 +263,8 @@ def _sizes(figures: Figures) -> Answer:
     stops = prose(
         """
         A store does not get faster as its crowd grows: then N is what brings it over the border, at mu T times
-        2.6. Five minutes are not an hour; for that see the answer before. A queue of ten million requests has
-        room here; where it has not, what is refused is shedding.
+        2.6. Five minutes are not an hour; for that see the answer before. The store's queue has no bound here;
+        where it has one, what is refused is shedding.
         """
     )
     return Answer(words, heads, rows, stops)

@@ -48,7 +48,7 @@ def test_the_collapse_begins_at_the_border(pause_s: float):
 
 @pytest.mark.parametrize("arm", ["shedding by age", "newest first"])
 def test_a_store_whose_requests_are_young_serves_a_crowd_far_beyond_it(arm: str):
-    """None that is served has waited for as long as T, so each service counts: N / mu in all."""
+    """Whoever still waits is served before T, so that each service counts until all have theirs: N / mu in all."""
     r = 2 * BORDER
     for found in last_clients_s(r, arm):
         assert found == pytest.approx(r * TIME_OUT_S, rel=0.05)
