@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from meterstorm.actors.cluster.connection import start_ray
 from meterstorm.actors.cluster.failures import ShardLost
-from meterstorm.actors.cluster.workers import TRIES, spread
+from meterstorm.actors.cluster.workers import TRIES, Crew, spread
 
 from support.processes import eventually
 
@@ -45,8 +45,10 @@ def test_every_job_is_done_once_and_no_worker_is_left(ray):
 
 
 def test_there_are_no_more_workers_than_jobs(ray):
-    (answer,) = spread(pid_of(), [(0,)], 1000)
-    assert answer[2][0] == 0
+    crew = Crew(ray, pid_of(), [(0,), (1,), (2,)], 1000)
+    crew._engage()
+    assert len(crew._calls) == 3
+    crew.dismiss()
 
 
 def test_workers_end_with_what_they_do_when_the_caller_has_enough(ray, tmp_path):
