@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from ..metrics.intervals import estimate
 from ..metrics.names import METRICS, METRICS_OF_GROUPS, named
-from ..scenario.wording import refuse, unknown_metric
+from ..scenario.wording import metric_of_groups, refuse, unknown_metric
 
 LEAST = 20  # replications, before which no interval is trusted
 STEP, STEP_SHARE = 10, 0.2  # the fewest more, as a number and as a share of what there is
@@ -36,12 +36,11 @@ def parse_goal(text: str) -> Goal:
     if not colon or not match or not 0 < float(match[1]) < math.inf:
         allowed = "METRIC:HALF-WIDTH with a half-width above 0, as denial_fraction:5% or wait_s_mean:0.1"
         raise ValueError(refuse("--until", text, allowed))
-    name, group = named(metric)
-    if group is None and name not in METRICS:
-        raise ValueError(f"--until {text}: {unknown_metric(name)}")
-    if group is not None and name not in METRICS_OF_GROUPS:
-        allowed = f"a metric that groups of clients have: {', '.join(METRICS_OF_GROUPS)}"
-        raise ValueError(refuse("--until", text, allowed))
+    found = named(metric)
+    if found.group is None and metric not in METRICS:
+        raise ValueError(f"--until {text}: {unknown_metric(metric)}")
+    if found.group is not None and found.metric not in METRICS_OF_GROUPS:
+        raise ValueError(refuse("--until", metric, metric_of_groups(found)))
     return Goal(metric, float(match[1]) / (100 if match[2] else 1), bool(match[2]))
 
 

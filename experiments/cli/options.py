@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import Enum
 from pathlib import Path
 from typing import Annotated
@@ -199,13 +199,24 @@ def placement_in(ray_address: str | None, placement: Enum | None) -> str:
     return str(placement.value)
 
 
-def goals(until: list[str] | None, of_groups: bool = True) -> tuple[str, ...]:
+def goals(until: list[str] | None) -> tuple[str, ...]:
     """Return the goals that --until gives, or end the command."""
-    from ..analysis.stopping import parse_goal, parse_goal_of_all
+    from ..analysis.stopping import parse_goal
 
+    return _goals(until, parse_goal)
+
+
+def goals_of_all(until: list[str] | None) -> tuple[str, ...]:
+    """Likewise where they may be of all clients only."""
+    from ..analysis.stopping import parse_goal_of_all
+
+    return _goals(until, parse_goal_of_all)
+
+
+def _goals(until: list[str] | None, parse: Callable[[str], object]) -> tuple[str, ...]:
     try:
         for text in until or ():
-            (parse_goal if of_groups else parse_goal_of_all)(text)
+            parse(text)
     except ValueError as error:
         fail(WRONG_INPUT, str(error))
     return tuple(until or ())

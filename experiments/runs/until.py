@@ -8,7 +8,7 @@ from ..metrics.groups import sizes
 from ..metrics.metrics import Value
 from ..metrics.names import named
 from ..scenario import Scenario, versions
-from ..scenario.wording import a_name_of, refuse
+from ..scenario.wording import metric_of_one_of, refuse
 from .options import Options
 from .results import Results
 
@@ -23,12 +23,13 @@ class Known(NamedTuple):
 
 def check_groups(scenario: Scenario, goals: Sequence[str]) -> None:
     """Raise ValueError for a goal of a group of clients that no version of the scenario has."""
+    found = [named(parse_goal(text).metric) for text in goals]
+    if all(metric.group is None for metric in found):
+        return
     known = list(dict.fromkeys(name for version in versions(scenario) for name in sizes(version.scenario)))
-    for text in goals:
-        _, group = named(parse_goal(text).metric)
-        if group is not None and group not in known:
-            words = "a metric of a group that has clients, groups.NAME.METRIC, with "
-            raise ValueError(refuse("--until", text, words + a_name_of("one", group, known)))
+    for metric in found:
+        if metric.group is not None and metric.group not in known:
+            raise ValueError(refuse("--until", str(metric), metric_of_one_of(known, metric.group)))
 
 
 def extensions(results: Results, options: Options) -> Iterator[Scenario]:

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 from meterstorm.actors.setup.group_sizes import REST
 
-from ..metrics.names import MEANINGS, METRICS, METRICS_OF_GROUPS, OF_GROUPS, WALL_METRICS, Named, named
+from ..metrics.names import MEANINGS, METRICS, METRICS_OF_GROUPS, OF_GROUPS, WALL_METRICS, named
 from .facts import Facts
 from .named_clients import known_groups
-from .wording import a_name_of, did_you_mean, refuse
+from .wording import did_you_mean, metric_of_groups, metric_of_one_of, refuse
 
 
 def metric_of_case_exists(path: str, case: Facts, facts: Facts) -> Iterator[str]:
@@ -38,12 +38,9 @@ def _is_metric(path: str, name: str, facts: Facts) -> Iterator[str]:
         return
     groups = _groups_of_any_version(facts)
     if found.group not in groups:
-        words = "of a group that has clients, groups.NAME.METRIC, with "
-        yield refuse(path, name, f"a metric {words}{a_name_of('one', found.group, groups)}")
+        yield refuse(path, name, metric_of_one_of(groups, found.group))
     elif found.metric not in METRICS_OF_GROUPS:
-        near = did_you_mean(name, (str(Named(metric, found.group)) for metric in METRICS_OF_GROUPS))
-        words = f"a metric that groups of clients have{near or ': ' + ', '.join(METRICS_OF_GROUPS)}"
-        yield refuse(path, name, words)
+        yield refuse(path, name, metric_of_groups(found))
 
 
 def _is_of_the_world(path: str, metric: str, facts: Facts) -> Iterator[str]:

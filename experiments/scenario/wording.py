@@ -4,7 +4,7 @@ import difflib
 import json
 from collections.abc import Iterable, Mapping
 
-from ..metrics.names import METRICS
+from ..metrics.names import METRICS, METRICS_OF_GROUPS, Named
 
 
 class ScenarioError(Exception):
@@ -58,6 +58,17 @@ def counted(number: int, word: str) -> str:
 def unknown_metric(name: str) -> str:
     """Return in words that a name is not a metric's."""
     return f"{name} is not a metric{did_you_mean(name, METRICS)}; meterstorm show metrics lists them"
+
+
+def metric_of_one_of(groups: Iterable[str], group: str) -> str:
+    """Return in words what a metric must be that names a group which there is not."""
+    return f"a metric of a group that has clients, groups.NAME.METRIC, with {a_name_of('one', group, groups)}"
+
+
+def metric_of_groups(found: Named) -> str:
+    """Return in words what a metric of a group must be where groups have none of that name."""
+    near = did_you_mean(str(found), (str(Named(metric, found.group)) for metric in METRICS_OF_GROUPS))
+    return f"a metric that groups of clients have{near or ': ' + ', '.join(METRICS_OF_GROUPS)}"
 
 
 def a_name_of(what: str, name: str, names: Iterable[str]) -> str:
