@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from meterstorm.actors.cluster.placement import located
 from meterstorm.actors.cluster.shard_set import ShardSet
 from meterstorm.actors.cluster.workers import spread
-from meterstorm.actors.setup.origin import OriginError
+from meterstorm.actors.setup.origin import CODE, OriginError, check
 from meterstorm.actors.shards.simulate import simulate
 from meterstorm.experiments.runs import run
 from meterstorm.experiments.scenario import validate
@@ -75,6 +76,25 @@ def test_a_node_with_other_code_that_joins_later_is_named(nodes, tmp_path):
     finally:
         for node in joined:
             nodes.remove_node(node)
+
+
+def test_a_node_without_this_package_is_named(nodes, tmp_path):
+    """What is run there comes with its call, a function of the package included."""
+    import ray
+
+    (tmp_path / "meterstorm").mkdir()
+    (tmp_path / "meterstorm" / "__init__.py").write_text("raise ImportError('not there')")
+    node = nodes.add_node(env_vars={"PYTHONPATH": str(tmp_path)}, **NODE)
+    affinity = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(node.node_id, soft=False)
+    try:
+        named, code, result = ray.get(
+            ray.remote(located(validate)).options(scheduling_strategy=affinity).remote(RAW)
+        )
+    finally:
+        nodes.remove_node(node)
+    assert re.fullmatch(rf"node 127\.0\.0\.1 \({node.node_id[:12]}\)", named) and result is None
+    with pytest.raises(OriginError, match=r"^the node has meterstorm not installed as here"):
+        check(code, CODE, "the node")
 
 
 def test_a_policy_travels_to_shards_and_workers(nodes, tmp_path):
