@@ -1,7 +1,7 @@
-"""Policies: frozen values with a pure method, or a few.
+"""Policies: frozen values with one or a few pure methods.
 
-The same object runs in plain Python, where it is its own reference, and compiled, where the engine calls it
-by pointer. Anything random, timed or remembered comes in as an argument; a policy has no other state.
+The same object runs in plain Python, where it is its own reference, and compiled, where the engine calls it by
+pointer. Anything random, timed or remembered comes in as an argument; a policy has no other state.
 """
 
 from .admission import ARRIVED, DEQUEUED, Arrival, Verdict, admit, refuse
@@ -26,13 +26,15 @@ from .failover import (
     send,
     wait,
 )
-from .selection import Choice
+from .selection import ANSWERED, LEAVES, Choice
 
 __all__ = [
+    "ANSWERED",
     "ARRIVED",
     "BEFORE_REQUEST",
     "DENIED",
     "DEQUEUED",
+    "LEAVES",
     "OVERLOADED",
     "REFUSED",
     "RESET",

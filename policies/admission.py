@@ -1,15 +1,15 @@
-"""Admission policies: whether a server lets an arriving request wait, and serves one that has waited.
+"""Admission policies: whether a server queues an arriving request, and whether it still serves it later.
 
 To write one, define a NamedTuple whose fields are numbers, with a method `on_request(self, arrival, u)` that
 returns `admit()` or `refuse(retry_after_s)`; `u` is uniform on [0, 1). A refused request is answered
-OVERLOADED at once. `servers.queue_limit` of the scenario holds besides.
+OVERLOADED at once. The scenario's `servers.queue_limit` applies as well.
 
-With a method `at_dequeue(self, arrival, u)` it is asked again as a request's service would begin. A method may
-take the server's own array of `memory_size` floats (a class attribute), too: `on_request(self, arrival, memory,
-u)`. It is zero at the start, and after a crash of the server.
+With a method `at_dequeue(self, arrival, u)` it is asked again when a request's service is about to begin. A method
+may also take the server's own array of `memory_size` floats (a class attribute): `on_request(self, arrival,
+memory, u)`. It is zero at the start, and after a crash of the server.
 
-With a field or class attribute `lifo_after_s`, the server's queue is last in, first out while it stands: whatever
-comes while the queue has not been empty for so long is served before what waits. 0: always; without it: never.
+With a field or class attribute `lifo_after_s`, a standing queue is last in, first out: once the queue has not been
+empty for that long, new arrivals are served before what waits. 0: always; without it: never.
 """
 
 import math
@@ -36,6 +36,7 @@ class Arrival(NamedTuple):
     free: int  # free licenses of the product in this server's pool
     kind: int = ARRIVED  # or DEQUEUED
     waited_s: float = 0.0  # since it arrived
+    service_s: float = 0.0  # that serving a request takes in the mean, as configured
 
 
 class Verdict(NamedTuple):

@@ -17,7 +17,7 @@ def share_out(total: int, weights: Numbers, floors: Numbers | None = None) -> li
     shares = _in_proportion(weights)
     least = [0] * len(shares) if floors is None else [int(floor) for floor in floors]
     result = list(least)
-    free = list(range(len(shares)))  # who is not held at the floor
+    free = list(range(len(shares)))  # those not held at the floor
     while free:
         rest = total - sum(result) + sum(result[k] for k in free)
         parts = shares if any(shares[k] for k in free) else [1] * len(shares)

@@ -2,15 +2,26 @@
 
 Balancing runs rarely, so it is plain numpy: a `Report` in, target allocations out. To write one, define a
 NamedTuple with a field `interval_s` (seconds between cycles) and a method `targets(self, report)`.
+
+With a field or class attribute `shortage_gap_s` above 0, a cycle also begins when a server has too few licenses
+free for a request and says so; no two cycles begin closer together than that, and none sooner after the start.
+With a `shortage_share` above 0, too, it also says so as it grants, once that share of its licenses is in use.
+
+With a class attribute or property `takes_over` that is true, licenses of a server that does not report in a cycle
+are shared out in it, unless `servers.tenure_s` says how long it may use them.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from . import bounds
 from .apportionment import share_out
 
 if TYPE_CHECKING:  # a policy is shown without waiting for numpy
+    from collections.abc import Callable, Sequence
+    from fractions import Fraction
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -18,6 +29,8 @@ if TYPE_CHECKING:  # a policy is shown without waiting for numpy
 
 # Time is kept in nanoseconds, and no run lasts longer.
 INTERVAL_MIN_S, INTERVAL_MAX_S = 1e-9, 1e9
+MILLION = 1_000_000
+REPORT_PATIENCE_S = 30.0  # how long a site server waits for the servers' reports, at most
 
 
 class Report(NamedTuple):
@@ -32,6 +45,25 @@ class Report(NamedTuple):
     leased: Counts
     requests: Counts  # requests decided since the server's last report
     reserve: Counts  # shape (products,)
+
+
+class ProductReport(NamedTuple):
+    """What a report tells of one product: lists have a number for each server that answered."""
+
+    allocated: list[int]
+    leased: list[int]
+    requests: list[int]
+    reserve: int
+
+    @property
+    def total(self) -> int:
+        """All that may be shared out."""
+        return sum(self.allocated) + self.reserve
+
+    @property
+    def wants(self) -> list[int]:
+        """What each server has leased, and what it has been asked for since its last report."""
+        return [leased + requests for leased, requests in zip(self.leased, self.requests, strict=True)]
 
 
 class Static(NamedTuple):
@@ -66,6 +98,26 @@ class PeriodicDemand(NamedTuple):
         check_interval(self.interval_s)
 
 
+class OnShortage(NamedTuple):
+    """When a server runs out, and at least every `interval_s`: licenses follow what is leased and asked for.
+
+    Licenses of the servers that answered are shared out by what each has leased and has been asked for since its
+    last report, but none gets less than it has leased. Leases count as cycles may follow each other closely, with
+    few requests between two. The rule is our own. `interval_s` = 0: only when a server runs out.
+    """
+
+    interval_s: float = 14400.0
+    shortage_gap_s: float = 60.0
+
+    def targets(self, report: Report) -> Counts:
+        """Return target allocations; rows of servers that did not answer stay as they are."""
+        return by_product(report, lambda product: by_weight(product, product.wants))
+
+    def check(self) -> None:
+        """Raise ValueError when a parameter is impossible."""
+        bounds.are_positive(shortage_gap_s=self.shortage_gap_s)
+
+
 class KeepUntilAck(NamedTuple):
     """`PeriodicDemand` with the defect of KB Q269547: the sender keeps a license until the receiver's ack.
 
@@ -83,6 +135,36 @@ class KeepUntilAck(NamedTuple):
     def targets(self, report: Report) -> Counts:
         """Return target allocations; rows of servers that did not answer stay as they are."""
         return by_demand(report)
+
+    def check(self) -> None:
+        """Raise ValueError when a parameter is impossible."""
+        check_interval(self.interval_s)
+
+
+class Standby(NamedTuple):
+    """One server has all licenses, the first that answers; if it does not answer, the next one takes them over.
+
+    As with RLM's failover server, which has all the licenses of a primary that it cannot reach (Reprise, "Failover
+    License Servers") within two minutes: a cycle every 90 s, whose reports are awaited for 30 s. If the first one
+    is only cut off, both lease all licenses (`overissued`), until it is heard of again and its leases end. With
+    `servers.tenure_s` the other one waits until the first has none in use. A first one that is back is given those
+    that are free, in each cycle.
+    """
+
+    interval_s: float = 90.0
+
+    @property
+    def takes_over(self) -> bool:
+        """What servers have that do not report is taken over."""
+        return True
+
+    def targets(self, report: Report) -> Counts:
+        """Return target allocations; rows of servers that did not answer stay as they are."""
+        targets = report.allocated.copy()
+        (here,) = report.answered.nonzero()
+        targets[here] = 0
+        targets[here[:1]] = report.allocated[here].sum(axis=0) + report.reserve
+        return targets
 
     def check(self) -> None:
         """Raise ValueError when a parameter is impossible."""
@@ -112,15 +194,53 @@ class SharedPool(NamedTuple):
 
 def by_demand(report: Report) -> Counts:
     """Share each product's licenses out by requests over the servers that answered, none below its leases."""
+    return by_product(report, lambda product: by_weight(product, product.requests))
+
+
+def by_weight(product: ProductReport, weights: Sequence[float | Fraction]) -> list[int] | None:
+    """Share a product's licenses out by weights, none below its leases; without any it stays."""
+    return share_out(product.total, weights, floors=product.leased) if any(weights) else None
+
+
+def by_product(report: Report, share: Callable[[ProductReport], list[int] | None]) -> Counts:
+    """Return targets, product by product, each as `share` says; rows of servers that did not answer stay.
+
+    `share` returns what each server should have, in their order; None: what it has.
+    """
     targets = report.allocated.copy()
     (here,) = report.answered.nonzero()
     for product in range(targets.shape[1]):
-        requests = report.requests[here, product]
-        if requests.sum() == 0:
-            continue
-        total = int(report.allocated[here, product].sum() + report.reserve[product])
-        targets[here, product] = share_out(total, requests, floors=report.leased[here, product])
+        tables = report.allocated, report.leased, report.requests
+        allocated, leased, requests = (table[here, product].tolist() for table in tables)
+        shares = share(ProductReport(allocated, leased, requests, int(report.reserve[product])))
+        if shares is not None:
+            targets[here, product] = shares
     return targets
+
+
+def shortage_gap_s(policy: Any) -> float:
+    """Return how far apart cycles are at the least that begin when a server runs out; 0: none begins so."""
+    return float(getattr(policy, "shortage_gap_s", 0.0))
+
+
+def shortage_share(policy: Any) -> int:
+    """Return the share of a server's licenses in use at which it says so as it grants, in millionths; 0: never."""
+    return millionths(getattr(policy, "shortage_share", 0.0))
+
+
+def millionths(share: float) -> int:
+    """Return a share as a whole number, so that all compare with the same one."""
+    return round(share * MILLION)
+
+
+def report_patience_s(policy: Any) -> float:
+    """Return how long a site server waits for reports: half the least time between two cycles at most."""
+    return min(REPORT_PATIENCE_S, (shortage_gap_s(policy) or float(policy.interval_s)) / 2)
+
+
+def takes_over(policy: Any) -> bool:
+    """Whether licenses of servers that do not report are redistributed, in use or not."""
+    return bool(getattr(policy, "takes_over", False))
 
 
 def check_interval(interval_s: float) -> None:
@@ -134,6 +254,8 @@ def check_interval(interval_s: float) -> None:
 POLICIES = {
     "static": Static,
     "periodic-demand": PeriodicDemand,
+    "on-shortage": OnShortage,
+    "standby": Standby,
     "shared-pool": SharedPool,
     "keep-until-ack": KeepUntilAck,
 }

@@ -1,4 +1,4 @@
-"""Bounds of policies' parameters, beyond those of all: numbers >= 0."""
+"""Bounds on policies' parameters, beyond the one that all have: numbers >= 0."""
 
 import math
 

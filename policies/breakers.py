@@ -1,8 +1,8 @@
 """Wrappers that stop asking where too much fails: circuit breakers.
 
-While a breaker is open, a request is given up at once, as by the libraries whose callers have something better to
-do; with `waits = 1` it waits until the breaker lets one through. A breaker is a client's own, and knows all of its
-attempts and heartbeats, at any server. Since a client has one attempt in flight at a time, it has one probe, too.
+While a breaker is open, a request is given up at once, as in libraries whose callers have something better to do;
+with `waits = 1` it waits until the breaker lets one through. Each client has its own breaker, which sees all of
+its attempts and heartbeats, at any server. A client has one attempt in flight at a time, and so one probe.
 """
 
 from typing import TYPE_CHECKING, NamedTuple
@@ -104,7 +104,8 @@ Polly = preset(
 class Resilience4j(NamedTuple):
     """Opens where `ratio` of the last `calls` attempts have failed; then `probes` more are judged alike.
 
-    Source: resilience4j/resilience4j, CircuitBreakerConfig.java: 100 calls, 50 %, open for 60 s, 10 probes.
+    Source: resilience4j/resilience4j, CircuitBreakerConfig.java: 100 calls, 50 %, open for 60 s, 10 probes. Slow
+    calls, which it can count as failures, are not modeled: a late answer is a time-out.
     """
 
     calls: float = 100

@@ -1,4 +1,4 @@
-"""Wrappers that bound how often a client tries again: what they hold back is given up.
+"""Wrappers that limit how often a client tries again: a request whose retry they refuse is given up.
 
 Each attempt after a failure counts, whether the policy within wants to retry or to fail over. A denial is a
 success here: the server has answered.
@@ -141,7 +141,8 @@ class FinagleBudget(NamedTuple):
 
     A request deposits 1, a retry takes 1 / `percent`; `min_per_s` retries a second are free. Source:
     twitter/finagle, finagle-core RetryBudget.scala (percentCanRetry 0.2, minRetriesPerSec 10, ttl 10 s). That is
-    for a service; a license client has few requests, so a minimum below 1 makes it bite.
+    for a service; a license client has few requests, so a minimum below 1 makes it bite. Law: a client with r
+    requests a second makes at most 1 + percent + min_per_s / r attempts for each.
     """
 
     percent: float = 0.2
@@ -181,7 +182,8 @@ class TokenBucket(NamedTuple):
     """Brooker's adaptive retries: a success deposits `deposit`, up to `tokens`; a retry takes a whole token.
 
     Source: Marc Brooker, "Fixing retries with token buckets and circuit breakers" (2022), as the text has it: 5,
-    0.1. With `deposit = 0` a client has `tokens` retries in all.
+    0.1. With `deposit = 0` a client has `tokens` retries in all. Law: where attempts fail with probability p,
+    there are min(1 / (1 - p), 1 / (1 - deposit (1 - p))) of them for each request, 1 + deposit at the most.
     """
 
     tokens: float = 5

@@ -1,6 +1,6 @@
-"""Functions that policies may call, in plain Python as well as compiled.
+"""Functions that policies may call, both in plain Python and compiled.
 
-Policies import no compiler: marked functions are handed to it with the first policy that is compiled
+Policies import no compiler: marked functions are handed to it along with the first compiled policy
 (`actors/compiled/policies.py`).
 """
 

@@ -1,4 +1,4 @@
-"""Denial policies: what a user does who was denied a license.
+"""Denial policies: what a user does after being denied a license.
 
 To write one, define a NamedTuple whose fields are numbers, with a method `on_denial(self, denied, u)` that returns
 `give_up()`, `ask_again(delay_s)`, `ask_next()` or `await_callback(poll_s)`; `u` is uniform on [0, 1). A policy
@@ -32,7 +32,7 @@ class Denied(NamedTuple):
 
 @compilable
 def ask_again(delay_s: float) -> Decision:
-    """Tell the user, who asks again after `delay_s`, above 0."""
+    """Tell the user, who then asks again after `delay_s`, above 0."""
     return Decision(ASK_AGAIN, float(delay_s))
 
 
@@ -44,13 +44,13 @@ def ask_next() -> Decision:
 
 @compilable
 def await_callback(poll_s: float = 0.0) -> Decision:
-    """Tell the user, who waits to be called back, and asks unbidden after `poll_s` (0: never)."""
+    """Tell the user, who waits to be called back, and asks again without a callback after `poll_s` (0: never)."""
     return Decision(AWAIT_CALLBACK, float(poll_s))
 
 
 @compilable
 def _next_or_later(denied: Denied, delay_s: float, tries: float, patience_s: float, servers: float) -> Decision:
-    """Ask so many servers in a row, then wait; give up after so many tries, or when patience is at its end."""
+    """Ask up to `servers` servers in a row, then wait; give up after `tries` tries or `patience_s`."""
     if denied.ran == 0 and denied.servers_asked < min(servers, float(denied.servers)):
         return ask_next()
     left_s = patience_s - denied.waited_s

@@ -6,7 +6,9 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+from .admission import AT_DEQUEUE
 from .failover import HOOKS
+from .selection import ON_ANSWER
 
 
 class PolicyError(ValueError):
@@ -67,7 +69,8 @@ def uncompilable(cls: Any, method: str, error: BaseException, plain: BaseExcepti
 
 def _hooks(cls: Any, method: str, line: int) -> list[tuple[int, str]]:
     """Return the hooks of a policy that begin at a line or before it, with their first lines."""
-    lines = [(first_line(cls, name), name) for name in (method, *HOOKS.values()) if hasattr(cls, name)]
+    names = (method, *HOOKS.values(), AT_DEQUEUE, ON_ANSWER)
+    lines = [(first_line(cls, name), name) for name in names if hasattr(cls, name)]
     return [hook for hook in lines if hook[0] <= line]
 
 

@@ -1,6 +1,6 @@
-"""Failback policies: how a client comes back to its preferred server, the first one that it was given.
+"""Failback policies: how a client returns to its preferred server, the first one that it was given.
 
-A policy is asked for a plan as a client starts, at each change of server, and when a plan has come to nothing. To
+A policy is asked for a plan when a client starts, at each change of server, and when a plan has failed. To
 write one, define a NamedTuple whose fields are numbers, with a method `plan(self, place, u)`; `u` is uniform on
 [0, 1). With a field `drain_share` above 0, servers drain as `Drain` says.
 """

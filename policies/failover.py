@@ -131,7 +131,7 @@ class RetryThenFailover(NamedTuple):
 
 @compilable
 def retry_or_give_up(link: Link, retries: float, delay_s: float) -> Decision:
-    """Retry after `delay_s` until this request was retried so many times, then give up."""
+    """Retry after `delay_s`, up to `retries` times for this request, then give up."""
     return retry(delay_s) if link.failures <= retries else give_up()
 
 

@@ -1,7 +1,7 @@
 """Failover policies of services that hand out leases, with their published defaults.
 
-Their clients renew a lease that they hold: here by heartbeats, `clients.heartbeat_s` apart. How long a server
-waits for them is `servers.reclaim_after_s`.
+Their clients renew the leases they hold: here by heartbeats, `clients.heartbeat_s` apart. A server waits for these
+for `servers.reclaim_after_s`.
 """
 
 from typing import TYPE_CHECKING, NamedTuple
@@ -51,8 +51,8 @@ class AkkaLease(NamedTuple):
 
     Source: akka/akka-management, pull request 1440: `heartbeat-fail-fast-on-error` is on. With `fails_fast = 0` a
     heartbeat is retried every `interval_s`, until `timeout_s` - 2 `interval_s` after the last good one. To drop a
-    lease is here to ask the next server for another one: with one server, to ask it anew. Requests are retried
-    every `request_retry_s` (akka.cluster.singleton.lease-retry-interval).
+    lease is here to ask the next server for another one: with one server there is none, and nothing is dropped.
+    Requests are retried every `request_retry_s` (akka.cluster.singleton.lease-retry-interval).
     """
 
     fails_fast: float = 1

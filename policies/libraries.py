@@ -67,21 +67,22 @@ class Stamina(NamedTuple):
 class Botocore(NamedTuple):
     """AWS SDKs, "standard" retry mode: U(0, min(scale 2^(n-1), 20)) s, three tries. The quota is `aws-quota`.
 
-    Source: boto/botocore, botocore/retries/standard.py: a scale of 1 s. The standard of 2026 has 0.05 s, and 1 s
-    where the server throttles (`throttled_scale_s`); it follows what the server asks for, up to 5 s beyond its own
-    pause.
+    Source: boto/botocore, botocore/retries/standard.py, version 2.0: a scale of 1 s whatever fails, and no
+    ear for what the server asks for. With `heeded_s` a client waits as long as the server asks for, but at most
+    that much longer than its own pause; `throttled_scale_s` is the scale where the server is overloaded.
     """
 
     scale_s: float = 1.0
     throttled_scale_s: float = 1.0
     cap_s: float = 20.0
     tries: float = 3
+    heeded_s: float = 0.0
 
     def on_failure(self, link: Link, memory: "Memory", u: float) -> Decision:
         """Wait a uniform share of the backoff, then retry; give up after the last try."""
         scale_s = self.throttled_scale_s if link.kind == OVERLOADED else self.scale_s
         pause_s = u * capped_backoff(scale_s, self.cap_s, link.failures - 1)
-        asked_s = min(link.retry_after_s, pause_s + 5.0)
+        asked_s = min(link.retry_after_s, pause_s + self.heeded_s)
         return retry_or_give_up(link, self.tries - 1.0, max(pause_s, asked_s))
 
 
@@ -90,9 +91,12 @@ Botocore2026 = preset(
     Botocore,
     """AWS SDKs from November 2026 on: `botocore` with 0.05 s, and 1 s where the server throttles.
 
-    Source: docs.aws.amazon.com/sdkref, feature-retry-behavior. The quota is `aws-quota-2026`.
+    What the server asks for (x-amz-retry-after) counts, up to 5 s beyond the client's own pause. Source:
+    boto/botocore, botocore/retries/standard.py, version 2.1; docs.aws.amazon.com/sdkref, feature-retry-behavior.
+    The quota is `aws-quota-2026`.
     """,
     scale_s=0.05,
+    heeded_s=5.0,
 )
 
 

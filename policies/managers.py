@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from .failover import Memory
 
 
-MOST_SERVERS = 32  # of which a client remembers something
+MOST_SERVERS = 32  # that a client can remember something about
 
 
 class Lmx(NamedTuple):
@@ -108,7 +108,7 @@ class Rlm(NamedTuple):
         return fail_over()
 
     def on_success(self, link: Link, memory: "Memory", u: float) -> None:
-        """Skip whom it has skipped."""
+        """Keep skipping the servers that it has skipped."""
 
     def check(self) -> None:
         """Raise ValueError when a parameter is impossible."""

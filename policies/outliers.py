@@ -1,4 +1,4 @@
-"""Wrappers that stop asking one server where too much fails there, and ask the others."""
+"""Wrappers that stop asking a server when too much fails there, and ask the others."""
 
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -19,10 +19,10 @@ class EnvoyOutlier(NamedTuple):
 
     For min(`base_s` x times, `cap_s`), where a time is forgotten in every `interval_s` that it is not ejected. At
     most a `share` of the servers are ejected at once, but one always may be. Source: envoyproxy/envoy,
-    outlier_detection.proto: 5 (consecutive_5xx), 30 s, 300 s, 10 s, 10 %; its sweeps every 10 s are not modeled. A
-    client counts what itself has seen. With `ring` as selection: with another one, an ejected server is asked when
-    as many as there are others have been passed over. Of more than 32 servers, those after the 32nd are never
-    ejected.
+    outlier_detection.proto: 5 (consecutive_5xx), 30 s, 300 s, 10 s, 10 %; its sweeps every 10 s are not modeled.
+    Nor is ejection by success rate: it compares servers by more requests than one client sends. A client counts
+    what itself has seen. With `ring` as selection: with another one, an ejected server is asked when as many as
+    there are others have been passed over. Of more than 32 servers, those after the 32nd are never ejected.
     """
 
     failures: float = 5
@@ -63,7 +63,7 @@ class EnvoyOutlier(NamedTuple):
         return fail_over(decision.delay_s) if decision.action == RETRY and link.servers > 1 else decision
 
     def on_success(self, link: Link, memory: "Memory", u: float) -> None:
-        """Begin to count anew."""
+        """Start counting again."""
         if link.server < MOST_SERVERS:
             memory[FAILURES + link.server] = 0.0
 

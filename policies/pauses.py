@@ -1,8 +1,8 @@
-"""What a policy has a client do and wait, step by step, while nothing works: plain Python, nothing is run.
+"""What a policy makes a client do and wait for, step by step, while nothing works: plain Python, no simulation.
 
-A failover policy meets servers none of which answers, in a ring: each attempt times out after `ATTEMPT_S`. A
-denial policy is denied each time, by all servers alike. A failback policy is away from a preferred server that
-answers no probe.
+A failover policy faces a ring of servers, none of which answers: each attempt times out after `ATTEMPT_S`. A
+denial policy is denied every time, by every server. A failback policy is away from a preferred server that answers
+no probe.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""Policies that are others with other defaults."""
+"""Policies that are other policies with different defaults."""
 
 from collections import namedtuple
 from typing import Any

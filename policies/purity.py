@@ -1,8 +1,8 @@
-"""Policies that are not pure, or could not be ended, are refused where their source shows it.
+"""Policies that are not pure, or could not be stopped, are refused if their source shows it.
 
-What a policy may not use gives another answer to the same question: a clock, a random generator of its own, a
-global that changes. What numba has compiled can be ended by nobody. Looked at are its class, what it names in
-files beside its own, and what runs at import.
+A policy may not use anything that can answer the same question differently: a clock, its own random generator, a
+global that changes. Nothing can stop what numba has compiled. We look at the policy's class, what it uses from
+other files beside its own, and what runs at import.
 """
 
 import ast

@@ -21,11 +21,13 @@ from . import (
     failover,
     leases,
     libraries,
+    limits,
     managers,
     purity,
     selection,
     sms2,
     sources,
+    wants,
     wrappers,
     wrapping,
 )
@@ -38,9 +40,9 @@ BUILT_IN: dict[str, dict[str, Any]] = {
     "failover": failover.POLICIES | sms2.POLICIES | managers.POLICIES | leases.POLICIES | libraries.POLICIES,
     "failback": failback.POLICIES,
     "selection": selection.POLICIES,
-    "admission": admission.POLICIES,
+    "admission": admission.POLICIES | limits.POLICIES,
     "denial": denial.POLICIES,
-    "balancing": balancing.POLICIES,
+    "balancing": balancing.POLICIES | wants.POLICIES,
     "intersite": balancing.INTERSITE,
 }
 
@@ -128,21 +130,70 @@ def _check(kind: str, name: str, policy: Any) -> None:
         _check_number("servers", getattr(policy, "servers", 1))
     if kind == "admission":
         _check_number("lifo_after_s", getattr(policy, "lifo_after_s", 0.0))
+    if kind == "selection":
+        _check_memory_per_server(name, policy)
     if METHOD.get(kind) == "targets":
         if not hasattr(policy, "interval_s"):
             raise ValueError(f"{kind} policy {name!r} needs a field interval_s")
         _check_number("interval_s", policy.interval_s)
-        if policy.interval_s != 0:  # else it never acts
+        if policy.interval_s != 0:  # else it never acts by time
             balancing.check_interval(policy.interval_s)
+        _check_shortage_gap(kind, policy.interval_s, getattr(policy, "shortage_gap_s", 0.0))
+        _check_shortage_share(policy)
+        _check_takeover(kind, policy)
     if hasattr(policy, "check"):
         policy.check()
     _check_memory(getattr(policy, "memory_size", 0))  # which may follow from parameters
 
 
-def _check_memory(size: object) -> None:
-    _check_number("memory_size", size)
+def _check_shortage_gap(kind: str, interval_s: float, gap_s: Any) -> None:
+    _check_number("shortage_gap_s", gap_s)
+    most_s = 0.0 if kind == "intersite" else interval_s or balancing.INTERVAL_MAX_S
+    if gap_s > most_s or 0 < gap_s < balancing.INTERVAL_MIN_S:
+        reason = "between sites" if kind == "intersite" else f"while interval_s = {interval_s:g}"
+        allowed = f"0 or >= {balancing.INTERVAL_MIN_S:g} and <= {most_s:g}" if most_s else "0"
+        raise ValueError(f"shortage_gap_s: {gap_s} is not allowed; it must be {allowed} {reason}")
+
+
+def _check_shortage_share(policy: Any) -> None:
+    share = getattr(policy, "shortage_share", 0.0)
+    _check_number("shortage_share", share)
+    if not (share == 0 or 1 / balancing.MILLION <= share <= 1):
+        allowed = f"0 or >= {1 / balancing.MILLION:g} and <= 1"
+        raise ValueError(f"shortage_share: {share} is not allowed; it must be {allowed}")
+    if share > 0 and balancing.shortage_gap_s(policy) == 0:
+        raise ValueError(f"shortage_gap_s: 0.0 is not allowed; it must be > 0 while shortage_share = {share:g}")
+
+
+def _check_takeover(kind: str, policy: Any) -> None:
+    says = getattr(policy, "takes_over", False)
+    if not isinstance(says, bool):
+        raise ValueError(f"takes_over: {says!r} is not allowed; it must be True or False")
+    if not says:
+        return
+    if kind == "intersite":
+        raise ValueError("takes_over: True is not allowed; it must be False between sites")
+    if getattr(policy, "keeps_until_ack", False):
+        raise ValueError("takes_over: True is not allowed; it must be False while keeps_until_ack is True")
+    if getattr(policy, "is_shared", False):
+        raise ValueError("takes_over: True is not allowed; it must be False while is_shared is True")
+
+
+def _check_memory_per_server(name: str, policy: Any) -> None:
+    size = getattr(policy, "memory_per_server", 0)
+    _check_memory(size, "memory_per_server")
+    takes = selection.takes_memory(type(policy).next_server)
+    if not (size > 0) == takes == selection.is_told(type(policy)):
+        raise ValueError(
+            f"selection policy {name!r} that remembers needs all of memory_per_server > 0, "
+            "next_server(self, choice, memory, u) and on_answer(self, choice, memory, u)"
+        )
+
+
+def _check_memory(size: object, key: str = "memory_size") -> None:
+    _check_number(key, size)
     if not (isinstance(size, int) and size <= MEMORY_MAX):
-        raise ValueError(f"memory_size: {size!r} is not allowed; it must be a whole number from 0 to {MEMORY_MAX}")
+        raise ValueError(f"{key}: {size!r} is not allowed; it must be a whole number from 0 to {MEMORY_MAX}")
 
 
 def _check_number(key: str, value: object) -> None:
@@ -204,7 +255,7 @@ def _class_in_file(name: str) -> Any:
     path = Path(path_text).expanduser()
     if not sources.is_there(path):
         raise ValueError(f"{name!r}: there is no file {str(path)!r}")
-    cls = getattr(_module(path.resolve()), class_name, None)
+    cls = getattr(module_of(path), class_name, None)
     if cls is None:
         raise ValueError(f"{name!r}: {path} defines no {class_name}")
     if not (isinstance(cls, type) and issubclass(cls, tuple) and hasattr(cls, "_fields")):
@@ -226,8 +277,9 @@ class _SourceLoader(SourceFileLoader):
         return self.source_to_code(self.get_data(self.path), self.path)
 
 
-def _module(path: Path) -> ModuleType:
-    """Import a file once, under a name of its own."""
+def module_of(path: Path) -> ModuleType:
+    """Import a user's file once, under a name of its own; raises ValueError if it cannot be."""
+    path = path.expanduser().resolve()
     name = f"meterstorm_user_{hashlib.sha256(str(path).encode()).hexdigest()[:16]}"
     if name in sys.modules:
         return sys.modules[name]

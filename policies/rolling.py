@@ -1,4 +1,4 @@
-"""Counts over the last so many seconds, in a policy's memory: a ring of parts, each with a few counts."""
+"""Counts over a sliding window, in a policy's memory: a ring of parts, each with a few counts."""
 
 import math
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""Failover policies of SMS 2.0's builds and clients that their Knowledge Base articles report, one defect each.
+"""Failover policies of SMS 2.0's builds and clients, as Knowledge Base articles report them, one defect each.
 
 What most builds do is `failover.Immediate`, what they should do is `failover.Sms2Documented`. Articles are cited
 by number (public copies: github.com/jeffpar/kbarchive).

@@ -1,6 +1,6 @@
-"""The text of users' own policies: a process reads each file once, and hands it on to those that it starts.
+"""The text of users' own policies: a process reads each file once, and passes it on to the processes it starts.
 
-So a file that is edited while a run goes on changes nothing, and other nodes need not have it.
+So editing a file during a run changes nothing, and other nodes need not have it.
 """
 
 import linecache

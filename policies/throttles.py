@@ -1,4 +1,4 @@
-"""Wrappers that hold a client's own rate down to what its server takes."""
+"""Wrappers that limit a client's own rate to what its server can take."""
 
 import math
 from typing import TYPE_CHECKING, NamedTuple

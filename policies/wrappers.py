@@ -1,4 +1,4 @@
-"""What a failover policy may be within, by name: budgets, throttles, deadlines, circuit breakers, ejections."""
+"""What may wrap a failover policy, by name: budgets, throttles, deadlines, circuit breakers, ejections."""
 
 from . import breakers, budgets, outliers, throttles
 

@@ -1,11 +1,11 @@
-"""A failover policy within wrappers, as one policy: its hooks, and in which order they are asked.
+"""A failover policy within wrappers, as one policy: its hooks, and the order in which they are asked.
 
 A wrapper is a NamedTuple with some of the hooks of a failover policy; its `on_failure(self, link, memory, u,
 decision)` gets what was decided within it, and answers with that or with something else. The policy and its
 wrappers are *layers*, from the inside out. Each has parameters, a memory and a random number of its own.
 
-- `before_request` is asked from the outside in: the first answer but `send()` counts, and who is further in is not
-  asked.
+- `before_request` is asked from the outside in: the first answer other than `send()` counts, and layers further in
+  are not asked.
 - `on_failure` is asked from the inside out.
 - `on_success` and `on_denial` are told to all, from the inside out. A layer without an `on_denial` hears of a
   denial as of any good answer. A policy without either forgets then; a wrapper never does unless it says so.
@@ -45,7 +45,7 @@ def layers_of(cls: Any) -> tuple[Layer, ...]:
 
 
 def wrap(policy: Any, wrappers: Sequence[Any]) -> Any:
-    """Return a policy within wrappers, the first of which is the innermost, as one policy."""
+    """Return a policy within wrappers as one policy; the first wrapper is the innermost."""
     if not wrappers:
         return policy
     parts = [policy, *wrappers]

@@ -1,12 +1,12 @@
 """Admission policies in plain Python, against their formulas."""
 
-from typing import Any
-
 import numpy as np
 import pytest
-from meterstorm.policies import ARRIVED, DEQUEUED, Arrival, admit, refuse
-from meterstorm.policies.admission import Bounded, Fifo, WhileFree, ask, asks_at_dequeue
+from meterstorm.policies import Arrival, admit, refuse
+from meterstorm.policies.admission import Bounded, Fifo, WhileFree, ask
 from meterstorm.policies.registry import resolve
+
+from support.one_server import Server
 
 
 def arrival(waiting, busy=1, free=0):
@@ -34,40 +34,6 @@ def test_a_limit_of_0_lets_nobody_wait():
 @pytest.mark.parametrize(("free", "expected"), [(0, refuse(0.0)), (1, admit()), (7, admit())])
 def test_while_free_refuses_where_no_license_is(free, expected):
     assert WhileFree().on_request(arrival(0, free=free), 0.5) == expected
-
-
-class Server:
-    """A server with one worker, whose requests take a time each, behind an admission policy; no engine."""
-
-    def __init__(self, name: str, service_s: float, **parameters: float):
-        self.policy, self.service_s = resolve("admission", name, parameters), service_s
-        self.memory, self.free_at_s = np.zeros(int(self.policy.memory_size)), 0.0
-        self.queue: list[float] = []
-        self.waits: list[float] = []
-        self.turned_away = 0
-
-    def asks(self, kind: int, now_s: float, waited_s: float = 0.0) -> bool:
-        busy = int(now_s < self.free_at_s)
-        view = Arrival(now_s, len(self.queue), busy, 9, kind, waited_s)
-        is_admitted = ask(self.policy, view, self.memory, 0.5).admitted == 1
-        self.turned_away += not is_admitted
-        return is_admitted
-
-    def serve_until(self, now_s: float) -> None:
-        while self.queue and self.free_at_s <= now_s:
-            arrived_s = self.queue.pop(0)
-            begins_s = max(arrived_s, self.free_at_s)
-            if not asks_at_dequeue(type(self.policy)) or self.asks(DEQUEUED, begins_s, begins_s - arrived_s):
-                self.waits.append(begins_s - arrived_s)
-                self.free_at_s = begins_s + self.service_s
-
-    def gets(self, times: Any) -> None:
-        for now_s in times:
-            self.serve_until(now_s)
-            if self.asks(ARRIVED, now_s):
-                self.queue.append(now_s)
-                self.serve_until(now_s)
-        self.serve_until(np.inf)
 
 
 def test_codel_keeps_a_queue_that_stands_short_and_the_server_busy():

@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from meterstorm.policies import Report
-from meterstorm.policies.balancing import POLICIES, PeriodicDemand, SharedPool, Static, share_out
+from meterstorm.policies.balancing import (
+    POLICIES,
+    OnShortage,
+    PeriodicDemand,
+    SharedPool,
+    Standby,
+    Static,
+    share_out,
+)
 
 
 def shared(total, weights, floors=None):
@@ -113,6 +121,22 @@ def test_periodic_demand(view, expected):
     assert (view.allocated == before).all()
 
 
+@pytest.mark.parametrize(
+    ("view", "expected"),
+    [
+        (report([[10], [10]], [[3], [0]], [[0], [1]]), [[15], [5]]),  # what is leased counts as asked for
+        (report([[10], [10]], [[0], [8]], [[3], [1]]), [[5], [15]]),
+        (report([[2], [10]], [[2], [9]], [[0], [1]]), [[2], [10]]),  # no less than is leased out
+        (report([[10], [6]], [[0], [0]], [[0], [0]]), [[10], [6]]),  # nobody asked
+        (report([[10], [10], [7]], [[0], [0], [0]], [[3], [1], [9]], [1, 1, 0]), [[15], [5], [7]]),
+        (report([[10], [10]], [[0], [0]], [[3], [1]], reserve=[4]), [[18], [6]]),
+    ],
+)
+def test_on_shortage(view, expected):
+    view = view._replace(answered=view.answered.astype(bool))
+    assert OnShortage().targets(view).tolist() == expected
+
+
 @pytest.mark.parametrize("interval_s", [0.0, 1e-10, 1e10, float("inf"), float("nan")])
 def test_periodic_demand_needs_an_interval_of_the_model(interval_s):
     with pytest.raises(ValueError, match=r"interval_s: .* is not allowed; it must be >= 1e-09 and <= 1e\+09"):
@@ -121,3 +145,11 @@ def test_periodic_demand_needs_an_interval_of_the_model(interval_s):
 
 def test_every_policy_has_an_interval():
     assert all(cls().interval_s >= 0 for cls in POLICIES.values())
+
+
+def test_the_first_that_answers_has_all():
+    """Of the reserve, too; who does not answer keeps what it has."""
+    allocated = np.array([[5, 0], [3, 1], [0, 2]])
+    report = Report(np.array([False, True, True]), allocated, allocated, allocated, np.array([4, 0]))
+    assert Standby().targets(report).tolist() == [[5, 0], [7, 3], [0, 0]]
+    assert Standby().targets(report._replace(answered=np.zeros(3, bool))).tolist() == allocated.tolist()

@@ -18,6 +18,7 @@ from meterstorm.policies import (
 from meterstorm.policies.failover import GIVE_UP, RETRY, SEND
 from meterstorm.policies.registry import resolve
 from meterstorm.policies.wrapping import plain
+from scipy.optimize import brentq
 
 LINK = Link(0.0, TIMED_OUT, 0.0, 1, 1, 0, 2, 1)
 
@@ -82,6 +83,33 @@ def test_aws_gives_nothing_back_of_what_an_earlier_request_has_paid():
     assert client.retries(2) == 1
 
 
+@pytest.mark.parametrize(("name", "cost", "crossover"), [
+    ("aws-quota", 5.0, 0.3207), ("aws-quota-2026", 14.0, 0.2149),
+])  # fmt: skip
+@pytest.mark.parametrize("part", [0.8, 1.25])
+def test_the_quota_of_aws_binds_from_its_crossover_on(name, cost, crossover, part):
+    """Calls of three tries that fail with chance p ask for p + p^2 retries; (1 - p) / (c p) are earned."""
+
+    def asked(p):
+        return p + p * p
+
+    def earned(p):
+        return (1 - p) / (cost * p)
+
+    assert brentq(lambda p: asked(p) - earned(p), 0.01, 0.99) == pytest.approx(crossover, abs=5e-5)
+    p, calls, retries = part * crossover, 40_000, 0
+    client, draws = Client(name), np.random.default_rng(5).random((calls, 3))
+    for draw in draws:
+        for failures in range(3):
+            if draw[failures] >= p:
+                client.hears(SERVED, failures=failures)
+                break
+            if failures == 2 or client.hears(REFUSED, failures=failures + 1).action != RETRY:
+                break
+            retries += 1
+    assert retries / calls == pytest.approx(asked(p) if part < 1 else earned(p), rel=0.04)
+
+
 @pytest.mark.parametrize("ratio", [0.1, 0.5])
 def test_grpc_throttles_where_more_than_its_share_fails(ratio):
     """ratio / (1 + ratio) of the attempts, in the long run; here every k-th one fails."""
@@ -95,12 +123,13 @@ def test_grpc_throttles_where_more_than_its_share_fails(ratio):
 
 
 def test_finagle_allows_its_percentage_of_the_requests_within_the_time_to_live():
-    client = Client("finagle-budget", percent=0.2, min_per_s=0.0, ttl_s=10.0)
+    clients = [Client("finagle-budget", percent=0.2, min_per_s=0.0, ttl_s=10.0) for _ in range(2)]
     for k in range(50):
-        assert client.hears(BEFORE_REQUEST, now_s=k * 0.1, failures=0).action == SEND
-    at_once = [client.hears(TIMED_OUT, now_s=5.0).action for _ in range(20)]
+        for client in clients:
+            assert client.hears(BEFORE_REQUEST, now_s=k * 0.1, failures=0).action == SEND
+    at_once = [clients[0].hears(TIMED_OUT, now_s=5.0).action for _ in range(20)]
     assert at_once == [RETRY] * 10 + [GIVE_UP] * 10
-    assert client.hears(TIMED_OUT, now_s=30.0).action == GIVE_UP  # nothing of that counts any more
+    assert clients[1].hears(TIMED_OUT, now_s=30.0).action == GIVE_UP  # of deposits so old nothing is left
 
 
 @pytest.mark.parametrize("k", [1.1, 2.0])

@@ -74,12 +74,24 @@ def test_caps():
     assert row("backoff", 9, cap_s=60.0)[-1].delay_s == 60.0
 
 
-def test_aws_of_2026_is_slower_where_the_server_throttles_and_heeds_it():
-    policy = resolve("failover", "botocore", {"scale_s": 0.05, "tries": 9})
+@pytest.mark.parametrize(("name", "refused_s"), [("botocore", 1.0), ("botocore-2026", 0.05)])
+def test_aws_of_2026_is_faster_where_no_server_throttles(name, refused_s):
+    policy = resolve("failover", name, {})
     found = {kind: policy.on_failure(LINK._replace(kind=kind), np.zeros(0), 1.0) for kind in (REFUSED, OVERLOADED)}
-    assert found == {REFUSED: retry(0.05), OVERLOADED: retry(1.0)}
+    assert found == {REFUSED: retry(refused_s), OVERLOADED: retry(1.0)}
+
+
+@pytest.mark.parametrize(("name", "u", "pauses_s"), [
+    ("botocore", 0.0, [0.0, 0.0, 0.0]),
+    ("botocore", 1.0, [1.0, 1.0, 1.0]),
+    ("botocore-2026", 0.0, [0.5, 3.0, 5.0]),
+    ("botocore-2026", 1.0, [1.0, 3.0, 6.0]),
+])  # fmt: skip
+def test_only_aws_of_2026_heeds_what_a_server_that_throttles_asks_for(name, u, pauses_s):
+    """Asked for 0.5 s, 3 s and 30 s: at most 5 s beyond its own pause, which is u s."""
+    policy = resolve("failover", name, {})
     asked = [LINK._replace(kind=OVERLOADED, retry_after_s=s) for s in (0.5, 3.0, 30.0)]
-    assert [policy.on_failure(link, np.zeros(0), 1.0).delay_s for link in asked] == [1.0, 3.0, 6.0]
+    assert [policy.on_failure(link, np.zeros(0), u).delay_s for link in asked] == pauses_s
 
 
 @pytest.mark.parametrize("u", [0.0, 0.3, 0.9])

@@ -55,7 +55,10 @@ REFUSED = [
     ("failover", "imediate", {}, f"no failover policy 'imediate'; allowed: {', '.join(BUILT_IN['failover'])}, "
      "or your own as FILE.py:CLASS (did you mean 'immediate'?)"),
     ("selection", "zzz", {},
-     "no selection policy 'zzz'; allowed: ring, sticky-random, rendezvous, or your own as FILE.py:CLASS"),
+     "no selection policy 'zzz'; allowed: ring, sticky-random, rendezvous, two-choices, least-loaded, "
+     "or your own as FILE.py:CLASS"),
+    *(("selection", "two-choices", {"draws": draws},
+       f"draws: {draws:.1f} is not allowed; it must be a whole number from 1 to 4") for draws in (0, 1.5, 5)),
     ("failover", "retry-then-failover", {"delay": 3},
      "delay: unknown parameter of failover policy 'retry-then-failover'; it takes retries, delay_s"),
     ("failover", "never", {"delay": 3},
@@ -80,6 +83,25 @@ REFUSED = [
      "servers: unknown parameter of denial policy 'callback'; it takes poll_s"),
     ("balancing", "periodic-demand", {"interval_s": 0},
      "interval_s: 0.0 is not allowed; it must be >= 1e-09 and <= 1e+09"),
+    ("balancing", "on-shortage", {"shortage_gap_s": 0},
+     "shortage_gap_s: 0.0 is not allowed; it must be > 0 and finite"),
+    ("balancing", "on-shortage", {"shortage_gap_s": 91, "interval_s": 90},
+     "shortage_gap_s: 91.0 is not allowed; it must be 0 or >= 1e-09 and <= 90 while interval_s = 90"),
+    ("balancing", "on-shortage", {"shortage_gap_s": 2e9, "interval_s": 0},
+     "shortage_gap_s: 2000000000.0 is not allowed; it must be 0 or >= 1e-09 and <= 1e+09 while interval_s = 0"),
+    ("balancing", "fair-share", {"interval_s": 0},
+     "interval_s: 0.0 is not allowed; it must be >= 1e-09 and <= 1e+09"),
+    ("balancing", "borrow", {"shortage_share": 1.1},
+     "shortage_share: 1.1 is not allowed; it must be 0 or >= 1e-06 and <= 1"),
+    ("balancing", "borrow", {"shortage_share": 0},
+     "shortage_share: 0.0 is not allowed; it must be > 0 and finite"),
+    ("balancing", "borrow", {"shortage_gap_s": 0},
+     "shortage_gap_s: 0.0 is not allowed; it must be > 0 while shortage_share = 0.9"),
+    ("admission", "vegas", {"initial": 50, "most": 10},
+     "initial: 50.0 is not allowed; it must be >= 1 and <= 10.0"),
+    ("admission", "gradient2", {"least": 300}, "least: 300.0 is not allowed; it must be <= most = 200"),
+    ("balancing", "borrow", {"shortage_share": 1e-7},
+     "shortage_share: 1e-07 is not allowed; it must be 0 or >= 1e-06 and <= 1"),
 ]  # fmt: skip
 
 
@@ -87,6 +109,35 @@ REFUSED = [
 def test_a_refusal_is_a_finished_message(kind, name, parameters, message):
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         resolve(kind, name, parameters)
+
+
+def test_between_sites_nothing_acts_on_shortage(tmp_path):
+    path = tmp_path / "gap.py"
+    path.write_text(
+        "from typing import NamedTuple\n\nclass Gap(NamedTuple):\n    interval_s: float = 9.0\n"
+        "    shortage_gap_s = 1.0\n\n    def targets(self, report):\n        return report.allocated\n"
+    )
+    assert resolve("balancing", f"{path}:Gap", {}).shortage_gap_s == 1.0
+    with pytest.raises(ValueError, match=r"shortage_gap_s: 1.0 is not allowed; it must be 0 between sites"):
+        resolve("intersite", f"{path}:Gap", {})
+
+
+@pytest.mark.parametrize(
+    ("kind", "more", "reason"),
+    [
+        ("intersite", "", "between sites"),
+        ("balancing", "keeps_until_ack = True", "while keeps_until_ack is True"),
+        ("balancing", "is_shared = True", "while is_shared is True"),
+    ],
+)
+def test_what_cannot_be_taken_over(tmp_path, kind, more, reason):
+    path = tmp_path / "greedy.py"
+    path.write_text(
+        "from typing import NamedTuple\n\nclass Greedy(NamedTuple):\n    interval_s: float = 9.0\n"
+        f"    takes_over = True\n    {more}\n\n    def targets(self, report):\n        return report.allocated\n"
+    )
+    with pytest.raises(ValueError, match=f"takes_over: True is not allowed; it must be False {reason}"):
+        resolve(kind, f"{path}:Greedy", {})
 
 
 @pytest.fixture
