@@ -1,8 +1,8 @@
-"""What becomes of messages for a server whose listener is closed, and of those that were on their way to it.
+"""What happens to messages for a server whose listener is closed, and to those already on their way to it.
 
-They wait until they are due. If the listener is open by then they get there; else its host refuses what it would
-have been answered, as a kernel does (ECONNREFUSED): the sender's process does that in its place, and the refusal
-takes one latency back. Notices are no messages: they wait for the server's observer. So does a
+They wait until they are due. If the listener is open by then, they are delivered; otherwise its host refuses those
+that expect an answer, as a kernel does (ECONNREFUSED): the sender's process does that in its place, and the
+refusal takes one latency to come back. Notices are not messages: they wait for the server's observer. So does a
 DISCONNECT: a host hears of closed connections whatever its server does.
 """
 

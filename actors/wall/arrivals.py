@@ -1,9 +1,9 @@
-"""The arrivals at a server, on disk before they are handled: what it is is a function of them.
+"""The arrivals at a server, on disk before they are handled: they determine its whole state.
 
-The engine is deterministic, so a process that takes a killed one's place has its leases, its queue and its
-counters from its arrivals. They are in SQLite, with a write-ahead log: those of one turn of the node's loop are
-one transaction, committed before any answer to them leaves. With `synchronous = OFF` the system has them when the
-process is killed; a machine that loses its power may not (https://sqlite.org/pragma.html#pragma_synchronous).
+The engine is deterministic, so a process that replaces a killed one rebuilds its leases, queue and counters from
+its arrivals. They are in SQLite, with a write-ahead log: those of one turn of the node's loop are one transaction,
+committed before any answer to them leaves. With `synchronous = OFF` they survive when the process is killed, but
+may not survive a power failure (https://sqlite.org/pragma.html#pragma_synchronous).
 """
 
 import sqlite3
@@ -15,7 +15,7 @@ from typing import NamedTuple
 from ..shards.sealed import CheckpointError
 
 
-class Arrival(NamedTuple):
+class Arrived(NamedTuple):
     """A frame that has come."""
 
     reached: int  # the time up to which the server had handled its events then, ns
@@ -31,6 +31,7 @@ class Account(NamedTuple):
     cpu_s: float = 0.0
     messages: int = 0  # this and what follows as in measures.NodeMeasures
     late_messages: int = 0
+    late_ns: int = 0
     unsent: int = 0
     back_late_s: float = 0.0
 
@@ -50,10 +51,10 @@ class Arrivals:
             )
             self._db.execute(
                 "CREATE TABLE IF NOT EXISTS accounts (n INTEGER PRIMARY KEY, reached INTEGER, cpu_s REAL,"
-                " messages INTEGER, late_messages INTEGER, unsent INTEGER, back_late_s REAL)"
+                " messages INTEGER, late_messages INTEGER, late_ns INTEGER, unsent INTEGER, back_late_s REAL)"
             )
 
-    def keep(self, arrivals: list[Arrival], account: Account) -> None:
+    def keep(self, arrivals: list[Arrived], account: Account) -> None:
         """Commit some, and with them what has been spent and counted so far."""
         with self._usable():
             self._db.execute("BEGIN")
@@ -61,15 +62,15 @@ class Arrivals:
                 "INSERT INTO arrivals (reached, source, kind, payload) VALUES (?, ?, ?, ?)", arrivals
             )
             self._db.execute(
-                f"INSERT INTO accounts ({', '.join(Account._fields)}) VALUES (?, ?, ?, ?, ?, ?)", account
+                f"INSERT INTO accounts ({', '.join(Account._fields)}) VALUES (?, ?, ?, ?, ?, ?, ?)", account
             )
             self._db.execute("COMMIT")
 
-    def __iter__(self) -> Iterator[Arrival]:
+    def __iter__(self) -> Iterator[Arrived]:
         with self._usable():
             rows = self._db.execute("SELECT reached, source, kind, payload FROM arrivals ORDER BY n")
             while row := rows.fetchone():
-                yield Arrival(*row)
+                yield Arrived(*row)
 
     def accounts(self) -> list[Account]:
         """Return those of all commits, in order."""

@@ -1,14 +1,15 @@
-"""A server whose decisions a license service of others makes: what is asked of it, and the books beside it.
+"""A server whose decisions come from an external license service: what it is asked, and the books that check it.
 
-What has come and is due is asked of the service in one go, in the order in which it is handled (queue/order.py).
-Then this process's server, which here is the observer's books, handles the same; so causes, counters and
-metrics are those of any other run. An answer leaves when the service has given it, and must be what the books say:
-one that they cannot explain ends the run, and so does a lease that only one of both has, after each restart and at
-the end.
+The service is asked in one batch about all arrivals that are due, in the order in which they are handled
+(queue/order.py). Then this process's own server, which here keeps the observer's books, handles the same arrivals,
+so that causes, counters and metrics are those of any other run. An answer leaves once the service has given it,
+and must match the books: one that they cannot explain ends the run, and so does a lease that only one of the two
+has, checked after each restart and at the end.
 """
 
 import time
 from collections import deque
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,8 @@ from ..state import kinds
 from ..state.events import EVENT
 from ..state.rows import NEVER
 from ..state.servers import GHOST, LIVE
-from .redis_leases import Gone, RedisLeases, Step
+from .backends.backend import Backend, Gone, Step
+from .backends.process import folder_of
 from .slice import Slice, emptied
 from .strikes import KILL, Strike, stretches, strikes
 
@@ -40,16 +42,25 @@ Rows = tuple[Any, Any]  # rows of EVENT, and the node that each has come from
 
 
 class BackedSlice(Slice):
-    """The part of a server's node whose licenses a redis-server has."""
+    """The part of a server's node whose licenses a service has."""
 
-    def __init__(self, scenario: Scenario, replication: int, node: int, client_shards: int, socket: str) -> None:
+    def __init__(
+        self,
+        scenario: Scenario,
+        replication: int,
+        node: int,
+        client_shards: int,
+        backend: Backend,
+        folder: str | Path,
+    ) -> None:
         super().__init__(scenario, replication, node, client_shards)
         struck = strikes(scenario, replication, self.end)
         self._crashes = deque(one for one in struck if one.server == node and one.what == KILL)
         self._down = [(one.start, one.end) for one in self._crashes]
         spells = self.world.spells[self.world.spells_from[node] : self.world.spells_from[node + 1]]
         self._stalls = [(start, end) for start, end, _ in stretches(spells, lambda one: bool(one.stalled))]
-        self._service = RedisLeases(socket)
+        self._name = f"the {backend.name} of server {node}"
+        self._service = backend.connect(folder_of(folder, node))
         self._durable = scenario.servers.durable
         config = self.world.config[0]
         self._reclaim_after, self._scan = int(config.reclaim_after), int(config.scan)
@@ -58,6 +69,7 @@ class BackedSlice(Slice):
         self._under_way: tuple[Rows, list[Step]] = _none(), []
         self._verdicts: dict[tuple[int, ...], int] = {}
         self._done = 0
+        self._why_gone = ""
         self._delay_s = self._cpu_at_s = 0.0
         self._spent_before_s = self._spent_s = 0.0
 
@@ -97,7 +109,7 @@ class BackedSlice(Slice):
     def advance(self, now: int) -> int:
         """Ask the service about what is due before `now`, and handle it; return how many events that are."""
         rows, sources = self._due(now)
-        if not self.is_there:  # nor will it be, before the end
+        if not self.is_there:  # and it will not be back before the end
             (asked, _), _ = self._under_way
             self.world.servers[self._number].dropped += len(rows) + len(asked)
             self._under_way = _none(), []
@@ -107,8 +119,8 @@ class BackedSlice(Slice):
         try:
             said = self._service.carry_out(steps)
             self._look_at_cpu(began_s)
-        except Gone:
-            self.is_there, self._under_way = False, ((rows, sources), steps)
+        except Gone as error:
+            self.is_there, self._under_way, self._why_gone = False, ((rows, sources), steps), str(error)
             return 0
         self._delay_s = time.monotonic() - began_s if steps else 0.0
         self._done += len(steps)
@@ -136,7 +148,7 @@ class BackedSlice(Slice):
         return rows
 
     def serves(self, now: int) -> bool:
-        """Whether the service is there, as far as is known; one that is back tells what it has kept.
+        """Whether the service is up, as far as we know; one that is back reports what it has kept.
 
         Raises PeerLost where it is gone without a fault, or not back in time, and InvariantViolation.
         """
@@ -145,7 +157,7 @@ class BackedSlice(Slice):
         if self.is_there:
             return True
         if not self._crashes or now < self._crashes[0].start:
-            raise self._lost("it has ended, or does not answer")
+            raise self._lost(f"it has ended, or does not answer: {self._why_gone}")
         crash = self._merge_crashes(now)
         if now < crash.end or self.reached >= self.end:
             return False
@@ -153,14 +165,23 @@ class BackedSlice(Slice):
             if now > crash.end + BACK_S * self.pace * 1e9:
                 raise self._lost(f"not back in {BACK_S:g} s")
             return False
-        self._come_back(crash)
+        try:
+            self._come_back(crash)
+        except Gone as error:
+            if len(self._crashes) == 1:
+                raise self._lost(error) from error
+            return False  # the next crash has come
         self._crashes.popleft()
         return True
 
     def tally(self) -> Tally:
         """Close the books at the end of the run, if they and the service have the same leases."""
+        self.is_there = self.is_there and not self._crashes  # what is left of them has begun
         if self.is_there:
-            self._compare()
+            try:
+                self._compare()
+            except Gone as error:
+                raise self._lost(error) from error
         self._service.close()
         return super().tally()
 
@@ -172,10 +193,6 @@ class BackedSlice(Slice):
     def _number(self) -> int:
         assert self.server is not None
         return self.server
-
-    @property
-    def _name(self) -> str:
-        return f"the redis-server of server {self.server}"
 
     def _lost(self, why: object) -> PeerLost:
         return PeerLost(f"{self._name} is lost: {why}")
@@ -238,27 +255,26 @@ class BackedSlice(Slice):
     def _come_back(self, crash: Strike) -> None:
         """Bring the books to the start of a crash, and see that the service has kept what it should have.
 
-        Of what was under way it has carried out the first few steps; the rest died with its queue.
+        Of what was under way it has carried out the first few steps; the rest died with its queue. Raises Gone
+        where it goes again, which leaves what it has missed under way.
         """
-        try:
-            self._service.begin(self._pools(self._number)["allocated"].tolist())
-            (rows, sources), steps = self._under_way
-            late, _ = self._due(crash.start)
-            scans = self._scans(crash.start)
-            carried = self._service.done() - self._done if self._durable else 0
-            kept = sum(step.what != "reclaim" for step in steps[:carried])
-            missed = [step for step in steps[carried:] if step.what == "reclaim"] + self._steps(rows[:0], scans)
-            self._file_all((rows[:kept], sources[:kept]))
-            super().advance(crash.start)
-            super().take()  # answers that have never left
-            self._done += carried
-            if self._durable:
-                self._service.carry_out(missed)
-                self._done += len(missed)
-                self._compare()
-        except Gone as error:
-            raise self._lost(error) from error
+        self._service.begin(self._pools(self._number)["allocated"].tolist())
+        carried = self._service.done() - self._done if self._durable else 0
+        (rows, sources), steps = self._under_way
+        late, _ = self._due(crash.start)
+        missed = [step for step in steps[carried:] if step.what == "reclaim"]
+        missed += self._steps(rows[:0], self._scans(crash.start))
+        kept = sum(step.what != "reclaim" for step in steps[:carried])
+        self._file_all((rows[:kept], sources[:kept]))
+        super().advance(crash.start)
+        super().take()  # answers that have never left
         self.world.servers[self._number].dropped += len(rows) - kept + len(late)
+        self._done += carried
+        self._under_way = _none(), missed
+        if self._durable:
+            self._service.carry_out(missed)
+            self._done += len(missed)
+            self._compare()
         self._under_way, self.is_there = (_none(), []), True
         self._verdicts.clear()
         self._spent_before_s, self._spent_s = self.service_cpu_s, 0.0

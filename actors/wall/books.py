@@ -33,7 +33,7 @@ def books(world: Slice) -> Books:
 
 
 def unexplained(found: list[Books]) -> list[str]:
-    """Return in words the programs that run under a lease which no server has, nor has lost."""
+    """Return in words the programs that run under a lease that no server has or has lost."""
     known = {row for one in found for rows in (one.leased, one.lost) for row in rows.tolist()}
     held = [row for one in found for row in one.held.tolist()]
     return [f"client {c}, slot {j}, program {n} at server {s}" for c, j, n, s in held if (c, j, n, s) not in known]

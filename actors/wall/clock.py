@@ -1,4 +1,4 @@
-"""Real time as the time of a world: CLOCK_MONOTONIC, which all processes of a machine share, times a pace."""
+"""A world's time from real time: CLOCK_MONOTONIC, which all processes of a machine share, times a pace."""
 
 import time
 from typing import NamedTuple

@@ -1,7 +1,8 @@
-"""A process's connections to the others: who calls whom, who is let in, and who is there.
+"""A process's connections to the others: which one calls, which are admitted, and which are up.
 
-Each has a listener, a Unix socket; of two the one with the higher number calls, again and again while nobody
-answers. Who calls proves to know the run's key, as between shards (transport/handshake.py).
+Each process has a listener, a Unix socket; of two processes the one with the higher number calls, and keeps
+calling until it is answered. A caller proves that it knows the run's key, as between shards
+(transport/handshake.py).
 """
 
 import selectors
@@ -15,7 +16,7 @@ from typing import Any, NamedTuple
 from ..shards.transport.frames import Frame, PeerLost
 from ..shards.transport.handshake import HANDSHAKE_S, log, shake_hands
 from ..shards.transport.sockets import tuned
-from .link import Link
+from .endpoint import Endpoint
 
 CALL_AGAIN_S = 0.005
 
@@ -25,12 +26,12 @@ class _Guest(NamedTuple):
 
     sock: socket.socket
     handshake: Generator[None, None, int]
-    calls: int | None  # whom this process has called
+    calls: int | None  # the process that this one has called
     until_s: float
 
 
 class Lost(NamedTuple):
-    """A connection that has ended: to whom, and the frames (flags, payload) that did not leave whole."""
+    """A closed connection: its peer, and the frames (flags, payload) that were not sent completely."""
 
     peer: int
     unsent: list[tuple[int, bytes]]
@@ -41,7 +42,7 @@ class Exchange:
 
     def __init__(self, node: int, peers: list[int], nodes: int, folder: str, key: bytes) -> None:
         self.node = node
-        self.links: dict[int, Link] = {}
+        self.links: dict[int, Endpoint] = {}
         self.lost: list[Lost] = []  # since they were last looked at; so are those who have come
         self.joined: list[int] = []
         self._peers = peers
@@ -80,7 +81,7 @@ class Exchange:
             self._selector.register(self._listener, selectors.EVENT_READ)
 
     def refuse(self, ended: range) -> None:
-        """Let nobody call, and end the connections with these."""
+        """Stop accepting calls, and end the connections with these."""
         if self._listener is not None:
             self._selector.unregister(self._listener)
             self._listener.close()
@@ -99,7 +100,7 @@ class Exchange:
         return True
 
     def wait(self, seconds: float) -> list[Frame]:
-        """Wait until something comes, at most so long; return the frames that have come."""
+        """Wait for frames, up to a time limit; return those that have come."""
         self._call()
         self._mind_guests()
         frames: list[Frame] = []
@@ -191,7 +192,7 @@ class Exchange:
             if peer in self.links:  # it was killed, and is back before the end of the old one was seen
                 self._drop(peer)
             self._selector.modify(guest.sock, selectors.EVENT_READ, peer)
-            self.links[peer] = Link(self.node, peer, guest.sock)
+            self.links[peer] = Endpoint(self.node, peer, guest.sock)
             self.joined.append(peer)
         except (OSError, ValueError) as reason:
             if guest.calls is None:

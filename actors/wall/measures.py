@@ -26,7 +26,7 @@ class Histogram:
         self.largest = 0
 
     def add(self, durations: Any, times: Any = 1) -> None:
-        """Count durations (an array or a number), each so many times."""
+        """Count durations (an array or a number), each a given number of times."""
         values = np.atleast_1d(np.asarray(durations, np.float64))
         if values.size:
             bins = (np.log2(np.maximum(values, 1.0)) * BINS_PER_OCTAVE).astype(np.int64)
@@ -51,8 +51,8 @@ class RoundTrips:
     """How long the answers to requests took, from the time for which each was meant to be sent.
 
     A client that is late, or whose server stands still, sends later than it meant to: the wait is part of the
-    round trip. So is that for answers that come when nobody waits for them any more. What is never answered counts
-    for as long as it was known not to be. Drawn jitter of the way there is not in it.
+    round trip. So is the wait for answers that come too late to matter. A request without one counts for as long
+    as it was known to have none. Random jitter on the way there is not included.
     """
 
     def __init__(self, first: int, clients: int, latency: int) -> None:
@@ -98,24 +98,34 @@ class Lateness:
         self.events = 0
 
     def add(self, late_ns: float, events: int) -> None:
-        """Note a slice of so many events."""
+        """Note a slice and its number of events."""
         self.histogram.add(late_ns, events)
         self.events += events
         self.late += events if late_ns > LATE_NS else 0
 
 
 class Phases:
-    """CPU time of a process in each of PHASES."""
+    """CPU time and attempts of a process in each of PHASES."""
 
-    def __init__(self, scenario: Scenario, faults: Any, others_s: Callable[[], float] = lambda: 0.0) -> None:
-        """Begin; `faults` are rows of FAULT, `others_s` what processes that work for this one have used."""
+    def __init__(
+        self,
+        scenario: Scenario,
+        faults: Any,
+        others_s: Callable[[], float] = lambda: 0.0,
+        attempts: Callable[[], int] = lambda: 0,
+    ) -> None:
+        """Begin; `faults` are rows of FAULT, `others_s` what processes that work for this one have used.
+
+        `attempts` says how many there have been since the world's start.
+        """
         begin = round(scenario.run.warmup_s * 1e9)
         end = begin + round(scenario.run.duration_s * 1e9)
         first, last = (int(faults["start"].min()), int(faults["end"].max())) if len(faults) else (end, end)
         turns = (begin, min(first, end), min(last, end), end)
         self._turns = turns
         self._at: list[float] = []
-        self._others_s = others_s
+        self._attempts_at: list[int] = []
+        self._others_s, self._attempts = others_s, attempts
         self._began_s = time.process_time()
 
     @property
@@ -137,11 +147,26 @@ class Phases:
     def _note(self, now: int, spent_s: float) -> None:
         while len(self._at) < len(self._turns) and now >= self._turns[len(self._at)]:
             self._at.append(spent_s)
+            self._attempts_at.append(self._attempts())
 
     def cpu_s(self) -> tuple[float, ...]:
         """Return the CPU time of each phase."""
-        at = self._at + [self.spent_s] * (len(self._turns) - len(self._at))
-        return tuple(b - a for a, b in pairwise(at))
+        return _spans(self._at, self.spent_s)
+
+    def attempts(self) -> tuple[int, ...]:
+        """Return the attempts of each phase."""
+        return _spans(self._attempts_at, self._attempts())
+
+    @property
+    def lengths_s(self) -> tuple[float, ...]:
+        """Return how long each phase lasts, in the world's time."""
+        return tuple((end - begin) / 1e9 for begin, end in pairwise(self._turns))
+
+
+def _spans(at: list[Any], now: Any) -> tuple[Any, ...]:
+    """Return what was added in each phase, given what there was at their turns so far, and what there is now."""
+    whole = at + [now] * (len(PHASES) + 1 - len(at))
+    return tuple(end - begin for begin, end in pairwise(whole))
 
 
 class NodeMeasures(NamedTuple):
@@ -151,8 +176,11 @@ class NodeMeasures(NamedTuple):
     round_trips: Histogram  # of clients' requests
     unanswered: int  # requests
     cpu_s: tuple[float, ...]  # by phase
+    attempts: tuple[int, ...]  # of clients, by phase
+    phases_s: tuple[float, ...]  # the world's time that each phase lasts
     unsent: int  # messages that were due and never left: their server was gone, or stood still to the end
     refused: dict[int, int]  # messages, by server, that found its listener closed
     late_messages: int  # that came after their time
+    late_ns: int  # the world's time by which these came after theirs, in all
     messages: int  # that came
     back_late_s: float  # real time by which a process that was started again listened later than it should have

@@ -1,29 +1,31 @@
 """A process of a wall-clock run: a server alone, or a shard of clients, whose events are handled when it is time.
 
-Its loop: wait for messages, at most until the next event is due; put those that have come in the queue; handle
-what is due; send what came of it. A message carries the time at which it is to arrive, its latency after it was
-sent: until then it waits in the queue, and one that comes later than that arrives when it is read.
+Its loop: wait for messages, at most until the next event is due; queue those that have come; handle what is due;
+send the results. A message carries the time at which it is to arrive, one latency after it was sent: until then it
+waits in the queue, and one that comes later than that arrives when it is read.
 """
 
 import time
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..setup.scenario import Scenario
+from ..shards.glance import glance
 from ..shards.tally import Tally
 from ..shards.transport.frames import Frame, TransportError
 from ..state import counters
 from ..state.events import EVENT
 from . import measures
 from .absent import Absent
-from .arrivals import Account, Arrival, Arrivals
+from .arrivals import Account, Arrivals, Arrived
 from .backed import BackedSlice
+from .backends.registry import backend_of
 from .books import Books, books
 from .clock import Clock
 from .exchange import Exchange
-from .redis_process import socket_of
+from .sights import Sight, Sights
 from .slice import Slice
 from .standing import Standing
 
@@ -40,20 +42,22 @@ CALLS_NS = 500_000_000  # of the world's time, in which clients call again when 
 MEET_S = 60.0  # how long the others may take to be there before a run
 
 
-class Place(NamedTuple):
+class Position(NamedTuple):
     """Where a node stands among the others: servers come first, then shards of clients."""
 
     node: int
     client_shards: int
     folder: str  # of sockets and of arrivals
     key: bytes
+    is_watched: bool = False  # whether it leaves what it is (sights.py) for somebody
 
 
-def slice_of(scenario: Scenario, replication: int, place: Place) -> Slice:
+def slice_of(scenario: Scenario, replication: int, position: Position) -> Slice:
     """Return a node's part of a world."""
-    if scenario.servers.backend == "own" or place.node >= scenario.servers.count:
-        return Slice(scenario, replication, place.node, place.client_shards)
-    return BackedSlice(scenario, replication, place.node, place.client_shards, socket_of(place.folder, place.node))
+    backend = backend_of(scenario)
+    if backend is None or position.node >= scenario.servers.count:
+        return Slice(scenario, replication, position.node, position.client_shards)
+    return BackedSlice(scenario, replication, position.node, position.client_shards, backend, position.folder)
 
 
 class Outcome(NamedTuple):
@@ -67,29 +71,32 @@ class Outcome(NamedTuple):
 class Node:
     """One process's part of a world, ready to run."""
 
-    def __init__(self, scenario: Scenario, replication: int, place: Place) -> None:
-        self.slice = slice_of(scenario, replication, place)
+    def __init__(self, scenario: Scenario, replication: int, position: Position) -> None:
+        self.slice = slice_of(scenario, replication, position)
         self._is_server = self.slice.server is not None
         self._servers = range(self.slice.servers)
-        self._clients = range(self.slice.servers, self.slice.servers + place.client_shards)
+        self._clients = range(self.slice.servers, self.slice.servers + position.client_shards)
         self._standing = Standing(scenario, replication, self.slice)
         self._arrivals: Arrivals | None = None
         is_own = type(self.slice) is Slice  # a service of others keeps its leases itself
         if self._is_server and is_own and (scenario.servers.durable or self._standing.is_killed):
-            self._arrivals = Arrivals(Path(place.folder) / f"arrivals-{place.node}")
+            self._arrivals = Arrivals(Path(position.folder) / f"arrivals-{position.node}")
+        self._sights = Sights(position.folder, position.node) if position.is_watched else None
         self._forgets = not scenario.servers.durable
         others = [*self._servers, *self._clients] if self._is_server else [*self._servers]
-        peers = [node for node in others if node != place.node]
-        self._exchange = Exchange(place.node, peers, self._clients.stop, place.folder, place.key)
+        peers = [node for node in others if node != position.node]
+        self._exchange = Exchange(position.node, peers, self._clients.stop, position.folder, position.key)
         self._absent = Absent(self.slice)
         self._all_told: set[int] = set()  # clients' nodes
         self._tell_at_s = self._turn_at_s = 0.0  # not before
         config = self.slice.world.config[0]
         self._trips = measures.RoundTrips(int(config.first), int(config.local), self.slice.latency)
         self._lateness = measures.Lateness()
-        self._unsent = self._messages = self._late_messages = 0
+        self._unsent = self._messages = self._late_messages = self._late_ns = 0
         self._back_late_s = 0.0
-        self._cpu = measures.Phases(scenario, self.slice.world.faults, lambda: self.slice.service_cpu_s)
+        self._cpu = measures.Phases(
+            scenario, self.slice.world.faults, lambda: self.slice.service_cpu_s, lambda: self.slice.attempts
+        )
 
     def meet(self) -> None:
         """Return when the connections to all others are there; raises PeerLost."""
@@ -114,7 +121,7 @@ class Node:
     def _go_on(self, accounts: list[Account], until: int) -> None:
         """Have spent and counted what the processes before this one had."""
         last = accounts[-1] if accounts else Account()
-        self._messages, self._late_messages = last.messages, last.late_messages
+        self._messages, self._late_messages, self._late_ns = last.messages, last.late_messages, last.late_ns
         self._unsent, self._back_late_s = last.unsent, last.back_late_s
         self._cpu.go_on((account.reached, account.cpu_s) for account in accounts)
         self._cpu.turn(until)
@@ -151,6 +158,8 @@ class Node:
         self._advance(clock)
         self._send()
         self._standing.slow_down(now, time.thread_time() - began_s)
+        if self._sights:
+            self._sights.leave(lambda: Sight(glance(self.slice.world), self._measures()))
 
     def _wait_s(self, clock: Clock) -> float:
         """Return how long nothing is due."""
@@ -176,17 +185,18 @@ class Node:
             self._exchange.refuse(self._clients)
         elif not self._exchange.is_open:
             self._exchange.open()
-            since = self._standing.since(now)
-            self._back_late_s = max(self._back_late_s, clock.real_s(now - since) if since > 0 else 0.0)
+            since = self._standing.open_since(now)
+            late_s = clock.real_s(clock.now() - since)  # since `now` it may have waited for a service to answer
+            self._back_late_s = max(self._back_late_s, late_s if since > 0 else 0.0)
 
     def _receive(self, frames: list[Frame], now: int) -> None:
         """Put what has come in the queue."""
         reached = self.slice.reached
         for frame in frames:
             self._absent.heard(frame.source, frame.next_event_ns)
-        self._take_in([Arrival(reached, f.source, f.flags, self._on_time(f, now)) for f in frames])
+        self._take_in([Arrived(reached, f.source, f.flags, self._on_time(f, now)) for f in frames])
 
-    def _take_in(self, arrivals: list[Arrival]) -> None:
+    def _take_in(self, arrivals: list[Arrived]) -> None:
         """File arrivals, which are on disk before, if the server's must not be lost."""
         if self._arrivals and arrivals:
             self._arrivals.keep(arrivals, self._account())
@@ -194,7 +204,7 @@ class Node:
             self._file(arrival)
 
     def _account(self) -> Account:
-        counted = self._messages, self._late_messages, self._unsent, self._back_late_s
+        counted = self._messages, self._late_messages, self._late_ns, self._unsent, self._back_late_s
         return Account(self.slice.reached, self._cpu.spent_s, *counted)
 
     def _on_time(self, frame: Frame, now: int) -> bytes:
@@ -208,11 +218,18 @@ class Node:
         rows, reached = np.frombuffer(frame.messages, EVENT).copy(), self.slice.reached
         self._messages += len(rows)
         is_there = not self._standing.stood_still(reached, now)
-        self._late_messages += int((rows["time"] < now).sum()) if is_there else 0
+        if is_there:
+            self._note_late(now - rows["time"])
         rows["time"] = np.maximum(rows["time"], max(reached, now) if is_there else reached)
         return rows[rows["time"] < self._standing.next_closure(reached)].tobytes()
 
-    def _file(self, arrival: Arrival) -> None:
+    def _note_late(self, late: Any) -> None:
+        """Note by how much messages came after their time, ns; less than 0 for those that did not."""
+        late = late[late > 0]
+        self._late_messages += len(late)
+        self._late_ns += int(late.sum())
+
+    def _file(self, arrival: Arrived) -> None:
         """Put what a node has sent in its place; raises TransportError, naming it."""
         _, source, kind, payload = arrival
         try:
@@ -232,7 +249,7 @@ class Node:
             raise TransportError(f"node {source}: sent {error}") from error
 
     def _mind_connections(self) -> None:
-        """See to what did not leave before a connection ended, and to who is new."""
+        """Handle what was not sent before a connection ended, and greet new peers."""
         gone = []
         for lost in self._exchange.lost:
             unsent = [np.frombuffer(payload, EVENT) for kind, payload in lost.unsent if kind == ROWS]
@@ -241,7 +258,7 @@ class Node:
             if not self._is_server:
                 self._absent.lose(lost.peer, unsent)
             elif self._forgets and lost.peer in self._servers:
-                gone.append(Arrival(self.slice.reached, lost.peer, GONE, b""))
+                gone.append(Arrived(self.slice.reached, lost.peer, GONE, b""))
         self._take_in(gone)
         for peer in self._exchange.joined:
             self.slice.tell_again()
@@ -259,7 +276,7 @@ class Node:
         column = world.control[0].sample_index * counters.COLUMNS + counters.MESSAGES
         for server, rows in self._absent.refusals(max(now, self.slice.reached)).items():
             world.series[column] += len(rows)
-            self._file(Arrival(now, server, ROWS, rows.tobytes()))
+            self._file(Arrived(now, server, ROWS, rows.tobytes()))
 
     def _advance(self, clock: Clock) -> None:
         """Handle what is due, and note how late that is."""
@@ -289,7 +306,7 @@ class Node:
         return self._exchange.put(node, kind, payload, self.slice.reached)
 
     def _tell(self) -> None:
-        """Tell the other servers' processes of this one's licenses, once in a while."""
+        """Tell the other servers' processes about this one's licenses from time to time."""
         now_s = time.monotonic()
         if self._is_server and now_s >= self._tell_at_s:
             self._tell_at_s = now_s + TURN_S
@@ -303,18 +320,24 @@ class Node:
         self._trips.close(self.slice.end)
         self.slice.look_at_service()
         self._cpu.turn(self.slice.end)
-        found = measures.NodeMeasures(
+        found, on_books = self._measures(), books(self.slice)
+        tally = self.slice.tally()
+        tally.cpu_s = self._cpu.spent_s
+        return Outcome(tally, found, on_books)
+
+    def _measures(self) -> measures.NodeMeasures:
+        """Return what has been measured so far."""
+        return measures.NodeMeasures(
             self._lateness,
             self._trips.histogram,
             self._trips.unanswered,
             self._cpu.cpu_s(),
+            self._cpu.attempts(),
+            self._cpu.lengths_s,
             self._unsent,
             self._absent.refused,
             self._late_messages,
+            self._late_ns,
             self._messages,
             self._back_late_s,
         )
-        on_books = books(self.slice)
-        tally = self.slice.tally()
-        tally.cpu_s = self._cpu.spent_s
-        return Outcome(tally, found, on_books)

@@ -1,4 +1,4 @@
-"""What the processes of a wall-clock run gave, as that of one world."""
+"""The results of a wall-clock run's processes, put together as those of one world."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -42,6 +42,20 @@ class Measures(NamedTuple):
         """Return the CPU time of all servers, or of all clients, by phase."""
         nodes = self.nodes[: self.servers] if of_servers else self.nodes[self.servers :]
         return tuple(map(sum, zip(*(node.cpu_s for node in nodes), strict=True)))
+
+    def attempts(self) -> tuple[int, ...]:
+        """Return the attempts of all clients, by phase."""
+        return tuple(map(sum, zip(*(node.attempts for node in self.nodes), strict=True)))
+
+    @property
+    def phases_s(self) -> tuple[float, ...]:
+        """Return the real time that each phase took."""
+        return tuple(length_s / self.pace for length_s in self.nodes[0].phases_s)
+
+    @property
+    def late_ns_mean(self) -> float:
+        """Return by how much messages came after their time on average, those in time included: the world's ns."""
+        return sum(node.late_ns for node in self.nodes) / max(1, sum(node.messages for node in self.nodes))
 
     def name(self, node: int) -> str:
         """Return what a process is."""

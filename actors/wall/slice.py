@@ -1,7 +1,7 @@
 """One process's part of a world on the wall clock: a shard whose messages are routed to processes, not to shards.
 
-A server's process has an observer of its own, for its server alone; what decides a denial's cause besides, the
-free licenses and ghosts at the other servers, their processes tell (`tell`, `hear`).
+A server's process has an observer of its own, for its server only. A denial's cause also depends on free licenses
+and ghosts at the other servers; their processes report these (`tell`, `hear`).
 """
 
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ import numpy as np
 from ..setup import partition
 from ..setup.scenario import Scenario
 from ..shards.shard import EVENTS, OUTGOING, REACH, SENT_ACROSS, SENT_WITHIN, Shard
-from ..state import kinds
+from ..state import counters, kinds
 from ..state.events import EVENT
 from ..state.rows import NEVER
 
@@ -68,6 +68,11 @@ class Slice(Shard):
         """Return how many have been handled."""
         return int(self._control[EVENTS])
 
+    @property
+    def attempts(self) -> int:
+        """Return how many its clients have made since the start, warm-up included."""
+        return int(self.world.series[counters.ATTEMPTS :: counters.COLUMNS].sum())
+
     def take(self) -> Any:
         """Return the messages for other processes, rows of EVENT, and forget them."""
         rows = self._outbox[: int(self._control[OUTGOING])].copy()
@@ -97,7 +102,7 @@ class Slice(Shard):
         return answers
 
     def tell(self) -> bytes | None:
-        """Return what the other servers' processes should know of this one's licenses; None: nothing new."""
+        """Return what the other servers' processes should know about this one's licenses; None: nothing new."""
         if self.server is None:
             return None
         own = self.world.products["ghosts"] - self._ghosts.sum(axis=0)

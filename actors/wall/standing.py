@@ -1,4 +1,4 @@
-"""What faults make of a server's process at a time: whether its listener is closed, it is stopped, or slow."""
+"""What faults do to a server's process at a given time: whether its listener is closed, it is stopped, or slow."""
 
 import time
 from bisect import bisect_right
@@ -30,9 +30,9 @@ class Standing:
         """Whether the listener is closed."""
         return any(start <= now < end for start, end in self._closed)
 
-    def since(self, now: int) -> int:
-        """Return since when the state has been as it is, ns."""
-        return int(self._starts[self._at(now)])
+    def open_since(self, now: int) -> int:
+        """Return when the listener was to be opened last, ns; 0: it was open from the start."""
+        return max((end for _, end in self._closed if end <= now), default=0)
 
     def next_change(self, now: int) -> int:
         """Return when it changes next, ns."""

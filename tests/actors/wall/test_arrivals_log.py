@@ -4,14 +4,14 @@ import re
 
 import pytest
 from meterstorm.actors.shards.sealed import CheckpointError
-from meterstorm.actors.wall.arrivals import Account, Arrival, Arrivals
+from meterstorm.actors.wall.arrivals import Account, Arrivals, Arrived
 
-ACCOUNT = Account(7, 1.5, 3, 2, 1, 0.25)
+ACCOUNT = Account(7, 1.5, 3, 2, 900, 1, 0.25)
 
 
 def test_who_opens_it_next_finds_what_was_kept(tmp_path):
     first, second = (Arrivals(tmp_path / "log") for _ in range(2))
-    kept = [Arrival(5, 1, 1, b"a"), Arrival(6, 2, 3, b"")]
+    kept = [Arrived(5, 1, 1, b"a"), Arrived(6, 2, 3, b"")]
     first.keep(kept, ACCOUNT)
     assert list(second) == kept and second.accounts() == [ACCOUNT]
     first.close()
@@ -23,7 +23,7 @@ def test_a_full_disk_is_no_defect_and_names_the_file(tmp_path):
     log = Arrivals(tmp_path / "log")
     log._db.execute("PRAGMA max_page_count = 8")
     with pytest.raises(CheckpointError, match=re.escape(f"{tmp_path / 'log'}: database or disk is full")):
-        log.keep([Arrival(0, 1, 1, bytes(100_000))], ACCOUNT)
+        log.keep([Arrived(0, 1, 1, bytes(100_000))], ACCOUNT)
     log.close()
 
 

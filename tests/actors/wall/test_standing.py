@@ -29,12 +29,18 @@ def at(seconds: float) -> int:
 
 
 @pytest.mark.parametrize(
-    ("now_s", "refuses", "since_s", "change_s"),
-    [(0.5, False, 0.0, 1.0), (1.0, True, 1.0, 2.0), (2.4, True, 2.0, 2.5), (2.5, False, 2.5, 3.0)],
+    ("now_s", "refuses", "opened_s", "change_s"),
+    [
+        (0.5, False, 0.0, 1.0),
+        (1.0, True, 0.0, 2.0),
+        (2.4, True, 0.0, 2.5),
+        (2.5, False, 2.5, 3.0),
+        (3.6, False, 2.5, 4.0),  # whatever else has changed meanwhile
+    ],
 )
-def test_a_listener_is_closed_while_its_server_refuses_or_is_killed(standing, now_s, refuses, since_s, change_s):
+def test_a_listener_is_closed_while_its_server_refuses_or_is_killed(standing, now_s, refuses, opened_s, change_s):
     assert standing.refuses(at(now_s)) is refuses
-    assert (standing.since(at(now_s)), standing.next_change(at(now_s))) == (at(since_s), at(change_s))
+    assert (standing.open_since(at(now_s)), standing.next_change(at(now_s))) == (at(opened_s), at(change_s))
     assert standing.is_killed
 
 

@@ -77,3 +77,16 @@ def test_phases_share_the_measured_time_among_before_during_and_after(monkeypatc
     for now in (10, 20, 60, 100):
         phases.turn(now * second)
     assert phases.cpu_s() == (2.0, 4.0, 8.0)
+
+
+def test_attempts_are_shared_among_phases_as_cpu_time_is():
+    """Counted at the turns of phases only, and what is not over has what there is by now."""
+    made = iter((5, 25, 425, 475))
+    scenario = validate({"title": "t", "run": {"warmup_s": 10.0, "duration_s": 90.0}})
+    second = 10**9
+    faults = np.array([(20 * second, 60 * second)], [("start", "i8"), ("end", "i8")])
+    phases = Phases(scenario, faults, attempts=lambda: next(made))
+    for now in (10, 15, 20, 60):
+        phases.turn(now * second)
+    assert phases.attempts() == (20, 400, 50)
+    assert phases.lengths_s == (10.0, 40.0, 40.0)

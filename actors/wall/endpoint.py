@@ -1,4 +1,4 @@
-"""A connection between two processes of a wall-clock run: frames in order, and nobody waits for anybody."""
+"""A connection between two processes of a wall-clock run: frames in order, and neither end blocks."""
 
 import socket
 from collections import deque
@@ -10,7 +10,7 @@ FRAME_BYTES_MAX = 64 << 20
 WAITING_BYTES_MAX = 1 << 30  # of frames for a peer that does not read; then the run ends
 
 
-class Link:
+class Endpoint:
     """One end: frames that are still to leave, and what has come in of the next one.
 
     Frames are those of the shards (transport/frames.py); what is a window's number there is a frame's number here.
