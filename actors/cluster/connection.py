@@ -4,10 +4,8 @@ A process has one Ray at a time. Its own listens on loopback only and nobody els
 says, unless an address is given.
 """
 
-import ipaddress
 import logging
 import os
-import re
 import secrets
 import signal
 import socket
@@ -22,6 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from ..shards.transport.sockets import place_for_sockets
+from .addresses import ANSWER_S, answers, host_and_port, is_loopback
+from .guard import sessions
+from .interrupts import interrupts_later
 
 # For any Ray: no statistics are sent, no worker is started through `uv run`, and it says only what is wrong.
 ENVIRONMENT = {
@@ -30,6 +31,8 @@ ENVIRONMENT = {
     "RAY_DEDUP_LOGS": "0",
     "RAY_IGNORE_UNHANDLED_ERRORS": "1",  # of calls that are given up with the shards that they were made to
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    # Seconds until Ray ends a process that has lost its head (60, if not said): time to write what is finished.
+    "RAY_gcs_rpc_server_reconnect_timeout_s": "300",
 }
 TOKEN = "RAY_AUTH_TOKEN"
 AUTH_MODE = os.environ.get("RAY_AUTH_MODE")  # as the user has set it
@@ -37,13 +40,14 @@ OBJECT_STORE_BYTES = 80 << 20  # Ray asks for at least 75 MiB; results are small
 # Ray gives up a node that has missed five health checks, as one may on a busy machine. Whether the processes of
 # one's own Ray live is watched here (`lost_process`), so that it needs no such check.
 SYSTEM_CONFIG = {"health_check_failure_threshold": 1000}
-ANSWER_S = 5.0  # how long a cluster may take to say that it is there
 # How many times Ray tries to join a cluster, each of 41 s (its default is 20), and how many seconds it waits for
 # the first process of one of its own (30), whose program may have to come from a cold disk.
 PATIENCE = "RAY_gcs_server_port_wait_time_s"
 ATTEMPTS_TO_JOIN, START_S = 1, 120
-STARTED_S = 240.0  # in which all of one's own has started: some of its waits count attempts, not seconds
+STARTED_S = 240.0  # by when our own Ray has fully started: some of its waits count attempts, not seconds
 STEP_MS = 200  # of that wait
+
+LOOKS, LOOK_S = 3, 1.0  # at a cluster's address, how far apart: if nobody answers at so many in a row, it is lost
 
 # What opens HTTP/2, on which gRPC speaks: the preface and the client's settings (RFC 9113, section 3.4). The other
 # side's settings come back: three bytes of length, then their type.
@@ -51,7 +55,7 @@ _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0"
 _SETTINGS = 4
 
 OWN = "local"
-NEEDED = ("gcs_server", "raylet")  # the processes of a Ray of one's own that nothing starts again
+NEEDED = ("gcs_server", "raylet")  # the processes of our own Ray that nothing restarts
 _connected_to: str | None = None  # by `start_ray`: OWN, or host:port
 _given_up: str | None = None  # why, where the cluster that this process has joined is lost, or its own Ray is late
 _guard: subprocess.Popen[bytes] | None = None  # of a Ray of our own; its standard input is open while we live
@@ -60,7 +64,7 @@ _sockets: str | None = None  # folder of the shards' sockets on a Ray of our own
 
 
 class ClusterError(Exception):
-    """Ray cannot do what is asked: nobody answers, there is not enough room, a node differs or is lost."""
+    """Ray cannot do what is asked: no answer, not enough room, or a node that differs or is lost."""
 
 
 def start_ray(cpus: int, address: str | None = None) -> Any:
@@ -70,7 +74,7 @@ def start_ray(cpus: int, address: str | None = None) -> Any:
     connection is kept until another one is asked for. A program that has called `ray.init` itself is served where
     it is connected, and may not give an address. Raises ClusterError, and ValueError for what is no address.
     """
-    global _connected_to, _node
+    global _connected_to, _node, _given_up
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     import ray
@@ -86,7 +90,7 @@ def start_ray(cpus: int, address: str | None = None) -> Any:
         ray.shutdown()
     _connected_to = None
     if where == OWN:
-        with _interrupts_later():
+        with interrupts_later():
             _node, _connected_to = None, OWN  # from now on its processes may be lost
             try:
                 _start(ray, cpus)
@@ -99,15 +103,17 @@ def start_ray(cpus: int, address: str | None = None) -> Any:
                     raise
                 said = str(error).strip().partition("\n")[0]
                 why = _given_up or (loss_of(lost) if lost else f"Ray cannot be started: {said}")
+                _given_up = None  # its processes are gone: the next one may be in time
                 raise ClusterError(why) from error
     else:
         _join(ray, where)
         _connected_to = where
+        threading.Thread(target=_watch, args=(ray, where), daemon=True).start()
     return ray
 
 
 def end_ray() -> None:
-    """End a Ray of this process's own, or leave the cluster that it has joined.
+    """End a Ray of this process's own and remove its folders, or leave the cluster that it has joined.
 
     One that is lost is not asked: it would end this process, with status 1.
     """
@@ -117,6 +123,7 @@ def end_ray() -> None:
     elif _connected_to is not None and _given_up is None:
         sys.modules["ray"].shutdown()
     _connected_to = None
+    _dismiss_guard()
 
 
 def lost_process() -> str | None:
@@ -139,8 +146,19 @@ def joined_cluster() -> str | None:
     return None if _connected_to == OWN else _connected_to
 
 
+def _watch(ray: Any, cluster: str) -> None:
+    """Take a cluster for lost when nobody answers at its address any more; return when it is left."""
+    silent = 0
+    while silent < LOOKS:
+        time.sleep(LOOK_S)
+        silent = 0 if answers(cluster) else silent + 1
+        if _connected_to != cluster or not ray.is_initialized():
+            return
+    give_up(f"the Ray cluster at {cluster} is lost: nobody answers there any more")
+
+
 def give_up(reason: str) -> None:
-    """Take Ray for lost: nothing more is asked of it."""
+    """Take Ray for lost: nothing more is asked of it. Minutes later Ray ends this process (ENVIRONMENT)."""
     global _given_up
     _given_up = reason
 
@@ -168,7 +186,7 @@ def _start_watched(ray: Any) -> Iterator[None]:
     module = ray._private.node
     found, wait = module.Node, module.wait_for_persisted_port
 
-    class Node(found):  # type: ignore[misc, valid-type]
+    class _Node(found):  # type: ignore[misc, valid-type]
         def __init__(self, *arguments: Any, **options: Any) -> None:
             global _node
             _node = self
@@ -183,7 +201,7 @@ def _start_watched(ray: Any) -> Iterator[None]:
                 if lost_process() or time.monotonic() >= end_s:
                     raise
 
-    module.Node, module.wait_for_persisted_port = Node, wait_in_steps
+    module.Node, module.wait_for_persisted_port = _Node, wait_in_steps
     try:
         yield
     finally:
@@ -200,8 +218,8 @@ def _start(ray: Any, cpus: int) -> None:
     _set_auth_mode(ray, AUTH_MODE or "token")  # Ray makes a token if there is none
     options: dict[str, Any] = {"num_cpus": cpus, "include_dashboard": False}
     options |= {"object_store_memory": OBJECT_STORE_BYTES, "_system_config": SYSTEM_CONFIG}
-    if hasattr(os, "pidfd_open"):  # on Linux; elsewhere Ray's agents may outlive a killed driver by a minute
-        _post_guard()
+    if hasattr(os, "pidfd_open"):  # on Linux; elsewhere Ray's agents may outlive a killed driver by minutes
+        _post_guard(ray._common.utils.get_default_ray_temp_dir())
     with _start_watched(ray), _own_token(ray), _ended_if_late():
         _init(ray, OWN, os.environ.get(PATIENCE, str(START_S)), **options)
 
@@ -226,7 +244,7 @@ def _own_token(ray: Any) -> Iterator[None]:
 
 @contextmanager
 def _ended_if_late() -> Iterator[None]:
-    """Take Ray for lost, and kill what there is of it, if a block that starts it takes longer than STARTED_S."""
+    """Consider Ray lost, and kill what has started, if the block that starts it takes longer than STARTED_S."""
     started = threading.Event()
 
     def end() -> None:
@@ -234,49 +252,21 @@ def _ended_if_late() -> Iterator[None]:
             give_up(f"Ray has not started in {STARTED_S:g} s; its processes must reach each other at 127.0.0.1")
             _kill_processes()
 
-    threading.Thread(target=end, daemon=True).start()
+    (watching := threading.Thread(target=end, daemon=True)).start()
     try:
         yield
     finally:
         started.set()
+        watching.join()  # it ends this Ray, and not the next
 
 
-@contextmanager
-def _interrupts_later() -> Iterator[None]:
-    """Hold back the first Ctrl-C or SIGTERM until Ray and its guard have started: half a Ray cannot be ended.
-
-    A second one comes through at once. What the program does not handle itself is left alone.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    found = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    handlers = {number: handler for number, handler in found.items() if callable(handler)}
-    kept: list[int] = []
-
-    def keep(number: int, frame: Any) -> None:
-        kept.append(number)
-        if len(kept) > 1:
-            handlers[signal.Signals(number)](number, frame)
-
-    for number in handlers:
-        signal.signal(number, keep)
-    try:
-        yield
-    finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-        if kept:
-            handlers[signal.Signals(kept[0])](kept[0], None)  # not raised again: that would be a second one
-
-
-def _post_guard() -> None:
-    """Have Ray's processes end with this one, even if it is killed while they start."""
+def _post_guard(place: str) -> None:
+    """Have Ray's processes, and their folder in `place`, go with this one, even if it is killed as they start."""
     global _guard, _sockets
-    _dismiss_guard()  # that of a Ray before
+    _dismiss_guard()  # after a Ray before
     _sockets = tempfile.mkdtemp(prefix="meterstorm-", dir=place_for_sockets())  # mode 0700
     _guard = subprocess.Popen(
-        [sys.executable, "-I", "-S", Path(__file__).with_name("guard.py"), _sockets, str(os.getpid())],
+        [sys.executable, "-I", "-S", Path(__file__).with_name("guard.py"), _sockets, *_named(place)],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -284,8 +274,13 @@ def _post_guard() -> None:
     )
 
 
+def _named(place: str) -> list[str]:
+    """Return what the guard is told of this process, and of Ray's folder, in which its session's will be."""
+    return [str(os.getpid()), place, *sessions(place, os.getpid())]
+
+
 def _dismiss_guard() -> None:
-    """Let the guard end what is left of its Ray, and end."""
+    """Let the guard end what is left of its Ray, remove its folders, and end."""
     global _guard
     if _guard is not None and _guard.stdin is not None:
         _guard.stdin.close()
@@ -297,7 +292,7 @@ def _join(ray: Any, where: str) -> None:
     """Join a cluster. Whether it asks for a token is found out: in the wrong mode its actors just die."""
     host, port = host_and_port(where)
     _check_answer(where, host, port)
-    _stay_on_loopback(ray, _is_loopback(host))
+    _stay_on_loopback(ray, is_loopback(host))
     before = os.environ.get("RAY_AUTH_MODE")
     if AUTH_MODE:
         _try_to_join(ray, where, AUTH_MODE)
@@ -360,21 +355,6 @@ def _resolved(address: str) -> str:
             raise ClusterError("no Ray cluster runs here: RAY_ADDRESS is not set, nor was `ray start` used")
     host_and_port(address)
     return address
-
-
-def host_and_port(address: str) -> tuple[str, int]:
-    """Return the two parts of a cluster's address; raises ValueError."""
-    host, _, port = address.rpartition(":")
-    if not host or "/" in host or not re.fullmatch("[0-9]{1,5}", port) or not 0 < int(port) < 1 << 16:
-        raise ValueError(f'the address of a Ray cluster must be "auto" or HOST:PORT: {address!r}')
-    return host.strip("[]"), int(port)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _check_answer(where: str, host: str, port: int) -> None:

@@ -1,64 +1,61 @@
-"""Processes that are lost, and what Ray's errors say about them."""
+"""Calls of Ray, lost processes, and what Ray's errors say about them."""
 
-import socket
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, wait
+from contextlib import suppress
+from typing import Any, ParamSpec, TypeVar
 
-from .connection import ANSWER_S, ClusterError, give_up, host_and_port, joined_cluster, loss
+from .connection import ClusterError, loss
 
 RAY_POLL_S = 1.0  # how often a wait for Ray is interrupted to see whether Ray is still there
+ENDING_S = 5.0  # for a call that an interrupt has come into; few take longer
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class ShardLost(ClusterError):
     """A process of a run, or its node, has ended or cannot be reached; the message says which."""
 
 
-GRACE_S = 3.0  # how long a wait for Ray may take to see by itself that Ray is lost
-LOOKS = 3  # in a row at which nobody answers at a cluster's address, before it counts as lost
-
-
 def check_ray() -> None:
-    """Raise ClusterError if Ray is lost: a process of one's own, or the head of a cluster (`watching_ray`)."""
+    """Raise ClusterError if Ray is lost: a process of our own, or the head of a cluster."""
     if reason := loss():
         raise ClusterError(reason)
 
 
-@contextmanager
-def watching_ray(end: Callable[[str], object]) -> Iterator[None]:
-    """Within this context, have `end` called with the reason when Ray is lost while this process waits in Ray.
+def called(function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+    """Return what a call of Ray's returns, or raise what it raises; ClusterError if Ray is lost by then.
 
-    A thread of its own calls it, and it must end the process: Ray, which is waiting, would do so a minute later
-    with status 1 and words of its own. Where a cluster is lost, `check_ray` tells from then on.
+    Where it is lost, a call may wait for minutes, and Ray then ends the process. So a thread makes it, and is left
+    in it. After an interrupt the call gets ENDING_S to end: Ray may be about to be shut down.
     """
-    over = threading.Event()
+    check_ray()
+    answer: Future[T] = Future()
 
-    def watch() -> None:
-        silent = 0
-        while not over.wait(RAY_POLL_S):
-            cluster = joined_cluster()
-            silent = silent + 1 if cluster and not _answers(cluster) else 0
-            if silent == LOOKS:
-                give_up(f"the Ray cluster at {cluster} is lost: nobody answers there any more")
-            if (reason := loss()) and not over.wait(GRACE_S):
-                end(reason)
-                return
+    def make() -> None:
+        try:
+            answer.set_result(function(*arguments, **named))
+        except BaseException as error:
+            answer.set_exception(error)
 
-    threading.Thread(target=watch, daemon=True).start()
     try:
-        yield
-    finally:
-        over.set()
+        threading.Thread(target=make, daemon=True).start()
+        while not wait([answer], RAY_POLL_S).done:
+            check_ray()
+    except KeyboardInterrupt:
+        wait([answer], ENDING_S)
+        raise
+    check_ray()
+    return answer.result()
 
 
-def _answers(cluster: str) -> bool:
-    """Whether somebody accepts connections at a cluster's address, where its head does."""
-    try:
-        socket.create_connection(host_and_port(cluster), ANSWER_S).close()
-        return True
-    except OSError:
-        return False
+def kill(ray: Any, actors: Iterable[Any]) -> None:
+    """End actors; where Ray is lost, they end with it."""
+    for actor in actors:
+        with suppress(ClusterError, ray.exceptions.RayError):
+            called(ray.kill, actor)
 
 
 def cause_of(error: Any) -> Exception:

@@ -1,7 +1,7 @@
-"""What worlds on a cluster are at the moment, as metrics of Ray's, which its dashboard and Prometheus show.
+"""The current state of worlds on a cluster, as Ray metrics, which its dashboard and Prometheus show.
 
-Ray exports them where `ray[default]` is installed; else they go nowhere. Whatever goes wrong with them, the run
-goes on without.
+Ray exports them if `ray[default]` is installed; otherwise they go nowhere. Whatever goes wrong with them, the run
+goes on without them.
 """
 
 import logging

@@ -1,10 +1,11 @@
-"""A helper process of `connection.py` that ends what a Ray of one's own leaves when its driver is killed.
+"""A helper process of `connection.py` that cleans up after our own Ray when its driver is killed.
 
-Started as a script before Ray is: standard input is a pipe from the driver, the arguments are the folder of the
-shards' sockets and the driver's process id. It imports nothing of this package, so that it starts at once.
+It starts as a script, before Ray: standard input is a pipe from the driver, the arguments are the folder of the
+shards' sockets, the driver's process id, Ray's folder, and the sessions there that an earlier process of the same
+id has left. It imports nothing from this package, so that it starts at once.
 
-Ray's agents see within two seconds that the raylet is gone, but then try for 60 s to tell the head, which is gone,
-too (ray 2.60, ray/_private/process_watcher.py: `report_raylet_error_logs`). A busy worker sees it later still.
+Ray's agents notice within two seconds that the raylet is gone, but then try for 60 s to tell the head, which is
+gone too (ray 2.60, ray/_private/process_watcher.py: `report_raylet_error_logs`). A busy worker notices even later.
 """
 
 import os
@@ -27,9 +28,10 @@ LOOK_MS = 100  # how often it looks for the raylet, and for new children of it; 
 def main() -> None:
     """Wait until the driver or the raylet ends, however that happens; then kill the raylet's children.
 
-    Processes are held by descriptors, so that no other one is hit that has been given the same id.
+    Processes are held by descriptors, so that another one that reuses the id is not hit.
     """
-    folder, driver = sys.argv[1], int(sys.argv[2])
+    folder, driver, place, others = sys.argv[1], int(sys.argv[2]), sys.argv[3], set(sys.argv[4:])
+    ours: set[str] = set()  # once its Ray has ended, the driver may start another one that we are not to touch
     poll = select.poll()
     poll.register(sys.stdin, 0)  # that it is closed is told unasked
     raylet: int | None = None
@@ -43,12 +45,39 @@ def main() -> None:
                 raylet = found
         if raylet is not None:
             _hold(children, _children(raylet))
+        if not ended:
+            ours |= sessions(place, driver) - others
     for descriptor in children.values():
         with suppress(ProcessLookupError):
             signal.pidfd_send_signal(descriptor, signal.SIGKILL)
     if _is_let_go(DEATH_MS):
         _kill_newborn(driver)
+        ours |= sessions(place, driver) - others
     shutil.rmtree(folder, ignore_errors=True)
+    for session in ours:
+        _remove_session(Path(place), session)
+
+
+def sessions(folder: str, driver: int) -> set[str]:
+    """Return the names of the sessions in Ray's folder of a driver of this id."""
+    return {path.name for path in _entries(Path(folder)) if _session_of(driver).fullmatch(path.name.encode())}
+
+
+def _remove_session(folder: Path, name: str) -> None:
+    """Remove a session's folder and the link to it; again, if a process that is just ending writes there."""
+    latest = folder / "session_latest"
+    with suppress(OSError):
+        if Path(os.readlink(latest)).name == name:
+            latest.unlink()
+    for _ in range(LAST_LOOKS):
+        shutil.rmtree(folder / name, ignore_errors=True)
+        if not (folder / name).exists():
+            break
+        time.sleep(LOOK_MS / 1000)
+
+
+def _session_of(driver: int) -> re.Pattern[bytes]:
+    return re.compile(rb"\bsession_[0-9_-]+_%d\b" % driver)
 
 
 def _is_let_go(within_ms: int) -> bool:
@@ -68,7 +97,7 @@ def _kill_newborn(driver: int) -> None:
     Its command line names it, or, once it has taken a title instead, a log that it has opened. In between neither
     does, so that one look is not enough where the driver was killed while it started Ray.
     """
-    session = re.compile(rb"\bsession_[0-9_-]+_%d\b" % driver)
+    session = _session_of(driver)
     quiet = 0
     while quiet < (LAST_LOOKS if _has_ended(driver) else 1):
         found = [pid for pid in _all() if _is_rays(pid) and session.search(_names(pid))]
@@ -99,7 +128,7 @@ def _children(pid: int) -> set[int]:
 
 
 def _all() -> list[int]:
-    """Return the ids of this user's processes, but for this one."""
+    """Return the ids of this user's processes, except this one."""
     pids = [int(path.name) for path in _entries(PROCESSES) if path.name.isdigit()]
     return [pid for pid in pids if pid != os.getpid() and _is_ours(pid)]
 

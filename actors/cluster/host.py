@@ -4,21 +4,26 @@ import os
 import threading
 import time
 from collections.abc import Mapping
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 from ..setup.origin import Origin
 from ..setup.scenario import Scenario
 from ..shards.checkpoints import load, look_at, save
 from ..shards.shard import Shard
+from ..shards.storage import Location
 from ..shards.tally import Tally
 from ..shards.transport.mesh import Mesh
 from ..shards.windows import Windows
 from .gauges import Gauges
+from .said import Collector, Line
 
 SILENCE_S = 3600.0  # for a frame of a shard that lives: its balancing policy may compute for long
 ORPHAN_S = 10.0  # how long an actor lives on without its peers: its driver, if it is there, ends it sooner
 LOOK_S = 1.0
+
+# Rows of a journal that travel at once, 0.7 MB: Ray keeps them in memory that is small, and that all shards share.
+PIECE_ROWS = 1 << 14
 
 
 class ShardHost:
@@ -30,8 +35,10 @@ class ShardHost:
         self.cpu_started = 0.0
         self.begun: tuple[Shard, int | None] | None = None
         self.windows: Windows | None = None
+        self.counted: Tally | None = None  # when the world is at its end
         self.gauges = Gauges(None)
         self.is_actor = False  # else this process is a shard's alone
+        self.said = Collector()
         self.watch = threading.Thread(target=self._end_as_orphan, daemon=True)
 
     def listen(self, folder: str | None = None) -> dict[str, Any]:
@@ -41,6 +48,7 @@ class ShardHost:
         self.is_actor = ray.is_initialized() and ray.get_runtime_context().get_actor_id() is not None
         if not self.is_actor:
             return dict(self.mesh.listen(folder=folder))
+        self.said.begin()
         node = ray.get_runtime_context().get_node_id()
         return dict(self.mesh.listen(host=ray.util.get_node_ip_address(), node=node, folder=folder))
 
@@ -68,30 +76,31 @@ class ShardHost:
         replication: int,
         keep_journal: bool,
         tags: Mapping[str, str] | None = None,
-        saved: tuple[Path, list[bytes]] | None = None,
+        saved: tuple[Location, list[bytes]] | None = None,
     ) -> Origin:
         """Build this shard of a new world, or of a checkpoint's: its folder and seals; `tags` are its gauges'.
 
         Return the code and files that it comes from. Nobody waits for a frame of it yet: on a node where nothing
         is compiled that takes half a minute.
         """
+        self.counted = None
         self.cpu_started = time.process_time()
         shard = Shard(scenario, replication, self.mesh.shard, self.mesh.shards, keep_journal)
         self.begun = shard, None if saved is None else self._restore(shard, *saved)
         self.gauges = Gauges(tags, shard.shard)
         return shard.origin
 
-    def _restore(self, shard: Shard, folder: Path, seals: list[bytes]) -> int:
+    def _restore(self, shard: Shard, folder: Location, seals: list[bytes]) -> int:
         numbers, tables = load(folder, self.mesh.shard, seals)
         shard.restore(tables)
         self.cpu_started -= numbers["cpu_s"]
         return int(numbers["bound"])
 
-    def look_at(self, probe: Path) -> None:
+    def look_at(self, probe: Location) -> None:
         """Raise CheckpointError unless this shard sees a file of the driver's, and can write beside it."""
         look_at(probe, f"shard {self.mesh.shard}")
 
-    def save(self, folder: Path) -> bytes:
+    def save(self, folder: Location) -> bytes:
         """Write this shard's file of a checkpoint, after an exchange; return its seal."""
         assert self.windows is not None
         numbers = {
@@ -100,8 +109,8 @@ class ShardHost:
         }
         return save(folder, self.mesh.shard, self.windows.shard.world, numbers)
 
-    def run(self, seconds: float) -> tuple[int, bool]:
-        """Advance for about `seconds` of wall time; return the time reached, ns, and whether it is the end."""
+    def run(self, seconds: float) -> tuple[int, bool, list[Line]]:
+        """Advance for about `seconds` of wall time; return how far, ns, whether it is the end, and warnings."""
         try:
             if self.begun is not None:
                 shard, bound = self.begun
@@ -113,13 +122,23 @@ class ShardHost:
             raise
         self.window = self.windows.window
         self.gauges.watch(self.windows.shard)
-        return reached, self.windows.done
+        done = self.windows.done
+        if done:
+            self._close_books(self.windows)
+        return reached, done, self.said.take()
+
+    def _close_books(self, windows: Windows) -> None:
+        self.windows = None
+        self.counted = windows.shard.tally()
+        self.counted.timing = windows.timing
+        self.counted.cpu_s = time.process_time() - self.cpu_started
 
     def tally(self) -> Tally:
-        """Return what this shard has counted."""
-        assert self.windows is not None
-        tally = self.windows.shard.tally()
-        tally.timing = self.windows.timing
-        self.windows = None
-        tally.cpu_s = time.process_time() - self.cpu_started
-        return tally
+        """Return what this shard has counted by the end of a world, without its journal."""
+        assert self.counted is not None
+        return replace(self.counted, journal=None)
+
+    def journal(self, first: int) -> Any:
+        """Return up to PIECE_ROWS rows of the journal that this shard kept of it, from that one on."""
+        assert self.counted is not None
+        return self.counted.journal[first : first + PIECE_ROWS]

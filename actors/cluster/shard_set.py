@@ -5,20 +5,25 @@ License messages do not pass through Ray: shards exchange them over sockets of t
 
 import logging
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
+from ..records.merging import in_order
 from ..setup.origin import check, of_world
 from ..setup.scenario import Scenario
 from ..shards.checkpoints import Checkpoints
 from ..shards.tally import Tally, conserved, merge
 from ..shards.transport.frames import PeerLost
-from .connection import joined_cluster, loss, sockets_folder, start_ray
+from .connection import ClusterError, joined_cluster, sockets_folder, start_ray
 from .cpus import cpus
-from .failures import RAY_POLL_S, ShardLost, cause_of, check_ray, first_line
+from .failures import RAY_POLL_S, ShardLost, called, cause_of, check_ray, first_line, kill
 from .host import ShardHost
-from .placement import PLACEMENTS, Group
+from .journals import kept
+from .placement import PlacementGroup
+from .room import Room, name_of_start
+from .said import Teller
 
 CHUNK_S = 0.5  # work of one Ray call: often enough for progress and Ctrl-C, too seldom to cost anything
 DIAGNOSIS_S = 5.0  # grace period in which Ray may report why a shard died, after its peers have noticed
@@ -29,17 +34,23 @@ _log = logging.getLogger("meterstorm")
 
 
 class ShardSet:
-    """The Ray actors of a world of several shards; they are reused for one world after another."""
+    """The Ray actors of a world of several shards; they are reused for one world after another.
 
-    def __init__(self, shards: int, address: str | None = None, placement: str = "pack") -> None:
-        if placement not in PLACEMENTS:
-            raise ValueError(f"placement must be one of {', '.join(PLACEMENTS)}: {placement!r}")
+    In a cluster they ask for `room`. Those of a run that `goes_on`, also after a loss, share CPUs where there are
+    fewer than shards: a checkpoint is that of its number of shards.
+    """
+
+    def __init__(
+        self, shards: int, address: str | None = None, room: Room | None = None, goes_on: bool = False
+    ) -> None:
+        self.room = (room or Room()).checked()
         self.ray = start_ray(max(shards, cpus()), address)
         self.shards = shards
-        self.placement = placement
+        self.goes_on = goes_on
         self.hosts: list[Any] = []
-        self.group: Group | None = None
+        self.group: PlacementGroup | None = None
         self.addresses: list[Any] = []
+        self.teller = Teller()
         self._start()
 
     def simulate(
@@ -50,10 +61,12 @@ class ShardSet:
         keep_journal: bool = False,
         checkpoints: Checkpoints | None = None,
         tags: Mapping[str, str] | None = None,
+        scratch: Path | None = None,
     ) -> Tally:
         """Run one replication on the shards; `on_progress` is told the share of simulated time done.
 
-        With `tags` its figures are metrics of Ray's that carry these.
+        With `tags` its figures are metrics of Ray's that carry these. A journal that is large is in a file in
+        `scratch`, and goes with the tally; None: in the system's folder for temporary files.
 
         With checkpoints the world goes on from the last one; when a shard is lost, all are started again.
         Without, or when that happens again and again, raises ShardLost. Raises ValueError where the network has
@@ -69,7 +82,10 @@ class ShardSet:
                 if not self.hosts:
                     self._start()
                 self._begin(world, checkpoints)
-                return self._run(scenario, on_progress, checkpoints)
+                tally = self._run(scenario, on_progress, checkpoints)
+                if keep_journal:
+                    tally.journal = kept(in_order([self._journal(shard) for shard in range(self.shards)]), scratch)
+                return tally
             except ShardLost as error:
                 check_ray()
                 self.close()
@@ -84,10 +100,9 @@ class ShardSet:
 
     def close(self) -> None:
         """End the actors, and give their places back."""
-        for host in self.hosts if loss() is None else ():  # which end with it
-            self.ray.kill(host)
+        kill(self.ray, self.hosts)
         self.hosts, self.addresses = [], []
-        if self.group is not None and loss() is None:
+        if self.group is not None:
             self.group.close()
         self.group = None
 
@@ -104,6 +119,7 @@ class ShardSet:
                 self._create()
                 self.addresses = self._all("listen", sockets_folder())
                 self._all("connect", self.addresses)
+                self.goes_on = True
                 return
             except BaseException as error:
                 try:
@@ -115,20 +131,21 @@ class ShardSet:
 
     def _leave(self) -> None:
         """Let actors that listen remove the files of their sockets, which they cannot once they are killed."""
-        with suppress(self.ray.exceptions.RayError):
+        with suppress(ClusterError, self.ray.exceptions.RayError):
             leaving = [host.leave.remote() for host in self.hosts]
             if leaving:
-                self.ray.wait(leaving, num_returns=len(leaving), timeout=SHUTDOWN_S)
+                called(self.ray.wait, leaving, num_returns=len(leaving), timeout=SHUTDOWN_S)
 
     def _create(self) -> None:
-        """Create the actors: in a cluster each on a CPU of its own; here on none, so that cores may be shared."""
+        """Create the actors: in a cluster each where its room is; here on no CPU, so that cores may be shared."""
         key = secrets.token_bytes(32)
         if joined_cluster():
-            self.group = Group(self.ray, self.shards, self.placement)
+            self.group = PlacementGroup(self.ray, self.shards, self.room, self.goes_on)
+        name = self.group.name if self.group else name_of_start()
         for shard in range(self.shards):
-            options = {"num_cpus": 1, **self.group.options(shard)} if self.group else {"num_cpus": 0}
-            actor = self.ray.remote(max_restarts=0, **options)(ShardHost)
-            self.hosts.append(actor.remote(shard, self.shards, key))
+            options = self.group.options(shard) if self.group else {"num_cpus": 0}
+            actor = self.ray.remote(name=f"{name}-shard-{shard}", max_restarts=0, **options)(ShardHost)
+            self.hosts.append(called(actor.remote, shard, self.shards, key))
 
     def _begin(self, world: tuple[Any, ...], checkpoints: Checkpoints | None) -> None:
         if checkpoints:
@@ -147,29 +164,45 @@ class ShardSet:
         done = False
         while not done:
             states = self._all("run", chunk_s)
+            for shard, state in enumerate(states):
+                self.teller.tell(self._name(shard), state[2])
             done = states[0][1]
             on_progress(states[0][0] / 1e9 / end_s)
             if checkpoints and checkpoints.is_due() and not done:
                 checkpoints.save(lambda folder: self._all("save", folder))
-        return conserved(scenario, merge(self._all("tally")))
+        return conserved(scenario, merge(self._one(shard, "tally") for shard in range(self.shards)))
+
+    def _journal(self, shard: int) -> Iterator[Any]:
+        """Yield a shard's journal in pieces."""
+        first = 0
+        while len(piece := self._one(shard, "journal", first)):
+            yield piece
+            first += len(piece)
+
+    def _one(self, shard: int, method: str, *arguments: Any) -> Any:
+        """Call a method of one shard, and return its result."""
+        return self._of([shard], method, *arguments)[0]
 
     def _all(self, method: str, *arguments: Any) -> list[Any]:
-        """Call a method of all shards at once; return their results in order, or raise the first error at once.
+        """Call a method of all shards at once, and return their results in order."""
+        return self._of(range(self.shards), method, *arguments)
+
+    def _of(self, shards: Sequence[int], method: str, *arguments: Any) -> list[Any]:
+        """Call a method of some shards at once; return their results in order, or raise the first error at once.
 
         A peer that is lost is only an echo: its own call tells why, and gets DIAGNOSIS_S to do so.
         """
-        calls = [getattr(host, method).remote(*arguments) for host in self.hosts]
+        calls = [getattr(self.hosts[shard], method).remote(*arguments) for shard in shards]
         pending, echo = calls, None
         while pending:
-            ready, pending = self.ray.wait(pending, timeout=DIAGNOSIS_S if echo else RAY_POLL_S)
-            check_ray()
+            ready, pending = called(self.ray.wait, pending, timeout=DIAGNOSIS_S if echo else RAY_POLL_S)
             if not ready:
                 if echo:
                     break
                 continue
-            name = self._name(calls.index(ready[0]))
+            name = self._name(shards[calls.index(ready[0])])
             try:
-                self.ray.get(ready[0])
+                called(self.ray.get, ready[0])
             except self.ray.exceptions.RayTaskError as error:
                 cause = cause_of(error)
                 if not isinstance(cause, PeerLost):
@@ -179,7 +212,7 @@ class ShardSet:
                 raise ShardLost(f"{name} is lost: {first_line(error)}") from None
         if echo:
             raise echo
-        return list(self.ray.get(calls))
+        return list(called(self.ray.get, calls))
 
     def _name(self, shard: int) -> str:
         if not self.addresses:

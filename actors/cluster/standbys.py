@@ -1,4 +1,4 @@
-"""Stand-bys of servers that are to be killed: each is a process, so only the next few of a server are there."""
+"""Stand-bys for servers that will be killed: each is a process, so only a server's next few exist at a time."""
 
 from collections import Counter, deque
 from collections.abc import Callable

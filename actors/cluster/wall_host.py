@@ -4,7 +4,7 @@ import os
 
 from ..setup.scenario import Scenario
 from ..wall.clock import Clock
-from ..wall.node import Node, Outcome, Place
+from ..wall.node import Node, Outcome, Position
 
 
 class WallHost:
@@ -13,9 +13,9 @@ class WallHost:
     def __init__(self) -> None:
         self.node: Node | None = None
 
-    def prepare(self, scenario: Scenario, replication: int, place: Place) -> int:
+    def prepare(self, scenario: Scenario, replication: int, position: Position) -> int:
         """Build its part of the world, or what takes its place when it is killed; return the process's number."""
-        self.node = Node(scenario, replication, place)
+        self.node = Node(scenario, replication, position)
         return os.getpid()
 
     def meet(self) -> None:

@@ -1,9 +1,9 @@
 """A world on the wall clock: a Ray actor for each server and each shard of clients, killed and stopped for real.
 
-A server that is to be killed has a stand-by: an actor that has built the same part of the world, and takes over
-from the server's arrivals (`wall/arrivals.py`) at once, with its listener closed until the fault is over. So a
-restart takes as long as the scenario says, not as long as Python takes to start. (Of a server that is killed often
-the later ones start during the run, standbys.py.)
+A server that will be killed has a stand-by: an actor that has built the same part of the world and takes over at
+once from the server's arrivals (`wall/arrivals.py`), with its listener closed until the fault is over. So a
+restart takes as long as the scenario says, not as long as Python takes to start. (If a server is killed often, its
+later stand-bys start during the run: standbys.py.)
 """
 
 import os
@@ -20,14 +20,17 @@ from typing import Any, NamedTuple
 from ..setup.scenario import Scenario
 from ..shards.tally import Tally, conserved
 from ..shards.transport.sockets import place_for_sockets
+from ..wall.backends.backend import Missing
+from ..wall.backends.process import ServiceProcess, start_all
+from ..wall.backends.registry import processes
 from ..wall.clock import Clock
-from ..wall.node import Place
+from ..wall.node import Position
 from ..wall.outcome import Measures, world_of
-from ..wall.redis_process import KEEPS, RedisMissing, RedisProcess, start_all
+from ..wall.sights import Sight, seen
 from ..wall.strikes import KILL, Strike, strikes
-from .connection import ClusterError, loss, sockets_folder, start_ray
+from .connection import ClusterError, sockets_folder, start_ray
 from .cpus import cpus
-from .failures import RAY_POLL_S, ShardLost, cause_of, check_ray, first_line
+from .failures import RAY_POLL_S, ShardLost, called, cause_of, first_line, kill
 from .standbys import Standbys
 from .wall_host import WallHost
 
@@ -37,6 +40,7 @@ POLL_S = 0.2  # between two looks at whether all processes are well
 DIED = "A worker died or was killed while executing a task"  # how Ray begins to say so
 
 Progress = Callable[[float], None]
+See = Callable[[], list[Sight]]  # what the processes have left last, servers first; none before all have
 
 
 class Act(NamedTuple):
@@ -53,22 +57,28 @@ class WallSet:
     def __init__(self) -> None:
         self.ray = start_ray(cpus())
         self._actors: list[Any] = []
-        self._pids: dict[int, int] = {}  # of nodes, or of what decides in their place
-        self._services: list[RedisProcess] = []  # by server, where they have some
+        self._pids: dict[int, int] = {}  # of nodes
+        self._services: list[ServiceProcess] = []  # by server, where they have some
         self._folder = ""
 
     def simulate(
-        self, scenario: Scenario, replication: int, client_shards: int, pace: float, on_progress: Progress
+        self,
+        scenario: Scenario,
+        replication: int,
+        client_shards: int,
+        pace: float,
+        on_progress: Progress,
+        watcher: Callable[[See], None] | None = None,
     ) -> tuple[Tally, Measures]:
         """Run one replication in real time, `pace` of the world's seconds in one.
 
-        `on_progress` is told the share of simulated time done.
+        `on_progress` is told the share of simulated time done, and then a watcher may see the processes.
         Raises ShardLost for a process that ends by itself, TransportError, InvariantViolation, and PolicyError.
         """
         self._folder = tempfile.mkdtemp(prefix="wall-", dir=sockets_folder() or place_for_sockets())
         try:
             with _deaths_expected(self.ray):
-                return self._simulate(scenario, replication, client_shards, pace, on_progress)
+                return self._simulate(scenario, replication, client_shards, pace, on_progress, watcher)
         finally:
             self.close()
 
@@ -77,45 +87,48 @@ class WallSet:
         for pid in self._pids.values():  # one that is stopped would not end
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGCONT)
-        for actor in self._actors if loss() is None else ():  # which end with Ray
-            with suppress(self.ray.exceptions.RayError):
-                self.ray.kill(actor)
+        kill(self.ray, self._actors)
         for service in self._services:
             service.close()
         self._actors, self._pids, self._services = [], {}, []
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _simulate(
-        self, scenario: Scenario, replication: int, client_shards: int, pace: float, on_progress: Progress
+        self,
+        scenario: Scenario,
+        replication: int,
+        client_shards: int,
+        pace: float,
+        on_progress: Progress,
+        watcher: Callable[[See], None] | None,
     ) -> tuple[Tally, Measures]:
         end = round((scenario.run.warmup_s + scenario.run.duration_s) * 1e9)
         struck = strikes(scenario, replication, end)
         key = secrets.token_bytes(32)
         nodes = scenario.servers.count + client_shards
-        places = [Place(node, client_shards, self._folder, key) for node in range(nodes)]
+        where = [Position(node, client_shards, self._folder, key, watcher is not None) for node in range(nodes)]
         self._start_services(scenario)
         kills = Counter(one.server for one in struck if one.what == KILL and not self._services)
-        actors = [self._actor() for _ in places]
-        prepared = [one.prepare.remote(scenario, replication, at) for one, at in zip(actors, places, strict=True)]
+        actors = [self._actor() for _ in where]
+        prepared = [one.prepare.remote(scenario, replication, at) for one, at in zip(actors, where, strict=True)]
 
         def begin(server: int) -> tuple[Any, Any]:
             actor = self._actor()
-            return actor, actor.prepare.remote(scenario, replication, places[server])
+            return actor, actor.prepare.remote(scenario, replication, where[server])
 
         standbys = Standbys(kills, begin)
         self._pids = dict(enumerate(self._all([*prepared, *standbys.calls])[:nodes]))
-        self._pids |= {server: service.pid for server, service in enumerate(self._services)}
         self._all([actor.meet.remote() for actor in actors])
         clock = Clock(time.monotonic_ns() + round(BEGINS_IN_S * 1e9), pace)
         calls = dict(enumerate(actor.run.remote(clock) for actor in actors))
-        late_s = self._strike(
-            _acts(struck, end, bool(self._services)),
-            clock,
-            calls,
-            standbys,
-            lambda: on_progress(_share(clock, end)),
-        )
-        self._watch(calls, lambda: on_progress(_share(clock, end)))
+
+        def tell() -> None:
+            on_progress(_share(clock, end))
+            if watcher:
+                watcher(lambda: seen(self._folder, nodes))
+
+        late_s = self._strike(_acts(struck, end, bool(self._services)), clock, calls, standbys, tell)
+        self._watch(calls, tell)
         outcomes = self._all([calls[node] for node in range(nodes)])
         measures = Measures(
             pace,
@@ -128,18 +141,15 @@ class WallSet:
         return conserved(scenario, world_of(outcomes)), measures
 
     def _start_services(self, scenario: Scenario) -> None:
-        """Start what decides in place of the servers, if there is such; raises ClusterError, TransportError."""
-        if scenario.servers.backend == "own":
-            return
+        """Start the services that decide for servers, if there are any; raises ClusterError, TransportError."""
         try:
-            for server in range(scenario.servers.count):
-                self._services.append(RedisProcess(self._folder, server, KEEPS[scenario.servers.durable]))
-        except RedisMissing as error:
-            raise ClusterError(f'servers.backend = "redis": {error}') from None
+            self._services = processes(scenario, self._folder)
+        except Missing as error:
+            raise ClusterError(f'servers.backend = "{scenario.servers.backend}": {error}') from None
         start_all(self._services)
 
     def _actor(self) -> Any:
-        actor = self.ray.remote(max_restarts=0, num_cpus=0)(WallHost).remote()
+        actor = called(self.ray.remote(max_restarts=0, num_cpus=0)(WallHost).remote)
         self._actors.append(actor)
         return actor
 
@@ -167,12 +177,15 @@ class WallSet:
         return late_s
 
     def _signal(self, act: Act) -> None:
-        """Send a signal, or start a service again; raises ShardLost where nobody is there to have it."""
+        """Send a signal, or start a service again; raises ShardLost if there is no process to receive it."""
         if act.number is None:
-            self._pids[act.server] = self._services[act.server].start()
+            self._services[act.server].start()
             return
         try:
-            os.kill(self._pids[act.server], act.number)
+            if self._services:
+                self._services[act.server].send(act.number)
+            else:
+                os.kill(self._pids[act.server], act.number)
         except ProcessLookupError:
             raise ShardLost(f"a process of the run is lost: that of server {act.server} has ended") from None
 
@@ -184,8 +197,7 @@ class WallSet:
     def _look(self, calls: dict[int, Any], seconds: float) -> int:
         """Wait, and return how many have not ended; raises what one of them raised."""
         began_s = time.monotonic()
-        ready, pending = self.ray.wait(list(calls.values()), num_returns=len(calls), timeout=seconds)
-        check_ray()
+        ready, pending = called(self.ray.wait, list(calls.values()), num_returns=len(calls), timeout=seconds)
         self._all(ready)
         if pending and ready:  # those that have ended must not make this a busy loop
             time.sleep(max(0.0, seconds - (time.monotonic() - began_s)))
@@ -195,16 +207,15 @@ class WallSet:
         """Return what calls gave, in order, or raise the first error at once."""
         pending = list(calls)
         while pending:
-            ready, pending = self.ray.wait(pending, timeout=RAY_POLL_S)
-            check_ray()
+            ready, pending = called(self.ray.wait, pending, timeout=RAY_POLL_S)
             for call in ready:
                 try:
-                    self.ray.get(call)
+                    called(self.ray.get, call)
                 except self.ray.exceptions.RayTaskError as error:
                     raise cause_of(error) from None
                 except self.ray.exceptions.RayError as error:
                     raise ShardLost(f"a process of the run is lost: {first_line(error)}") from None
-        return list(self.ray.get(calls))
+        return list(called(self.ray.get, calls))
 
 
 @contextmanager

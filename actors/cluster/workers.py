@@ -1,19 +1,23 @@
-"""Ray workers, each of which runs whole worlds, one after the other.
+"""Ray workers: each runs whole worlds, one after another.
 
-They are actors, which can be killed at any time: `ray.cancel` may end the driver where the task is just ending by
-itself ("Tried to complete task that was not pending", Ray 2.60; ray-project/ray#54798 mended a race of that kind).
+They are actors because those can be killed at any time: `ray.cancel` may end the driver if the task is just ending
+by itself ("Tried to complete task that was not pending", Ray 2.60; ray-project/ray#54798 fixed a race of that
+kind).
 """
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
+from itertools import count
 from typing import Any, NamedTuple
 
 from ..setup.origin import CODE, check
-from .connection import ClusterError, joined_cluster, loss, start_ray
+from ..shards.storage import Location
+from .connection import ClusterError, joined_cluster, start_ray
 from .cpus import cpus
-from .failures import RAY_POLL_S, ShardLost, cause_of, check_ray, first_line
+from .failures import RAY_POLL_S, ShardLost, called, cause_of, check_ray, first_line, kill
 from .placement import check_every_node, located
+from .room import Room, besides, fitted, name_of_start, nodes_with
+from .said import Teller
 
 TRIES = 3  # how often a job is begun whose worker is lost, or a worker that does not come to work
 
@@ -23,25 +27,31 @@ def spread(
     jobs: Iterable[tuple[Any, ...]],
     workers: int | None,
     address: str | None = None,
-    probe: Path | None = None,
+    probe: Location | None = None,
+    room: Room | None = None,
 ) -> Iterator[tuple[int, str, Any]]:
     """Run function(*job) for every job on Ray workers; yield (index of the job, its node, result) as they finish.
 
     `workers` None: as many as this machine, or the cluster at `address`, has CPUs at each moment. Every node of
-    that must see the file `probe`, if there is one. Raises what the function raises, ClusterError, and OriginError
-    where a node has other code: nodes may join, so each result is checked.
+    that must see the file `probe`, if there is one. There each asks for what `room` says of the
+    first shard. Raises what the function raises, ClusterError, and OriginError where a node has other code: nodes
+    may join, so each result is checked.
     """
+    room = (room or Room()).checked()
     ray = start_ray(workers or cpus(), address)
     if joined_cluster():
-        check_every_node(ray, probe)
-    crew = Crew(ray, function, jobs, workers)
+        room = fitted(ray, room, "a world of this run")
+        check_every_node(ray, room.resources, probe)
+    else:
+        room = Room()
+    crew, teller = Crew(ray, function, jobs, workers, room), Teller()
     try:
-        for job, (node, code, result) in crew.work():
+        for job, (node, code, result, lines) in crew.work():
+            teller.tell(node, lines)
             check(code, CODE, node)
             yield job.number, node, result
     finally:  # after an error, or when the caller has enough
-        if loss() is None:
-            crew.dismiss()
+        crew.dismiss()
 
 
 class Job(NamedTuple):
@@ -56,10 +66,18 @@ class Crew:
     """Workers that start, each of them without a job, and workers at work."""
 
     def __init__(
-        self, ray: Any, function: Callable[..., Any], jobs: Iterable[tuple[Any, ...]], size: int | None
+        self,
+        ray: Any,
+        function: Callable[..., Any],
+        jobs: Iterable[tuple[Any, ...]],
+        size: int | None,
+        room: Room | None = None,
     ) -> None:
-        self._ray, self._size = ray, size
-        self._worker = ray.remote(num_cpus=1, max_restarts=0, max_task_retries=0)(_worker_of(function))
+        room = room or Room()
+        self._ray, self._size, self._resources = ray, size, room.resources
+        asked = {"num_cpus": 1, "resources": room.resources, **room.memory_of(0)}
+        self._worker = ray.remote(max_restarts=0, max_task_retries=0, **asked)(_worker_of(function))
+        self._name, self._numbers = name_of_start(), count()
         self._jobs = enumerate(jobs)
         self._waiting: deque[Job] = deque()  # each for a worker that starts, or begun before by one that is lost
         self._calls: dict[Any, tuple[Any, Job | None]] = {}
@@ -69,15 +87,13 @@ class Crew:
         """Yield jobs and what was returned for them, as they finish."""
         while self._is_at_work():
             self._engage()
-            done, _ = self._ray.wait(list(self._calls), timeout=RAY_POLL_S)
-            check_ray()
+            done, _ = called(self._ray.wait, list(self._calls), timeout=RAY_POLL_S)
             for call in done:
                 yield from self._answer(call)
 
     def dismiss(self) -> None:
         """End all workers, whatever they do."""
-        for worker, _ in self._calls.values():
-            self._ray.kill(worker)
+        kill(self._ray, [worker for worker, _ in self._calls.values()])
         self._calls.clear()
 
     def _is_at_work(self) -> bool:
@@ -91,25 +107,28 @@ class Crew:
 
     def _engage(self) -> None:
         """Start workers for jobs, while there is room; a cluster's nodes come and go."""
-        room = self._size or int(self._ray.cluster_resources().get("CPU", 0))
+        room = self._size or self._cpus()
         if room == 0 and not self._calls:
-            raise ClusterError("the cluster has no node with a CPU")
+            raise ClusterError(f"the cluster has no node with a CPU{besides(self._resources)}")
         starting = sum(job is None for _, job in self._calls.values())
         while len(self._calls) < room and (len(self._waiting) > starting or self._one_more_waits()):
-            worker = self._worker.remote()
+            worker = called(self._worker.options(name=f"{self._name}-worker-{next(self._numbers)}").remote)
             self._calls[worker.__ray_ready__.remote()] = worker, None
             starting += 1
+
+    def _cpus(self) -> int:
+        return int(sum(node["Resources"]["CPU"] for node in nodes_with(self._ray, self._resources)))
 
     def _answer(self, call: Any) -> Iterator[tuple[Job, Any]]:
         """Take what a call has come to, and give its worker another job."""
         worker, job = self._calls[call]
         try:
-            answer = self._ray.get(call)
+            answer = called(self._ray.get, call)
         except self._ray.exceptions.RayTaskError as error:
             raise cause_of(error) from None
         except self._ray.exceptions.RayError as error:
             del self._calls[call]
-            self._ray.kill(worker)
+            kill(self._ray, [worker])
             self._begin_anew(job, error)
             return
         del self._calls[call]
@@ -124,7 +143,7 @@ class Crew:
             job = self._waiting.popleft()
             self._calls[worker.run.remote(*job.arguments)] = worker, job
         else:
-            self._ray.kill(worker)
+            kill(self._ray, [worker])
 
     def _begin_anew(self, job: Job | None, error: Exception) -> None:
         check_ray()

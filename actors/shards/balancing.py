@@ -1,4 +1,4 @@
-"""Balancing policies at work: they are plain Python, so the loop returns to have one asked."""
+"""Balancing policies at work: they are plain Python, so the loop returns whenever one must be asked."""
 
 from contextlib import nullcontext
 from typing import Any

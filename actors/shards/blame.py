@@ -1,4 +1,4 @@
-"""What to raise when the loop stops: whose fault it is, the engine's or a user's own policy's."""
+"""What to raise when the loop stops: whether the engine or a user's own policy is at fault."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What a shard's part of a world is at a moment: read between two slices of it, which stays as it is."""
+"""A snapshot of a shard's part of a world: read between two slices, without changing it."""
 
 from typing import NamedTuple
 

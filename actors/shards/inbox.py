@@ -81,7 +81,7 @@ def _is_right(config, row, senders):
 
 @jit
 def _is_for_client(config, row):
-    """Whether it is an answer to a client of this shard; the value of an ACK is any bits, or 0 if nobody asks."""
+    """Whether it is an answer to a client of this shard; an ACK's value is any bits, or 0 if not asked for."""
     if row.kind == kinds.ACK and row.value != 0:
         is_value = config.on_lost_lease != clients.RUN_ON
     else:
@@ -91,7 +91,7 @@ def _is_for_client(config, row):
 
 @jit
 def _is_for_site_server(config, row):
-    """Whether it is a message among site servers, of which the first asks, hears of all, and orders."""
+    """Whether it is a message among site servers: the first one asks, hears from all, and gives orders."""
     site_servers = config.clients + config.servers
     site = row.target - site_servers
     if config.intersite_interval == 0 or not config.first_site <= site < config.first_site + config.local_sites:

@@ -1,21 +1,22 @@
-"""Sealed files: facts and arrays that are on disk as a whole or not at all.
+"""Sealed files: facts and arrays, complete or not there at all, on disk or in an object store (`storage.py`).
 
 A file is a msgpack head - facts, and the name, layout, shape and SHA-256 of each array - between a magic number
 with its length and its own SHA-256, the file's seal; then come the arrays as they are in memory. Nothing in it is
-executed, and no type is taken from it: layouts must be those of this version.
+executed, and it defines no types: layouts must be those of this version.
 """
 
 import hashlib
+import io
 import math
-import os
 import struct
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, BinaryIO
 
 import msgpack
 import numpy as np
+
+from .storage import Location, opened, patiently, put
 
 Facts = dict[str, Any]  # what msgpack can hold
 
@@ -29,7 +30,11 @@ class CheckpointError(Exception):
     """A checkpoint cannot be written, read or used; the message names the file and what is wrong."""
 
 
-def write(path: Path, facts: Facts, arrays: Mapping[str, Any]) -> bytes:
+class Refused(CheckpointError):
+    """A file is damaged, missing, or of another run: not one that only could not be read, which may be good."""
+
+
+def write(path: Location, facts: Facts, arrays: Mapping[str, Any]) -> bytes:
     """Write a file that is there as a whole or not at all; return its seal."""
     contents: list[Any] = [np.ascontiguousarray(rows).reshape(-1).view(np.uint8) for rows in arrays.values()]
     described = [
@@ -39,46 +44,64 @@ def write(path: Path, facts: Facts, arrays: Mapping[str, Any]) -> bytes:
     head = msgpack.packb({"facts": facts, "arrays": described}, default=_plain)
     start = MAGIC + _LENGTH.pack(len(head)) + head
     seal = hashlib.sha256(start).digest()
-    partial = path.with_name(f"{path.name}.part")
     with writing(path):
-        with partial.open("wb") as file:
-            file.write(start + seal)
-            for content in contents:
-                file.write(content)  # unlike `tofile`, it says why it fails
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-        sync(path.parent)
+        put(path, [start + seal, *contents])
     return seal
 
 
-@contextmanager
-def writing(path: Path) -> Iterator[None]:
+def writing(path: Location) -> AbstractContextManager[None]:
     """Have what the system says of a file or folder raised as CheckpointError."""
+    return _told(path, "written")
+
+
+def reading(path: Location) -> AbstractContextManager[None]:
+    """Likewise of one that is read."""
+    return _told(path, "read")
+
+
+@contextmanager
+def _told(path: Location, what: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise CheckpointError(f"{path}: cannot be written: {error.strerror or error}") from error
+        raise CheckpointError(f"{path}: cannot be {what}: {error.strerror or error}") from error
 
 
-def read(path: Path, dtypes: Mapping[str, Any], seal: bytes | None = None) -> tuple[Facts, dict[str, Any]]:
-    """Return the facts and the arrays of a file, if it is whole, has these dtypes, and is the one of that seal."""
-    try:
-        with path.open("rb") as file:
+def read(path: Location, dtypes: Mapping[str, Any], seal: bytes | None = None) -> tuple[Facts, dict[str, Any]]:
+    """Return the facts and the arrays of a file, if it is whole, has these dtypes, and is the one of that seal.
+
+    Raises Refused for one that is not, or not there; CheckpointError where it cannot be read.
+    """
+
+    def attempt() -> tuple[Facts, dict[str, Any]]:
+        with opened(path) as file:
             facts, arrays = _read(file, dtypes, seal)
             if file.read(1):
                 raise ValueError("is altered: it goes on after its end")
             return facts, arrays
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
+
+    with reading(path):
+        try:
+            return patiently(path, attempt, OSError)
+        except (FileNotFoundError, ValueError) as error:
+            raise Refused(f"{path}: {getattr(error, 'strerror', None) or error}") from error
+
+
+def check_identity(path: Location, facts: Facts, identity: Facts) -> None:
+    """Raise Refused, naming the first difference, unless a file's facts say that it belongs to this run."""
+    for key, mine in identity.items():
+        if facts.get(key) != mine:
+            raise Refused(f"{path}: is of another run: {key} is {facts.get(key)!r}, not {mine!r}")
 
 
 def _read(file: BinaryIO, dtypes: Mapping[str, Any], seal: bytes | None) -> tuple[Facts, dict[str, Any]]:
-    opening = _take(file, len(MAGIC) + _LENGTH.size).tobytes()
+    size = file.seek(0, io.SEEK_END)
+    file.seek(0)
+    opening = _take(file, size, len(MAGIC) + _LENGTH.size).tobytes()
     if not opening.startswith(MAGIC):
         raise ValueError(f"is no checkpoint of this format: it begins with {opening[: len(MAGIC)]!r}")
-    head = _take(file, *_LENGTH.unpack_from(opening, len(MAGIC))).tobytes()
-    found = _take(file, _SUM_BYTES).tobytes()
+    head = _take(file, size, *_LENGTH.unpack_from(opening, len(MAGIC))).tobytes()
+    found = _take(file, size, _SUM_BYTES).tobytes()
     if hashlib.sha256(opening + head).digest() != found:
         raise ValueError("is altered: the checksum of its head differs")
     if seal is not None and seal != found:
@@ -87,7 +110,7 @@ def _read(file: BinaryIO, dtypes: Mapping[str, Any], seal: bytes | None) -> tupl
     arrays = {}
     for name, written, shape, checksum in content["arrays"]:
         _check_layout(name, written, dtypes)
-        raw = _take(file, dtypes[name].itemsize * math.prod(shape))
+        raw = _take(file, size, dtypes[name].itemsize * math.prod(shape))
         if hashlib.sha256(raw).digest() != checksum:
             raise ValueError(f"is altered: the checksum of {name} differs")
         arrays[name] = raw.view(dtypes[name]).reshape(shape)
@@ -96,9 +119,8 @@ def _read(file: BinaryIO, dtypes: Mapping[str, Any], seal: bytes | None) -> tupl
     return content["facts"], arrays
 
 
-def _take(file: BinaryIO, count: int) -> Any:
-    """Return the next bytes of a file, in memory of their own."""
-    size = os.fstat(file.fileno()).st_size
+def _take(file: BinaryIO, size: int, count: int) -> Any:
+    """Return the next bytes of a file of that size, in memory of their own."""
     content = np.empty(min(count, size), np.uint8)  # a damaged count may be any number
     if file.readinto(content) < count:  # type: ignore[attr-defined]
         raise ValueError(f"is cut off: it ends after {size} bytes")
@@ -128,12 +150,3 @@ def _check_layout(name: str, written: Any, dtypes: Mapping[str, Any]) -> None:
 
 def _plain(number: Any) -> Any:
     return number.item()  # numpy's
-
-
-def sync(folder: Path) -> None:
-    """Have a folder's new names on disk."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

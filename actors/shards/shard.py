@@ -132,7 +132,7 @@ class Shard:
         return self._awaited[0][0] if none_has_arrived and self._sites == 1 else self.next_time
 
     def _forget_arrived(self) -> None:
-        """Await no more the deliveries whose first message has arrived."""
+        """Stop awaiting deliveries whose first message has arrived."""
         while self._awaited and self._awaited[0][0] < self.next_time:
             self._awaited_count -= heappop(self._awaited)[1]
 

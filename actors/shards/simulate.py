@@ -4,11 +4,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from ..setup.scenario import Scenario
 from .checkpoints import Checkpoints, load, save
 from .shard import Shard
+from .storage import Location
 from .tally import Tally, conserved
 
 # A world runs in slices of so much wall time: between two of them Python hears signals and tells how far it is.
@@ -36,7 +36,7 @@ def simulate(
         shard.restore(tables)
         started_s -= numbers["cpu_s"]  # as if this process had done it all
 
-    def write_parts(folder: Path) -> list[bytes]:
+    def write_parts(folder: Location) -> list[bytes]:
         return [save(folder, 0, shard.world, {"cpu_s": time.process_time() - started_s})]
 
     for share in _slices(shard, checkpoints):

@@ -1,13 +1,13 @@
-"""What shards have counted, and how that adds up to a world's."""
+"""What shards have counted, and how their counts add up to the world's."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..engine.invariants import InvariantViolation
-from ..records import digest, journal, ledger, sums
+from ..records import digest, ledger, sums
 from ..setup.origin import Origin, check
 from ..setup.scenario import Scenario
 from ..state import control, counters
@@ -15,8 +15,8 @@ from ..state.world import World
 from .timing import ShardTiming, sum_of
 
 
-class Part(NamedTuple):
-    """What was counted for some clients, of which there are several parts in a world with groups."""
+class Counted(NamedTuple):
+    """What was counted for some of the clients; a world with groups has several of these."""
 
     series: Any  # int64, shape (samples + 1, COLUMNS); states at the end of samples are the world's only
     sums: Any  # SUM rows
@@ -39,9 +39,9 @@ class Tally:
     pools: Any
     products: Any
     faults: Any  # rows of FAULT: when the world's faults hold
-    journal: Any = None  # rows of JOURNAL, in the total order, if one was kept
+    journal: Any = None  # rows of JOURNAL, in order, if one was kept: of several shards, see `records/merging.py`
     timing: ShardTiming | None = None  # of the world's shards, if there were several
-    parts: Sequence[Part] = ()  # by row of CONFIG: for no client, the rest, each group; none without groups
+    parts: Sequence[Counted] = ()  # by row of CONFIG: for no client, the rest, each group; none without groups
     origin: Origin | None = None  # the code and files that it comes from
     cpu_s: float = 0.0  # CPU time of the shards' processes; what was lost and done again counts once
     connected: Any = None  # int64, shape (samples + 1, servers): to each how many of the shard's clients; or None
@@ -78,13 +78,13 @@ def tally(world: World) -> Tally:
 
 
 def _seen(servers: Any, connected: Any, first: int = 0) -> Any:
-    """Return what is seen of servers, the first of them with that number, and of who is connected to them."""
+    """Return what is seen of servers, starting with that number, and of the clients connected to them."""
     if connected is not None:
         servers["connected"] = connected[:, first : first + servers.shape[1]]
     return servers
 
 
-def _parts(world: World) -> list[Part]:
+def _parts(world: World) -> list[Counted]:
     """Return what was counted, by row of CONFIG."""
     rows = len(world.config)
     tables = (
@@ -92,11 +92,11 @@ def _parts(world: World) -> list[Part]:
         world.sums.reshape(rows, -1),
         world.histograms.reshape(rows, counters.HISTOGRAMS, -1),
     )
-    return [Part(*(table[row].copy() for table in tables)) for row in range(rows)]
+    return [Counted(*(table[row].copy() for table in tables)) for row in range(rows)]
 
 
-def _sum(parts: Sequence[Part]) -> Part:
-    return Part(
+def _sum(parts: Sequence[Counted]) -> Counted:
+    return Counted(
         sum(part.series for part in parts),
         sums.merged([part.sums for part in parts]),
         sum(part.histograms for part in parts),
@@ -128,30 +128,43 @@ def conserved(scenario: Scenario, tally: Tally) -> Tally:
     return tally
 
 
-def merge(tallies: list[Tally]) -> Tally:
-    """Add up the tallies of all shards of a world, in order; raises OriginError unless they have one origin."""
-    first = tallies[0]
-    for shard, tally in enumerate(tallies):
-        check(tally.origin or {}, first.origin or {}, f"shard {shard}")
-    connected = None if first.connected is None else sum(tally.connected for tally in tallies)
+def merge(tallies: Iterable[Tally]) -> Tally:
+    """Add up the tallies of all shards of a world, in order, one after the other; their journals are left out.
+
+    Raises OriginError unless they have one origin.
+    """
+    shards = enumerate(tallies)
+    _, first = next(shards)
+    # What stays of the first is a copy: else all of what Ray has of it would have to stay, too.
+    total = replace(first, control=_merge_control([first.control]), faults=first.faults.copy(), journal=None)
+    for shard, tally in shards:
+        check(tally.origin or {}, total.origin or {}, f"shard {shard}")
+        total = _sum_of(total, tally)
+    return total
+
+
+def _sum_of(total: Tally, tally: Tally) -> Tally:
+    """Return the tally of the first few shards with that of the next one."""
+    both = (total, tally)
+    connected = None if total.connected is None else total.connected + tally.connected
     return Tally(
-        sum(tally.digest for tally in tallies) % 2**64,
-        sum(tally.events for tally in tallies),
-        sum(tally.series for tally in tallies),
-        _seen(np.concatenate([tally.server_series for tally in tallies], axis=1), connected),
-        sums.merged([tally.sums for tally in tallies]),
-        sums.merged([tally.queueing for tally in tallies]),
-        sum(tally.histograms for tally in tallies),
-        _merge_control([tally.control for tally in tallies]),
-        np.concatenate([tally.servers for tally in tallies]),
-        np.concatenate([tally.pools for tally in tallies]),
-        np.concatenate([tally.products for tally in tallies]),
-        first.faults,
-        None if first.journal is None else journal.merged([tally.journal for tally in tallies]),
-        sum_of([tally.timing for tally in tallies if tally.timing]) if first.timing else None,
-        [_sum(parts) for parts in zip(*(tally.parts for tally in tallies), strict=True)],
-        first.origin,
-        sum(tally.cpu_s for tally in tallies),
+        (total.digest + tally.digest) % 2**64,
+        total.events + tally.events,
+        total.series + tally.series,
+        _seen(np.concatenate([one.server_series for one in both], axis=1), connected),
+        sums.merged([one.sums for one in both]),
+        sums.merged([one.queueing for one in both]),
+        total.histograms + tally.histograms,
+        _merge_control([one.control for one in both]),
+        np.concatenate([one.servers for one in both]),
+        np.concatenate([one.pools for one in both]),
+        np.concatenate([one.products for one in both]),
+        total.faults,
+        None,
+        sum_of([one.timing for one in both if one.timing]) if total.timing else None,
+        [_sum(parts) for parts in zip(total.parts, tally.parts, strict=True)],
+        total.origin,
+        total.cpu_s + tally.cpu_s,
         connected,
     )
 

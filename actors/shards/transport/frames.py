@@ -3,7 +3,7 @@
 import struct
 from typing import NamedTuple
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 
 PREFIX = struct.Struct("!I")  # length of the frame that follows
 

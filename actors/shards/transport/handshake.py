@@ -1,4 +1,4 @@
-"""The door: who connects must prove to know the key before a frame is read from it."""
+"""The door: a peer that connects must prove that it knows the key before any frame is read from it."""
 
 import hmac
 import logging
@@ -13,8 +13,8 @@ from typing import NamedTuple, cast
 from .frames import PROTOCOL_VERSION, PeerLost
 from .sockets import tuned
 
-# How long a connection that was accepted may take to prove that it knows the key. Strangers hold up nobody, so it
-# is long enough for a peer whose machine is busy elsewhere.
+# How long an accepted connection may take to prove that it knows the key. Strangers do not hold up others, so this
+# is long enough for a peer whose machine is busy with something else.
 HANDSHAKE_S = 20.0
 
 _HELLO = struct.pack("!4sH", b"MSTM", PROTOCOL_VERSION)

@@ -1,7 +1,7 @@
 """The sockets between shards: license messages travel in frames, and the exchange of frames is the barrier.
 
 Every shard has one connection to every other one. At the end of a window each sends a frame to all and takes
-one from all, so nobody enters the next window before everybody has finished this one.
+one from all, so none enters the next window before all have finished this one.
 """
 
 import os
@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from operator import index
 from typing import Any, Self
 
+from .codes import Codes, codes_of, leaves_machine
 from .frames import Frame, PeerLost, TransportError
 from .handshake import Lobby
 from .peer import Peer
@@ -67,7 +68,7 @@ class Mesh:
         """Open a Unix socket, and a TCP socket at `host` (an address that the other nodes can reach).
 
         `node` tells this node from others; by default it is the machine. `folder`, if there is one, is where the
-        Unix socket goes; whoever made it removes it, even when this process is killed.
+        Unix socket goes; its creator removes it, even when this process is killed.
         """
         if self._listeners or self._peers is not None:
             raise RuntimeError(f"listen comes once (shard {self.shard})")
@@ -106,9 +107,18 @@ class Mesh:
             raise
         finally:
             lobby.close()
-            self.close()  # nobody else may come
+            self.close()  # no one else may connect
         joined = sorted(lobby.joined.items())
-        self._peers = [Peer(shard, names[shard], sock, self._frame_bytes_max) for shard, sock in joined]
+        self._peers = [
+            Peer(shard, names[shard], sock, self._frame_bytes_max, self._codes(sock, shard, addresses))
+            for shard, sock in joined
+        ]
+
+    def _codes(self, sock: socket.socket, peer: int, addresses: Sequence[Address]) -> Codes | None:
+        """Return the keys for frames to and from a peer, alike at both ends; None: they stay on this machine."""
+        hosts = [addresses[shard]["host"] for shard in (self.shard, peer)]
+        is_heard = sock.family != socket.AF_UNIX and leaves_machine(*hosts)
+        return codes_of(self._key, self.shard, peer) if is_heard else None
 
     def name(self, shard: int) -> str:
         """What errors call a peer: its shard and address."""

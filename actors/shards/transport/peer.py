@@ -1,8 +1,10 @@
 """One connection of the mesh."""
 
+import hmac
 import select
 import socket
 
+from .codes import CODE_BYTES, Codes, code
 from .frames import HEAD, PREFIX, Frame, PeerLost, TransportError, decode_frame, encode_head
 
 _INBOX_BYTES = 64 << 10
@@ -12,11 +14,16 @@ _INBOX_BYTES_KEPT = 16 << 20  # a larger inbox is given back after the frame tha
 class Peer:
     """What is still to go out on a connection, and what has come in."""
 
-    def __init__(self, shard: int, name: str, sock: socket.socket, frame_bytes_max: int) -> None:
+    def __init__(
+        self, shard: int, name: str, sock: socket.socket, frame_bytes_max: int, codes: Codes | None = None
+    ) -> None:
+        """With `codes` each frame has one behind it."""
         self.shard = shard
         self.name = name
         self.sock = sock
         self._frame_bytes_max = frame_bytes_max
+        self._codes = codes
+        self._code_bytes = CODE_BYTES if codes else 0
         self._outbox: list[bytes | memoryview] = []
         self._inbox = memoryview(bytearray(_INBOX_BYTES))
         self._filled = 0
@@ -28,6 +35,8 @@ class Peer:
             raise TransportError(f"{self.name}: {size:,} bytes for it, over {self._frame_bytes_max:,}")
         head = encode_head(*numbers, size)
         self._outbox = [head, messages.cast("B")] if size else [head]
+        if self._codes:
+            self._outbox.append(code(self._codes.outgoing, self._outbox))
         self._send()
 
     def wants(self) -> int:
@@ -44,7 +53,9 @@ class Peer:
     def take(self, window: int) -> Frame:
         """The frame that is here."""
         end = self._end()
-        frame = decode_frame(self._inbox[:end], self.shard, window, self.name)
+        if self._codes:
+            self._check(self._codes.incoming, self._inbox[:end])
+        frame = decode_frame(self._inbox[: end - self._code_bytes], self.shard, window, self.name)
         if end == self._filled and len(self._inbox) == _INBOX_BYTES:
             self._filled = 0
             return frame
@@ -54,6 +65,10 @@ class Peer:
         self._inbox[: len(ahead)] = ahead
         self._filled = len(ahead)
         return frame
+
+    def _check(self, key: bytes, sealed: memoryview) -> None:
+        if not hmac.compare_digest(sealed[-CODE_BYTES:], code(key, [sealed[:-CODE_BYTES]])):
+            raise TransportError(f"{self.name}: sent a frame whose authentication code is wrong")
 
     def _send(self) -> None:
         try:
@@ -79,14 +94,14 @@ class Peer:
         self._filled += count
 
     def _end(self) -> int:
-        return PREFIX.size + int(PREFIX.unpack_from(self._inbox)[0])
+        return PREFIX.size + int(PREFIX.unpack_from(self._inbox)[0]) + self._code_bytes
 
     def _is_whole(self) -> bool:
         """Whether a frame is here; makes room for it as soon as its length is known."""
         if self._filled < PREFIX.size:
             return False
         end = self._end()
-        if end - PREFIX.size > self._frame_bytes_max:
+        if end - PREFIX.size - self._code_bytes > self._frame_bytes_max:
             raise TransportError(f"{self.name}: announced {end:,} bytes, over {self._frame_bytes_max:,}")
         if end > len(self._inbox):
             inbox = memoryview(bytearray(max(end, min(2 * len(self._inbox), _INBOX_BYTES_KEPT))))

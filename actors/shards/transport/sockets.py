@@ -70,7 +70,7 @@ def dial(address: Address, name: str, family: Family, here: bool, deadline_s: fl
 
 
 def tcp_family(host: str) -> socket.AddressFamily:
-    """Return whether a host's address is of IPv4 or IPv6."""
+    """Return whether a host's address is IPv4 or IPv6."""
     return socket.AF_INET6 if ":" in host else socket.AF_INET
 
 

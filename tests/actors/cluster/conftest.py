@@ -4,13 +4,14 @@ import os
 import signal
 import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 from meterstorm.actors.cluster import wall_set
 from meterstorm.actors.cluster.connection import start_ray
 from meterstorm.actors.cluster.wall_set import WallSet
+
+from support.processes import told
 
 BOUND_S = 600
 
@@ -66,8 +67,7 @@ def signals(monkeypatch: pytest.MonkeyPatch) -> list[Sent]:
     kill = os.kill
 
     def note(pid: int, number: int) -> None:
-        command = Path(f"/proc/{pid}/comm")
-        sent.append(Sent(command.read_text().strip() if command.exists() else "", pid, signal.Signals(number)))
+        sent.append(Sent(told(pid, "comm").strip(), pid, signal.Signals(number)))
         kill(pid, number)
 
     monkeypatch.setattr(wall_set.os, "kill", note)

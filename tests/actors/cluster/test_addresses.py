@@ -92,3 +92,20 @@ def test_a_wrong_address_is_refused_before_a_folder_is_made(
     done = CliRunner().invoke(cli.app, ["run", source, *checkpoints, *folder, *options])
     assert done.exit_code == status and words in done.stderr, done.output
     assert [path.name for path in tmp_path.iterdir()] == ["short.toml"]
+
+
+def test_what_ray_says_of_versions_that_differ_is_told_whole(monkeypatch):
+    """It says so in several lines, of which the first names no version."""
+    said = "Version mismatch: The cluster was started with:\n    Ray: 2.1\n    Python: 3.9\nHere:\n    Ray: 2.60"
+
+    def init(*_, **__):
+        raise RuntimeError(said)
+
+    monkeypatch.setattr(connection, "_init", init)
+    monkeypatch.setattr(connection, "_set_auth_mode", lambda *_: None)
+    with pytest.raises(ClusterError) as raised:
+        connection._try_to_join(None, "10.0.0.1:6379", "token")
+    assert str(raised.value) == (
+        "the Ray cluster at 10.0.0.1:6379 cannot be joined: Version mismatch: The cluster was started with: "
+        "Ray: 2.1 Python: 3.9 Here: Ray: 2.60"
+    )

@@ -1,24 +1,20 @@
 """Clusters of three nodes: worlds on them give the digest of one process; what is wrong is said in one line."""
 
 import json
-import os
 import shlex
-import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from meterstorm.actors.cluster import placement
 from meterstorm.actors.cluster.connection import ClusterError, start_ray
 from meterstorm.actors.cluster.failures import ShardLost
-from meterstorm.actors.cluster.placement import nodes_with_cpus
+from meterstorm.actors.cluster.room import Room, nodes_with
 from meterstorm.actors.cluster.shard_set import ShardSet
 from meterstorm.actors.cluster.workers import spread
 from meterstorm.actors.shards.checkpoints import Checkpoints
@@ -31,8 +27,8 @@ from meterstorm.experiments.runs.unfinished import UnfinishedRun
 from meterstorm.experiments.scenario import load, to_toml, validate
 from typer.testing import CliRunner
 
-from support.clusters import NODE, cluster
-from support.processes import PATIENCE_S, eventually, shards
+from support.clusters import NODE, cluster, kill_a_node
+from support.processes import PATIENCE_S, eventually
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.xdist_group("ray")]
 ROOT = Path(__file__).parents[3]
@@ -81,12 +77,12 @@ def all_free() -> bool:
 def test_shards_on_nodes_give_the_digest_of_one_process(strategy, shards, spans, family, nodes):
     """Shards talk by TCP from node to node and over Unix sockets on one."""
     alone = simulate(SCENARIO)
-    with ShardSet(shards, nodes.address, strategy) as shard_set:
+    with ShardSet(shards, nodes.address, Room(strategy)) as shard_set:
         assert len({address["node"] for address in shard_set.addresses}) == spans
         assert families(shard_set) == [{family}] * shards
         assert shard_set.simulate(SCENARIO, 0).digest == alone.digest
     assert eventually(all_free)  # the cluster is as it was
-    assert len(nodes_with_cpus(shard_set.ray)) == 3
+    assert len(nodes_with(shard_set.ray, {})) == 3
 
 
 def test_workers_take_all_cpus_of_the_cluster(nodes, tmp_path):
@@ -129,19 +125,18 @@ def test_a_run_on_the_cluster_gives_the_results_of_this_process(nodes):
         ),
     ],
 )
-def test_too_little_room_is_said_and_nothing_stays_reserved(strategy, shards, words, nodes, monkeypatch):
+def test_too_little_room_is_said_and_nothing_stays_reserved(strategy, shards, words, nodes):
     start_ray(1, nodes.address)
     assert eventually(all_free)
-    monkeypatch.setattr(placement, "PLACEMENT_S", 0.6)
     with pytest.raises(ClusterError) as raised:
-        ShardSet(shards, nodes.address, strategy)
+        ShardSet(shards, nodes.address, Room(strategy, cpu_wait_s=0.6))
     assert words in str(raised.value)
     assert all_free()
 
 
 def test_impossible_arguments(nodes):
     with pytest.raises(ValueError, match="placement must be one of pack, spread, strict-spread: 'heap'"):
-        ShardSet(2, nodes.address, "heap")
+        ShardSet(2, nodes.address, Room("heap"))
     with pytest.raises(ValueError, match="auto: nothing would run there"):
         run.run(SCENARIO, workers=0, ray_address="auto")
 
@@ -186,7 +181,7 @@ def test_resume_goes_on_in_the_cluster_of_the_run(nodes, tmp_path, monkeypatch):
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
     try:
-        written = eventually(lambda: list(out.glob("checkpoints/world-*/[0-9]*")) or driver.poll() is not None)
+        written = eventually(lambda: list(out.glob("checkpoints/world-*/*/head")) or driver.poll() is not None)
         assert written and driver.poll() is None
     finally:
         driver.kill()
@@ -203,11 +198,6 @@ def test_resume_goes_on_in_the_cluster_of_the_run(nodes, tmp_path, monkeypatch):
     assert json.loads(done.stdout)["digest"] == summary(run.run(LONGER, workers=0))["digest"]
 
 
-def _raylet(node: Any) -> int:
-    (started,) = node.all_processes["raylet"]
-    return int(started.process.pid)
-
-
 def test_a_killed_node_costs_no_more_than_what_came_after_the_last_checkpoint(nodes, tmp_path, monkeypatch):
     """The shards go on from there on the two nodes that are left, by themselves and to the same digest."""
     restored, restore = [], Checkpoints.restore
@@ -219,14 +209,9 @@ def test_a_killed_node_costs_no_more_than_what_came_after_the_last_checkpoint(no
         return result
 
     def kill(share: float) -> None:
-        if share > 0.3 and not killed and list(tmp_path.glob("checkpoints/world-*/[0-9]*")):
+        if share > 0.3 and not killed and list(tmp_path.glob("checkpoints/world-*/*/head")):
             killed.append(share)
-            host = next(node for node in nodes.worker_nodes if shards(_raylet(node)))  # "spread" promises nothing
-            lost = shards(_raylet(host))
-            nodes.remove_node(host, allow_graceful=False)
-            for pid in lost:  # else they might outlive it until the run is over
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+            kill_a_node(nodes)
 
     monkeypatch.setattr(Checkpoints, "restore", noted)
     settings = Options("longer", 3, 0, False, 0.1, nodes.address, "spread")
@@ -237,7 +222,7 @@ def test_a_killed_node_costs_no_more_than_what_came_after_the_last_checkpoint(no
                 unfinished=unfinished,
             )  # fmt: skip
         ray = start_ray(1, nodes.address)
-        assert eventually(lambda: len(nodes_with_cpus(ray)) == 2)  # Ray takes its time to notice
+        assert eventually(lambda: len(nodes_with(ray, {})) == 2)  # Ray takes its time to notice
     finally:
         nodes.add_node(**NODE)
     assert killed and killed[0] < 1
@@ -257,5 +242,5 @@ def test_a_lost_node_is_said_at_once(nodes):
             nodes.remove_node(next(iter(nodes.worker_nodes)), allow_graceful=False)
 
     lost = pytest.raises(ShardLost, match=r"^shard \d \(127.0.0.1:\d+, [^\n]*$")
-    with ShardSet(3, nodes.address, "strict-spread") as shard_set, lost:
+    with ShardSet(3, nodes.address, Room("strict-spread")) as shard_set, lost:
         shard_set.simulate(long, 0, kill)

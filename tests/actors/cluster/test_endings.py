@@ -102,6 +102,7 @@ ENDINGS = {
 
 
 TRIES = 3
+LEAVINGS = ("meterstorm-*", "ray/session_*")  # what a run has in the folder for temporary files
 
 
 class Ended(NamedTuple):
@@ -151,7 +152,7 @@ def end_once(folder: Path, ending: Ending) -> Ended:
             os.kill(process.pid, number)
         output, _ = process.communicate(timeout=PATIENCE_S)
         eventually(lambda: not in_session(process.pid), ENDING_S)
-        files = {path.name: str(path) for path in folder.glob("meterstorm-*")}
+        files = {path.name: str(path) for name in LEAVINGS for path in folder.glob(name)}
         return Ended(process.returncode, output, len(running), listened, {**in_session(process.pid), **files})
     finally:
         for pid in in_session(process.pid):

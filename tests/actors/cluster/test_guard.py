@@ -44,12 +44,36 @@ def test_it_ends_the_ray_processes_of_its_driver_and_no_other(start: Start, tmp_
     others = [start("tail", SESSION), start("ray::DashboardAgent", OTHER)]
     sockets = tmp_path / "sockets"
     sockets.mkdir()
-    run = [sys.executable, "-I", "-S", guard.__file__, str(sockets), str(DRIVER)]
+    run = [sys.executable, "-I", "-S", guard.__file__, str(sockets), str(DRIVER), str(tmp_path)]
     done = subprocess.run(run, input=b"", capture_output=True, timeout=PATIENCE_S, check=False)
     assert (done.returncode, done.stderr) == (0, b"")
     assert [titled.wait(PATIENCE_S), named.wait(PATIENCE_S)] == [-9, -9]
     assert [process.poll() for process in others] == [None, None]
-    assert not sockets.exists()
+    assert not sockets.exists() and not (tmp_path / SESSION).exists() and (tmp_path / OTHER).is_dir()
+
+
+@pytest.mark.parametrize("latest", [SESSION, OTHER])
+def test_only_the_session_of_its_driver_is_removed(tmp_path: Path, latest: str):
+    """One before may have had the driver's id, and what it has started, as `ray start` does, may still run."""
+    earlier = f"session_2026-01-01_03-04-05_678901_{DRIVER}"
+    others = {OTHER, earlier, f"{SESSION}.kept"}
+    for name in (SESSION, *others):
+        (tmp_path / name / "logs").mkdir(parents=True)
+    (tmp_path / "session_latest").symlink_to(tmp_path / latest)
+    assert guard.sessions(str(tmp_path), DRIVER) == {SESSION, earlier}
+    run = [
+        sys.executable,
+        "-I",
+        "-S",
+        guard.__file__,
+        str(tmp_path / "sockets"),
+        str(DRIVER),
+        str(tmp_path),
+        earlier,
+    ]
+    subprocess.run(run, input=b"", timeout=PATIENCE_S, check=True)
+    left = others | ({"session_latest"} if latest == OTHER else set())
+    assert {path.name for path in tmp_path.iterdir()} == left
 
 
 def test_a_process_may_end_while_its_children_are_looked_for(monkeypatch: pytest.MonkeyPatch):

@@ -201,7 +201,7 @@ def start(*arguments: object) -> subprocess.Popen[str]:
 def count_checkpoints(folder: Path) -> int:
     """How many checkpoints and finished worlds a run has written."""
     kept = folder / "checkpoints"
-    numbers = [int(path.name) for path in kept.glob("world-*/[0-9]*")]
+    numbers = [int(path.parent.name.partition("-")[0]) for path in kept.glob("world-*/*/head")]
     return sum(1 for _ in kept.glob("done-*")) * 1000 + max(numbers, default=0)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from meterstorm.actors.cluster.placement import located
+from meterstorm.actors.cluster.room import Room
 from meterstorm.actors.cluster.shard_set import ShardSet
 from meterstorm.actors.cluster.workers import spread
 from meterstorm.actors.setup.origin import CODE, OriginError, check
@@ -52,7 +53,7 @@ def test_a_node_with_other_code_is_named(nodes, tmp_path, module):
     other = nodes.add_node(env_vars=other_code(tmp_path, module), **NODE)
     try:
         with pytest.raises(OriginError, match=named(other)):
-            ShardSet(3, nodes.address, "strict-spread")
+            ShardSet(3, nodes.address, Room("strict-spread"))
         with pytest.raises(OriginError, match=named(other)):
             list(spread(lambda: 0, [()], None, nodes.address))
     finally:
@@ -87,7 +88,7 @@ def test_a_node_without_this_package_is_named(nodes, tmp_path):
     node = nodes.add_node(env_vars={"PYTHONPATH": str(tmp_path)}, **NODE)
     affinity = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(node.node_id, soft=False)
     try:
-        named, code, result = ray.get(
+        named, code, result, _ = ray.get(
             ray.remote(located(validate)).options(scheduling_strategy=affinity).remote(RAW)
         )
     finally:

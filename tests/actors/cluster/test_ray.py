@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from meterstorm.actors.cluster import journals
 from meterstorm.actors.cluster import shard_set as module
 from meterstorm.actors.cluster.connection import ClusterError, start_ray
 from meterstorm.actors.cluster.failures import ShardLost
@@ -84,6 +85,19 @@ def test_shards_give_the_digest_and_the_counts_of_one_process(ray, shards):
             assert (together.histograms == alone.histograms).all()
             assert progress[-1] == 1.0
     assert alone.series.sum() > 0
+
+
+@pytest.mark.parametrize("room", [0, 1 << 30])  # in a file; in memory
+def test_shards_give_the_journal_of_one_process(ray, room, tmp_path, monkeypatch):
+    monkeypatch.setattr(journals, "IN_MEMORY", room)
+    scenario = validate(TROUBLED)
+    with ShardSet(2) as shard_set:
+        for replication in range(2):
+            together = shard_set.simulate(scenario, replication, keep_journal=True, scratch=tmp_path)
+            assert isinstance(together.journal, np.memmap) == (room == 0)
+            assert (together.journal == simulate(scenario, replication, keep_journal=True).journal).all()
+    assert len(together.journal) > 0
+    assert list(tmp_path.iterdir()) == []
 
 
 def check_same(here: run.Results, there: run.Results) -> None:

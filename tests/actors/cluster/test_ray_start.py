@@ -12,11 +12,11 @@ from support.processes import PATIENCE_S
 
 CODE = """
 import signal
-from meterstorm.actors.cluster import connection
+from meterstorm.actors.cluster.interrupts import interrupts_later
 
 signal.signal({number}, signal.default_int_handler)
 try:
-    with connection._interrupts_later():
+    with interrupts_later():
         signal.raise_signal({number})
         print("held")
         {then}
@@ -76,3 +76,38 @@ def test_a_head_lost_in_its_first_instant_is_seen(temporary: str):
         command, env=os.environ | patient, capture_output=True, text=True, timeout=PATIENCE_S, check=False
     )
     assert ended.stdout == "this run's Ray is lost: its process gcs_server has ended\n", ended.stderr
+
+
+LATE = """
+import time
+from meterstorm.actors.cluster import connection
+
+
+def init_late(*given, **named):
+    while connection._given_up is None:
+        time.sleep(0.01)
+    raise RuntimeError("its processes have been killed")
+
+
+limit, init = connection.STARTED_S, connection._init
+connection.STARTED_S, connection._init = 0.01, init_late
+try:
+    connection.start_ray(1)
+except connection.ClusterError as error:
+    print(error)
+connection.STARTED_S, connection._init = limit, init
+connection.start_ray(1)
+print("started")
+connection.end_ray()
+"""
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+@pytest.mark.xdist_group("ray")
+def test_a_ray_that_is_late_does_not_keep_the_next_one_from_starting(temporary: str):
+    ended = subprocess.run(
+        [sys.executable, "-c", LATE], capture_output=True, text=True, timeout=PATIENCE_S, check=False
+    )
+    late, started = ended.stdout.splitlines()
+    assert late.startswith("Ray has not started in 0.01 s; ") and started == "started", ended.stderr

@@ -7,6 +7,7 @@ import time
 from types import SimpleNamespace
 
 import pytest
+from meterstorm.actors.cluster import failures
 from meterstorm.actors.cluster import wall_set as module
 from meterstorm.actors.cluster.failures import ShardLost
 from meterstorm.actors.cluster.wall_set import Act, WallSet
@@ -25,7 +26,7 @@ def begun(monkeypatch):
 @pytest.mark.parametrize(("loss", "killed"), [(None, ["actor"]), ("its head has ended", [])])
 def test_nothing_is_asked_of_a_ray_that_is_lost(begun, monkeypatch, loss, killed):
     """A call to it would wait."""
-    monkeypatch.setattr(module, "loss", lambda: loss)
+    monkeypatch.setattr(failures, "loss", lambda: loss)
     wall_set = WallSet()
     wall_set._actors.append("actor")
     wall_set.close()

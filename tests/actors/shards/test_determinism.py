@@ -94,7 +94,7 @@ def test_an_idle_client_changes_nothing_for_the_others():
             assert without[1] == more[1], f"the history of a server, on {shards} shards"
             handled += sum(digest != 0 for digest in without[0])
 
-    drawn.explore(TRACES, check, 40, 0)
+    drawn.explore(TRACES, check, 80, 0)
     assert handled > 400
 
 

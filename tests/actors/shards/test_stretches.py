@@ -7,6 +7,7 @@ import pytest
 from meterstorm.actors.shards import windows
 from meterstorm.actors.shards.simulate import simulate
 from meterstorm.actors.shards.windows import STRETCH_S, Windows
+from meterstorm.experiments.bench.tcp_server import raise_limit
 from meterstorm.experiments.scenario import validate
 
 from support.sharded import in_shards
@@ -77,3 +78,17 @@ def test_windows_grow_no_more_than_in_proportion_to_shards():
         assert tally.timing is not None
         windows_of[shards] = tally.timing.windows // shards
         assert windows_of[shards] <= 1.5 * shards / 2 * windows_of[2], windows_of
+
+
+def test_64_shards_go_through_hardly_more_windows_than_two():
+    """Each window takes frames from each shard to each other one: more of them would pay twice."""
+    if raise_limit() < 2 * 64 * 63:
+        pytest.skip("this system lets a process open too few files for the ends of 64 shards' connections")
+    brief = STORM.model_copy(update={"run": STORM.run.model_copy(update={"duration_s": 2.0})})
+    faults = [STORM.faults[0].model_copy(update={"start_s": 0.5, "duration_s": 1.0})]
+    for scenario in (brief.model_copy(update={"faults": []}), brief.model_copy(update={"faults": faults})):
+        two, many = (in_shards(scenario, shards) for shards in (2, 64))
+        assert two.digest == many.digest == simulate(scenario).digest
+        assert two.timing is not None
+        assert many.timing is not None
+        assert 20 < many.timing.windows / 64 <= 2 * two.timing.windows / 2

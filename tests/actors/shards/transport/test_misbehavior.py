@@ -7,7 +7,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from meterstorm.actors.shards.transport.frames import TransportError
+from meterstorm.actors.shards.transport.frames import PROTOCOL_VERSION, TransportError
 from meterstorm.actors.shards.transport.sockets import Family
 
 from support.wires import (
@@ -22,9 +22,9 @@ from support.wires import (
 )
 
 JUNK = {
-    "other window": (frame_bytes(*GOOD[:2], 3, *GOOD[3:]), r"\(1, 1, 3\), not \(1, 1, 0\)"),
-    "other shard": (frame_bytes(1, 0, *GOOD[2:]), r"\(1, 0, 0\), not \(1, 1, 0\)"),
-    "other version": (frame_bytes(9, *GOOD[1:]), r"\(9, 1, 0\), not \(1, 1, 0\)"),
+    "other window": (frame_bytes(*GOOD[:2], 3, *GOOD[3:]), r"\(2, 1, 3\), not \(2, 1, 0\)"),
+    "other shard": (frame_bytes(PROTOCOL_VERSION, 0, *GOOD[2:]), r"\(2, 0, 0\), not \(2, 1, 0\)"),
+    "other version": (frame_bytes(9, *GOOD[1:]), r"\(9, 1, 0\), not \(2, 1, 0\)"),
     "text for bytes": (frame_bytes(*GOOD[:5], "rows"), "no frame"),
     "float for time": (frame_bytes(*GOOD[:3], 5.0, *GOOD[4:]), "no frame"),
     "bool for flags": (frame_bytes(*GOOD[:4], True, b""), "no frame"),
