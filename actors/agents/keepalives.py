@@ -1,6 +1,6 @@
-"""What the hosts at both ends of a connection notice by themselves: whether anything passes between them.
+"""What the hosts at both ends of a connection notice by themselves: whether messages get through between them.
 
-All faults are scheduled, so nobody needs to send what is not heard: when is known as a connection is made.
+All faults are scheduled, so keep-alives need not be sent: when they will fail is known once a connection is made.
 """
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""Clients with business at other sites. Where there are none, a shard of whole sites has nothing to tell others.
+"""Clients with business at other sites. Without any, a shard of whole sites has nothing to tell other shards.
 
 A client is roaming when it may ask a server of another site next, has asked one, or has a lease or a pending
 release there. `control.roaming` counts such clients of this shard, the answers on their way to its clients

@@ -1,7 +1,7 @@
 """The settings of a client: those of its group, of the rest, or of all clients where there are no groups.
 
-What is of the world, such as its sizes, is read from row 0 of `world.config`. That row also says what holds for
-some client: whether any fails back, which time-out is the shortest (`setup/config.py` has the list).
+World-wide values, such as its sizes, are in row 0 of `world.config`. That row also summarizes all clients: whether
+any fails back, which time-out is the shortest (`setup/config.py` has the list).
 """
 
 from ..compiled.jit import inlined

@@ -44,7 +44,7 @@ def _home() -> Path:
 
 
 def _make_writable(folder: Path) -> None:
-    """Make a folder, and see that there is room in it; raises OSError."""
+    """Make a folder, and check that it has room; raises OSError."""
     folder.mkdir(parents=True, exist_ok=True)
     is_empty = not any(folder.iterdir())  # else it has had its room
     with tempfile.TemporaryFile(dir=folder) as file:
@@ -59,10 +59,9 @@ def _writable_folder(name: str) -> Path:
     except OSError as error:
         temporary = Path(tempfile.mkdtemp(prefix="meterstorm-cache-"))
         _log.warning(
-            "compiled code cannot be kept: %s; it is compiled anew, into %s, until NUMBA_CACHE_DIR names a folder"
+            "compiled code cannot be kept: %s; it is compiled anew each time, until NUMBA_CACHE_DIR names a folder"
             " that can be written",
             error,
-            temporary,
         )
         atexit.register(shutil.rmtree, temporary, ignore_errors=True)
         os.environ[HERE] = str(temporary)  # processes of this one, such as shards, need not compile again

@@ -3,11 +3,11 @@
 `jit` is numba's `njit` with this project's flags. With NUMBA_DISABLE_JIT=1 it leaves functions as they are, so
 that a reader can step through a handler.
 
-Numba would make machine code of every function, wrapped for Python, and keep it. But most of ours are called by
-compiled functions only, which link them in: these are compiled for linking and no further, which saves a third
-of the time.
+By default numba makes machine code of every function, wraps it for Python, and keeps it. But most of ours are
+called only by compiled functions, which link them in. They are compiled just for linking, which saves a third of
+the time.
 
-Compiled code is kept: `cache.py` has the folder.
+Compiled code is kept; `cache.py` has the folder.
 """
 
 import threading

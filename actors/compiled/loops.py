@@ -1,7 +1,7 @@
-"""Loops of users' own policies, which may have no end: compiled code could be stopped by nobody.
+"""Loops in users' own policies: they may be endless, and nothing can stop compiled code.
 
-Rounds are counted in a policy's method, in functions within it, and in those marked `@compilable`; others are
-refused.
+So rounds are counted in a policy's method, in functions inside it, and in those marked `@compilable`; other
+functions are refused.
 """
 
 from functools import cache
@@ -27,7 +27,7 @@ class EndlessLoop(Exception):
 
 
 class Unmarked(Exception):
-    """A policy calls a function whose rounds nobody counts."""
+    """A policy calls a function whose rounds are not counted."""
 
 
 class BoundedLoops(CompilerBase):

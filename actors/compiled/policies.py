@@ -11,14 +11,14 @@ from typing import Any, NamedTuple, get_type_hints
 
 import numba
 import numpy as np
-from meterstorm.policies import admission, errors, wrapping
+from meterstorm.policies import admission, errors, selection, wrapping
 from meterstorm.policies.admission import AT_DEQUEUE, DEQUEUED, Arrival, Verdict
 from meterstorm.policies.compilable import MARKED
 from meterstorm.policies.denial import Denied
 from meterstorm.policies.failback import Place, Plan
 from meterstorm.policies.failover import ON_FAILURE, Decision, Link
 from meterstorm.policies.registry import METHOD
-from meterstorm.policies.selection import Choice
+from meterstorm.policies.selection import ANSWERED, ON_ANSWER, Choice
 from numba import types
 from numba.core.caching import FunctionCache
 from numba.core.ccallback import CFunc
@@ -54,7 +54,7 @@ class Compiled(NamedTuple):
 SIGNATURES = {
     "failover": record_type(Decision)(VECTOR, record_type(Link), VECTOR, types.float64),
     "failback": record_type(Plan)(VECTOR, record_type(Place), types.float64),
-    "selection": types.int64(VECTOR, record_type(Choice), types.float64),
+    "selection": types.int64(VECTOR, record_type(Choice), VECTOR, types.float64),
     "admission": record_type(Verdict)(VECTOR, record_type(Arrival), VECTOR, types.float64),
     "denial": record_type(Decision)(VECTOR, record_type(Denied), types.float64),
 }
@@ -107,7 +107,7 @@ def _function(cls: Any, kind: str) -> Any:
 
 
 def _identity(cls: Any) -> str:
-    """Return what tells compiled policies apart: their classes, and where each one's memory is."""
+    """Return the key that distinguishes compiled policies: their classes, and where each one's memory is."""
     layers = wrapping.layers_of(cls)
     return " ".join(f"{n.cls.__module__}.{n.cls.__qualname__}:{n.memory_first}:{n.memory_end}" for n in layers)
 
@@ -160,6 +160,8 @@ def _shim(cls: Any, kind: str) -> Any:
         return lambda parameters, link, memory, u: failure(parameters, link, memory, u)  # noqa: PLW0108 -- numba caches plain functions only
     if kind == "admission":
         return _admission(cls)
+    if kind == "selection":
+        return _selection(cls)
     method, size = _method(cls, getattr(cls, METHOD[kind])), len(cls._fields)
     if size == 0:
         return lambda parameters, view, u: method(None, view, u)
@@ -168,10 +170,10 @@ def _shim(cls: Any, kind: str) -> Any:
 
 def _admission(cls: Any) -> Any:
     """Return what asks an admission policy: about a request that has arrived, or whose service would begin."""
-    arrives = _asked(cls, METHOD["admission"])
+    arrives = _asked(cls, METHOD["admission"], admission.takes_memory(cls.on_request))
     if not admission.asks_at_dequeue(cls):
         return lambda parameters, arrival, memory, u: arrives(parameters, arrival, memory, u)  # noqa: PLW0108 -- likewise
-    begins = _asked(cls, AT_DEQUEUE)
+    begins = _asked(cls, AT_DEQUEUE, admission.takes_memory(cls.at_dequeue))
 
     def ask(parameters: Any, arrival: Any, memory: Any, u: Any) -> Any:
         if arrival.kind == DEQUEUED:
@@ -181,11 +183,27 @@ def _admission(cls: Any) -> Any:
     return ask
 
 
-def _asked(cls: Any, name: str) -> Any:
-    """Return what asks a method of an admission policy, with the memory if it takes that."""
-    function = getattr(cls, name)
-    method, own = _method(cls, function), _own(cls, 0)
-    if admission.takes_memory(function):
+def _selection(cls: Any) -> Any:
+    """Return what asks a selection policy: for another server, or about an answer that has come."""
+    is_told = selection.is_told(cls)
+    names = _asked(cls, METHOD["selection"], is_told)
+    if not is_told:
+        return lambda parameters, choice, memory, u: names(parameters, choice, memory, u)  # noqa: PLW0108 -- likewise
+    hears = _asked(cls, ON_ANSWER, is_told)
+
+    def ask(parameters: Any, choice: Any, memory: Any, u: Any) -> Any:
+        if choice.kind == ANSWERED:
+            hears(parameters, choice, memory, u)
+            return 0
+        return names(parameters, choice, memory, u)
+
+    return ask
+
+
+def _asked(cls: Any, name: str, takes_memory: bool) -> Any:
+    """Return what asks a method of an admission or a selection policy, with the memory if it takes that."""
+    method, own = _method(cls, getattr(cls, name)), _own(cls, 0)
+    if takes_memory:
         return linked(lambda parameters, view, memory, u: method(own(parameters), view, memory, u))
     return linked(lambda parameters, view, memory, u: method(own(parameters), view, u))
 

@@ -1,7 +1,7 @@
-"""The last question to a user's own policy, kept so that plain Python can be asked again why it has failed.
+"""The last question to a user's own policy, kept so that plain Python can replay it and show why it failed.
 
-Compiled code tells no line for most exceptions. So the engine's table of a policy's parameters has room behind
-them, where the compiled policy writes what it is asked: the fields of its view, `u`, and its memory.
+For most exceptions compiled code reports no line. So the engine's table of a policy's parameters has extra room at
+the end, where the compiled policy writes what it was asked: the fields of its view, `u`, and its memory.
 """
 
 from collections.abc import Callable
@@ -10,18 +10,22 @@ from typing import Any, get_type_hints
 
 import numba
 import numpy as np
-from meterstorm.policies import admission, wrapping
+from meterstorm.policies import admission, selection, wrapping
 from meterstorm.policies.admission import AT_DEQUEUE, DEQUEUED, Arrival
 from meterstorm.policies.denial import Denied
 from meterstorm.policies.failback import Place
 from meterstorm.policies.failover import HOOKS, TIMED_OUT, Link
 from meterstorm.policies.registry import METHOD
-from meterstorm.policies.selection import Choice
+from meterstorm.policies.selection import ANSWERED, ON_ANSWER, Choice
 
 from .time_limit import NoAnswer, answer_in_time
 
 # Methods besides that of the kind, by what a question is about.
-OTHERS: dict[str, dict[int, str]] = {"failover": HOOKS, "admission": {DEQUEUED: AT_DEQUEUE}}
+OTHERS: dict[str, dict[int, str]] = {
+    "failover": HOOKS,
+    "selection": {ANSWERED: ON_ANSWER},
+    "admission": {DEQUEUED: AT_DEQUEUE},
+}
 # A question of each kind that any policy should be able to answer.
 ORDINARY: dict[str, Any] = {
     "failover": Link(0.0, TIMED_OUT, 0.0, 1, 1, 0, 2, 1),
@@ -30,7 +34,7 @@ ORDINARY: dict[str, Any] = {
     "admission": Arrival(0.0, 0, 0, 1),
     "denial": Denied(0.0, 0.0, 1.0, 1, 1, 2, 0),
 }
-REMEMBERING = ("failover", "admission")  # kinds of policies that have a memory
+REMEMBERING = ("failover", "selection", "admission")  # kinds of policies that have a memory
 VIEWS: dict[str, Any] = {kind: type(view) for kind, view in ORDINARY.items()}
 
 
@@ -59,10 +63,17 @@ def plain_failure(kind: str, policy: Any) -> BaseException | None:
     hooks = [view._replace(kind=what) for what, hook in OTHERS.get(kind, {}).items() if hasattr(policy, hook)]
     for question in (view, *hooks):
         try:
-            ask(kind, policy, question, np.zeros(int(getattr(policy, "memory_size", 0))), 0.5)
+            ask(kind, policy, question, np.zeros(memory_size(kind, policy, question)), 0.5)
         except (Exception, SystemExit, NoAnswer) as error:
             return error
     return None
+
+
+def memory_size(kind: str, policy: Any, view: Any) -> int:
+    """Return how many numbers a policy remembers, as it is asked about a view."""
+    if kind == "selection":
+        return selection.memory_size(policy, view.servers)
+    return int(getattr(policy, "memory_size", 0))
 
 
 def ask(kind: str, policy: Any, view: Any, memory: Any, u: float) -> Any:
@@ -78,6 +89,8 @@ def answer(kind: str, policy: Any, view: Any, *others: Any) -> Any:
         return wrapping.plain(cls)(policy, view, *others)
     if kind == "admission":
         return admission.ask(policy, view, *others)
+    if kind == "selection":
+        return selection.ask(policy, view, *others)
     return getattr(policy, METHOD[kind])(view, *others)
 
 

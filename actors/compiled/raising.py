@@ -1,4 +1,4 @@
-"""Exceptions that compiled policies raise: numba prints them and forgets them; here they stop the engine."""
+"""Exceptions that compiled policies raise: numba would print and ignore them; here they stop the engine."""
 
 import sys
 import threading

@@ -1,4 +1,4 @@
-"""The package's source files, and a hash of them: what compiled code, and every result, is of."""
+"""The package's source files, and a hash of them that identifies what compiled code and every result came from."""
 
 import hashlib
 from collections.abc import Iterable

@@ -1,6 +1,6 @@
-"""A limit to the time that a user's own policy may take in plain Python, where nobody counts its rounds.
+"""A limit on the time that a user's own policy may take in plain Python, where its rounds are not counted.
 
-It is CPU time: an honest policy is not ended on a busy machine, nor where a debugger has stopped it.
+It is CPU time, so a slow machine or a debugger does not end an honest policy.
 """
 
 import ctypes

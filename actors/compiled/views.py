@@ -3,12 +3,12 @@
 With the JIT off a `World` is an object whose attributes are numpy arrays. Compiled, the same expressions
 (`world.clients[c].tries_here`, `world.buckets[k]`, `world.events.size`) read the address and the size of a table
 from the world's directory. A NamedTuple of arrays would do the same without this file, but numba would pass and
-reference-count every array in every call: compiling the engine took 163 s that way, and about a
-minute so (later less: see `jit.py`).
+reference-count every array in every call: compiling the engine took 163 s that way, and about a minute this way
+(later less: see `jit.py`).
 
 Most worlds are plain: they do without groups, connections and the like. Their code is compiled for a type of its
-own, in which the settings of all that are known to be 0, and its tables to be empty. So it is not there: what a
-scenario does not use costs it nothing.
+own, in which the settings of these features are known to be 0 and their tables empty. The compiler then drops that
+code: what a scenario does not use costs it nothing.
 
 The compiler's knowledge of the tables is read once from `world.TABLES`. Indices are not checked, as usual for
 compiled numba code; the same code with NUMBA_DISABLE_JIT=1 checks them.

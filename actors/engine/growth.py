@@ -1,4 +1,4 @@
-"""Tables that grow: before one event could want more rows than are free, a table is replaced by a larger one."""
+"""Tables that grow: before an event could need more rows than are free, the table is replaced by a larger one."""
 
 import numpy as np
 

@@ -1,6 +1,6 @@
-"""What must always hold: the end of every run recounts it, and a violation stops the run.
+"""What must always hold: it is recounted at the end of every run, and a violation stops the run.
 
-While a run goes on, the loop's handlers set `control.status` when they find one.
+During a run the loop's handlers set `control.status` when they find a violation.
 """
 
 import numpy as np
@@ -78,7 +78,8 @@ def _check_pools(world, k):
             if pool.free + pool.leased + pool.reserved != pool.allocated or min(pool.free, pool.leased) < 0:
                 return _found(world, NEGATIVE_POOL, config.clients + s, p)
         owned = product.owned + product.copies
-        if allocated + product.in_transit + product.reserve != owned or allocated != product.allocated:
+        known = allocated + product.in_transit + product.reserve + product.lapsed
+        if known != owned or allocated != product.allocated:
             return _found(world, NOT_CONSERVED, config.clients + config.servers + k, p)
     return HORIZON
 

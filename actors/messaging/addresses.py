@@ -1,4 +1,4 @@
-"""Who is who by number, where agents live, and which pool is whose."""
+"""Which agent has which number, where agents live, and which pool belongs to whom."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""How events come to be: messages between agents, timers of an agent for itself, notices to the observer.
+"""How events are created: messages between agents, an agent's timers for itself, notices to the observer.
 
 A message's fate is decided here, when it is sent: loss is a draw, and faults are scheduled.
 """

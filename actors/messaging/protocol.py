@@ -1,6 +1,6 @@
-"""Which kind of event goes from whom to whom: what routes, loses and shares messages asks here.
+"""Which kinds of events go between which agents: code that routes, loses and shares messages asks here.
 
-Every kind of `state/kinds.py` is of exactly one of these sorts, or a timer.
+Every kind in `state/kinds.py` belongs to exactly one of these sorts, or is a timer.
 """
 
 from ..compiled.jit import inlined
@@ -28,7 +28,7 @@ def is_answer(kind):
 @inlined
 def is_balancing(kind):
     """Whether it goes between a site server and a server, or between site servers."""
-    return kinds.ASK_REPORT <= kind <= kinds.DROP
+    return kinds.ASK_REPORT <= kind <= kinds.RENEW
 
 
 @inlined

@@ -1,12 +1,12 @@
-"""The event queue: a ring of buckets, of which only the open one is ordered.
+"""The event queue: a ring of buckets, where only the open one is ordered.
 
 An event waits in the linked list of its bucket (its time divided by the bucket width, modulo the ring) until
 the ring's cursor reaches that bucket; then it moves to a small heap, in the total order (`order.py`). Events for
-the open bucket or before go to the heap at once, so any width is right; the width only sets the speed (Brown,
+the open bucket or earlier go straight to the heap, so any width is correct; the width only affects speed (Brown,
 "Calendar queues", CACM 31(10), 1988).
 
-Two kinds of events come in order by themselves, and wait in rings of their own: messages that take the constant
-latency (`transit.py`), and time-outs (`deadlines.py`).
+Two kinds of events arrive already in order and wait in rings of their own: messages with the constant latency
+(`transit.py`) and time-outs (`deadlines.py`).
 """
 
 import numpy as np
@@ -30,7 +30,7 @@ def schedule(world, n):
 
 @inlined
 def schedule_timer(world, number):
-    """File an event among those that do not come in order by themselves: in its bucket, or the open one's heap."""
+    """File an event that does not arrive in order by itself: in its bucket, or in the open one's heap."""
     control = world.control[0]
     bucket = events.time(world, number) >> world.config[0].shift
     if bucket <= control.cursor:
@@ -145,7 +145,7 @@ def next_time(world):
 
 @inlined
 def pop(world, time):
-    """Take the next event, of which there is one at `time`, out of the queue; return its number."""
+    """Take the next event, which must be at `time`, out of the queue; return its number."""
     control = world.control[0]
     if control.next_transit == time and _message_is_first(world, time):
         return transit.take(world)

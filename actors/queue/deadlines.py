@@ -1,7 +1,7 @@
-"""Time-outs of what clients have in flight: a ring, since all are equally long and so come due in turn.
+"""Time-outs of what clients have in flight: a ring works because all are equally long and so come due in turn.
 
-Time-outs of one instant come in order of sending. That is the total order, except at latency 0 (one shard only),
-where the journal may show them in another order.
+Time-outs due at the same instant come in order of sending. That is the total order, except at latency 0 (one shard
+only), where the journal may show them in another order.
 
 An answer cancels its time-out at once; in the calendar it would stay until it came due, only to be discarded.
 """

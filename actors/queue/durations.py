@@ -1,4 +1,4 @@
-"""Durations in whole numbers. One that does not fit lasts beyond the end of any run."""
+"""Durations as whole numbers. One that does not fit outlasts any run."""
 
 import numpy as np
 

@@ -1,11 +1,11 @@
-"""The events that wait: rows of the table of events, and timers in slots' own rows.
+"""Pending events: rows of the table of events, and timers in slots' own rows.
 
-A slot's timer lies in the slot's row, so that a launch needs no other. Any other event is a row `n` of EVENT. A
-timer of a slot is one, too, while the room in the slot's row is taken: by a timer that was overtaken, or by the
-next arrival in an open world.
+A slot's timer lives in the slot's row, so that a launch needs no other row. Any other event is a row `n` of EVENT.
+So is a slot's timer while the slot's own place is taken: by a timer that was overtaken, or by the next arrival in
+an open world.
 
-The queue knows both by one *event number*: first come the slots' rows, then the rows of events. So a number
-tells which row to fetch ahead.
+The queue knows both by one *event number*: the slots' rows come first, then the rows of events. So a number tells
+which row to prefetch.
 """
 
 import numpy as np
@@ -73,7 +73,7 @@ def target(world, number):
 
 @jit
 def sent(world, number):
-    """Return who has sent an event and its serial number there, the last two parts of the total order."""
+    """Return an event's sender and its serial number there, the last two parts of the total order."""
     if is_of_slot(world, number):
         return target(world, number), world.slots[number].timer_serial
     event = world.events[row(world, number)]
@@ -131,7 +131,7 @@ def write(event, letter, time, serial):
 
 @inlined
 def allocate(world):
-    """Take a row: one that was used before, else a fresh one; the caller has checked that there is one."""
+    """Take a row: a used one if there is any, else a fresh one; the caller has checked that one is free."""
     control = world.control[0]
     n = control.free_event
     if n != NONE:

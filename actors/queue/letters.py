@@ -1,4 +1,4 @@
-"""A letter: what an event says, without when it is due. Agents write letters to each other and to themselves."""
+"""A letter: the content of an event, without its due time. Agents write letters to each other and themselves."""
 
 from typing import NamedTuple
 

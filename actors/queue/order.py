@@ -1,4 +1,4 @@
-"""The one total order of events: (time, target, source, serial). No placement of agents can change it."""
+"""The one total order of events: (time, target, source, serial). It does not depend on where agents are placed."""
 
 from ..compiled.jit import inlined
 from . import events

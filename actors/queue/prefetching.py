@@ -1,7 +1,7 @@
-"""Memory fetched ahead of its use: it changes nothing but the speed, and that by half beyond the caches.
+"""Memory prefetched before it is used: this changes only the speed, by half once tables outgrow the caches.
 
-The queue knows which events are next, and so which rows will be needed. `engine/PERFORMANCE.md` has what each of
-these is worth.
+The queue knows which events are next, and so which rows will be needed. `engine/PERFORMANCE.md` says what each
+prefetch is worth.
 """
 
 import numpy as np

@@ -1,8 +1,8 @@
-"""Messages on their way: a ring, since nearly all take equally long and so arrive in the order of sending.
+"""Messages in transit: a ring works because nearly all take equally long and so arrive in the order of sending.
 
-It takes whatever is due within one latency and comes behind all that is in it. What does not fit in that order (it
-takes longer, or another message of the same instant comes behind it) waits in the calendar's buckets, and so does
-what comes when the ring is full.
+It takes any message that is due within one latency and after everything in the ring. A message that breaks that
+order (it takes longer, or another one of the same instant must follow it) waits in the calendar's buckets, and so
+does one that finds the ring full.
 """
 
 from ..compiled.jit import inlined
@@ -35,13 +35,13 @@ def add(world, n):
 
 @inlined
 def first(world):
-    """Return the entry of the first message, of which there must be one."""
+    """Return the entry of the first message; there must be one."""
     return world.transit[world.control[0].transit_begin & (world.transit.size - 1)]
 
 
 @inlined
 def take(world):
-    """Take the first message, of which there must be one; return its number."""
+    """Take the first message, which must exist; return its number."""
     control = world.control[0]
     n = first(world).event
     control.transit_begin += 1

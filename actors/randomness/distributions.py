@@ -1,7 +1,7 @@
 """Distributions, from random bits: of mean 1, or of observed values.
 
 They use only operations that IEEE 754 rounds exactly (+ - * / sqrt, and scaling by powers of two), so that a draw
-has the same bits on every machine: libm's `log` and `exp` differ in the last one.
+has the same bits on every machine: libm's `log` and `exp` differ in the last bit.
 """
 
 import math
@@ -170,7 +170,7 @@ def draw(bits, distribution, cv, observed):
 
 @inlined
 def quantile(bits, size):
-    """Return which of so many ordered values is the inverse of their distribution at a uniform number.
+    """Return which of `size` ordered values is the inverse of their distribution at a uniform number.
 
     A multiple of 2^-53 below 1, times a size below 2^53, is below the size when rounded, too.
     """

@@ -1,7 +1,7 @@
 """Randomness: every draw is a hash of (root seed, stream, agent, index).
 
-There is no generator with a state that draws could disturb, so one more agent or one more draw changes nothing
-elsewhere, and two policies at one seed meet the same users (common random numbers).
+No generator has state that draws could disturb, so one more agent or one more draw changes nothing elsewhere, and
+two policies at one seed meet the same users (common random numbers).
 
 The hash is SplitMix64 entered at an arbitrary position (Steele, Lea and Flood, "Fast splittable pseudorandom
 number generators", OOPSLA 2014).

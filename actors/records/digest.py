@@ -1,4 +1,4 @@
-"""The digest: a running hash for each agent over all events that it has handled, blind to where agents live."""
+"""The digest: a running hash for each agent over all events it has handled, wherever the agent lives."""
 
 import numpy as np
 

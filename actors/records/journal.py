@@ -1,13 +1,12 @@
-"""The journal of a run, kept when asked for: every event in the total order, and what its agent did about it.
+"""The journal of a run, kept on request: every event in the total order, and what its agent did about it.
 
-A row HANDLED is an event at the moment when its agent handles it. The rows after it, until the next of its kind,
-are what came of it: messages SENT, or LOST on the way, and what a client's policies DECIDED (`kind` is the action,
-`target` the server that failed or has denied, `value` the kind of failure, BEFORE_REQUEST or DENIAL, `attempt`
-what had been in flight) and where it MOVED (`target` is the server; `value` 1: without a failure). Rows are those
-of JOURNAL; times are ns since the start of the simulation.
+A HANDLED row is an event at the moment its agent handles it. The rows after it, up to the next HANDLED one, are
+its effects: messages SENT, or LOST on the way, what a client's policies DECIDED (`kind` is the action, `target`
+the server that failed or denied, `value` the kind of failure, BEFORE_REQUEST or DENIAL, `attempt` what was in
+flight) and where it MOVED (`target` is the server; `value` 1: without a failure). Rows are those of JOURNAL; times
+are ns since the start of the simulation.
 """
 
-import heapq
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from meterstorm.policies.failover import BEFORE_REQUEST, FAIL_OVER, GIVE_UP, GO_
 
 from ..compiled.jit import inlined, jit
 from ..state import kinds
-from ..state.events import FOREIGN, JOURNAL
+from ..state.events import FOREIGN
 
 HANDLED, SENT, LOST, DECIDED, MOVED = range(5)
 DENIAL = 0  # beside the kinds of failure; who just gives up decides nothing
@@ -42,7 +41,6 @@ ACTION_WORDS = {
 OCCASION_WORDS = {DENIAL: "after a denial", BEFORE_REQUEST: "before a request"}
 CLIENT, SERVER, SITE_SERVER, OBSERVER = AGENT_WORDS = ("client", "server", "site server", "observer")
 _DETAILS = ("slot", "program", "product", "attempt", "value", "flag")
-_ORDER = ("time", "target", "source", "serial")
 
 
 @inlined
@@ -71,23 +69,6 @@ def _enter(world, what, letter, time, serial):
     row.flag = letter.flag & ~FOREIGN
     if control.stepping != 0:
         control.horizon = 0  # the loop looks at it before the next event
-
-
-def merged(journals: list[Any]) -> Any:
-    """Return the journals of a world's shards as one, in the total order.
-
-    Each shard's own order stays: what happens at once may lead to more at that instant, which comes after it.
-    """
-    rows = np.concatenate(journals)
-    is_handled = rows["what"] == HANDLED
-    keys = rows[is_handled][list(_ORDER)].tolist()
-    shard_ends = np.cumsum([int((journal["what"] == HANDLED).sum()) for journal in journals])
-    by_shard = [
-        range(end - count, end) for end, count in zip(shard_ends, np.diff(shard_ends, prepend=0), strict=True)
-    ]
-    rank = np.empty(len(keys), np.int64)
-    rank[list(heapq.merge(*by_shard, key=keys.__getitem__))] = np.arange(len(keys))
-    return rows[np.argsort(rank[np.cumsum(is_handled) - 1], kind="stable")].astype(JOURNAL)
 
 
 def first_difference(a: Any, b: Any) -> int | None:

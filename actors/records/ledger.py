@@ -1,8 +1,8 @@
 """What happened: counters by sample, durations, and areas under states over time.
 
 An area is kept as a sum of signed instants: minus the time when something begins, plus the time when it ends.
-What has not ended is closed by whoever reads the area (`area_us`). Integers, so that shards' parts add up to the
-same for any placement; of two words, since they may outgrow 64 bits (`sums.py`). Instants are clipped to the
+The reader of an area closes what has not ended (`area_us`). Sums are integers, so that shards' parts add up to the
+same for any placement, and have two words, since they may outgrow 64 bits (`sums.py`). Instants are clipped to the
 measured time and kept in microseconds.
 """
 
@@ -16,7 +16,7 @@ from ..state import sums as words
 from ..state.rows import NONE
 from . import sums
 
-TOLERANCE = 20  # a share of clients is balanced within one part in so many of the site's clients
+TOLERANCE = 20  # a server is balanced if it is off by at most 1 / TOLERANCE of the site's clients
 
 
 @inlined
@@ -211,18 +211,25 @@ def count_client(control, client, change):
 
 @inlined
 def leased(world, s, product, change):
-    """A server leases so many licenses of a product more, or less."""
+    """A server leases `change` more licenses of a product (negative: fewer)."""
     control = world.control[0]
     row = world.products[world.servers[s].first_product + product]
     row.leased += change
     control.leased += change
     sums.add(world.sums[words.LEASED_AREA], -change * instant(world))
+    note_overissued(world, row)
+
+
+@inlined
+def note_overissued(world, row):
+    """More licenses of a product (a row of PRODUCT) are leased at a site than before, or fewer are its own."""
+    control = world.control[0]
     control.overissued = max(control.overissued, row.leased - row.owned)
 
 
 @inlined
 def ghost(world, s, product, change):
-    """So many licenses of a product more, or less, are held by ghosts at a server."""
+    """Ghosts at a server hold `change` more licenses of a product (negative: fewer)."""
     control = world.control[0]
     world.products[world.servers[s].first_product + product].ghosts += change
     control.ghosts += change
@@ -231,19 +238,19 @@ def ghost(world, s, product, change):
 
 @jit
 def orphan(world, change):
-    """Leases of so many licenses become ghosts in a crash of their client, or such ghosts cease to be (< 0)."""
+    """Leases of `change` licenses become ghosts in a crash of their client; negative: such ghosts are gone."""
     world.control[0].orphans += change
     sums.add(world.sums[words.ORPHAN_AREA], -change * instant(world))
 
 
 def area_us(row: Any, still: int, end_us: int) -> int:
-    """Return the area under a number of things: a row of SUM, closed for those that there still are at the end."""
+    """Return the area under a count: a row of SUM, closed at the end for the `still` that have not ended."""
     return sums.value(row) + still * end_us
 
 
 @inlined
 def waited(world, duration):
-    """A user has waited so long (ns) from launch to decision."""
+    """A user has waited for `duration` (ns) from launch to decision."""
     control = world.control[0]
     if control.measuring:
         sums.add(world.sums[control.row * words.SUMS + words.WAITS], duration)
@@ -255,7 +262,7 @@ def waited(world, duration):
 
 @inlined
 def queued(world, duration):
-    """A request has waited so long (ns) at a server before its service began."""
+    """A request has waited for `duration` (ns) at a server before its service began."""
     control = world.control[0]
     count(world, counters.QUEUED)
     sums.add(world.queueing[control.sample_index], duration)

@@ -1,4 +1,4 @@
-"""The tables of a shard's clients, and who is whose first server."""
+"""The tables of a shard's clients, and which server is whose first."""
 
 from typing import Any
 
@@ -28,6 +28,7 @@ def client_tables(scenario: Scenario, chosen: PolicySet, homes: Any, first: int)
         "launch_numbers": np.zeros(slots if scenario.workload.arrivals == "open" else 0, np.int32),
         "patience": zeros(slots if chosen.has("asks_policy") else 0, PATIENCE),
         "memory": np.zeros(local * max(one.memory_size for one in chosen.rows)),
+        "selection_memory": np.zeros(local * max(one.selection_memory for one in chosen.rows)),
         "contacts": zeros(local if chosen.has("hears") else 0, CONTACT),
         "stays": zeros(local if groups.any_of(scenario, is_failback) else 0, STAY),
         "connections": zeros(local if scenario.clients.connection == "kept" else 0, CONNECTION),

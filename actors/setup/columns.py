@@ -1,4 +1,4 @@
-"""Tables that users hand in: CSV or Parquet, told apart by their content; columns of numbers, checked."""
+"""Tables that users supply: CSV or Parquet, told apart by content; columns of numbers, checked."""
 
 from pathlib import Path
 from typing import Any

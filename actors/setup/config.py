@@ -5,24 +5,24 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from meterstorm.policies.balancing import report_patience_s, shortage_gap_s, shortage_share, takes_over
 
 from ..queue.calendar import RESERVE
 from ..state import clients as words
 from ..state.allocation import zeros
 from ..state.config import CONFIG
+from ..state.rows import SECOND
 from ..state.servers import DRAINED_MOST
 from . import groups
 from .partition import Part, first_client, hosted_servers
 from .policies import PolicySet
-from .scenario import DISTRIBUTIONS, Scenario, is_client_crash, is_failback, members, ns, samples, shares
+from .scenario import DISTRIBUTIONS, Scenario, choices, is_client_crash, is_failback, members, ns, samples, shares
 
-SECOND = 1_000_000_000
 MILLISECOND = 1_000_000
 
 ON_LOST_LEASE = {"run-on": words.RUN_ON, "request": words.REQUEST, "stop": words.STOP}
 ARRIVALS = {"closed": words.CLOSED, "open": words.OPEN, "trace": words.TRACE}
 
-REPORT_PATIENCE_S = 30.0  # how long a site server waits for the servers' reports
 CLIENTS_OUT_OF_CACHE = 2048  # their state is more than a core's own cache holds
 
 
@@ -32,6 +32,7 @@ OF_ALL: dict[str, Callable[..., Any]] = {
     **dict.fromkeys(
         (
             "memory",
+            "selection_memory",
             "asks_first",
             "is_told",
             "on_lost_lease",
@@ -76,7 +77,7 @@ def _row(
         **_denied(chosen),
         **_workload(scenario),
         **_servers(scenario, chosen),
-        **_balancing(chosen),
+        **_balancing(scenario, chosen),
         **places,
         "timeouts_differ": False,  # until all rows are known
         "looks_ahead": part.end - part.first >= CLIENTS_OUT_OF_CACHE,
@@ -95,6 +96,7 @@ def _sizes(scenario: Scenario, chosen: PolicySet) -> dict[str, Any]:
         "products": len(scenario.products),
         "programs": scenario.clients.programs,
         "memory": chosen.memory_size,
+        "selection_memory": chosen.selection_memory,
         "sites": scenario.servers.sites,
         "members": members(scenario),
     }
@@ -160,7 +162,7 @@ def _clients(scenario: Scenario) -> dict[str, Any]:
         "connects": clients.connection == "kept",
         "keepalive": ns(clients.keepalive_s),
         "keepalive_misses": clients.keepalive_misses,
-        "choices": scenario.servers.count if clients.failover_to == "any-site" else members(scenario),
+        "choices": choices(scenario),
     }
 
 
@@ -220,6 +222,7 @@ def _servers(scenario: Scenario, chosen: PolicySet) -> dict[str, Any]:
         "durable": servers.durable,
         "stalls": any(fault.kind == "stall" for fault in scenario.faults),
         "reclaim_after": ns(servers.reclaim_after_s),
+        "failover_ttl": ns(servers.failover_ttl_s),
         "scan": ns(servers.scan_s),
         "callback_grace": ns(servers.callback_grace_s),
         "callback_cycle": ns(servers.callback_cycle_s),
@@ -227,12 +230,16 @@ def _servers(scenario: Scenario, chosen: PolicySet) -> dict[str, Any]:
     }
 
 
-def _balancing(chosen: PolicySet) -> dict[str, Any]:
-    balancing = chosen.balancing
+def _balancing(scenario: Scenario, chosen: PolicySet) -> dict[str, Any]:
+    balancing, tenure = chosen.balancing, ns(scenario.servers.tenure_s)
     return {
         "balance_interval": ns(balancing.interval_s),
         "intersite_interval": ns(chosen.intersite.interval_s),
-        "report_patience": ns(min(REPORT_PATIENCE_S, balancing.interval_s / 2)),
+        "report_patience": ns(report_patience_s(balancing)),
+        "shortage_gap": ns(shortage_gap_s(balancing)),
+        "shortage_share": shortage_share(balancing),
+        "tenure": tenure,
+        "has_terms": tenure > 0 or takes_over(balancing),
         "shared_pool": chosen.is_shared,
         "keeps_until_ack": bool(getattr(balancing, "keeps_until_ack", False)),
     }
@@ -244,8 +251,8 @@ def _room(scenario: Scenario, hosts_servers: bool) -> int:
     room = RESERVE + scenario.clients.programs
     if scenario.clients.on_lost_lease == "stop" or any(map(is_client_crash, scenario.faults)):
         room += 5 * scenario.clients.programs  # each may end: notices, and a timer
-    if hosts_servers:  # a site server's messages
-        room += 4 * servers // sites * products
+    if hosts_servers:  # a site server's messages, and a server's word of a shortage
+        room += 4 * servers // sites * products + 1
         room += 4 * sites * products if sites > 1 else 0
     if scenario.clients.release_old == "deferred":
         room += servers

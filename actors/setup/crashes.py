@@ -1,4 +1,4 @@
-"""When clients crash: their outages, laid out from the scenario's list of faults."""
+"""When clients crash: their outages, worked out from the scenario's list of faults."""
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
@@ -63,7 +63,7 @@ def crash_tables(scenario: Scenario, held: list[Held], first: int, local: int) -
 
 
 def _merged(client: int, outages: Iterator[tuple[int, int, int, int]]) -> Iterator[tuple[int, ...]]:
-    """Yield a client's rows of OUTAGE: crashes that overlap or touch are one, and the first one's."""
+    """Yield a client's rows of OUTAGE: crashes that overlap or touch are one, with the first one's settings."""
     row: list[int] = []
     for _, start, end, entry in outages:
         if row and start <= row[1]:

@@ -1,4 +1,4 @@
-"""Faults: from when each of them holds to each server's states over time."""
+"""Faults: turning the times at which each one holds into each server's states over time."""
 
 import math
 from itertools import pairwise
@@ -8,7 +8,7 @@ import numpy as np
 
 from ..state.rows import NEVER
 from ..state.schedule import CUT, SPELL
-from . import groups
+from . import groups, quorum
 from .scenario import Scenario
 
 
@@ -23,12 +23,14 @@ class Schedule(NamedTuple):
 def schedule(scenario: Scenario, faults: Any) -> Schedule:
     """Return the schedule of faults laid out (rows of FAULT: spells.py).
 
-    Faults that overlap add up: slow factors multiply, losses combine independently.
+    Faults that overlap add up: slow factors multiply, losses combine independently. Where too few servers of a
+    site are up, all refuse.
     """
     by_server: list[list[tuple[int, int, Any]]] = [[] for _ in range(scenario.servers.count)]
     for entry, server, start, end in faults.tolist():
         by_server[server].append((start, end, scenario.faults[entry]))
-    rows = [_states(here, scenario.network.loss) for here in by_server]
+    lacking = quorum.too_few(scenario, by_server)
+    rows = [_states(here + lack, scenario.network.loss) for here, lack in zip(by_server, lacking, strict=True)]
     spells = np.array([row for server in rows for row in server], dtype=SPELL).view(np.recarray)
     spells_from = np.cumsum([0, *map(len, rows)])
     cuts = [

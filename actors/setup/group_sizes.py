@@ -1,4 +1,4 @@
-"""How many clients groups have: known without the engine, since files are checked without it."""
+"""How many clients groups have: known without the engine, since checking a file must not need it."""
 
 import math
 from collections.abc import Iterable

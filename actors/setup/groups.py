@@ -1,9 +1,9 @@
-"""Groups of clients (`[[groups]]`): who is in which, and what each of them has set.
+"""Groups of clients (`[[groups]]`): which client is in which, and what each group sets.
 
-A group's clients are spread over all, so that every site, shard and server has its share of them: clients are
-ordered by the multiples of the golden ratio, modulo 1; the rest are the first of that order, and each group takes
-the next so many. Among any clients in a row, and among every second, third, ... of them, each then has its share,
-give or take a few. Nothing is drawn: a client is in the same group in every replication.
+A group's clients are spread evenly, so that every site, shard and server has its share of them: clients are
+ordered by the multiples of the golden ratio, modulo 1; the rest come first in that order, and each group takes its
+number from the next ones. Among any clients in a row, and among every second, third, ... of them, each group then
+has its share, give or take a few. Nothing is random: a client is in the same group in every replication.
 """
 
 from collections.abc import Callable, Sequence

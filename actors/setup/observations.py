@@ -1,6 +1,6 @@
 """Observed times that a workload draws from: a column of a CSV or Parquet file, such as a trace's run times.
 
-Other columns are of no account, so that one file may be a trace and the run times to draw from.
+Other columns are ignored, so one file may serve both as a trace and as the run times to draw from.
 """
 
 from pathlib import Path
@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from ..state.rows import SECOND
 from . import columns
 from .scenario import Scenario
 
-SECOND = 1_000_000_000
 OBSERVATIONS_MAX = 1_000_000  # 8 MB in each shard
 COLUMNS = {"run_times": "run_time_s", "launch_intervals": "launch_interval_s"}  # by key of [workload]
 

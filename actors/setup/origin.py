@@ -1,7 +1,7 @@
-"""What a result comes from: code, versions, and the files that its scenario names.
+"""What a result comes from: code, versions, the files that its scenario names, and what its policies import.
 
-Every result has its origin with it: a shard's tally, a replication from a worker, a checkpoint. Results of
-different origins do not belong together; whoever puts them together compares.
+Every result carries its origin: a shard's tally, a replication from a worker, a checkpoint. Results of different
+origins do not belong together, so code that combines results compares them.
 """
 
 import hashlib
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from meterstorm.policies import sources
+from meterstorm.policies.imports import imports_of
 
 from ..compiled.sources import hash_of, sources_of
 from .files import data_of, policies_of
@@ -34,7 +35,7 @@ CODE: Origin = {
 
 
 class OriginError(Exception):
-    """A result is of another origin than those that it would be put together with; the message says whose."""
+    """A result's origin differs from that of the results it would be combined with; the message says whose."""
 
 
 def check(theirs: Origin, ours: Origin, whose: str) -> None:
@@ -46,8 +47,10 @@ def check(theirs: Origin, ours: Origin, whose: str) -> None:
 
 def of_world(scenario: "Scenario") -> Origin:
     """Return the origin of a world that this process runs now; raises OSError for a file that is gone."""
-    policies = {path: hashlib.sha256(sources.text_of(Path(path))).hexdigest() for path in policies_of(scenario)}
-    return {**CODE, **policies, **{path: sha256_of(path) for path in data_of(scenario)}}
+    files = policies_of(scenario)
+    policies = {path: hashlib.sha256(sources.text_of(Path(path))).hexdigest() for path in files}
+    modules = {f"module {name}": value for path in files for name, value in imports_of(Path(path)).items()}
+    return {**CODE, **policies, **modules, **{path: sha256_of(path) for path in data_of(scenario)}}
 
 
 def sha256_of(path: str) -> str:

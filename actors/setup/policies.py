@@ -4,14 +4,14 @@ from collections.abc import Iterator
 from itertools import accumulate
 from typing import Any, NamedTuple
 
-from meterstorm.policies import admission, errors, registry, wrapping
+from meterstorm.policies import admission, errors, registry, selection, wrapping
 from meterstorm.policies.denial import Callback, GiveUp
 
 from ..compiled import questions
 from ..compiled.policies import Compiled, compile_policy
 from ..state.world import POLICIES
 from .groups import FIRST_ROW
-from .scenario import Scenario
+from .scenario import Scenario, choices
 
 OF_CLIENTS = tuple(kind for kind in POLICIES if kind != "admission")  # which groups may differ in
 
@@ -26,7 +26,8 @@ class PolicySet(NamedTuple):
     denial: Compiled
     balancing: Any
     intersite: Any
-    memory_size: int
+    memory_size: int  # of the failover policy, for a client; likewise:
+    selection_memory: int
     of_groups: tuple["PolicySet", ...] = ()
 
     @property
@@ -76,7 +77,11 @@ class PolicySet(NamedTuple):
         chosen = getattr(self, kind)
         if not errors.is_own(type(chosen.policy)):
             return chosen.parameters
-        memory = {"failover": self.memory_size, "admission": self.server_memory}
+        memory = {
+            "failover": self.memory_size,
+            "selection": self.selection_memory,
+            "admission": self.server_memory,
+        }
         return questions.with_room(chosen.parameters, kind, memory.get(kind, 0))
 
     @property
@@ -159,5 +164,10 @@ def _compiled(scenario: Scenario) -> PolicySet:
         compile_policy("denial", chosen["denial"]),
         chosen["balancing"],
         chosen["intersite"],
-        int(getattr(chosen["failover"], "memory_size", 0)),
+        *remembered(scenario, chosen["failover"], chosen["selection"]),
     )
+
+
+def remembered(scenario: Scenario, failover: Any, chosen: Any) -> tuple[int, int]:
+    """Return how many numbers a failover and a selection policy remember for a client."""
+    return int(getattr(failover, "memory_size", 0)), selection.memory_size(chosen, choices(scenario))

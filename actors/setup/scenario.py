@@ -48,7 +48,7 @@ class Servers(Protocol):
     service_ms: float
     service: Literal["constant", "exponential"]
     queue_limit: int
-    backend: Literal["own", "redis"]
+    backend: Literal["own", "redis", "etcd", "postgres"]
     durable: bool
     heartbeat_cost: float
     release_cost: float
@@ -57,6 +57,9 @@ class Servers(Protocol):
     on_lost_connection: Literal["keep", "free"]
     connection_grace_s: float
     reclaim_after_s: float
+    failover_ttl_s: float
+    tenure_s: float
+    quorum: int
     scan_s: float
     callback_grace_s: float
     callback_cycle_s: float
@@ -131,7 +134,7 @@ class Workload(Protocol):
     profile: tuple[tuple[float, float], ...]
 
 
-class Choice(Protocol):
+class PolicyChoice(Protocol):
     """A policy, by name."""
 
     name: str
@@ -146,11 +149,11 @@ class Policies(Protocol):
     """[policies]: a choice for each kind."""
 
     @property
-    def admission(self) -> Choice: ...
+    def admission(self) -> PolicyChoice: ...
     @property
-    def intersite(self) -> Choice: ...
+    def intersite(self) -> PolicyChoice: ...
     @property
-    def failback(self) -> Choice: ...
+    def failback(self) -> PolicyChoice: ...
     def __iter__(self) -> Iterator[tuple[str, Any]]: ...
 
 
@@ -219,6 +222,11 @@ class Scenario(Protocol):
 def members(scenario: Scenario) -> int:
     """Return how many servers each site has."""
     return scenario.servers.count // scenario.servers.sites
+
+
+def choices(scenario: Scenario) -> int:
+    """Return how many servers a client's selection policy chooses among."""
+    return scenario.servers.count if scenario.clients.failover_to == "any-site" else members(scenario)
 
 
 def shares(product: Product) -> bool:

@@ -77,7 +77,7 @@ def _pools(scenario: Scenario, chosen: PolicySet) -> Any:
         shares = share_out(product.licenses, weights)
         np.add.at(allocated[:, p], _pooled(scenario, chosen), shares)
     pools = zeros(allocated.size, POOL)
-    pools["allocated"] = pools["free"] = allocated.ravel()
+    pools["allocated"] = pools["free"] = pools["held"] = allocated.ravel()
     pools["earmarked"] = _earmarked(scenario, allocated).ravel()
     pools["queue_head"] = pools["queue_tail"] = NONE
     return pools

@@ -1,4 +1,4 @@
-"""When each fault holds at which server: its spells, laid out from the scenario's list of faults."""
+"""When each fault holds at which server: its spells, worked out from the scenario's list of faults."""
 
 from collections.abc import Callable, Iterator
 from functools import partial

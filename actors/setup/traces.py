@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from ..state.limits import LICENSES_MAX
+from ..state.rows import SECOND
 from ..state.schedule import RECORDED
 from . import columns
 from .scenario import Scenario, ns, shares
 
-SECOND = 1_000_000_000
 NEEDED = ("time_s", "client", "run_time_s", "product")
 COLUMNS = (*NEEDED, "count")
 

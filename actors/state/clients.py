@@ -13,7 +13,7 @@ COME_BACK = -5  # from offline
 ONLINE = 0
 RETRYING = 1  # waits to try the same server again, or tries
 SEARCHING = 2  # tries other servers
-OFFLINE = 3  # asks nobody
+OFFLINE = 3  # asks no server
 DOWN = 4  # has crashed: hears nothing, either
 
 # Marks of a client, as bits.

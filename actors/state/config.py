@@ -1,7 +1,7 @@
 """What does not change in a run: rows of numbers made from the scenario (setup/config.py).
 
-Row 0 is the world's. Where there are groups of clients, the rest of them and each group have rows of their own,
-from 1 on, and row 0 has of what may differ that which holds for any of them (agents/settings.py).
+Row 0 is the world's. If there are groups of clients, the rest and each group have rows of their own, from 1 on,
+and row 0 then says of settings that may differ what holds for any of them (agents/settings.py).
 """
 
 from .rows import rows
@@ -13,6 +13,7 @@ CONFIG = rows(
     ("products", "i8"),
     ("programs", "i8"),  # slots of a client
     ("memory", "i8"),  # numbers that the failover policy remembers for a client; row 0: the most of any policy
+    ("selection_memory", "i8"),  # numbers that the selection policy remembers for a client; row 0: likewise
     # this shard's part
     ("first", "i8"),  # its first client
     ("local", "i8"),  # how many clients it hosts
@@ -60,7 +61,7 @@ CONFIG = rows(
     ("moves_all", "i8"),  # whether what runs then moves with them
     ("connects", "i8"),  # whether clients keep a connection to their server
     ("keepalive", "i8"),  # time between keep-alives of it; 0: none
-    ("keepalive_misses", "i8"),  # of which so many in a row are not answered where it is lost
+    ("keepalive_misses", "i8"),  # a connection is lost after this many in a row without an answer
     ("choices", "i8"),  # servers among which the selection policy chooses: all, or those of the client's site
     # where the parameters of the clients' policies begin in their tables, and how many there are
     ("failover_at", "i8"),
@@ -94,8 +95,9 @@ CONFIG = rows(
     ("connection_grace", "i8"),  # that much later, ns
     ("queue_limit", "i8"),
     ("durable", "i8"),
-    ("stalls", "i8"),  # whether a server ever stalls; if not, nobody looks
+    ("stalls", "i8"),  # whether a server ever stalls; if not, there is no check
     ("reclaim_after", "i8"),
+    ("failover_ttl", "i8"),
     ("scan", "i8"),
     ("callback_grace", "i8"),
     ("callback_cycle", "i8"),
@@ -103,13 +105,17 @@ CONFIG = rows(
     ("overloads", "i8"),  # whether a server may refuse a request as OVERLOADED; if not, admission is never asked
     ("drops", "i8"),  # whether the admission policy is asked once more as a request's service would begin
     ("lifo", "i8"),  # whether what comes is ever served before what waits:
-    ("lifo_after", "i8"),  # while a server's queue has not been empty for so long, ns
+    ("lifo_after", "i8"),  # LIFO once a server's queue has not been empty for this long, ns
     ("overtakes", "i8"),  # whether a message may be served before an earlier one of its client
     ("server_memory", "i8"),  # numbers that the admission policy keeps for each server
     # site servers
     ("intersite_interval", "i8"),
     ("balance_interval", "i8"),
     ("report_patience", "i8"),
+    ("shortage_gap", "i8"),  # how far apart cycles are at the least that servers' words begin; 0: they say nothing
+    ("shortage_share", "i8"),  # in use, in millionths, at which a server says so as it grants; 0: never
+    ("tenure", "i8"),  # how long servers may use licenses that no word renews; 0: for ever
+    ("has_terms", "i8"),  # whether a site server may take licenses back unasked: terms say who has them
     ("shared_pool", "i8"),
     ("keeps_until_ack", "i8"),
     # event queue
@@ -121,5 +127,6 @@ CONFIG = rows(
 # 0 in most worlds, where compiled code knows it (compiled/views.py).
 SELDOM_SET = (
     *("timeouts_differ", "asks_first", "is_told", "failback", "connects", "frees_lost"),
-    *("sized", "restricted", "shares", "stalls", "drops", "lifo", "heartbeat_spread"),
+    *("sized", "restricted", "shares", "stalls", "drops", "lifo", "heartbeat_spread", "selection_memory"),
+    *("shortage_gap", "shortage_share", "has_terms"),
 )

@@ -1,4 +1,4 @@
-"""What changes in a run and belongs to no agent: one row, each field with how shards merge it."""
+"""Run state that belongs to no agent: one row, where each field says how shards merge it."""
 
 from typing import NamedTuple
 

@@ -1,7 +1,7 @@
 """The license protocol: kinds of messages, and of timers that agents set for themselves.
 
-FlexNet's words for the same: request = checkout, release = checkin, callback = queued checkout. Kinds of one sort
-have numbers in a row: `messaging/protocol.py` has the sorts.
+In FlexNet's terms: request = checkout, release = checkin, callback = queued checkout. Kinds of one sort have
+consecutive numbers; `messaging/protocol.py` has the sorts.
 """
 
 FREE = 0  # no event, where one might be: in a slot's row there is room for a timer
@@ -18,7 +18,7 @@ CONNECT = 6  # let us keep a connection; what `slot` asks for, if anything, come
 DISCONNECT = 7  # I have no connection, nor want one, of up to `attempt`; not served but heard by the host
 
 # Server to client.
-GRANT = 11
+GRANT = 11  # value of this and the next: requests that wait at me, if its selection policy has a memory
 DENY = 12
 OVERLOADED = 13  # value: when to come back (queue/durations.py), 0 if not said
 REFUSED = 14
@@ -39,9 +39,11 @@ TAKEN = 24
 GIVE = 25  # `value` more licenses of `product` are yours
 GIVEN = 26  # they have arrived; sent, as DROP is, only where senders keep licenses until then (KB Q269547)
 DROP = 27  # `value` of the licenses of `product` that you sent and kept have arrived
+SHORT = 28  # I had too few licenses free for a request; said within a site, where balancing acts on that
+RENEW = 29  # as of `program` s and `value` ns, use your licenses for a tenure; attempt of this sort: the term
 
 # Client to observer: not a message of the system, but what is measured.
-# The program of slot (0: whichever) no longer runs under a lease at server `value`, nor waits for answers to
+# The program of slot (0: any) no longer runs under a lease at server `value`, and does not wait for answers to
 # attempts up to `attempt`.
 NOTICE = 31
 NOT_TAKEN = 32  # the grant of `attempt` at server `value` came late: the program awaits another answer there
@@ -72,6 +74,7 @@ STALL_END = 56
 PEER_LOST = 64  # connection `attempt` of a client (program) is: silent, or closed while the server stood still
 PEER_GRACE_END = 65  # such a connection was lost a grace ago, when `attempt` was the server's serial number
 CRASH_GRACE_END = 66  # so were those that were lost in the crash with the serial number `attempt`
+LAPSE = 67  # a server's tenure has run out, unless it was renewed
 BALANCE = 61
 REPORTS_DUE = 62
 BALANCE_SITES = 63

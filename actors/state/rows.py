@@ -1,4 +1,4 @@
-"""What all rows share: how they are laid out, and the numbers that stand for nothing.
+"""What all rows share: their layout, and the numbers that mean "none".
 
 A table is an array of rows of one dtype. `client = world.clients[i]; client.tries_here += 1` is ordinary Python
 with the JIT off and a plain struct access with it on (`compiled/views.py`). Time is int64 nanoseconds since the
@@ -11,6 +11,7 @@ import numpy as np
 
 NEVER = np.iinfo(np.int64).max  # a time that does not come
 LONGEST = 1 << 61  # ns: 73 years, longer than any run (2e9 s), and less than NEVER even when added to its end
+SECOND = 10**9  # ns
 NONE = -1  # no server, no lease, no event, ...
 
 CACHE_LINE = 64  # bytes

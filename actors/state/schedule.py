@@ -1,4 +1,4 @@
-"""Rows of what is known before a run begins: faults, the day profile, what launches take, recorded launches."""
+"""Rows for what is known before a run begins: faults, the day profile, what launches take, recorded launches."""
 
 from .rows import rows
 

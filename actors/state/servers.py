@@ -1,4 +1,4 @@
-"""Rows of servers and sites, of their licenses and of who holds these, and the words that their fields take."""
+"""Rows of servers and sites, their licenses and the holders of these, and the words that their fields take."""
 
 from .rows import rows
 
@@ -31,6 +31,14 @@ SERVER = rows(
     ("decided", "i8"),
     ("denied", "i8"),
     ("queue_max", "i8"),  # most requests that ever waited
+    ("spared", "i8"),  # until when no lease is reclaimed, ns: for some time after a crash
+    ("next_word", "i8"),  # from when on it says again that it is short of licenses
+    ("until", "i8"),  # when its tenure runs out unless it is renewed: from then on it has lapsed
+    ("watched", "i8"),  # when the timer fires that looks whether it has; 0: there is none
+    ("lapsed", "i8"),
+    ("term", "i8"),  # the number of its term, as it knows, and as the site server does
+    ("site_term", "i8"),
+    ("renewed", "i8"),  # when the site server last sent it word that it may use its licenses
     ("site", "i4"),
     ("first_client", "i4"),  # the clients of its site: [first_client, end_client)
     ("end_client", "i4"),
@@ -66,6 +74,8 @@ POOL = rows(
     ("target", "i8"),  # what the balancing policy wants it to have
     ("need", "i8"),  # licenses that it is still to be given
     ("unacknowledged", "i8"),  # licenses that its server sent and keeps (KB Q269547)
+    ("lapsed", "i8"),  # licenses that its server may use again if its tenure is renewed within this term
+    ("held", "i8"),  # licenses that its server has in this term, by the site server's books
     ("queue_head", "i4"),  # users who wait to be called back, rows of events
     ("queue_tail", "i4"),
 )
@@ -84,6 +94,7 @@ PRODUCT = rows(
     ("allocated", "i8"),  # in all pools
     ("in_transit", "i8"),  # between a server and the site server
     ("reserve", "i8"),  # at the site server
+    ("lapsed", "i8"),  # with servers that have lapsed, less what the site server has taken back of them
     ("shipped", "i8"),  # to other sites, less what has come from there
     ("leased", "i8"),
     ("ghosts", "i8"),  # licenses held by ghosts
@@ -106,6 +117,8 @@ SITE = rows(
     ("reports", "i8"),  # that have come in this cycle
     ("collecting", "i8"),  # whether reports are awaited
     ("asking", "i8"),  # reports of sites still awaited, by product
+    ("began", "i8"),  # when the latest cycle did, within the site
+    ("due", "i8"),  # when the next one does; an earlier timer is stale
 )
 
 # State of a lease.

@@ -19,8 +19,8 @@ MEANING = {
     BAD_PLAN: "the failback policy returned an unknown action",
     BAD_PLAN_DELAY: "the failback policy returned a delay that is negative (value: in s) or not a number (0)",
     BAD_SELECTION: "the selection policy named a server that does not exist",
-    NOT_CONSERVED: "licenses of a product are not conserved: allocated + in transit + in reserve != owned "
-    "(+ copies, where a sender keeps licenses until the ack)",
+    NOT_CONSERVED: "licenses of a product are not conserved: allocated + in transit + in reserve + lapsed "
+    "!= owned (+ copies, where a sender keeps licenses until the ack)",
     NEGATIVE_POOL: "a pool does not add up: allocated != free + leased + reserved, or one is negative",
     DOUBLE_LEASE: "a program holds two leases at one server",
     BAD_SHARING: "programs that share a license have none or several, or the wrong one of their leases holds it",

@@ -3,7 +3,7 @@
 Agents have numbers: clients from 0, then servers, then the site servers, then the observers, one of each for every
 site. A shard holds the clients [first, first + local) of all, and the servers [first_server, first_server +
 local_servers), maybe none, with their site servers and observers: see `setup/partition.py`. Its tables of servers,
-pools, products and sites have rows for all, of which only those it holds are in use.
+pools, products and sites have rows for all, but it uses only those that it holds.
 """
 
 from functools import cached_property
@@ -39,6 +39,7 @@ TABLES: dict[str, Any] = {
     "launch_numbers": np.dtype("i4"),  # how many users have come to each slot; empty but in open worlds
     "patience": clients.PATIENCE,  # each slot's; empty where users just give up when they are denied
     "memory": np.dtype("f8"),  # the failover policy's, `config.memory` numbers for each client
+    "selection_memory": np.dtype("f8"),  # the selection policy's, likewise
     "contacts": clients.CONTACT,  # empty where the failover policy has one hook only, and is not a user's own
     "stays": clients.STAY,  # empty where only failures move clients
     "connections": clients.CONNECTION,  # each client's; empty where none keeps one

@@ -1,10 +1,10 @@
 """A license client: users launch programs in its slots, which ask for licenses and run.
 
 A slot is idle (its user thinks), waits for an answer, runs under a lease (metered) or without one (unmetered,
-the client being offline), or its user was denied and waits to ask again or to be called back (`slots.py`). How the
-client talks to its server is in `link.py`, what it does about one that does not answer in `failures.py`, what
-a denied user does in `denials.py`, what becomes of its leases in `returns.py` and of those that a server lost
-in `lost_leases.py`, how it moves without a failure in `failback.py`, and its connection in `connections.py`.
+because the client is offline), or its user was denied and waits to ask again or to be called back (`slots.py`).
+`link.py` has how the client talks to its server, `failures.py` what it does when the server does not answer,
+`denials.py` what a denied user does, `returns.py` what happens to its leases, `lost_leases.py` what happens to
+those that a server lost, `failback.py` how it moves without a failure, and `connections.py` its connection.
 
 Functions take the client's index `i` within its shard and a slot `j`.
 """
@@ -22,6 +22,7 @@ from .. import roaming, settings
 from . import (
     connections,
     crashes,
+    decisions,
     denials,
     failback,
     failures,
@@ -38,6 +39,8 @@ from . import (
 def handle(world, i, message):
     """Handle a message, or a timer that is not a slot's."""
     s = message.source - world.config[0].clients
+    if world.config[0].selection_memory and (message.kind == kinds.GRANT or message.kind == kinds.DENY):
+        decisions.hear(world, i, s, message)
     if world.clients[i].link == clients.DOWN:
         crashes.handle(world, i, message)
     elif message.kind == kinds.LINK_TIMER:
@@ -283,7 +286,7 @@ def _on_grant(world, i, j):
 
 @jit
 def _on_late_grant(world, i, s, j, program, attempt):
-    """Release a license that nobody waits for, unless the program holds or awaits it at that server."""
+    """Release a license that is no longer awaited, unless the program holds or awaits it at that server."""
     slot = slots.slot_of(world, i, j)
     if slot.program != program or (s != slot.lease and s != slot.asked):
         returns.release(world, i, j, program, s)

@@ -4,8 +4,9 @@ A request or a heartbeat needs one, and waits until it is there; releases, offer
 that is not answered is sent again by the client's network, after 1, 2, 4, ... s (TCP's SYN: RFC 6298), until the
 time-out. A crash of the server resets its connections: each client knows from the schedule of faults when it hears
 of that, so that a million of them need no message. Nor do keep-alives (`keepalives.py`). A server that frees the
-leases of who has lost its connection is told when the client closes one, as it moves or crashes, and when it hears
-of one that it does not have: its answer came after the time-out (TCP's RST to a late SYN-ACK: RFC 9293, 3.5.2).
+leases of a client that lost its connection is told when the client closes one, as it moves or crashes, and when
+the client hears of one that it does not have: the answer came after the time-out (TCP's RST to a late SYN-ACK: RFC
+9293, 3.5.2).
 """
 
 from ...compiled.jit import inlined, jit
@@ -40,7 +41,7 @@ def ask(world, i, slot, program):
 
 @jit
 def ask_again(world, i, repeats):
-    """Send the CONNECT in flight, after so many times before, and later again, if that is before its time-out."""
+    """Send the CONNECT in flight, sent `repeats` times before, and once more later if the time-out allows."""
     config = world.config[0]
     client, connection = world.clients[i], world.connections[i]
     agent = config.first + i
@@ -85,7 +86,7 @@ def make(world, i, changes):
 
 @jit
 def _await_crash(world, i, changes):
-    """Set the timer for when a client hears of the first crash of its server after so many changes."""
+    """Set the timer for when a client hears of its server's first crash after the given number of changes."""
     s = world.clients[i].server
     for n in range(world.spells_from[s] + changes + 1, world.spells_from[s + 1]):
         if world.spells[n].crashed:  # a crash begins: who answers has not crashed
@@ -129,7 +130,7 @@ def is_reset(world, i, number):
 
 @jit
 def close(world, i):
-    """Have no connection any more, nor want one; a server that frees leases then is told."""
+    """Drop the connection and any wish for one; tell a server that frees leases on that."""
     connection = world.connections[i]
     server = world.clients[i].server
     if connection.is_open:
@@ -151,7 +152,7 @@ def decline(world, i, server, attempt):
 
 @jit
 def _tell(world, i, s, attempt):
-    """Have a client's host tell the server's that it has no such connection, nor an earlier one."""
+    """Have a client's host tell the server's host that it has neither this connection nor an earlier one."""
     config = world.config[0]
     agent = config.first + i
     time = keepalives.passes_at(world, s, agent)

@@ -1,8 +1,8 @@
-"""A client that crashes: its programs end in silence, and it is back after a while with nothing in memory.
+"""A client that crashes: its programs end silently, and it comes back after a while with nothing in memory.
 
-Gone are its link and its server (it is back at the one that it had first), what it waited for, and what its
-failover policy remembers. Kept on disk are the releases that it owes with `release_old = "deferred"`: those of
-the crash, too. While it is down it hears nothing. Users may start their programs again, a while after it is back.
+It loses its link and its server (it comes back at its first one), what it waited for, and what its policies
+remember. With `release_old = "deferred"` its pending releases are on disk and survive, those of the crash
+included. While down it hears nothing. Users may restart their programs some time after it is back.
 """
 
 from ...compiled.jit import inlined, jit
@@ -32,7 +32,7 @@ def await_next(world, i):
 
 @jit
 def crash(world, i):
-    """End all programs, forget everything, and tell nobody but the observers."""
+    """End all programs, forget everything, and tell only the observers."""
     config = world.config[0]
     ledger.count(world, counters.CLIENT_CRASHES)
     set_timer(world, kinds.CLIENT_BACK, config.first + i, _outage(world, i).end)  # before what may come just then
@@ -86,6 +86,7 @@ def _forget(world, i):
         connections.close(world, i)
     client.server = client.home
     decisions.forget(world, i)
+    decisions.forget_answers(world, i)
     if world.contacts.size > 0:
         contact = world.contacts[i]
         contact.round_trip = contact.moves = contact.permitted = 0

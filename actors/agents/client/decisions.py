@@ -1,22 +1,22 @@
 """What a client's policies are asked, and what they may know.
 
-A failover policy is asked at each failure, and where it has more hooks, before each request and at each good
-answer; a selection policy at each change of server, a denial policy at each denial, a failback policy whenever it
-is time for another plan.
+A failover policy is asked at each failure, and, if it has the hooks, before each request and at each good answer;
+a selection policy at each change of server, and, if it has a memory, at each grant and denial received; a denial
+policy at each denial; a failback policy whenever a new plan is due.
 """
 
 import numpy as np
 from meterstorm.policies.denial import ASK_NEXT, Denied
 from meterstorm.policies.failback import Place
 from meterstorm.policies.failover import BEFORE_REQUEST, DENIED, SERVED, Link
-from meterstorm.policies.selection import Choice
+from meterstorm.policies.selection import ANSWERED, LEAVES, Choice
 
 from ...compiled.jit import inlined, jit
 from ...compiled.views import vector
 from ...queue.letters import letter
 from ...randomness import distributions, streams
 from ...records import journal
-from ...state import clients
+from ...state import clients, kinds
 from .. import settings
 from . import slots
 
@@ -89,6 +89,26 @@ def _failures(world, i, what):
 @jit
 def select(world, i):
     """Ask the selection policy, which sees servers in order from the client's own site on; return its answer."""
+    return _ask_selection(world, i, LEAVES, world.clients[i].server, 0, False)
+
+
+@jit
+def hear(world, i, s, answer):
+    """Tell the selection policy of a grant or a denial that has come from server `s`, late or not."""
+    if world.clients[i].link != clients.DOWN and settings.of_client(world, i).selection_memory > 0:
+        _ask_selection(world, i, ANSWERED, s, answer.value, answer.kind == kinds.DENY)
+
+
+@inlined
+def forget_answers(world, i):
+    """Have the selection policy remember nothing."""
+    for m in range(world.config[0].selection_memory):
+        world.selection_memory[i * world.config[0].selection_memory + m] = 0.0
+
+
+@jit
+def _ask_selection(world, i, kind, server, waiting, is_denial):
+    """Ask the selection policy for another server than this one, or tell it of an answer of this one."""
     config, own = world.config[0], settings.of_client(world, i)
     first = first_choice(world, i)
     client = world.clients[i]
@@ -97,13 +117,18 @@ def select(world, i):
     u = streams.uniform(streams.draw(world.keys[streams.SELECTION], agent, client.draws))
     choice = Choice(
         np.int64(agent),
-        number_of(world, client.server, first),
-        np.int64(world.clients[i].home - first),
+        number_of(world, server, first),
+        np.int64(client.home - first),
         np.int64(client.servers_tried),
         np.int64(own.choices),
+        np.int64(kind),
+        np.float64(world.control[0].now) * 1e-9,
+        np.int64(waiting),
+        np.int64(is_denial),
     )
     parameters = vector(world.selection_parameters, own.selection_at, own.selection_size)
-    return world.selection[settings.row_of_client(world, i)](parameters, choice, u)
+    memory = vector(world.selection_memory, i * config.selection_memory, own.selection_memory)
+    return world.selection[settings.row_of_client(world, i)](parameters, choice, memory, u)
 
 
 @jit

@@ -1,4 +1,4 @@
-"""What becomes of a program that is denied a license, and what its user does then, as the denial policy says.
+"""What happens to a program that is denied a license, and what its user does next, as the denial policy says.
 
 Functions take the client's index `i` within its shard and a slot `j`.
 """

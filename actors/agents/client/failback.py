@@ -1,7 +1,7 @@
-"""How a client moves without a failure: to the server that it prefers, or to one that the selection policy names.
+"""How a client moves without a failure: to the server it prefers, or to one that the selection policy names.
 
-A probe is no attempt: whether it is answered says nothing of the current server. A client that is offline asks
-nobody, and does not move.
+A probe is not an attempt: its answer says nothing about the current server. An offline client asks no server and
+does not move.
 """
 
 from meterstorm.policies.failback import ASK_FIRST, CHOOSE, MOVE, PROBE, WHEN_ASKED

@@ -1,4 +1,4 @@
-"""What a client does when its server does not serve it: what the failover policy decides, carried out."""
+"""What a client does when its server does not serve it: it carries out what the failover policy decides."""
 
 import numpy as np
 from meterstorm.policies.failover import FAIL_OVER, GO_OFFLINE, OVERLOADED, REFUSED, RESET, RETRY, TIMED_OUT
@@ -135,7 +135,7 @@ def _count_failure(world, i):
 
 @jit
 def _pause(world, i, then, delay):
-    """Ask nobody for `delay` ns, then go on; at once when it is 0."""
+    """Ask no server for `delay` ns, then go on; at once when it is 0."""
     client = world.clients[i]
     client.flight = then
     link.void_timer(world, i)

@@ -1,7 +1,7 @@
 """A client's link to its server: what it asks next, and the answers that it waits for.
 
-One attempt or heartbeat is in flight at a time. What else waits takes its turn: running programs that must be
-requested again first, then the others, each in order of launch; then the heartbeat.
+One attempt or heartbeat is in flight at a time. The rest wait their turn: first running programs that must be
+requested again, then other programs, each in order of launch; then the heartbeat.
 """
 
 import numpy as np
@@ -56,7 +56,7 @@ def _send_if_permitted(world, i):
 
 @inlined
 def _rest(world, client):
-    """Ask for nothing: nobody wants an answer."""
+    """Ask for nothing: no answer is wanted."""
     ledger.turn_link(world, client, clients.ONLINE)
     client.marks &= ~clients.BEAT_DUE  # the last lease ended while it was due
     client.resend = clients.NOTHING

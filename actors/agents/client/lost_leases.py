@@ -1,6 +1,6 @@
-"""What a client does when it hears that its server does not know leases any more that its heartbeat has named.
+"""What a client does when it hears that its server no longer has leases that its heartbeat named.
 
-The server has crashed, or reclaimed them. With `on_lost_lease = "run-on"` no client hears of it.
+The server crashed, or reclaimed them. With `on_lost_lease = "run-on"` no client hears of it.
 """
 
 from ...compiled.jit import jit

@@ -1,4 +1,4 @@
-"""How a client changes its server, and what it plans then: to come back to its preferred one, or to go on."""
+"""How a client changes servers, and what it plans next: return to its preferred server, or move on."""
 
 import math
 
@@ -87,7 +87,7 @@ def _move_slot(world, i, j, is_failback):
 
 @jit
 def settle_in(world, i):
-    """Plan anew, at a server to which the client has just come."""
+    """Make a fresh plan at the server that the client has just moved to."""
     stay = world.stays[i]
     stay.since = world.clients[i].attempt
     stay.plans = 0
@@ -96,7 +96,7 @@ def settle_in(world, i):
 
 @jit
 def plan(world, i):
-    """Do as the failback policy plans; an earlier plan counts no more."""
+    """Carry out the failback policy's plan; it replaces any earlier one."""
     stay = world.stays[i]
     stay.timer += 1
     made = decisions.plan(world, i)

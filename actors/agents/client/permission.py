@@ -1,4 +1,4 @@
-"""Whether a request may be sent, as the failover policy says that is asked before each one."""
+"""Whether a request may be sent: the failover policy is asked before each one."""
 
 import numpy as np
 from meterstorm.policies.failover import BEFORE_REQUEST, FAIL_OVER, GIVE_UP, SEND, WAIT
@@ -68,7 +68,7 @@ def _stop(world, i, status, value):
 
 @inlined
 def _pause(world, i, then, delay):
-    """Ask nobody for `delay` ns, then go on; nothing is in flight, so no timer is void."""
+    """Ask no server for `delay` ns, then go on; nothing is in flight, so no timer becomes void."""
     client = world.clients[i]
     client.flight = then
     client.timer += 1

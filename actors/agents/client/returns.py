@@ -1,9 +1,10 @@
 """How a client gives leases back: by a release, by one kept for a server that is away, or never.
 
-`release_old = "lost"` (KB Q226838): the lease of a program that was granted another one elsewhere is never given
-back; its server finds out by its reclaim scan, or never. `"deferred"`: the client offers each server where it
-left something, and each that fails to answer, every `deferred_retry_s`, the list of what it still holds there,
-until the server answers one that was sent while no slot awaited a lease there; the server frees the rest.
+`release_old = "lost"` (KB Q226838): when a program is granted another lease elsewhere, its old lease is never
+given back; the old server's reclaim scan finds it, or nothing does. `"deferred"`: every `deferred_retry_s` the
+client sends each server where it left something, and each that fails to answer, the list of what it still holds
+there, until the server answers a list that was sent while no slot awaited a lease there; the server frees the
+rest.
 """
 
 import numpy as np

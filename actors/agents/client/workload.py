@@ -1,7 +1,7 @@
-"""What users do: when they launch programs, which, for how long, and how many licenses each takes.
+"""What users do: when they launch programs, which ones, for how long, and how many licenses each takes.
 
-Everything is drawn by (client, slot, number of the launch), so that the same users launch the same programs for
-as long under every policy.
+Every draw is keyed by (client, slot, number of the launch), so the same users launch the same programs, for the
+same time, under every policy.
 """
 
 import math

@@ -1,8 +1,8 @@
-"""What a site knows of clients, its own and visitors from other sites.
+"""What a site knows about clients, its own and visitors from other sites.
 
-That (rows of ACCOUNT, SEAT and CALLER) is its own: two sites never share it, even when
-they live in one shard. The clients of the sites that a shard hosts have rows by number, each for its own site. A
-client that turns up at another site's server gets a further row for that site, found by hash.
+These rows (ACCOUNT, SEAT and CALLER) belong to one site: two sites never share them, even in one shard. Clients of
+the sites that a shard hosts have rows by number, each for its own site. A client that turns up at another site's
+server gets an extra row for that site, found by hash.
 """
 
 import numpy as np

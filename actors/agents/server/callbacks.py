@@ -58,7 +58,7 @@ def enqueue(world, n, s):
 
 @inlined
 def stop_waiting(world, s, request):
-    """End the wait of a user who has a license; a late answer to what was asked before the wait ends none."""
+    """End the wait of a user who has a license; a late answer to an earlier request does not end it."""
     if world.callers.size > 0:
         caller = _caller(world, s, request.source, request.slot)
         if caller.queued < request.attempt:
@@ -77,7 +77,7 @@ def forget_client(world, s, client):
 
 @inlined
 def is_barred(world, s, client, slot, program):
-    """Whether the program's user was called back in vain in the present site server cycle."""
+    """Whether the program's user was called back without success in the current site server cycle."""
     if world.callers.size == 0:
         return False
     caller = _caller(world, s, client, slot)
@@ -97,9 +97,12 @@ def licenses_freed(world, s, product, count):
 def offer(world, s, product, freed):
     """Call back who waits for licenses of a pool, first come first called, as long as enough are free.
 
-    Nobody comes before one who waits for more, but for what is kept for some; `rights.has_no_turn` says who holds
-    nobody up. Where callbacks depend on a cycle, each license is offered once, when it is freed.
+    No user goes ahead of one who waits for more, except for kept licenses; `rights.has_no_turn` says who holds
+    nobody up. Where callbacks depend on a cycle, each license is offered once, when it is freed. A server that has
+    lapsed offers none.
     """
+    if world.config[0].has_terms and world.servers[s].lapsed:
+        return
     pool = world.pools[pool_of(world, s, product)]
     is_limited = world.config[0].callback_cycle > 0
     before, n, only_kept = np.int64(NONE), np.int64(pool.queue_head), False
@@ -166,8 +169,8 @@ def begin_cycle(world, s):
 def _call_back(world, n):
     """Tell a user that licenses are free, and reserve them for the grace time.
 
-    Nothing is for a user denied in the present site server cycle, who is then denied again (KB Q226823), nor for
-    one whose program has been granted a lease since, by a request that was overtaken.
+    Nothing is reserved for a user denied in the current site server cycle, who is denied again (KB Q226823), or
+    for one whose program has been granted a lease since, by a request that was overtaken.
     """
     config = world.config[0]
     event = world.events[n]
@@ -225,7 +228,7 @@ def forget(world, s):
             request = world.events[n]
             caller = _caller(world, s, request.source, request.slot)
             if caller.queued == request.attempt:
-                caller.queued = 0  # who asks again stands in line anew
+                caller.queued = 0  # asking again means going to the back of the line
             events.free(world, n)
             world.control[0].callbacks -= 1
             n = following

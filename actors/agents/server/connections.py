@@ -1,10 +1,11 @@
-"""A server's end of connections: how its host answers who wants one, and what becomes of leases when one is lost.
+"""A server's end of connections: how its host answers a client that wants one, and what a lost one does to leases.
 
-The host answers before the server accepts, as the kernel does for TCP. With `servers.on_lost_connection = "free"`
-a server frees what a client holds there when its connection has been lost for `connection_grace_s`, and calls its
-users back no more. It is lost when the client closes it, when it is silent, and in a crash of the server, whose
-end is then when the grace begins. An answer that is lost makes none (TCP waits for the last ACK), and a repeated
-CONNECT no other one: both ends know it by the client's attempt, and from when the client first hears of it.
+The host answers before the server accepts, as the kernel does for TCP. With `servers.on_lost_connection = "free"`,
+once a client's connection has been lost for `connection_grace_s`, the server frees what the client holds there and
+stops calling its users back. A connection is lost when the client closes it, when it goes silent, and when the
+server crashes; the grace then starts at the end of the crash. A lost answer makes no connection (TCP waits for the
+last ACK), and a repeated CONNECT makes no second one: both ends know it by the client's attempt, from when the
+client first hears of it.
 """
 
 import numpy as np
@@ -46,9 +47,9 @@ def _peer(world, s, client):
 
 @jit
 def _open(world, s, client, attempt, heard):
-    """Note a connection of which the client hears then (or NEVER), unless it is closed already.
+    """Note a connection that the client hears of at `heard` (or NEVER), unless it is already closed.
 
-    The word of that may overtake the CONNECT, and the answer to a repeated one that to the first.
+    Word of the close may overtake the CONNECT, and the answer to a repeat may overtake that to the first.
     """
     peer = _peer(world, s, client)
     is_there = peer.state == CONNECTED and attempt == peer.attempt
@@ -122,12 +123,13 @@ def lose_all(world, s):
         if peer.state == CONNECTED:
             _mark(peer, LOST_IN_CRASH, serial)
         n = world.leases[n].newer
-    end = _end_of_crash(world, s) + world.config[0].connection_grace
+    end = end_of_crash(world, s) + world.config[0].connection_grace
     _set_timer(world, s, kinds.CRASH_GRACE_END, end, 0, serial)
 
 
 @jit
-def _end_of_crash(world, s):
+def end_of_crash(world, s):
+    """Return when a crash that begins now is over, ns, with those that follow at once."""
     back = world.control[0].now
     for k in range(network.spell_at(world, s, back), world.spells_from[s + 1]):
         if not world.spells[k].crashed:
@@ -140,7 +142,7 @@ def _end_of_crash(world, s):
 def end_crash_grace(world, s, lost):
     """Free what those hold whose connection was lost in a crash, and who have not connected again."""
     n = world.servers[s].oldest
-    while n != NONE:  # first, so that nobody among them is called back for what another one has held
+    while n != NONE:  # first, so that none of them is called back for what another one held
         peer = _peer(world, s, world.leases[n].client)
         if peer.lost == lost and peer.state == LOST_IN_CRASH:
             peer.state = LOST_FOR_GOOD
@@ -149,7 +151,7 @@ def end_crash_grace(world, s, lost):
     last, n = (
         world.servers[s].newest,
         world.servers[s].oldest,
-    )  # leases after `last` are those of who is called back
+    )  # leases after `last` belong to users who are called back
     while n != NONE:
         following = world.leases[n].newer if n != last else NONE
         if _peer(world, s, world.leases[n].client).state == LOST_FOR_GOOD:

@@ -1,6 +1,6 @@
-"""How a server with more clients than its fair share has some of them move: see `policies/failback.py`, Drain.
+"""How a server with more clients than its fair share asks some of them to move: see `policies/failback.py`, Drain.
 
-It knows the clients of its site that were last heard here, and which server each of them prefers.
+It knows which clients of its site were last heard here, and which server each of them prefers.
 """
 
 import math
@@ -11,9 +11,8 @@ from ...messaging.messages import send, set_timer
 from ...queue.letters import letter
 from ...records import ledger
 from ...state import kinds
+from ...state.rows import SECOND
 from ...state.servers import DRAINED_MOST
-
-SECOND = 1_000_000_000
 
 
 @jit
@@ -30,7 +29,7 @@ def drain(world, s):
 
 @jit
 def _ask(world, s, wanted):
-    """Ask so many, as far as there are, to move: those behind the last one that was asked, and round."""
+    """Ask up to `wanted` clients to move, round-robin from the one after the last that was asked."""
     config = world.config[0]
     server = world.servers[s]
     first, count = server.first_client - config.known_first, server.end_client - server.first_client

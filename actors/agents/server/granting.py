@@ -1,6 +1,7 @@
-"""Who gets a license: requests granted or denied, and why; leases heard of, freed and reclaimed."""
+"""Who gets a license: requests granted or denied, and why; leases refreshed, freed and reclaimed."""
 
 import numpy as np
+from meterstorm.policies.balancing import MILLION
 
 from ...compiled.jit import inlined, jit
 from ...messaging import network
@@ -11,8 +12,8 @@ from ...state import counters, kinds
 from ...state.events import WANTS_CALLBACK
 from ...state.rows import NEVER, NONE
 from ...state.servers import GHOST, LIVE, LOST, RESERVED
-from .. import roaming
-from . import callbacks, leases, rights, sharing
+from .. import roaming, settings
+from . import callbacks, leases, rights, sharing, transfers
 from .accounts import account_of
 
 
@@ -67,6 +68,8 @@ def decide(world, n, s):
     ledger.leased(world, s, event.product, count)
     if world.config[0].shares:
         sharing.settle(world, lease)
+    if world.config[0].shortage_share:
+        _note_use(world, s, pool)
     if world.leases[lease].granted == 0 and _is_abandoned(world, event, s):
         leases.mark_ghost(world, lease)
     _grant(world, n, s, lease)
@@ -77,9 +80,17 @@ def decide(world, n, s):
 def _grant(world, n, s, lease):
     """Answer with a lease, and note whether its client will know that it has it."""
     callbacks.stop_waiting(world, s, world.events[n])
-    arrival = answer(world, n, s, kinds.GRANT)
+    arrival = answer(world, n, s, kinds.GRANT, _waiting_told(world, s, world.events[n].source))
     if arrival != NEVER:
         leases.grant(world, lease, world.events[n].attempt, arrival)
+
+
+@inlined
+def _waiting_told(world, s, client):
+    """Return how many requests wait at a server, if the client may remember that; else 0."""
+    if world.config[0].selection_memory and settings.of_agent(world, client).selection_memory:
+        return np.int64(world.servers[s].waiting)
+    return np.int64(0)
 
 
 @inlined
@@ -105,21 +116,38 @@ def _deny(world, n, s):
     event = world.events[n]
     world.servers[s].denied += 1
     ledger.count(world, _cause(world, s, event.product, event.source, leases.wanted(world, event)))
-    if answer(world, n, s, kinds.DENY) != NEVER and world.config[0].asks_next:
+    if world.config[0].shortage_gap:
+        _note_shortage(world, event, s)
+    arrival = answer(world, n, s, kinds.DENY, _waiting_told(world, s, event.source))
+    if arrival != NEVER and world.config[0].asks_next:
         roaming.expect(world, event.source, 1)
     if event.flag & WANTS_CALLBACK == 0:
         return False
     return callbacks.enqueue(world, n, s)
 
 
+@jit
+def _note_shortage(world, event, s):
+    """Tell the site server if too few licenses are free; a denial for a cap or a reservation is no shortage."""
+    if world.pools[pool_of(world, s, event.product)].free < leases.wanted(world, event):
+        transfers.tell_shortage(world, s)
+
+
+@jit
+def _note_use(world, s, pool):
+    """Tell the site server once enough of a pool's licenses are in use that it may soon run short."""
+    if MILLION * (pool.allocated - pool.free) >= world.config[0].shortage_share * pool.allocated:
+        transfers.tell_shortage(world, s)
+
+
 @inlined
 def _cause(world, s, product, client, wanted):
-    """Return why server `s` denies a client so many licenses of a product now: a column of the time series.
+    """Return why server `s` denies a client `wanted` licenses of a product now: a column of the time series.
 
     Capped: it would have more than it may; reserved: they are free, but kept for others. Else misplaced: as many
     are free for it on a server that it could reach, or are its own there to share; else stranded: only on one that
     it could not; else ghost: all together, with those of leases whose programs no longer run under them; else
-    exhausted. All at that site.
+    exhausted. All at that site. Licenses of servers that have lapsed count as free on one that it could not reach.
     """
     config = world.config[0]
     now = world.control[0].now
@@ -127,8 +155,8 @@ def _cause(world, s, product, client, wanted):
         forbidden = rights.forbidden(world, s, client, product, wanted)
         if forbidden != NONE:
             return forbidden
-    ghosts = world.products[world.servers[s].first_product + product].ghosts
-    free, is_stranded = np.int64(0), False
+    row = world.products[world.servers[s].first_product + product]
+    ghosts, free, is_stranded = row.ghosts, np.int64(0), row.lapsed >= wanted
     first = world.servers[s].site * config.members
     for other in range(first, first + config.members):
         room = rights.room(world, other, client, product)
@@ -208,7 +236,7 @@ def reclaim(world, lease):
 
 @jit
 def end_grace(world, s, client, slot, program):
-    """Free the licenses of a user who was called back and has not come; not those reserved anew since.
+    """Free the licenses of a user who was called back and did not come, but not any reserved again since.
 
     The time is past, not just over, where the server has stalled meanwhile.
     """

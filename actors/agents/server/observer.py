@@ -1,6 +1,6 @@
 """A site's observer: it learns, one latency later, what clients no longer want, so that denials have a cause.
 
-It is no part of the system that is modeled: servers do not know what it knows.
+It is not part of the modeled system: servers do not know what it knows.
 """
 
 from ...compiled.jit import jit

@@ -1,8 +1,8 @@
-"""What a client may have of a pool: what is free, less what is kept for others, and no more than its cap allows.
+"""What a client may take from a pool: what is free, minus what is kept for others, up to its cap.
 
-A pool keeps licenses for the clients that its product's reservation favors: as many as these have fewer than the
-pool's part of it. They draw on that part first, then on all that is free. A cap counts what a client has of one
-pool, ghosts and what is reserved for its users who were called back included.
+A pool keeps licenses for the clients that its product's reservation favors: the pool's share of the reservation
+minus what they already have. They draw on that share first, then on whatever is free. A cap counts what a client
+has from one pool, including ghosts and what is reserved for its users who were called back.
 """
 
 import numpy as np
@@ -17,7 +17,7 @@ from .accounts import account_of
 
 @inlined
 def kept(pool):
-    """Return how many of a pool's free licenses are kept for those for whom they are."""
+    """Return how many of a pool's free licenses are kept for favored clients."""
     return max(np.int64(0), pool.earmarked - pool.favored)
 
 
@@ -31,21 +31,21 @@ def room(world, s, client, product):
 
 @jit
 def may_share(world, s, client, product):
-    """Return how many free licenses are for a client, whatever it has."""
+    """Return how many free licenses are open to a client, regardless of what it already has."""
     pool = world.pools[pool_of(world, s, product)]
     return pool.free if is_favored(world, s, client, product) else pool.free - kept(pool)
 
 
 @jit
 def may_add(world, s, client, product):
-    """Return how many licenses a client may take until it has as many as its product allows it."""
+    """Return how many more licenses a client may take before it reaches its product's cap."""
     cap = world.products[world.servers[s].first_product + product].cap
     return cap - _held(world, s, client, product) if cap > 0 else np.int64(np.iinfo(np.int64).max)
 
 
 @jit
 def forbidden(world, s, client, product, wanted):
-    """Return why a client may not have so many licenses, free or not: a column of the time series; else NONE."""
+    """Return why a client may not have `wanted` licenses, free or not: a column of the time series; else NONE."""
     if may_add(world, s, client, product) < wanted:
         return counters.CAPPED
     is_free = world.pools[pool_of(world, s, product)].free >= wanted
@@ -54,7 +54,7 @@ def forbidden(world, s, client, product, wanted):
 
 @inlined
 def may_be_called(world, s, client, product, wanted, only_kept):
-    """Whether a user who waits for so many licenses may have them; only kept ones, if others wait before."""
+    """Whether a user who waits for `wanted` licenses may have them; only kept ones if others are ahead in line."""
     if only_kept and not (is_favored(world, s, client, product) and wanted <= _kept_here(world, s, product)):
         return False
     return room(world, s, client, product) >= wanted
@@ -77,7 +77,7 @@ def has_no_turn(world, s, client, product, wanted):
 
 @inlined
 def leaves_nothing(world, s, client, product):
-    """Whether nobody may be called before a client's user who waits: what is kept is for that client, too."""
+    """Whether no user may be called before this waiting one: the kept licenses are also for its client."""
     return world.config[0].restricted == 0 or is_favored(world, s, client, product)
 
 
@@ -104,6 +104,6 @@ def _held(world, s, client, product):
 
 @inlined
 def note(world, s, client, product, change):
-    """Note that a client has so many licenses of a pool more, or less."""
+    """Note that a client has `change` more licenses of a pool (negative: fewer)."""
     if world.config[0].restricted and is_favored(world, s, client, product):
         world.pools[pool_of(world, s, product)].favored += change

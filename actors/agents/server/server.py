@@ -1,18 +1,20 @@
 """A metering server: its timers, what the site server asks of it, and crashes.
 
 Its queue of clients' messages is in `service.py`. Who gets a license is decided in `granting.py`; users who wait
-for one are in `callbacks.py`; what the site server moves is in `transfers.py`.
+for one are in `callbacks.py`; what the site server moves is in `transfers.py`, and how long that may be used in
+`tenure.py`.
 """
 
 from ...compiled.jit import jit
 from ...messaging import network
 from ...messaging.messages import next_serial, post, set_timer
+from ...messaging.protocol import is_balancing
 from ...queue import events
 from ...records import ledger
 from ...state import kinds
 from ...state.events import VOID
-from ...state.rows import NONE
-from . import callbacks, connections, draining, granting, leases, service, transfers
+from ...state.rows import NONE, SECOND
+from . import callbacks, connections, draining, granting, leases, service, tenure, transfers
 
 
 @jit
@@ -23,6 +25,8 @@ def handle(world, s, message):
         _put_off(world, s, message)
     elif kind in (kinds.DISCONNECT, kinds.PEER_LOST, kinds.PEER_GRACE_END, kinds.CRASH_GRACE_END):
         _hear_of_loss(world, s, message)
+    elif is_balancing(kind):
+        _obey(world, s, message)
     elif kind == kinds.SCAN:
         _scan(world, s)
     elif kind == kinds.CRASH:
@@ -35,14 +39,26 @@ def handle(world, s, message):
         service.resume(world, s)
     elif kind == kinds.DRAIN:
         draining.drain(world, s)
-    elif kind == kinds.ASK_REPORT:
+    elif kind == kinds.LAPSE:
+        tenure.end(world, s)
+
+
+@jit
+def _obey(world, s, message):
+    """Handle a message of the site server."""
+    kind = message.kind
+    if world.config[0].has_terms:
+        tenure.hear(world, s, message.attempt)
+    if kind == kinds.ASK_REPORT:
         transfers.report(world, s)
     elif kind == kinds.TAKE:
         transfers.take(world, s, message.product, message.value, message.program)
     elif kind == kinds.GIVE:
-        transfers.give(world, s, message.product, message.value)
+        transfers.give(world, s, message.product, message.value, message.attempt)
     elif kind == kinds.DROP:
         transfers.drop(world, s, message.product, message.value)
+    elif kind == kinds.RENEW:
+        tenure.renew(world, s, message)
 
 
 @jit
@@ -71,8 +87,10 @@ def start(world, s):
         set_timer(world, kinds.SCAN, config.clients + s, config.scan)
     if config.callback_cycle > 0:
         set_timer(world, kinds.CALLBACK_CYCLE, config.clients + s, config.callback_cycle)
+    if config.has_terms:
+        tenure.start(world, s)
     if config.drain_share > 0.0:
-        set_timer(world, kinds.DRAIN, config.clients + s, draining.SECOND)
+        set_timer(world, kinds.DRAIN, config.clients + s, SECOND)
     for k in range(world.spells_from[s], world.spells_from[s + 1]):
         spell = world.spells[k]
         if spell.crashed and (k == world.spells_from[s] or world.spells[k - 1].crashed == 0):
@@ -90,12 +108,13 @@ def _put_off(world, s, timer):
 
 @jit
 def _scan(world, s):
-    """Reclaim the leases that were not heard of for `reclaim_after`."""
+    """Reclaim the leases that were not heard of for `reclaim_after`, but none within `failover_ttl` of a crash."""
     config = world.config[0]
     server = world.servers[s]
     now = world.control[0].now
     set_timer(world, kinds.SCAN, config.clients + s, now + config.scan)
-    if config.reclaim_after == 0 or world.spells[network.spell_at(world, s, now)].crashed:
+    is_crashed = world.spells[network.spell_at(world, s, now)].crashed
+    if config.reclaim_after == 0 or is_crashed or now < server.spared:
         return
     while server.oldest != NONE and world.leases[server.oldest].heard + config.reclaim_after <= now:
         granting.reclaim(world, server.oldest)
@@ -119,6 +138,7 @@ def _crash(world, s):
         n = service.next_in_queue(world, s)
     service.forget(world, s)
     if config.durable:
+        server.spared = connections.end_of_crash(world, s) + config.failover_ttl
         if config.frees_lost:
             connections.lose_all(world, s)
         return

@@ -1,8 +1,8 @@
 """A metering server's one worker and its queue.
 
-Whatever arrives from a client waits its turn, in order of arrival unless the admission policy has the newest go
-first, and takes its service time; the answer leaves when the service ends. The server works on whatever has
-reached it, also for clients that have given up.
+Every message from a client waits its turn, in order of arrival unless the admission policy puts the newest first,
+and takes its service time; the answer leaves when service ends. The server works on everything that reached it,
+even for clients that have given up.
 """
 
 import math
@@ -20,13 +20,12 @@ from ...randomness import distributions, streams
 from ...records import ledger
 from ...state import kinds
 from ...state.events import IN_SERVICE
-from ...state.rows import NEVER, NONE
+from ...state.rows import NEVER, NONE, SECOND
 from ...state.status import BAD_VERDICT
 from .. import roaming, settings
 from . import connections, granting, leases
 from .accounts import account_of
 
-SECOND = 1_000_000_000
 DEQUEUES = np.int64(1) << 40  # above all numbers of attempts: of the draws for requests whose service would begin
 _SHOWN_MAX_S = 1e9  # what a message names of a policy's nonsense
 
@@ -193,6 +192,7 @@ def _ask(world, n, s, kind, index):
         np.int64(world.pools[pool_of(world, s, event.product)].free),
         np.int64(kind),
         np.float64(world.control[0].now - event.time) * 1e-9,
+        config.service * 1e-9,
     )
     u = streams.uniform(streams.draw(world.keys[streams.ADMISSION], event.source, index))
     parameters = vector(world.admission_parameters, 0, world.admission_parameters.size)

@@ -1,8 +1,8 @@
-"""Licenses that a client's programs share: where a product says so, they take one together at each server.
+"""Licenses that a client's programs share: if a product says so, they take one together at each server.
 
-Each program has its lease, and one of these holds the license: its `count` says so, that of the others is 0. A
-program that runs comes first, then a ghost, then a user who was called back. So the license is leased while any of
-them has a lease, and a ghost while all of these are; it is free when the last one ends.
+Each program has its own lease, and one of these leases holds the license: its `count` says so; the others' is 0. A
+running program comes first, then a ghost, then a user who was called back. So the license is leased while any of
+them has a lease, is a ghost while all of their leases are ghosts, and is free when the last one ends.
 """
 
 import numpy as np

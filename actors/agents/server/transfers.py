@@ -1,4 +1,7 @@
-"""What a server does for the site server: it reports its licenses, gives some up, takes others in."""
+"""What a server does for the site server: it reports its licenses, gives some up, and takes others in.
+
+If balancing acts on shortage, it also says when it has too few.
+"""
 
 import numpy as np
 
@@ -21,10 +24,19 @@ def report(world, s):
         return
     for product in range(config.products):
         pool = world.pools[s * config.products + product]
-        pool.reported_allocated = pool.allocated
+        pool.reported_allocated = pool.allocated + pool.lapsed
         pool.reported_leased = pool.leased + pool.reserved + rights.kept(pool)
         pool.reported_requests = pool.requests
         pool.requests = 0
+
+
+@jit
+def tell_shortage(world, s):
+    """Tell the site server that licenses are short: once in the least time between its cycles, if it is told."""
+    config, server, now = world.config[0], world.servers[s], world.control[0].now
+    receiver = site_server(world, server.site)
+    if now >= server.next_word and send(world, letter(kinds.SHORT, config.clients + s, receiver, value=s), s):
+        server.next_word = now + config.shortage_gap
 
 
 @jit
@@ -37,7 +49,15 @@ def take(world, s, product, wanted, onward):
     pool = world.pools[s * config.products + product]
     taken = min(np.int64(wanted), pool.free - rights.kept(pool))
     receiver = site_server(world, world.servers[s].site)
-    message = letter(kinds.TAKEN, config.clients + s, receiver, program=onward, product=product, value=taken)
+    message = letter(
+        kinds.TAKEN,
+        config.clients + s,
+        receiver,
+        program=onward,
+        product=product,
+        attempt=world.servers[s].term,
+        value=taken,
+    )
     if taken == 0 or not send(world, message, s):
         if onward > 0:
             world.control[0].roaming -= 1
@@ -65,7 +85,7 @@ def _give_up(world, s, product, count):
 
 @jit
 def drop(world, s, product, arrived):
-    """Drop licenses that were sent and kept until they arrived, but for those that were leased out meanwhile.
+    """Drop licenses that were sent and kept until they arrived, except those leased out in the meantime.
 
     The others are from now on in two pools, which is how licenses became more (KB Q269547).
     """
@@ -76,18 +96,29 @@ def drop(world, s, product, arrived):
 
 
 @jit
-def give(world, s, product, given):
-    """Take licenses into the pool; users who wait for a callback come first."""
-    config = world.config[0]
+def give(world, s, product, given, term):
+    """Receive licenses of a term: they are void if there is a later one, and wait while the server has lapsed."""
+    config, server = world.config[0], world.servers[s]
     if config.keeps_until_ack:
-        receiver = site_server(world, world.servers[s].site)
+        receiver = site_server(world, server.site)
         send(world, letter(kinds.GIVEN, config.clients + s, receiver, product=product, value=given), s)
+    row = world.products[server.first_product + product]
+    row.in_transit -= given
+    if server.lapsed == 0 and term == server.term:
+        take_in(world, s, product, given)
+        return
+    row.lapsed += given
+    if term == server.term:
+        world.pools[s * config.products + product].lapsed += given
+
+
+@jit
+def take_in(world, s, product, count):
+    """Take licenses into the pool; users who wait for a callback come first."""
     p = world.servers[s].first_product + product
     ledger.settle_imbalance(world, p)
-    pool = world.pools[s * config.products + product]
-    row = world.products[p]
-    row.in_transit -= given
-    row.allocated += given
-    pool.allocated += given
-    callbacks.licenses_freed(world, s, product, given)
+    pool = world.pools[s * world.config[0].products + product]
+    world.products[p].allocated += count
+    pool.allocated += count
+    callbacks.licenses_freed(world, s, product, count)
     ledger.allocation_changed(world, p)

@@ -1,11 +1,11 @@
 """Balancing between sites: the messages of a site server and its servers, one level up.
 
-Every interval the site server of site 0 asks all site servers, itself too, for reports: for each product what the
-site owns, and the leases and requests that its servers reported last. The policy sees sites in the place of
-servers. Who is to give is told to take licenses, and to whom to send them: first what the site server has in
-reserve, then from its servers in proportion to what each reported free. What servers give up is sent on when it
-arrives, in parts; the site server that receives one gives each license to the server that then has the most
-requests for one (the method of highest averages). So servers that were in balance stay so.
+Every interval the site server of site 0 asks all site servers, itself included, for reports: for each product what
+the site owns, and the leases and requests that its servers last reported. The policy sees sites in place of
+servers. A site that is to give is told how many licenses to take and where to send them: first from the site
+server's reserve, then from its servers in proportion to what each reported free. What servers give up is forwarded
+as it arrives, in parts; the receiving site server gives each license to the server that then has the most requests
+for one (the method of highest averages). So servers that were in balance stay in balance.
 
 Take before give: a license leaves a site before it is on its way, and enters another when it arrives. Nothing is
 lost between site servers; what a server cannot be asked for stays where it is.
@@ -158,6 +158,7 @@ def ship(world, site, taker, product, count):
     row = world.products[site * world.config[0].products + product]
     row.owned -= count
     row.shipped += count
+    ledger.note_overissued(world, row)  # where a server that is cut off leases on
     _tell(world, kinds.GIVE, site, taker, product=product, value=count)
 
 

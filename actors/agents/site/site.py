@@ -1,8 +1,12 @@
 """A site server: every balancing interval it asks its site's servers for reports and moves free licenses.
 
+If the balancing policy acts on shortage, a server's word brings the next cycle forward; after each cycle the next
+one comes an interval later, or sooner.
+
 Take before give: a license leaves one pool before it enters another, so none is ever in two. What could not be
-delivered stays in the site server's reserve until the next cycle. Only under a balancing policy that says so
-(`keeps_until_ack`, KB Q269547) the sender keeps the license until the receiver has acknowledged it.
+delivered stays in the site server's reserve until the next cycle. It may also take back the licenses of servers
+that do not answer (`terms.py`). Only under a balancing policy with `keeps_until_ack` (KB Q269547) does the sender
+keep the license until the receiver has acknowledged it.
 """
 
 from ...compiled.jit import inlined, jit
@@ -11,8 +15,9 @@ from ...messaging.messages import send, set_timer
 from ...messaging.protocol import is_balancing
 from ...queue.letters import letter
 from ...state import kinds
+from ...state.rows import NEVER
 from ...state.status import BALANCE
-from . import intersite
+from . import intersite, terms
 
 
 @jit
@@ -22,7 +27,10 @@ def handle(world, k, message):
     if is_balancing(kind) and message.source >= site_server(world, 0):
         _handle_peer(world, k, message)
     elif kind == kinds.BALANCE:
-        _ask(world, k)
+        if world.control[0].now == world.sites[k].due:
+            _ask(world, k)
+    elif kind == kinds.SHORT:
+        _on_shortage(world, k)
     elif kind == kinds.BALANCE_SITES:
         intersite.ask(world)
     elif kind == kinds.REPORTS_DUE:
@@ -55,7 +63,7 @@ def _handle_peer(world, k, message):
 @jit
 def _on_report(world, k, s):
     site = world.sites[k]
-    if site.collecting:
+    if site.collecting and not world.servers[s].reported:  # one of the last cycle may be late
         world.servers[s].reported = 1
         site.reports += 1
         if site.reports == world.config[0].members:
@@ -68,8 +76,12 @@ def _on_taken(world, k, message):
     config, product, count = world.config[0], message.product, message.value
     row = world.products[k * config.products + product]
     row.in_transit -= count
+    is_void = terms.note_taken(world, message)
     if message.program > 0:
         world.control[0].roaming -= 1
+    if is_void:
+        return
+    if message.program > 0:
         intersite.ship(world, k, message.program - 1, product, count)
         return
     row.reserve += count
@@ -82,11 +94,31 @@ def _on_taken(world, k, message):
 @jit
 def start(world, k):
     """Set a site server's first timer."""
-    config = world.config[0]
     if k == LEADER:
         intersite.start(world)
-    if config.balance_interval > 0:
-        set_timer(world, kinds.BALANCE, site_server(world, k), config.balance_interval)
+    _begin_at(world, k, _next_by_time(world))
+
+
+@inlined
+def _next_by_time(world):
+    """Return when a cycle begins if no server is short of licenses before."""
+    interval = world.config[0].balance_interval
+    return world.control[0].now + interval if interval > 0 else NEVER
+
+
+@jit
+def _begin_at(world, k, time):
+    """Have the next cycle begin at a time."""
+    world.sites[k].due = time
+    set_timer(world, kinds.BALANCE, site_server(world, k), time)
+
+
+@jit
+def _on_shortage(world, k):
+    """Have the next cycle begin at once, or as soon as the latest one is long enough ago."""
+    time = max(world.control[0].now, world.sites[k].began + world.config[0].shortage_gap)
+    if time < world.sites[k].due:
+        _begin_at(world, k, time)
 
 
 @inlined
@@ -101,13 +133,15 @@ def _ask(world, k):
     config = world.config[0]
     control = world.control[0]
     sender = site_server(world, k)
-    set_timer(world, kinds.BALANCE, sender, control.now + config.balance_interval)
+    world.sites[k].began = control.now
+    _begin_at(world, k, _next_by_time(world))
     set_timer(world, kinds.REPORTS_DUE, sender, control.now + config.report_patience)
     world.sites[k].collecting = 1
     world.sites[k].reports = 0
     for s in _servers(world, k):
         world.servers[s].reported = 0
-        send(world, letter(kinds.ASK_REPORT, sender, config.clients + s), s)
+        term = world.servers[s].site_term
+        send(world, letter(kinds.ASK_REPORT, sender, config.clients + s, attempt=term), s)
 
 
 @jit
@@ -118,6 +152,8 @@ def _close(world, k):
     if site.collecting:
         site.collecting = 0
         if site.reports > 0:
+            if world.config[0].has_terms:
+                terms.review(world, k)
             control.balancing = k
             control.status = BALANCE
 
@@ -174,7 +210,16 @@ def _give_out(world, k, product):
         given = min(pool.need, row.reserve)
         if given > 0:
             pool.need -= given
-            if send(world, letter(kinds.GIVE, sender, config.clients + s, product=product, value=given), s):
+            gift = letter(
+                kinds.GIVE,
+                sender,
+                config.clients + s,
+                product=product,
+                attempt=world.servers[s].site_term,
+                value=given,
+            )
+            if send(world, gift, s):
                 pool.reported_allocated += given
+                pool.held += given
                 row.reserve -= given
                 row.in_transit += given

@@ -11,8 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from meterstorm.actors.compiled.policies import compile_policy
 from meterstorm.policies import (
+    ANSWERED,
     ARRIVED,
     DEQUEUED,
+    LEAVES,
     Arrival,
     Choice,
     Decision,
@@ -21,6 +23,7 @@ from meterstorm.policies import (
     Place,
     admission,
     retry,
+    selection,
 )
 from meterstorm.policies.admission import asks_at_dequeue
 from meterstorm.policies.registry import BUILT_IN, METHOD, resolve
@@ -35,7 +38,7 @@ COUNTS = (COUNT, COUNT, COUNT, st.integers(1, 100), COUNT)
 LINKS = st.builds(Link, SECONDS, st.integers(1, 3), SECONDS, *COUNTS, st.integers(0, 1), SECONDS, SECONDS, SERVER)
 PLACES = st.builds(Place, SECONDS, COUNT, st.integers(0, 3), st.integers(0, 3), st.just(4), COUNT)
 ARRIVALS = st.builds(
-    Arrival, SECONDS, COUNT, st.integers(0, 1), COUNT, st.sampled_from([ARRIVED, DEQUEUED]), SECONDS
+    Arrival, SECONDS, COUNT, st.integers(0, 1), COUNT, st.sampled_from([ARRIVED, DEQUEUED]), SECONDS, SECONDS
 )
 DENIALS = st.builds(
     Denied, SECONDS, SECONDS, st.floats(0, 50), COUNT, COUNT, st.integers(1, 100), st.integers(0, 1)
@@ -46,10 +49,11 @@ DENIALS = st.builds(
 def choices(draw):
     servers = draw(st.integers(1, 100))
     server, home = draw(st.integers(0, servers - 1)), draw(st.integers(0, servers - 1))
-    return Choice(draw(COUNT), server, home, draw(COUNT), servers)
+    kind, answered = draw(st.sampled_from([LEAVES, ANSWERED])), (draw(COUNT), draw(st.integers(0, 1)))
+    return Choice(draw(COUNT), server, home, draw(COUNT), servers, kind, draw(SECONDS), *answered)
 
 
-VIEWS = {"failback": PLACES, "selection": choices(), "denial": DENIALS}
+VIEWS = {"failback": PLACES, "denial": DENIALS}
 
 
 @numba.njit
@@ -103,13 +107,32 @@ def test_policies_without_memory(kind, name):
     same()
 
 
+@pytest.mark.parametrize("name", BUILT_IN["selection"])
+def test_selection(name):
+    """All of a client's servers have the same room in its memory, which is of 100 servers here."""
+
+    @settings(max_examples=100)
+    @given(drawn("selection", name), st.lists(choices(), min_size=1, max_size=5), U)
+    def same(policy, asked, u):
+        compiled, size = compile_policy("selection", policy), selection.memory_size(policy, 100)
+        theirs, ours = np.zeros(size), np.zeros(size)
+        for view in asked:
+            choice = view if selection.is_told(type(policy)) else view._replace(kind=LEAVES)
+            found = ask_failover(compiled.call, compiled.parameters, choice, theirs, u)
+            assert found == selection.ask(policy, choice, ours, u)
+            assert theirs.tobytes() == ours.tobytes()
+
+    same()
+
+
 @pytest.mark.parametrize("name", BUILT_IN["admission"])
 def test_admission(name):
     @settings(max_examples=100)
     @given(drawn("admission", name), st.lists(ARRIVALS, min_size=1, max_size=5), U)
     def same(policy, arrivals, u):
         compiled = compile_policy("admission", policy)
-        theirs, ours = np.zeros(4), np.zeros(4)
+        size = int(getattr(policy, "memory_size", 0))
+        theirs, ours = np.zeros(size), np.zeros(size)
         for view in arrivals:
             arrival = view if asks_at_dequeue(type(policy)) else view._replace(kind=ARRIVED)
             found = ask_failover(compiled.call, compiled.parameters, arrival, theirs, u)

@@ -22,6 +22,10 @@ SELDOM: dict[str, dict[str, Any]] = {
     "stalls": {"faults": [{"kind": "stall", "start_s": 10.0, "duration_s": 5.0}]},
     "dropping": {"policies": {"admission": {"name": "codel"}}},
     "newest first": {"policies": {"admission": {"name": "lifo"}}},
+    "told answers": {"policies": {"selection": {"name": "two-choices"}}},
+    "balancing on shortage": {"policies": {"balancing": {"name": "on-shortage"}}},
+    "borrowing": {"policies": {"balancing": {"name": "borrow"}}},
+    "licenses for a tenure": {"servers": {"tenure_s": 30000.0}},
     "heartbeats at drawn times": {"clients": {"heartbeat_spread": 0.5}},
 }
 

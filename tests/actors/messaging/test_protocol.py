@@ -20,7 +20,7 @@ MESSAGES = {
         "MOVE_ON",
         "CONNECTED",
     },
-    protocol.is_balancing: {"ASK_REPORT", "REPORT", "TAKE", "TAKEN", "GIVE", "GIVEN", "DROP"},
+    protocol.is_balancing: {"ASK_REPORT", "REPORT", "TAKE", "TAKEN", "GIVE", "GIVEN", "DROP", "SHORT", "RENEW"},
     protocol.is_notice: {"NOTICE", "NOT_TAKEN", "ORPHANED"},
 }
 TIMERS = {
@@ -28,7 +28,7 @@ TIMERS = {
     *("CLIENT_CRASH", "CLIENT_BACK", "RELAUNCH", "CONNECT_AGAIN", "CONNECTION_RESET", "CONNECTION_SILENT"),
     *("SCAN", "CRASH", "GRACE_END", "CALLBACK_CYCLE", "DRAIN", "STALL_END"),
     *("PEER_LOST", "PEER_GRACE_END", "CRASH_GRACE_END"),
-    *("BALANCE", "REPORTS_DUE", "BALANCE_SITES", "SETTLE"),
+    *("BALANCE", "REPORTS_DUE", "BALANCE_SITES", "SETTLE", "LAPSE"),
 }
 
 

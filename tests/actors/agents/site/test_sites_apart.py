@@ -24,7 +24,7 @@ def test_the_first_of_several_sites_is_what_it_is_alone():
     def check(scenario: Scenario) -> None:
         raw = alike(tomllib.loads(to_toml(scenario)))  # of more clients, others are in the groups
         raw["policies"]["balancing"] = {"name": "static"}  # reports name their site server
-        raw["servers"]["split"] = "even"
+        raw["servers"] |= {"split": "even", "tenure_s": 0.0}  # nothing renews it then
         count = scenario.servers.count
         raw["products"] = [times(count, row, scenario.clients.count) for row in raw["products"]]
         alone = finished(validate(raw))
