@@ -1,4 +1,4 @@
-"""Whether a run was long enough for what it is to tell: warm-up, duration, events, samples and replications.
+"""Whether a run was long enough to support its results: warm-up, duration, events, samples and replications.
 
 Each question is asked of every version (an arm in a case) and answered by the worst of them.
 """
@@ -14,7 +14,7 @@ from .stopping import Goal, estimated_need, obstacle
 
 # What is level once the warm-up is over.
 STATES, COUNTS = ("licenses_in_use", "waiting_users"), ("attempts",)
-EVENTS_MIN = 20  # of so many events the number is known to ±44 % at best
+EVENTS_MIN = 20  # a count of this many events is known to ±44 % at best
 SAMPLES_MIN = 10  # for the shortest fault
 RELATIVE = 0.05  # half-width that a metric should have, as a share of its mean
 

@@ -1,7 +1,7 @@
-"""A box: what it keeps of each parameter's values, and how it is made a little smaller or larger.
+"""A box: which values of each parameter it keeps, and how it is made a little smaller or larger.
 
-A number keeps a closed interval, a word or truth value a set. Where a parameter does not apply its value is null:
-NaN among numbers, a level of its own among words.
+It keeps a closed interval of a number, and a set of words or truth values. If a parameter does not apply, its
+value is null: NaN among numbers, a level of its own among words.
 """
 
 import math
@@ -50,7 +50,7 @@ class Span(NamedTuple):
 
 
 class Levels(NamedTuple):
-    """The levels kept, by number, of so many."""
+    """Which levels are kept, by number, out of how many."""
 
     kept: frozenset[int]
     whole: int

@@ -37,11 +37,11 @@ POPULATIONS = (
 
 
 class Coverage(NamedTuple):
-    """Of so many experiments, how many intervals covered the mean, and the median number of replications."""
+    """How many experiments' intervals covered the mean, and the median number of replications."""
 
     covered: int
     experiments: int
-    constant: int  # experiments that ended with equal values, of which no interval has a width
+    constant: int  # experiments that ended with equal values, so their interval has no width
     replications: int
     interval: tuple[float, float]  # 95 %, Clopper and Pearson's, of the share covered
 

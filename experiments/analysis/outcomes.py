@@ -1,6 +1,6 @@
 """A sweep's table as arrays: the parameters of every point, and one metric of its worlds.
 
-A point is one setting of all varied parameters. It has a world for each replication of each case and arm.
+A point is one setting of all varied parameters, with a world for each replication of each case and arm.
 """
 
 import json

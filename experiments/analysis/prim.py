@@ -44,7 +44,7 @@ class Found(NamedTuple):
 
 
 class Discovery(NamedTuple):
-    """All boxes, best first; and what a further search found in vain, if it did."""
+    """All boxes, best first; and the failed box of a further search, if there was one."""
 
     base_rate: float
     boxes: list[Found]

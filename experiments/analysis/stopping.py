@@ -1,8 +1,8 @@
 """When there are enough replications: the half-width of the mean's 95 % interval is within a goal.
 
-Looking again and again until an interval is narrow makes it cover too seldom. So the least number is 20, and looks
-are few: the next one is where the goal would be met by what is known, within bounds. `coverage.py` measures how
-often intervals cover all the same.
+Checking again and again until an interval is narrow makes it cover too rarely. So the minimum is 20 replications,
+and checks are few: the next one is where the goal should be met, judging by the results so far, within bounds.
+`coverage.py` measures how often intervals still cover.
 """
 
 import math

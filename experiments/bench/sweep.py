@@ -41,7 +41,7 @@ class Pace:
 
 
 def worlds(count: int, events: int) -> Plan:
-    """Return a sweep of so many points, each a world of about so many events with a seed of its own."""
+    """Return a sweep of `count` points, each a world of about `events` events with its own seed."""
     seconds = simulated_s(CLIENTS, events)
     base = meterstorm_timeouts.scenario(
         CLIENTS, seconds, 1, TIMEOUT_S, {"run": {"duration_s": seconds, "warmup_s": 0.0, "sample_s": SAMPLE_S}}

@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 from meterstorm.actors.cluster.connection import ClusterError
 
-from ..scenario import counted
 from .console import (
     INVARIANT,
     UNAVAILABLE,
@@ -168,44 +167,83 @@ def bench_sweep_command(
 def bench_wall_command(
     clients: Annotated[
         list[int] | None,
-        typer.Option(min=1, help="Repeatable. Default: ten thousand to two hundred thousand."),
+        typer.Option(min=1, help="Repeatable. Default: ten thousand to seven hundred thousand."),
     ] = None,
-    seconds: Annotated[float, typer.Option(min=1.0, help="Measured time of each load.")] = 5.0,
+    seconds: Annotated[
+        float | None, typer.Option(min=1.0, help="Measured time of each load.", show_default="5.0")
+    ] = None,
     durable: Annotated[bool, typer.Option("--durable", help="Have the server keep its leases on disk.")] = False,
+    connections: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Instead: so many TCP connections to a server that is killed, until all are back."
+        ),
+    ] = None,
 ) -> None:
     """Run one server and one shard of clients in real time, at one load after the other; 1.5 messages/s a client.
 
-    Takes about a minute, and two idle cores. Late is what comes more than 5 ms after its time.
+    Takes about a minute, and two idle cores. Late is what comes more than 5 ms after its time. CPU time is of
+    clients + server, over the wall seconds that were measured: in s, in per cent of a core, and a message; a core
+    bears what the one of them that takes more CPU time could have if it had one.
+
+    With --connections 10000 clients keep real connections on the loopback to a server that is killed, away for
+    a second and started again: how long until it has answered all of them, and with what CPU time, with listen
+    queues of 128 and 4,096, with and without jitter in the clients' policy.
     """
     from ..bench import wall
+    from ..scenario import counted
 
+    if connections is not None:
+        given = [*(f"--clients {number}" for number in clients or ()), *["--durable"] * durable]
+        given += [] if seconds is None else [f"--seconds {seconds:g}"]
+        if given:
+            fail(WRONG_INPUT, f"{given[0]}: not with --connections {connections}, which has no licenses")
+        _bench_connections(connections)
+        return
     announce_compilation()
     sizes = clients or wall.CLIENTS
     try:
         with progress(counted(len(sizes), "load"), len(sizes)) as advance:
-            found = list(wall.loads(sizes, seconds, durable, advance))
+            found = list(wall.loads(sizes, 5.0 if seconds is None else seconds, durable, advance))
     except ClusterError as error:
         fail(UNAVAILABLE, str(error))
     wall.show(output(), found)
+
+
+def _bench_connections(number: int) -> None:
+    """Kill a server with `number` connections, and show how they come back."""
+    from ..bench import connections
+    from ..scenario import counted
+
+    cells = len(connections.BACKLOGS) * len(connections.JITTER)
+    try:
+        with progress(counted(number, "connection"), cells) as advance:
+            found = list(connections.cells(number, advance))
+    except connections.ConnectionsError as error:
+        fail(UNAVAILABLE, f"--connections {number}: {error}")
+    connections.show(output(), found)
 
 
 @bench_app.command("real")
 def bench_real_command(
     seconds: Annotated[float, typer.Option(min=0.1, help="Time of each measurement.")] = 3.0,
 ) -> None:
-    """Check licenses out of a real redis-server, kill it, and see what it has kept and when it is back.
+    """Check licenses out of real servers, kill them, and see what they have kept and when they are back.
 
-    Takes half a minute, and two idle cores: one is the client's. A checkout is a request and its release. CPU
+    Takes two minutes, and two idle cores: one is the client's. A checkout is a request and its release. CPU
     time, of client + server, is that of one of many at once. Unheard of: leases that nobody was told of in time.
+    Killed once more, it meets a crowd: 50 clients that ask from its start on, each millisecond until they are
+    answered; when all are, and after how many tries of all.
     """
     from meterstorm.actors.shards.transport.frames import PeerLost
-    from meterstorm.actors.wall.redis_process import RedisMissing
+    from meterstorm.actors.wall.backends.backend import Missing
 
     from ..bench import real
+    from ..scenario import counted
 
     try:
         with progress(counted(len(real.MODES), "mode"), len(real.MODES)) as advance:
             found = list(real.modes(seconds, advance))
-    except (RedisMissing, PeerLost) as error:
+    except (Missing, PeerLost) as error:
         fail(UNAVAILABLE, str(error))
     real.show(output(), found)

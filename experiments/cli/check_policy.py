@@ -1,4 +1,4 @@
-"""meterstorm check-policy: a policy of one's own, tried before it is run."""
+"""meterstorm check-policy: your own policy, tried out before it is run."""
 
 from typing import Annotated
 

@@ -7,12 +7,13 @@ from ..runs.options import Options
 from ..scenario import Scenario
 from . import execution
 from .console import announce_compilation, make_run_folder, output, progress
-from .options import KB
+from .options import KB, check_has_shards
 
 
-def run(scenarios: Mapping[str, Scenario], options: Options) -> None:
-    """Run all; each writes its folder before the next one starts."""
+def run(scenarios: Mapping[str, Scenario], options: Options, of_shards: Mapping[str, str | None]) -> None:
+    """Run all; each writes its folder before the next one starts. `of_shards`: options that only shards heed."""
     shards = {name: execution.chosen_shards(scenario, options.workers) for name, scenario in scenarios.items()}
+    check_has_shards(max(shards.values()), of_shards)
     execution.join(options._replace(shards=max(shards.values())))
     if options.out is not None:
         for name in scenarios:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import typer
 from meterstorm.actors.cluster.connection import end_ray
+from meterstorm.actors.shards.storage import Location, try_out
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -68,18 +69,17 @@ def exit_now(status: int) -> NoReturn:
         os._exit(status)
 
 
-def end_unavailable(text: str) -> NoReturn:
-    """End at once from whichever thread, and say why: the main thread waits for what is lost."""
-    print_error(text)
-    exit_now(UNAVAILABLE)
-
-
-def fail_to_write(error: OSError, path: Path, option: str = "--out") -> NoReturn:
+def fail_to_write(error: OSError, path: Location, option: str = "--out") -> NoReturn:
     """End the command, since the file, or one in the folder, that an option names cannot be written."""
     fail(UNAVAILABLE if error.errno in FULL else WRONG_INPUT, f"{option} {unwritten(error, path)}")
 
 
-def unwritten(error: OSError, folder: Path) -> str:
+def fail_to_read(error: OSError, path: Location) -> NoReturn:
+    """End the command, since a file, or one in a folder, cannot be read."""
+    fail(WRONG_INPUT, f"{error.filename or path}: cannot be read: {error.strerror or error}")
+
+
+def unwritten(error: OSError, folder: Location) -> str:
     """Return in words why a file cannot be written; the system does not always name it."""
     return f"{error.filename or folder}: cannot be written: {error.strerror or error}"
 
@@ -92,12 +92,17 @@ def make_folder(folder: Path, option: str = "--out") -> None:
         fail_to_write(error, folder, option)
 
 
-def make_run_folder(folder: Path, force: bool) -> None:
+def make_run_folder(folder: Location, force: bool) -> None:
     """Make the folder for a run, or end the command; it must be empty, or have a run that is to be replaced."""
     from ..runs.folder import refusal
 
-    make_folder(folder)
-    if why := refusal(folder, force):
+    try:
+        why = refusal(folder, force)
+        if not why:
+            try_out(folder)
+    except OSError as error:
+        fail_to_write(error, folder)
+    if why:
         fail(WRONG_INPUT, f"--out {folder}: {why}")
 
 

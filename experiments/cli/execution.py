@@ -1,23 +1,23 @@
-"""What every run goes through: its shards, its cluster, the run itself, its folder, its results on the screen."""
+"""The steps of every run: its shards, its cluster, the run itself, its folder, its results on the screen."""
 
 import sys
 import time
 from collections.abc import Callable
-from contextlib import nullcontext, redirect_stdout
+from contextlib import ExitStack, nullcontext, redirect_stdout
 from pathlib import Path
 from typing import NoReturn
 
 from meterstorm.actors.cluster.connection import ClusterError
-from meterstorm.actors.cluster.failures import ShardLost, watching_ray
+from meterstorm.actors.cluster.failures import ShardLost
 from meterstorm.actors.engine.invariants import InvariantViolation
 from meterstorm.actors.shards.sealed import CheckpointError
+from meterstorm.actors.shards.storage import Location, Url, upload
 
 from ..reports import compared, expected, summary, tables
 from ..reports.summary import Finished
 from ..runs import run
 from ..runs.failures import reason
-from ..runs.folder import REPORT
-from ..runs.folder import unfinished as unfinished_in
+from ..runs.folder import REPORT, nearest, put_all, resuming, written_for
 from ..runs.options import Options
 from ..runs.results import Results
 from ..runs.sharding import choose_shards
@@ -31,7 +31,6 @@ from .console import (
     UNAVAILABLE,
     UNMET,
     WRONG_INPUT,
-    end_unavailable,
     fail,
     fail_to_write,
     make_folder,
@@ -43,6 +42,8 @@ from .console import (
     spent,
     unwritten,
 )
+
+RESULTS = Path("results")  # where runs go without --out
 
 
 def worlds(scenario: Scenario) -> int:
@@ -105,23 +106,30 @@ def finish(
 ) -> Finished:
     """Run a scenario and write its folder, or end the command."""
     begun_in = unfinished.folder if unfinished else None
+    where = begun_in or options.out or RESULTS
+    options = options._replace(scratch=nearest(where) if isinstance(where, Path) else None)
 
-    def end(why: str) -> None:
-        end_unavailable(f"{why}{_way_on(ShardLost(), scenario, options, begun_in)}")
-
-    with unfinished or nullcontext(), watching_ray(end):
-        results = _run(scenario, options, advance, unfinished, watch)
-        content = summary.summary(results)
-        for line in results.warnings:
-            print_warning(line)
-        finished = Finished(options.name, results, content, _folder(options, content["digest"], unfinished))
-        if content["arms"]:
-            _write(finished, options, unfinished)
-        if unfinished and not results.interrupted:
-            unfinished.remove()
-    if options.report and content["arms"]:
-        write_report(finished.folder)
+    with ExitStack() as aside:
+        with unfinished or nullcontext():
+            results = _run(scenario, options, advance, unfinished, watch)
+            content = summary.summary(results)
+            for line in results.warnings:
+                print_warning(line)
+            finished = Finished(options.name, results, content, _folder(options, content["digest"], unfinished))
+            folder = _write(finished, aside, options, unfinished) if content["arms"] else None
+            if unfinished and not results.interrupted:
+                _remove(unfinished)
+        if options.report and folder:
+            _report(finished.folder, folder)
     return finished
+
+
+def _remove(unfinished: UnfinishedRun) -> None:
+    """Remove what a finished run has kept on its way; where that cannot be, the results are there all the same."""
+    try:
+        unfinished.remove()
+    except OSError as error:
+        print_warning(f"{unfinished.folder} has all results; its checkpoints cannot be removed: {error}")
 
 
 def _run(
@@ -144,21 +152,36 @@ def _run(
     return results
 
 
-def _folder(options: Options, digest: str, unfinished: UnfinishedRun | None) -> Path:
+def _folder(options: Options, digest: str, unfinished: UnfinishedRun | None) -> Location:
     if unfinished:
         return unfinished.folder
-    return options.out or Path("results") / f"{options.name}-{digest[:8]}"
+    return options.out or RESULTS / f"{options.name}-{digest[:8]}"
 
 
-def _write(finished: Finished, options: Options, unfinished: UnfinishedRun | None) -> None:
+def _write(finished: Finished, aside: ExitStack, options: Options, unfinished: UnfinishedRun | None) -> Path:
+    """Write a run's files, or end the command; return the folder of a disk where they are until `aside` ends."""
+    keeps = unfinished is not None
     try:
-        summary.write_folder(finished.folder, finished.results, finished.summary, keeps=unfinished is not None)
+        folder = aside.enter_context(written_for(finished.folder))
+        summary.write_folder(folder, finished.results, finished.summary, keeps)
+        put_all(folder, finished.folder, keeps)
+        return folder
     except OSError as error:
         print(summary.to_json(finished.summary))
         kept = "the summary is on standard output instead"
         scenario = finished.results.scenario
         way_on = _way_on(error, scenario, options, unfinished.folder if unfinished else None)
         fail(UNAVAILABLE, f"{unwritten(error, finished.folder)}\n{kept}{way_on}")
+
+
+def _report(place: Location, folder: Path) -> None:
+    """Write the report of a run at some place, from its files in a folder of a disk, or end the command."""
+    write_report(folder)
+    if isinstance(place, Url):
+        try:
+            upload(folder / REPORT, place / REPORT)
+        except OSError as error:
+            fail_to_write(error, place)
 
 
 def write_report(folder: Path) -> None:
@@ -177,15 +200,22 @@ def show_report(finished: Finished, options: Options) -> None:
         output().print(f"report: {finished.folder / REPORT}")
 
 
-def _way_on(error: BaseException, scenario: Scenario, options: Options, unfinished: Path | None) -> str:
+def _way_on(error: BaseException, scenario: Scenario, options: Options, unfinished: Location | None) -> str:
     """Return in words how a run goes on, given the folder where it is unfinished, if there is one."""
     if unfinished:
         elsewhere = "; --ray-address names another cluster" if options.ray_address else ""
-        kept = "what is done is kept" if has_kept(unfinished) else "nothing is done yet"
-        return f"\n{kept}: meterstorm resume {unfinished} goes on{elsewhere}"
+        kept = "what is done is kept" if _has_kept(unfinished) else "nothing is done yet"
+        return f"\n{kept}: {resuming(unfinished)} goes on{elsewhere}"
     if isinstance(error, ShardLost) and scenario.run.clock == "virtual":
         return "\nwith --checkpoint-every 30s a run goes on from its last checkpoint"
     return ""
+
+
+def _has_kept(unfinished: Location) -> bool:
+    try:
+        return has_kept(unfinished)
+    except OSError:  # a store that is away
+        return True
 
 
 def check_junit(scenario: Scenario, options: Options) -> None:
@@ -237,16 +267,16 @@ def _show(finished: Finished) -> None:
         stdout.print(f"{finished.results.shards} shards: {spent(timing)}")
 
 
-def fail_early(last: Finished, kept: int, total: int, folder: Path, options: Options) -> NoReturn:
+def fail_early(last: Finished, kept: int, total: int, folder: Location, options: Options) -> NoReturn:
     """End the command after a run that was cut short, and say by what, and what is left of it."""
     left = f"kept {kept} of {counted(total, 'world')}" + (f" in {folder}" if kept else "")
-    failure = last.results.failure
+    failure, unfinished = last.results.failure, None if options.checkpoint_every_s is None else folder
     if failure is not None:
-        way_on = _way_on(failure, last.results.scenario, options, folder if unfinished_in(folder) else None)
+        way_on = _way_on(failure, last.results.scenario, options, unfinished)
         fail(UNAVAILABLE, f"{reason(failure)}\n{left}{way_on}")
     lines = [f"interrupted; {left}"]
-    if unfinished_in(folder):
-        lines.append(f"meterstorm resume {folder} goes on")
+    if unfinished:
+        lines.append(f"{resuming(folder)} goes on")
     fail(INTERRUPTED, "\n".join(lines))
 
 
@@ -254,10 +284,8 @@ def check_shards(results: Results, options: Options) -> None:
     """Compare digests alone and on shards; a difference is a defect."""
     shards, started = options.check_shards, time.perf_counter()
     title = f"first replications on {counted(shards, 'shard')}"
-    with watching_ray(end_unavailable), progress(title, len(results.versions)) as advance:
-        different = run.check_shards(
-            results, shards, advance, ray_address=options.ray_address, placement=options.placement
-        )
+    with progress(title, len(results.versions)) as advance:
+        different = run.check_shards(results, shards, advance, ray_address=options.ray_address, room=options.room)
     if different:
         fail(INVARIANT, "digests differ between 1 shard and several:\n" + "\n".join(different))
     (messages() if options.as_json else output()).print(

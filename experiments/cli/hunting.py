@@ -1,4 +1,4 @@
-"""What a hunt goes through: its scenario, its schedules, and the file with the smallest that breaks it."""
+"""The steps of a hunt: its scenario, its schedules, and the file with the smallest one that breaks it."""
 
 import shlex
 import sys

@@ -1,22 +1,23 @@
-"""What happens in a world as it runs, in a terminal of 80 x 24: spark lines over its measured time."""
+"""A live view of a running world in an 80 x 24 terminal: spark lines over its measured time.
+
+Below them, what only the wall clock measures: CPU time has three numbers, before, during and after the faults.
+"""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from meterstorm.actors.wall.outcome import Measures
 
 from ..drawing.scales import time_in_words
 from ..drawing.text import EM, NOT_XML, cut, number
 from ..pages.measures import CAUSES
 from ..pages.windows import windows
-from ..runs.watching import Look, Watch, Watcher, look
+from ..runs.watching import Look, See, Watch, Watcher
 from ..scenario import Version
 from .console import messages
-
-if TYPE_CHECKING:
-    from meterstorm.actors.shards.shard import Shard
 
 WIDTH, NAME, SPARK = 79, 18, 44  # signs: of a line, of what it is of, and of its spark line
 PAUSE_S = 0.4  # between two looks at least
@@ -79,7 +80,35 @@ def lines(version: Version, replication: int, seen: Look, speed: float, blocks: 
         f"{'faults':{NAME}} {faults(version, clock, blocks)}",
         *(_row(name, values, word, clock, blocks) for name, values, word in _measures(seen, run.sample_s)),
         f"{'':{NAME}} {'0':{SPARK - 8}}{time_in_words(run.duration_s):>8}",
+        *(
+            _fitting(f"{name:{NAME}} {words}")
+            for name, words in (_wall(version, seen, seen.wall) if seen.wall else ())
+        ),
     ]
+
+
+def _wall(version: Version, seen: Look, measured: Measures) -> Iterator[tuple[str, str]]:
+    """Yield what only real time has: CPU time before, during and after the faults, and how late all is."""
+    attempts, run = sum(measured.attempts()), version.scenario.run
+    for name, of_servers in (("CPU of clients", False), ("CPU of servers", True)):
+        cpu_s = measured.cpu_s(of_servers)
+        each = f"{number(1e6 * sum(cpu_s) / attempts)} us an attempt, " if attempts else ""
+        per_client = f"{number(1e3 * sum(cpu_s) / version.scenario.clients.count)} ms a client"
+        yield name, f"{' / '.join(map(number, cpu_s))} s; {each}{per_client}"
+    trips, late = measured.round_trips, measured.lateness
+    quantiles = [trips.quantile(0.5), trips.quantile(0.99), trips.largest]
+    yield "round trips", f"{' / '.join(map(_ms, quantiles))} ms: median, 99 %, longest"
+    unsent, samples = sum(node.unsent for node in measured.nodes), seen.series["messages"]
+    rate = sum(samples) / (max(1, len(samples)) * run.sample_s / run.pace)
+    by = f"99 % by {_ms(late.quantile(0.99))} ms"
+    yield (
+        "late",
+        f"{measured.late_share:.2%}, {by}; {unsent:,} unsent; {number(rate)} messages/s",
+    )
+
+
+def _ms(ns: float | None) -> str:
+    return "-" if ns is None else number(ns / 1e6)
 
 
 def _measures(seen: Look, sample_s: float) -> Iterator[tuple[str, Any, str]]:
@@ -118,11 +147,10 @@ class View:
         """Return what looks at a world, as often as costs next to nothing."""
         before = [0, time.perf_counter()]
 
-        def watcher(shard: "Shard") -> None:
+        def watcher(see: See) -> None:
             began_s = time.perf_counter()
-            if began_s < self._due_s:
+            if began_s < self._due_s or (seen := see()) is None:
                 return
-            seen = look(shard)
             speed = (seen.events - before[0]) / (began_s - before[1]) if before[0] else 0.0
             before[:] = [seen.events, began_s]
             self._show("\n".join([*self._heads(), *lines(version, replication, seen, speed, self._blocks)]))

@@ -4,10 +4,12 @@ import os
 import platform
 import sys
 import traceback
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+import typer.core
 
 from .bench import bench_app
 from .check import check_command
@@ -38,7 +40,33 @@ from .sweep import results_command, sweep_command
 from .tune import tune_command
 from .whatif import whatif_command
 
+# What may have :// in it and is no path.
+NO_PATHS = ("--ray-address", "--ray-resources", "--arm", "--agent", "--set", "--vary")
+# Commands that take a URL, and where: behind an option, or anywhere.
+TAKE_URLS = {"run": "--out", "resume": ""}
+
+
+class _OnDisk(typer.core.TyperGroup):
+    """All commands; few take a URL where they take a path."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Look at what was typed before any command does, or refuse it."""
+        from ..runs.folder import on_disk
+
+        for before, argument in pairwise(["", *args]):
+            option, _, value = argument.partition("=") if argument.startswith("--") else ("", "", argument)
+            where = option or before
+            takes_url = TAKE_URLS.get(args[0]) in ("", where)
+            if where not in NO_PATHS and not takes_url:
+                try:
+                    on_disk(value)
+                except ValueError as error:
+                    fail(WRONG_INPUT, f"{option} {error}" if option else str(error))
+        return super().parse_args(ctx, args)
+
+
 app = typer.Typer(
+    cls=_OnDisk,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},

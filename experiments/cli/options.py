@@ -5,18 +5,26 @@ import re
 from collections.abc import Callable, Mapping
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
-from meterstorm.actors.cluster.connection import host_and_port
-from meterstorm.actors.cluster.placement import PLACEMENTS
+from meterstorm.actors.cluster.addresses import host_and_port
+from meterstorm.actors.cluster.room import CPU_WAIT_S, PLACEMENTS, parse_resource
+from meterstorm.actors.shards.storage import Location, location
 
 from .. import scenarios
 from .console import WRONG_INPUT, fail
 
+if TYPE_CHECKING:
+    from ..runs.options import Options
+    from ..sweeps.options import SweepOptions
+
+AnyOptions = TypeVar("AnyOptions", "Options", "SweepOptions")
+
 KB = "kb"  # the collection of all built-in scenarios that reproduce a Knowledge Base article
 UNITS_S = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
 REPLICATIONS_MOST = 1000
+NO_RESOURCES = "none"
 EVERY_S_MIN = 0.1  # writing a checkpoint takes milliseconds
 
 
@@ -39,6 +47,23 @@ PlacementName = Enum("PlacementName", {name: name for name in PLACEMENTS})  # ty
 Placement = Annotated[
     PlacementName | None, typer.Option(help="Nodes for the shards in a cluster: few, many, or one each.")
 ]
+CpuWait = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TIME",
+        help="How long shards wait for a CPU each in a cluster (30s, 5m, 1h; default: 60s); what goes on then "
+        "shares those that are free.",
+    ),
+]
+RayResources = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--ray-resources",
+        metavar="NAME=AMOUNT",
+        help="Only nodes that have this custom resource of Ray's; each shard or worker takes so much of it. "
+        "Repeatable; none: without.",
+    ),
+]
 Source = Annotated[
     str,
     typer.Argument(
@@ -57,7 +82,8 @@ NoReport = Annotated[bool, typer.Option("--no-report", help="Do not write report
 Live = Annotated[
     bool,
     typer.Option(
-        "--live", help="Show what happens in each world as it runs, in this process; without a terminal: nothing."
+        "--live",
+        help="Show what happens in each world as it runs, here or in real time; without a terminal: nothing.",
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print summary.json, and nothing else, to stdout.")]
@@ -139,7 +165,23 @@ def folder(text: str | Path) -> Path:
 Folder = Annotated[
     Path | None, typer.Option(parser=folder, metavar="DIR", help="Folder for the results, new or empty.")
 ]
+RunFolder = Annotated[
+    str | None,
+    typer.Option(
+        metavar="DIR|URL",
+        help="Folder for the results, new or empty; or a URL in an object store, as s3://BUCKET/PREFIX.",
+    ),
+]
 Force = Annotated[bool, typer.Option("--force", help="Replace the run that is in --out, whole.")]
+
+
+def location_in(option: str, text: str) -> Location:
+    """Return the folder or the URL that an option names, or end the command; raises BadParameter for none."""
+    folder(text)
+    try:
+        return location(text)
+    except ValueError as error:
+        fail(WRONG_INPUT, f"{option} {error}".strip())
 
 
 def count(option: str, text: str) -> int:
@@ -197,6 +239,54 @@ def placement_in(ray_address: str | None, placement: Enum | None) -> str:
     if ray_address is None:
         fail(WRONG_INPUT, f"--placement {placement.value}: only in a cluster; it needs --ray-address")
     return str(placement.value)
+
+
+def cpu_wait_in(ray_address: str | None, cpu_wait: str | None) -> float:
+    """Return how long shards wait for room in a cluster, or end the command, likewise."""
+    found = seconds("--cpu-wait", cpu_wait)
+    if found is None:
+        return CPU_WAIT_S
+    if ray_address is None:
+        fail(WRONG_INPUT, f"--cpu-wait {cpu_wait}: only in a cluster; it needs --ray-address")
+    return found
+
+
+def resources_in(ray_address: str | None, texts: list[str] | None) -> dict[str, float]:
+    """Return how much of each of Ray's custom resources a process takes, or end the command, likewise."""
+    found: dict[str, float] = {}
+    for text in texts or ():
+        if ray_address is None:
+            fail(WRONG_INPUT, f"--ray-resources {text}: only in a cluster; it needs --ray-address")
+        if texts == [NO_RESOURCES]:
+            return {}
+        try:
+            name, amount = parse_resource(text)
+        except ValueError as error:
+            fail(WRONG_INPUT, f"--ray-resources: {error}")
+        if name in found:
+            fail(WRONG_INPUT, f"--ray-resources {text}: {name} is given twice")
+        found[name] = amount
+    return found
+
+
+def check_has_shards(shards: int, given: Mapping[str, str | None]) -> None:
+    """End the command if an option is given that only shards heed, and there are none."""
+    for option, text in given.items():
+        if text is not None and shards == 1:
+            fail(WRONG_INPUT, f"{option} {text}: only for shards; here each world is run whole (shards = 1)")
+
+
+def elsewhere(
+    options: AnyOptions, ray_address: str | None, resources: list[str] | None, cpu_wait: str | None = None
+) -> AnyOptions:
+    """Return the options of what goes on, with what it is now to ask of a cluster; or end the command."""
+    address = options.ray_address if ray_address is None else ray_address
+    given: dict[str, Any] = {
+        "ray_address": ray_address,
+        "ray_resources": None if resources is None else resources_in(address, resources),
+        "cpu_wait_s": None if cpu_wait is None else cpu_wait_in(address, cpu_wait),
+    }
+    return options._replace(**{name: value for name, value in given.items() if value is not None})
 
 
 def goals(until: list[str] | None) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Standard output and standard error: full, closed, unread, or of an encoding without our signs."""
+"""Standard output and standard error: full, closed, unread, or in an encoding that lacks our characters."""
 
 import codecs
 import os
@@ -17,7 +17,7 @@ class OutputError(Exception):
 
 
 class Output:
-    """A stream that falls silent when nobody reads it any more, and raises OutputError when it is full.
+    """A stream that goes silent once no one reads it, and raises OutputError when it is full.
 
     `is_vital` is False for standard error: then it falls silent whatever happens.
     """

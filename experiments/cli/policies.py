@@ -36,9 +36,9 @@ def briefly() -> Iterator[str]:
 
 
 def entries(name: str, parameters: Mapping[str, Any]) -> list[str]:
-    """Return all there is to say of the policies of a name, or of one's own as FILE.py:CLASS.
+    """Return all there is to say about the policies with a name, or your own as FILE.py:CLASS.
 
-    Raises ValueError for an impossible parameter, or where a policy of one's own fails.
+    Raises ValueError for an impossible parameter, or if a policy of your own fails.
     """
     if ":" in name:
         return [_entry(registry.kind_of(name), name, parameters)]

@@ -9,7 +9,7 @@ import typer
 
 from .. import scenarios
 from ..runs.options import Options, of_simulated_time
-from .console import WRONG_INPUT, announce_compilation, fail, make_run_folder, messages, progress
+from .console import WRONG_INPUT, announce_compilation, fail, fail_to_read, make_run_folder, messages, progress
 from .options import (
     KB,
     Admission,
@@ -21,10 +21,10 @@ from .options import (
     CheckpointEvery,
     CheckShards,
     Clock,
+    CpuWait,
     Denial,
     Failback,
     Failover,
-    Folder,
     Force,
     Intersite,
     Journal,
@@ -34,27 +34,36 @@ from .options import (
     Pace,
     Placement,
     RayAddress,
+    RayResources,
     Replications,
+    RunFolder,
     Seed,
     Selection,
     Settings,
     Shards,
     Until,
     Workers,
+    check_has_shards,
     chosen_arms,
     count,
+    cpu_wait_in,
+    elsewhere,
     goals,
+    location_in,
     most_replications,
     number,
     overrides_in,
     placement_in,
     policy,
     refuse_for_collection,
+    resources_in,
     seconds,
     workers_in,
 )
 
 if TYPE_CHECKING:
+    from meterstorm.actors.shards.storage import Location
+
     from ..scenario import Scenario
 
 # How options that only simulated time has are typed, by name.
@@ -95,9 +104,11 @@ def run_command(
     check_shards: CheckShards = "0",
     ray_address: RayAddress = None,
     placement: Placement = None,
+    cpu_wait: CpuWait = None,
+    ray_resources: RayResources = None,
     clock: Clock = None,
     pace: Pace = None,
-    out: Folder = None,
+    out: RunFolder = None,
     force: Force = False,
     journal: Journal = False,
     checkpoint_every: CheckpointEvery = None,
@@ -138,10 +149,7 @@ def run_command(
         words = "a sweep keeps what is done by itself, with --until, too"
         fail(WRONG_INPUT, f"--until {until[0]}: not with --checkpoint-every; {words}")
     if live:
-        _check_live({
-            "--workers": workers, "--shards": shards, "--ray-address": ray_address,
-            "--checkpoint-every": checkpoint_every,
-        })  # fmt: skip
+        _check_live({"--workers": workers, "--ray-address": ray_address, "--checkpoint-every": checkpoint_every})
     is_live = live and messages().is_interactive
     options = Options(
         name=Path(source).stem,
@@ -151,9 +159,11 @@ def run_command(
         keep_journal=journal,
         ray_address=ray_address,
         placement=placement_in(ray_address, placement),
+        cpu_wait_s=cpu_wait_in(ray_address, cpu_wait),
+        ray_resources=resources_in(ray_address, ray_resources),
         checkpoint_every_s=seconds("--checkpoint-every", checkpoint_every),
         check_shards=checked_shards,
-        out=out,
+        out=None if out is None else location_in("--out", out),
         force=force,
         as_json=as_json,
         junit=None if junit is None else os.path.abspath(junit),
@@ -165,19 +175,19 @@ def run_command(
         **{f"policies.{option[2:]}.name": policy(name) for option, name in policies.items()},
     }  # fmt: skip
     overrides = overrides_in(settings, given)
+    of_shards = {"--placement": None if placement is None else str(placement.value), "--cpu-wait": cpu_wait}
     if source == KB:
-        _run_collection(overrides, options)
+        _run_collection(overrides, options, of_shards)
     else:
-        _run_one(source, overrides, kept, options, is_live)
+        _run_one(source, overrides, kept, options, live, of_shards)
 
 
-def _check_clock(scenario: "Scenario", options: Options, is_live: bool = False) -> None:
+def _check_clock(scenario: "Scenario", options: Options) -> None:
     """End the command if an option asks for what the wall clock does not have."""
     if scenario.run.clock == "virtual":
         return
-    given = [TYPED[name].format(value) for name, value in of_simulated_time(options).items()]
-    for option in ["--live"] * is_live + given:
-        fail(WRONG_INPUT, f'{option}: not with run.clock = "wall"')
+    for name, value in of_simulated_time(options).items():
+        fail(WRONG_INPUT, f'{TYPED[name].format(value)}: not with run.clock = "wall"')
 
 
 def _check_live(others: Mapping[str, str | None]) -> None:
@@ -192,7 +202,8 @@ def _run_one(
     overrides: Mapping[str, object],
     arms: tuple[str, ...] | None,
     options: Options,
-    is_live: bool,
+    live: bool,
+    of_shards: Mapping[str, str | None],
 ) -> None:
     from ..runs.inputs import inputs
     from ..runs.until import check_groups
@@ -206,10 +217,16 @@ def _run_one(
         check_groups(scenario, options.until)
     except (ScenarioError, ValueError) as error:
         fail(WRONG_INPUT, str(error))
-    _check_clock(scenario, options, is_live)
+    _check_clock(scenario, options)
+    is_shared, is_live = scenario.run.clock == "wall", live and messages().is_interactive
+    if live and not is_shared:
+        shards = overrides.get("run.shards")
+        _check_live({"--shards": None if shards is None else str(shards)})
     execution.check_can_be_shared(scenario, options.check_shards)
     execution.check_junit(scenario, options)
-    options = options._replace(shards=1 if is_live else execution.chosen_shards(scenario, options.workers))
+    is_alone = is_live and not is_shared
+    options = options._replace(shards=1 if is_alone else execution.chosen_shards(scenario, options.workers))
+    check_has_shards(max(options.shards, options.check_shards), of_shards)
     execution.join(options)
     if options.out is not None:
         make_run_folder(options.out, options.force)
@@ -229,7 +246,9 @@ def _run_one(
     execution.end_if_unmet([finished])
 
 
-def _run_collection(overrides: Mapping[str, object], options: Options) -> None:
+def _run_collection(
+    overrides: Mapping[str, object], options: Options, of_shards: Mapping[str, str | None]
+) -> None:
     from ..reports import kb
     from ..scenario import ScenarioError
     from . import collection
@@ -240,34 +259,66 @@ def _run_collection(overrides: Mapping[str, object], options: Options) -> None:
         fail(WRONG_INPUT, str(error))
     for scenario in scenarios.values():
         _check_clock(scenario, options)
-    collection.run(scenarios, options)
+    collection.run(scenarios, options, of_shards)
 
 
 def resume_command(
-    folder: Annotated[
-        Path,
-        typer.Argument(metavar="DIR", help="The folder of a sweep, a tuning, or a run with --checkpoint-every."),
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="DIR|URL",
+            help="The folder of a sweep, a tuning, or a run with --checkpoint-every; of a run also its URL.",
+        ),
     ],
     ray_address: RayAddress = None,
+    cpu_wait: CpuWait = None,
+    ray_resources: RayResources = None,
     as_json: AsJson = False,
 ) -> None:
     """Finish a sweep, a tuning, or a run begun with --checkpoint-every, whose process died or was interrupted.
 
     The results are those of one that was never interrupted. It keeps on keeping what is done. It goes on in the
-    cluster that --ray-address names, else where it was begun.
+    cluster that --ray-address names, else where it was begun, and asks of that what it asked for when it began
+    unless --cpu-wait and --ray-resources say otherwise.
     """
     from ..runs import folder as folders
 
-    if (kind := folders.unfinished(folder)) in (folders.SWEEP, folders.TUNING):
-        from . import sweeping, tuning
+    folder = location_in("", source)
+    try:
+        kind = folders.unfinished(folder)
+    except OSError as error:
+        fail_to_read(error, folder)
+    if isinstance(folder, Path) and kind in (folders.SWEEP, folders.TUNING):
+        check_has_shards(1, {"--cpu-wait": cpu_wait})
+        _resume_worlds(kind, folder, ray_address, ray_resources, as_json)
+    else:
+        _resume_run(folder, ray_address, ray_resources, cpu_wait, as_json)
 
-        if kind == folders.SWEEP:
-            sweeping.resume(folder, ray_address, as_json)
-        elif ray_address is not None:
-            fail(WRONG_INPUT, f"--ray-address {ray_address}: not for a tuning, which runs on this machine")
-        else:
-            tuning.resume(folder, as_json)
+
+def _resume_worlds(
+    kind: str, folder: Path, ray_address: str | None, ray_resources: list[str] | None, as_json: bool
+) -> None:
+    """Finish a sweep or a tuning: many worlds, none of which is shared."""
+    from ..runs import folder as folders
+    from . import sweeping, tuning
+
+    if kind == folders.SWEEP:
+        sweeping.resume(folder, ray_address, ray_resources, as_json)
         return
+    given = {"--ray-address": ray_address, "--ray-resources": next(iter(ray_resources or ()), None)}
+    for option, text in given.items():
+        if text is not None:
+            fail(WRONG_INPUT, f"{option} {text}: not for a tuning, which runs on this machine")
+    tuning.resume(folder, as_json)
+
+
+def _resume_run(
+    folder: "Location",
+    ray_address: str | None,
+    ray_resources: list[str] | None,
+    cpu_wait: str | None,
+    as_json: bool,
+) -> None:
     from meterstorm.actors.shards.sealed import CheckpointError
 
     from ..runs.unfinished import UnfinishedRun
@@ -276,12 +327,14 @@ def resume_command(
 
     try:
         unfinished = UnfinishedRun.reopen(folder)
-    except (CheckpointError, ScenarioError, OSError) as error:
+    except OSError as error:
+        fail_to_read(error, folder)
+    except (CheckpointError, ScenarioError) as error:
         fail(WRONG_INPUT, str(error))
+    options = elsewhere(unfinished.options._replace(as_json=as_json), ray_address, ray_resources, cpu_wait)
+    check_has_shards(options.shards, {"--cpu-wait": cpu_wait})
     announce_compilation()
-    scenario, options = unfinished.scenario, unfinished.options._replace(as_json=as_json)
-    if ray_address is not None:
-        options = options._replace(ray_address=ray_address)
+    scenario = unfinished.scenario
     total = execution.worlds(scenario)
     with progress(counted(total, "world"), total) as advance:
         finished = execution.finish(scenario, options, advance, unfinished)

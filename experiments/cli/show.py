@@ -70,7 +70,7 @@ def show_command(
     Of a policy: its law, its parameters, and a plot of its delays.
     Examples: meterstorm show q226827, meterstorm show keys, meterstorm show clients.count, meterstorm show stamina
     """
-    given = overrides_in(settings, {})
+    given = overrides_in(settings, {}) if settings else {}
     if name in scenarios.names() and not given:
         print(scenarios.text(name), end="")
         return

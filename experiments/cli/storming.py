@@ -1,10 +1,8 @@
-"""What the storm benchmark goes through: its storms and policies, its folder, its worlds, its tables."""
+"""The steps of the storm benchmark: its storms and policies, its folder, its worlds, its tables."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, NoReturn
-
-from meterstorm.actors.cluster.failures import watching_ray
 
 from ..runs.folder import REPORT, clear
 from ..runs.table import VIOLATED
@@ -24,7 +22,6 @@ from .console import (
     INVARIANT,
     WRONG_INPUT,
     announce_compilation,
-    end_unavailable,
     fail,
     make_folder,
     output,
@@ -87,7 +84,7 @@ def _finish(parts: Sequence[Part], roster: Roster, facts: Facts, place: Path, op
     announce_compilation()
     make_folder(place)
     title = f"{counted(len(parts), 'scenario')}, {len(roster.rivals)} policies, {counted(total, 'world')}"
-    with watching_ray(lambda why: end_unavailable(f"{why}{WAY_ON}")), running_in(place, WAY_ON):
+    with running_in(place, WAY_ON):
         folders.mark(place, facts._replace(interrupted=True))
         with progress(title, total) as advance:
             outcome = storms.run(parts, roster, options, place, advance)

@@ -18,6 +18,7 @@ from .options import (
     NoReport,
     Processes,
     RayAddress,
+    RayResources,
     Replications,
     Seed,
     Settings,
@@ -29,6 +30,7 @@ from .options import (
     most_replications,
     number,
     overrides_in,
+    resources_in,
     seconds,
     workers_in,
 )
@@ -56,6 +58,7 @@ def sweep_command(
     at_most: AtMost = None,
     workers: Processes = None,
     ray_address: RayAddress = None,
+    ray_resources: RayResources = None,
     world_limit: Annotated[
         str | None, typer.Option(metavar="TIME", help="Wall time after which a world has failed (30s, 5m, 1h).")
     ] = None,
@@ -90,6 +93,7 @@ def sweep_command(
         name=Path(source).stem,
         workers=workers_in(workers),
         ray_address=ray_address,
+        ray_resources=resources_in(ray_address, ray_resources),
         world_limit_s=seconds("--world-limit", world_limit),
         until=goals_of_all(until),
         at_most=most_replications(at_most, until),

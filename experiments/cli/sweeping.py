@@ -1,4 +1,4 @@
-"""What a sweep goes through: its axes, its folder, its worlds, its tables."""
+"""The steps of a sweep: its axes, its folder, its worlds, its tables."""
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from meterstorm.actors.cluster.connection import start_ray
-from meterstorm.actors.cluster.failures import watching_ray
 from meterstorm.actors.shards.sealed import CheckpointError
 
 from ..metrics.names import METRICS
@@ -16,7 +15,7 @@ from ..reports import tables
 from ..reports.summary import to_json
 from ..runs.begun import Begun, begin, reopen
 from ..runs.failures import ENVIRONMENT_FAILURES, reason
-from ..runs.folder import REPORT, SWEEP, unfinished
+from ..runs.folder import REPORT, SWEEP, resuming, unfinished
 from ..runs.inputs import Input
 from ..runs.table import write_csv
 from ..runs.unfinished import default_folder
@@ -36,7 +35,6 @@ from .console import (
     UNAVAILABLE,
     WRONG_INPUT,
     announce_compilation,
-    end_unavailable,
     fail,
     fail_to_write,
     make_run_folder,
@@ -48,7 +46,7 @@ from .console import (
     unwritten,
 )
 from .execution import write_report
-from .options import policy
+from .options import elsewhere, policy
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -61,7 +59,7 @@ UNMET_SHOWN = 10
 def load_with_axes(
     source: str, overrides: Mapping[str, object], arms: tuple[str, ...] | None, vary: Sequence[str]
 ) -> Scenario:
-    """Return a scenario, with axes in place of those of its file if any are given, or end the command."""
+    """Return a scenario, with these axes instead of those in its file if any are given, or end the command."""
     try:
         given = [parse_axis(text) for text in vary]
         each_once((key, "") for key, _ in given)
@@ -82,7 +80,7 @@ def _absolute(takes: Any) -> Any:
 
 
 def known(metrics: Sequence[str] | None) -> tuple[str, ...]:
-    """Return the metrics to show, or end the command for one that there is not."""
+    """Return the metrics to show, or end the command if one does not exist."""
     for name in metrics or ():
         if name not in METRICS:
             fail(WRONG_INPUT, f"--metric: {unknown_metric(name)}")
@@ -123,7 +121,7 @@ def run(
 
 def set_up(
     kind: str, folder: Path, scenario: Scenario, inputs: Sequence[Input], options: "SweepOptions | TuneOptions"
-) -> Begun:
+) -> Begun[Path]:
     """Begin something in a folder, or end the command."""
     make_run_folder(folder, options.force or (options.out is None and unfinished(folder) != kind))
     announce_compilation()
@@ -135,18 +133,16 @@ def set_up(
         fail(UNAVAILABLE if error.__cause__ else WRONG_INPUT, str(error))
 
 
-def resume(folder: Path, ray_address: str | None, as_json: bool) -> None:
-    """Go on with the sweep in a folder; an address stands for that of the cluster where it was begun."""
+def resume(folder: Path, ray_address: str | None, ray_resources: list[str] | None, as_json: bool) -> None:
+    """Go on with the sweep in a folder, in the cluster where it was begun unless another is named."""
     begun = go_on(SWEEP, folder)
-    options = SweepOptions(**begun.options)._replace(as_json=as_json)
-    if ray_address is not None:
-        options = options._replace(ray_address=ray_address)
+    options = elsewhere(SweepOptions(**begun.options)._replace(as_json=as_json), ray_address, ray_resources)
     join(options)
     announce_compilation()
     _finish(begun, *_planned(begun.scenario), options, report.DEFAULT_METRICS, None, None)
 
 
-def go_on(kind: str, folder: Path) -> Begun:
+def go_on(kind: str, folder: Path) -> Begun[Path]:
     """Go on with what was begun in a folder, or end the command."""
     try:
         return reopen(kind, folder)
@@ -178,7 +174,7 @@ def join(options: SweepOptions) -> None:
 
 
 def _finish(
-    begun: Begun,
+    begun: Begun[Path],
     planned: Plan,
     inputs: Sequence[Input],
     options: SweepOptions,
@@ -188,7 +184,7 @@ def _finish(
 ) -> None:
     """Run what is left, write the folder, print the table; end the command if not all is well."""
     folder, total = begun.folder, sweeps.count_of(planned)
-    with begun.lock, watching_ray(lambda why: end_unavailable(f"{why}{way_on(folder)}")):
+    with begun.lock:
         title = f"{counted(len(planned.points), 'point')}, {counted(total, 'world')}"
         with running_in(folder):
             with progress(title, total) as advance:
@@ -236,7 +232,7 @@ def running_in(folder: Path, way: str | None = None) -> Iterator[None]:
 
 def way_on(folder: Path) -> str:
     """Return in words how what a folder has is gone on with."""
-    return f"\nwhat is done is kept: meterstorm resume {folder} goes on"
+    return f"\nwhat is done is kept: {resuming(folder)} goes on"
 
 
 def _fail_for_worlds(content: dict[str, Any], folder: Path) -> NoReturn:
@@ -249,9 +245,7 @@ def _fail_for_worlds(content: dict[str, Any], folder: Path) -> NoReturn:
     words = f"{content['failed']} of {total} failed; metrics.parquet has each with its error"
     if left := content["worlds"] - content["done"] - content["failed"]:
         words += f"; not run: {left:,}"
-    fail(
-        INVARIANT if content["defects"] else FAILED_WORLDS, f"{words}; meterstorm resume {folder} tries them again"
-    )
+    fail(INVARIANT if content["defects"] else FAILED_WORLDS, f"{words}; {resuming(folder)} tries them again")
 
 
 def _export(

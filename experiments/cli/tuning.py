@@ -1,4 +1,4 @@
-"""What a tuning goes through: its goal, its folder, its trials, and the points that are best."""
+"""The steps of a tuning: its goal, its folder, its trials, and the best points."""
 
 import time
 from pathlib import Path
@@ -77,7 +77,7 @@ def _task(scenario: Scenario, options: "TuneOptions") -> Task:
         fail(WRONG_INPUT, str(error))
 
 
-def _finish(begun: Begun, task: Task, options: "TuneOptions") -> None:
+def _finish(begun: Begun[Path], task: Task, options: "TuneOptions") -> None:
     """Make the trials that are left, judge the best points, write the folder, and print these."""
     folder, running, began_s = begun.folder, SweepOptions(workers=options.workers), time.monotonic()
     with begun.lock, running_in(folder):
@@ -98,7 +98,7 @@ def _finish(begun: Begun, task: Task, options: "TuneOptions") -> None:
     _tell_failures(content, [row["error"] for row in results.failures(table)])
 
 
-def _search(begun: Begun, task: Task, running: SweepOptions) -> tune.Found:
+def _search(begun: Begun[Path], task: Task, running: SweepOptions) -> tune.Found:
     base, trials = task.space.base, task.goal.trials
     total = trials * len(versions(base)) * base.run.replications
     try:
@@ -108,7 +108,7 @@ def _search(begun: Begun, task: Task, running: SweepOptions) -> tune.Found:
         fail(WRONG_INPUT, f"{begun.folder}: {error}; begin it anew")
 
 
-def _judge(begun: Begun, found: tune.Found, running: SweepOptions) -> Outcome:
+def _judge(begun: Begun[Path], found: tune.Found, running: SweepOptions) -> Outcome:
     total = len(found.best) * len(versions(found.plan.base)) * len(tune.fresh(found.plan))
     title = f"{counted(len(found.best), 'best point')} once more"
     with progress(title, total) as advance:

@@ -32,7 +32,7 @@ class Figure(NamedTuple):
     svg: str
     keys: Sequence[Key]
     table: Table
-    arm: int | None = None  # the one arm that all of it is of
+    arm: int | None = None  # the one arm that all of it belongs to
     has_lines: bool = False  # whether its keys stand for lines, which have dashes, or for surfaces
 
     @property

@@ -39,7 +39,7 @@ def heat(name: str, title: str, caption: str, grid: Grid, level: float | None) -
 
 
 def phases(name: str, title: str, caption: str, grid: Grid, keys: Sequence[Key], lead: Any) -> Figure:
-    """Return a map of which key is best; beyond the last key: none is clearly.
+    """Return a map of which key is best; a value beyond the last key means that none clearly is.
 
     `lead` is by how much the first one is better than the best of the others: its contour of 0 divides them.
     """

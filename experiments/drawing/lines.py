@@ -73,7 +73,7 @@ class Plot(NamedTuple):
 
 
 def figure(name: str, title: str, caption: str, plot: Plot, only: int | None = None) -> Figure:
-    """Return lines with their table; `only` is the one arm that all of it is of."""
+    """Return lines with their table; `only` is the one arm that they all belong to."""
     x, y, place = _scales(plot)
     parts = [
         *_windows(plot.windows, x, place),

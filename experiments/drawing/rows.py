@@ -25,7 +25,7 @@ class Mark(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A row of a figure: what it is of, its marks, and its numbers in words."""
+    """A row of a figure: what it shows, its marks, and its numbers in words."""
 
     name: str
     key: Key

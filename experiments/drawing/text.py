@@ -1,4 +1,4 @@
-"""Text in figures: whatever a name has in it, escaped and cut to the room that there is."""
+"""Text in figures: any name, escaped and cut to the available room."""
 
 import html
 import math

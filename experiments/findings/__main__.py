@@ -1,7 +1,7 @@
-"""Findings from the command line: without a name, the page is written anew from the results in the repository.
+"""Findings from the command line: without a name, rewrite the page from the results in the repository.
 
-With a name its study is run, its results are kept, and the page is written anew; with a seed nothing is kept, and
-the answer at other draws is printed.
+With a name, run its study, keep the results and rewrite the page; with a seed, keep nothing and print the answer
+at other draws.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""Bursts: launches that come sooner after each other than at random within their hour of the week."""
+"""Bursts: launches that follow each other more closely than chance would have it within their hour of the week."""
 
 import math
 from collections.abc import Sequence

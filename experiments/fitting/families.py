@@ -1,8 +1,8 @@
 """Distributions fitted to observed times, and how well each one fits.
 
-By maximum likelihood. The distance is Kolmogorov and Smirnov's; its p is by parametric bootstrap: as often does
-a sample of the fitted distribution, rounded as a log rounds and fitted again, lie as far from its own fit. Where
-many times are rounded to 0, a true distribution is refused more often than that says.
+Fits are by maximum likelihood. The distance is Kolmogorov and Smirnov's, its p by parametric bootstrap: how often
+a sample of the fitted distribution, rounded as a log rounds and fitted again, lies as far from its own fit. If
+many times are rounded to 0, a true distribution is rejected more often than p says.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,7 +14,7 @@ from scipy import special
 from . import weibull
 
 RESAMPLES = 199
-TESTED_MAX = 5_000  # values of which the distance is tested, drawn from more
+TESTED_MAX = 5_000  # values used to test the distance, drawn at random if there are more
 P_MIN = 0.05  # a distribution with less does not fit
 SEED = 1
 EMPIRICAL = "empirical"

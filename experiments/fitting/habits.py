@@ -1,4 +1,4 @@
-"""What users do who are denied or lose their server, and how often servers are away."""
+"""What users do when they are denied or lose their server, and how often servers are away."""
 
 from collections import defaultdict
 from collections.abc import Sequence

@@ -136,7 +136,7 @@ def launching(fitted: Model) -> Fit:
 
 
 def _clients_at_random(fitted: Model) -> int:
-    """Return so many clients that few of them run a program at a time."""
+    """Return enough clients that only a few of them run a program at any time."""
     in_use = fitted.arrivals.rate_per_s * fitted.holds.best.mean_s
     return max(1, math.ceil(in_use / BUSY_MAX))
 

@@ -1,4 +1,4 @@
-"""Idle time-outs: many more sessions than around them last about as long."""
+"""Idle time-outs: durations near which far more sessions end than just before or after."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -7,7 +7,7 @@ import numpy as np
 from scipy import stats
 
 WIDTH_S = 20.0  # of a spike
-AROUND = 10  # so many widths to each side tell what is usual there
+AROUND = 10  # widths to each side that show what is normal there
 SHARE_MIN = 0.01  # of all sessions
 P_MAX = 1e-9
 LEAST_S = 120.0  # shorter sessions are of one hurry or another

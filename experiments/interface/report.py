@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from ..pages import report
-from ..runs.folder import REPORT
+from ..runs.folder import REPORT, on_disk
 
 
 def write_report(folder: str | Path, *others: str | Path, out: str | Path | None = None) -> Path:
@@ -12,8 +12,9 @@ def write_report(folder: str | Path, *others: str | Path, out: str | Path | None
     Several runs stand side by side in it. It is report.html in the first folder, or the file `out`; its path is
     returned.
 
-    Raises ValueError and ScenarioError for a folder that has nothing to report or stands alone, and OSError.
+    Raises ValueError and ScenarioError for a folder that has nothing to report or stands alone, ValueError for a
+    URL, and OSError.
     """
-    file = Path(folder) / REPORT if out is None else Path(out)
+    file = on_disk(Path(folder) / REPORT if out is None else out)
     report.save(file, report.report([Path(folder), *map(Path, others)]).html())
     return file

@@ -1,7 +1,6 @@
 """A sweep as a value: its scenario, its points, and what they give.
 
-Nothing is kept between two sweeps, and nothing needs the main thread: scripts, notebooks and tasks of Ray may run
-them from wherever they are.
+Sweeps share no state and do not need the main thread, so scripts, notebooks and Ray tasks can all run them.
 """
 
 import tempfile
@@ -14,7 +13,7 @@ import numpy as np
 
 from ..reports.sweep import finish
 from ..runs.begun import Begun, begin, reopen
-from ..runs.folder import SWEEP, refusal, unfinished
+from ..runs.folder import SWEEP, on_disk, refusal, unfinished
 from ..runs.inputs import Input
 from ..runs.table import without_costs
 from ..runs.worlds import Worlds
@@ -36,7 +35,7 @@ NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class SweepResults(Worlds):
-    """What a sweep gave: a row for each world, in the order of the points whoever ran them."""
+    """A sweep's results: a row for each world, in the order of the points, whichever process ran them."""
 
     def __init__(self, plan: Plan, table: "pa.Table", interrupted: bool = False) -> None:
         self._plan, self._table = plan, without_costs(table)
@@ -135,24 +134,26 @@ class Sweep:
         same sweep goes on where it was ended, and tries again what has failed. Without it nothing is left on disk.
         `write_report` makes a page of it.
 
-        Raises ValueError for a folder that has something else, CheckpointError for one that another process is at
-        or another version began, OSError, and PoolError and ClusterError for whoever runs the worlds.
+        Raises ValueError for a URL, or a folder that has something else, CheckpointError for one that another
+        process is at or another version began, OSError, and PoolError and ClusterError for whoever runs the
+        worlds.
         """
+        place = None if out is None else on_disk(out)
         options = SweepOptions(self._name, workers, ray_address, world_limit_s)
         told = on_progress or (lambda done: None)
         files = check(self._plan)  # one that is not there leaves no folder behind
-        if out is None:
+        if place is None:
             with tempfile.TemporaryDirectory(prefix="meterstorm-") as folder:
                 outcome = run_sweep(self._plan, options, Path(folder), told)
                 table = results.collect(self._plan, Path(folder))
             return SweepResults(self._plan, table, outcome.interrupted)
-        begun = self._begun(Path(out), options, files)
+        begun = self._begun(place, options, files)
         with begun.lock:
             outcome = run_sweep(self._plan, options, begun.checkpoints, told)
             table, _ = finish(begun, self._plan, outcome, files)
         return SweepResults(self._plan, table, outcome.interrupted)
 
-    def _begun(self, folder: Path, options: SweepOptions, files: Sequence[Input]) -> Begun:
+    def _begun(self, folder: Path, options: SweepOptions, files: Sequence[Input]) -> Begun[Path]:
         """Begin in a folder, or go on with what it has of this sweep."""
         if unfinished(folder) != SWEEP:
             if refusal(folder, force=False):

@@ -10,7 +10,7 @@ from .log import Stated
 from .pairing import Pool
 from .site import is_of_capacity
 
-CHANGE = 4  # a change must explain so many decisions at least
+CHANGE = 4  # decisions that a change must explain, at least
 
 
 class Decisions(NamedTuple):

@@ -1,6 +1,7 @@
-"""Absolute times for lines that say the time of the day, and only sometimes the day.
+"""Absolute times for lines that give the time of day, and only sometimes the date.
 
-A *part* is a stretch of lines in which time goes on: a file, or a piece of one in which several were concatenated.
+A *part* is a stretch of lines in which time only moves forward: a file, or one piece of several that were
+concatenated.
 """
 
 from bisect import bisect_right
@@ -66,7 +67,7 @@ def _block(clock: Clock, lines: Any, line: int) -> slice:
 
 
 def _times(clock: Clock, lines: Any, day_of: Mapping[int, int]) -> Any:
-    """Return the times of lines, of which some tell days that are in order."""
+    """Return the times of lines, some of which give dates; these dates are in order."""
     second = clock.second[lines].astype(np.int64)
     told = [(at, day_of[line]) for at, line in enumerate(lines.tolist()) if line in day_of] or [(0, UNDATED)]
     days = _days(clock, lines, _midnights(second), told)

@@ -112,7 +112,7 @@ class _Reading:
         self._line(NO_TIME, None, None, BLANK if is_blank else UNREAD)
 
     def _is_event(self) -> Any:
-        """Return which lines are of users: those that a banner does not have."""
+        """Return which lines come from users: a banner has none."""
         found = np.zeros(len(self._fate), bool)
         users = self._events.users()
         found[[line for line, user in zip(self._at, users, strict=True) if user is not None]] = True

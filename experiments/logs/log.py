@@ -63,7 +63,7 @@ class Events:
         return len(self._rows)
 
     def users(self) -> list[str | None]:
-        """Return whom the events are of."""
+        """Return the user of each event."""
         return [row[USER] for row in self._rows]
 
     def in_order(self, rows: Sequence[int], times_s: Sequence[float]) -> dict[str, list[Any]]:

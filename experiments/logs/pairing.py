@@ -151,7 +151,7 @@ class _Books:
 
 
 def _taken(holds: list[Hold], count: int) -> list[Hold]:
-    """Take holds of so many licenses from a list: one of just as many, or else from the oldest on."""
+    """Take holds of `count` licenses from a list: one of exactly that many, or else the oldest first."""
     for place, hold in enumerate(holds):
         if hold.licenses == count:
             return [holds.pop(place)]

@@ -1,4 +1,4 @@
-"""The parts of logs in order of time: files in any order, several logs in one file, and what is there twice."""
+"""The parts of logs in order of time: files in any order, several logs in one file, and duplicates."""
 
 from bisect import bisect_right
 from collections.abc import Sequence

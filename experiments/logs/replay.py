@@ -1,6 +1,6 @@
 """The exact oracle: a request is granted if and only if in use + asked for <= capacity.
 
-Each decision of a log is judged with what was in use by the log itself, so one that differs makes no other differ.
+Each decision is judged by what the log itself has in use at that time, so one difference does not cause another.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,7 +27,7 @@ class Contradiction(NamedTuple):
     product: str
     in_use: int
     asked: int
-    licenses: int | None  # there are so many; None: unknown
+    licenses: int | None  # how many there are; None: unknown
 
 
 class Replayed(NamedTuple):
@@ -35,7 +35,7 @@ class Replayed(NamedTuple):
 
     decisions: int
     denials: int
-    of_known_capacity: int  # decisions about products of which the log tells how many licenses there are
+    of_known_capacity: int  # decisions about products whose number of licenses the log tells
     contradictions: list[Contradiction]
 
     @property

@@ -196,7 +196,7 @@ class _Reading:
         return EVENT
 
     def _product(self, line: _Line, file: str) -> str:
-        """Note how many licenses there are of a product, in all of its pools."""
+        """Note how many licenses a product has in all of its pools."""
         count = _number(line.words[4]) if len(line.words) > 4 else None
         if count is None or count < 0:
             return UNREAD
@@ -253,7 +253,7 @@ def _before(found: re.Match[str], later: datetime) -> datetime:
 
 
 def _time(found: re.Match[str], now: datetime) -> datetime | None:
-    """Return the time that a line tells; None: there is no such time. Months far back are of the next year."""
+    """Return the time in a line; None: there is no such time. Months far back belong to the next year."""
     month, day, year, *clock = found.groups()
     hour, minute, second = (int(part or 0) for part in clock)
     years: Iterator[int] = chain([int(year)] if year else [now.year, now.year + 1])

@@ -1,4 +1,4 @@
-"""When a server was last heard, where only its events tell."""
+"""When a server was last heard from, if only its events tell."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

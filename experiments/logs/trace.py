@@ -16,8 +16,8 @@ from .site import is_of_capacity
 
 SHARE = 0.95  # of a product's requests that come with those of another: then it is its companion
 REQUESTS_MIN = 5  # fewer say nothing of it
-BURST_S = 1.0  # requests of one client that are closer than this are of one launch
-REPEAT_S = 300.0  # who asks again within this time still wants the same
+BURST_S = 1.0  # requests of one client that are closer than this belong to one launch
+REPEAT_S = 300.0  # a user who asks again within this time still wants the same thing
 PROGRAMS_MAX = 32  # of one client, in the engine
 
 
@@ -64,7 +64,7 @@ def exact_times(time_s: Sequence[float]) -> Any:
 
 
 def trace(events: Mapping[str, Sequence[Any]], pairs: Pairs, span_s: float, known: set[Pool]) -> Trace:
-    """Return the launches of a log; products of known capacity are nobody's companions."""
+    """Return the launches of a log; products of known capacity do not count as companions of others."""
     asked = _requests(events, pairs, span_s)
     bursts = _bursts(asked)
     companions = _companions(asked, bursts, known)

@@ -1,14 +1,14 @@
 """The metrics of each group of clients: what is counted for its clients, and how long that lasts.
 
-What is counted adds up to the world's metric over the groups and the rest. (But `messages` and `messages_lost` are
-those from and to clients; a world has those of its site servers, too.)
+Counts add up, over the groups and the rest, to the world's metric. (Except that `messages` and `messages_lost` are
+those from and to clients; a world also has those of its site servers.)
 """
 
 from typing import Any
 
 from meterstorm.actors.records import ledger, sums
 from meterstorm.actors.setup import groups
-from meterstorm.actors.shards.tally import Part, Tally
+from meterstorm.actors.shards.tally import Counted, Tally
 from meterstorm.actors.state import counters
 from meterstorm.actors.state import sums as words
 
@@ -33,7 +33,7 @@ def of_groups(scenario: Any, tally: Tally) -> Groups:
     return {name: _metrics(scenario, parts[name], size, largest) for name, size in sizes(scenario).items()}
 
 
-def _metrics(scenario: Any, part: Part, clients: int, longest_wait: int) -> dict[str, Value]:
+def _metrics(scenario: Any, part: Counted, clients: int, longest_wait: int) -> dict[str, Value]:
     end_us, duration_us = measured_us(scenario)
 
     def area_us(row: int, still: int) -> int:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-NOISE = 1e-13  # of the largest value: what differs by less is alike but for the last bits of the arithmetic
+NOISE = 1e-13  # of the largest value: smaller differences are rounding in the last bits
 
 
 class Estimate(NamedTuple):
@@ -17,7 +17,7 @@ class Estimate(NamedTuple):
 def estimate(values: Sequence[float], confidence: float = 0.95) -> Estimate:
     """Return the mean and the half-width of its Student-t interval; both are infinite when a value is.
 
-    Values that are alike but for rounding have an interval of 0.
+    Values that are equal except for rounding have an interval of 0.
     """
     return _estimate(values, _size(values), confidence)
 
@@ -29,7 +29,7 @@ def paired_difference(a: Sequence[float], b: Sequence[float], confidence: float 
 
 
 def difference(x: float, y: float) -> float:
-    """Return x - y: 0 where they are alike but for rounding, as equal infinities are."""
+    """Return x - y: 0 if they are equal except for rounding, and for equal infinities."""
     return 0.0 if math.isclose(x, y, rel_tol=NOISE) else x - y
 
 

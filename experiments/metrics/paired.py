@@ -1,7 +1,7 @@
 """One metric of one arm beside that of its baseline, replication by replication: both met the same users.
 
-Where all values are finite, the mean difference has a Student-t interval and a t test. Infinite ones have no mean:
-then the sign test asks whether one of the two is larger more often, so that only the order of the two counts.
+If all values are finite, the mean difference has a Student-t interval and a t test. Infinite values have no mean,
+so the sign test then asks whether one of the two is larger more often: only their order counts.
 """
 
 import math
@@ -26,7 +26,7 @@ class Paired(NamedTuple):
     median_difference: float | None  # of the replications in which both are finite, where in others one is not
     test: Literal["t", "sign"] | None  # None: fewer than two replications
     p: float | None
-    sign: int  # what the test's p is of: 1: more (in the mean, or more often), -1: less, 0: neither
+    sign: int  # the direction that p refers to: 1: more (in the mean, or more often), -1: less, 0: neither
 
 
 def paired(values: Sequence[Value], baseline: Sequence[Value], confidence: float = 0.95) -> Paired:

@@ -41,11 +41,14 @@ def in_full(measured: Measures) -> dict[str, Any]:
         "late_share": measured.late_share,
         "lateness_ms_max": measured.lateness.largest / MS,
         "round_trip_ms_max": measured.round_trips.largest / MS,
+        "message_late_ms_mean": measured.late_ns_mean / MS,
         "unanswered": sum(node.unanswered for node in measured.nodes),
         "cpu_s": {
             who: dict(zip(PHASES, measured.cpu_s(of_servers), strict=True))
             for who, of_servers in (("clients", False), ("servers", True))
         },
+        "attempts": dict(zip(PHASES, measured.attempts(), strict=True)),
+        "phases_s": dict(zip(PHASES, measured.phases_s, strict=True)),
         "processes": [
             {
                 "name": measured.name(number),

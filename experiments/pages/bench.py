@@ -47,7 +47,7 @@ def _sizes(rows: Sequence[Row], program: Program) -> list[int]:
 
 
 def _verdict(rows: Sequence[Row]) -> str:
-    """Return in one sentence how fast we are with most clients, and beside whom."""
+    """Return in one sentence how fast we are with the most clients, and compared with whom."""
     ours = next(program for program in OWN if _sizes(rows, program))
     size = _sizes(rows, ours)[-1]
     rates = _rates(rows, ours, size)

@@ -1,4 +1,4 @@
-"""Two runs as base and change: what was set differently, and what came of it."""
+"""Two runs as base and change: which settings differ, and how the results differ."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple

@@ -11,6 +11,11 @@ from ..scenario import Arm, Case, Scenario, counted, to_toml
 from ..scenario.wording import show
 from .markup import code, facts, folded, items, name, paragraph
 
+AGAIN = {
+    "virtual": "which gives the same digest",
+    "wall": "whose digest depends on what then comes late",
+}
+
 
 def what_was_run(run: Run, is_alone: bool) -> str:
     """Return the facts of a run, and its scenario on demand, as HTML."""
@@ -24,7 +29,7 @@ def what_was_run(run: Run, is_alone: bool) -> str:
         ("worlds", _worlds(run)),
         ("seed", code(str(run.summary["seed"]))),
         ("digest", code(run.summary["digest"])),
-        ("again", f"{code(command)}, which gives the same digest"),
+        ("again", f"{code(command)}, {AGAIN[run.summary['clock']]}"),
     ]
     return "".join([facts(pairs), *versions(scenario), _file(scenario)])
 

@@ -1,4 +1,4 @@
-"""The folders that a report is of: of runs, beside each other, or of a sweep, a benchmark or a what-if."""
+"""The folders that a report covers: runs side by side, or a sweep, a benchmark or a what-if."""
 
 import json
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What of the time series is drawn: each measure, of which columns, and in which unit."""
+"""Which parts of the time series are drawn: each measure, its columns and its unit."""
 
 from typing import Literal, NamedTuple
 

@@ -60,7 +60,7 @@ def _style(arms: Sequence[Key]) -> str:
 
 
 def _switches(arms: Sequence[Key]) -> str:
-    """Return a box for each arm that shows and hides what is of it: the style sheet does that, not a script."""
+    """Return a box for each arm that shows and hides its parts: the style sheet does that, not a script."""
     if len(arms) < 2:
         return ""
     return f'<fieldset class="arms"><legend>Show</legend>{"".join(map(_switch, arms))}</fieldset>'

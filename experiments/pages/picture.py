@@ -24,7 +24,7 @@ SPAN = 2 * HOUR, 6 * HOUR
 
 
 class Panel(NamedTuple):
-    """What is drawn of which case."""
+    """A case, and what is drawn of it."""
 
     title: str
     case: str

@@ -194,7 +194,7 @@ def _heats(found: Field, metric: str, x: str, y: str) -> Iterator[Figure]:
 
 
 def _phases(found: Field, metric: str, x: str, y: str) -> Iterator[Figure]:
-    """Yield a map of which contender is best, where there are several with both settings."""
+    """Yield a map of which contender is best, if several have both settings."""
     grids = [(one, _grid(found, one, metric, x, y)) for one in found.contenders]
     both = [(one, grid) for one, grid in grids if grid is not None]
     shapes = {(tuple(grid.x), tuple(grid.y)) for _, grid in both}

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from . import beside, change, facts, timeseries, verdict
+from . import beside, change, facts, timeseries, twin, verdict, wall
 from .by_server import ByServer, Servers
 from .chapters import Chapter, Group, Report
 from .folders import Book
@@ -31,6 +31,7 @@ def _chapters(book: Book) -> Iterator[Chapter]:
         yield Chapter("expected", "What is expected", items(lines))
     yield Chapter("setup", "What was run", _setup(book))
     yield _over_time(book)
+    yield from filter(None, (wall.chapter(book), twin.chapter(book)))
     if found := [*beside.forests(book), *beside.waits(book)]:
         title = "Arms side by side" if len(book.arms) > 1 else "How long users wait"
         yield Chapter("arms", title, groups=[Group("", found)])

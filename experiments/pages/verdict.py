@@ -37,7 +37,7 @@ def _interrupted(run: Run) -> str:
 
 
 def interrupted(folder: Path, command: str, done: int, worlds: int) -> str:
-    """Return as HTML how much was done before an interrupt, and the command that goes on, or begins anew."""
+    """Return as HTML how much was done before an interrupt, and the command that resumes or restarts the run."""
     kept = f"<strong>Interrupted: kept {done:,} of {counted(worlds, 'world')}.</strong>"
     if unfinished(folder):
         return f"{kept} {code(shlex.join(['meterstorm', 'resume', str(folder)]))} goes on. "
@@ -113,7 +113,7 @@ def _difference(one: dict[str, Any], is_clear: bool) -> str:
 
 
 def _is_equal(one: dict[str, Any]) -> bool:
-    """Whether the two are equal in every replication, of which there is one at least."""
+    """Whether the two are equal in every replication, and there is at least one."""
     if one["difference"] is None:
         return bool(0 < one["replications"] == one["infinite"] == one["baseline_infinite"])
     return bool(one["difference"] == 0 and not one["half_width"])

@@ -1,4 +1,4 @@
-"""The report of a what-if: what becomes of a log's launches with other licenses."""
+"""The report of a what-if: how a log's launches fare with other licenses."""
 
 import json
 from collections.abc import Mapping, Sequence

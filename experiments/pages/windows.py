@@ -1,4 +1,4 @@
-"""When faults hold: as a scenario says, and as they came."""
+"""When faults hold: as the scenario says, and as they actually came."""
 
 import math
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""Two runs, every metric of a change beside that of a base: those that differ first."""
+"""Two runs, base and change, metric by metric: those that differ come first."""
 
 import math
 from collections.abc import Iterator, Mapping

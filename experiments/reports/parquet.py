@@ -1,7 +1,7 @@
 """The Parquet tables of a run's folder.
 
-Arrow takes a column's memory as it is: `pyarrow.array` would import pandas where there is one, a fifth of the time
-of a small run.
+Columns reach Arrow as raw memory: `pyarrow.array` would import pandas if it is installed, a fifth of the time of a
+small run.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,7 +15,7 @@ from meterstorm.actors.setup.scenario import ns
 from pyarrow import parquet
 
 from ..runs.results import Replication, Results, VersionResult
-from ..runs.table import DIGEST, facts, write_table
+from ..runs.table import DIGEST, ROW_GROUP, facts, write_parts, write_table
 from ..scenario import Run, Scenario
 from . import journal
 from .columns import SERIES, SERVER_SERIES, SERVERS, TABLES
@@ -35,11 +35,12 @@ def write_parquet(folder: Path, results: Results, digest: str) -> None:
     }
     if any(row.groups for _, row in _rows(results)):
         tables["groups"] = Results.groups_to_arrow
-    if any(row.journal is not None for _, row in _rows(results)):
-        tables["journal"] = _journal
     for name, table in tables.items():
         file = f"{name}.parquet"
         write_table(table(results), folder / file, facts(digest, results.scenario.title, TABLES[file]))
+    if any(row.journal is not None for _, row in _rows(results)):
+        told = facts(digest, results.scenario.title, TABLES[journal.FILE])
+        write_parts(_journal(results), folder / journal.FILE, told)
 
 
 def digest_in(file: Path) -> str | None:
@@ -60,7 +61,7 @@ def _time_series(results: Results) -> pa.Table:
 
 
 def _clock(run: Run, count: int) -> Columns:
-    """Return when each of so many samples starts, the warm-up first."""
+    """Return the start of each of `count` samples, the warm-up first."""
     start_s = np.append(-run.warmup_s, np.arange(count - 1) * run.sample_s)
     return {"start_s": start_s, "since_start_s": start_s + run.warmup_s}
 
@@ -113,24 +114,42 @@ def _faults(results: Results) -> pa.Table:
     return _table(results, columns)
 
 
-def _journal(results: Results) -> pa.Table:
-    """One row for each row of each replication's journal: see actors/records/journal.py."""
-    return _table(results, lambda row, scenario: journal.columns(row.journal, scenario))
+def _journal(results: Results) -> Iterator[pa.Table]:
+    """One row for each row of each replication's journal (see actors/records/journal.py), ROW_GROUP at a time."""
+    parts: list[pa.Table] = []
+    room = ROW_GROUP
+    for result, row in _rows(results):
+        for rows in _cut(row.journal, room):
+            parts.append(_part(result, row, journal.columns(rows, result.version.scenario)))
+            room -= len(rows)
+            if room == 0:
+                yield pa.concat_tables(parts)
+                parts, room = [], ROW_GROUP
+    if parts:
+        yield pa.concat_tables(parts)
+
+
+def _cut(rows: Any, room: int) -> Iterator[Any]:
+    """Yield as many rows as there is room for, then ROW_GROUP at a time: none once, if there are none."""
+    yield rows[:room]
+    for first in range(room, len(rows), ROW_GROUP):
+        yield rows[first : first + ROW_GROUP]
 
 
 def _table(results: Results, columns: Callable[[Replication, Scenario], Columns]) -> pa.Table:
     """One part for each replication: its keys, and its columns."""
-    parts = []
-    for result, row in _rows(results):
-        numbers = columns(row, result.version.scenario)
-        count = len(next(iter(numbers.values())))
-        keys = {
-            "case": _repeated(result.version.case, count),
-            "arm": _repeated(result.version.arm, count),
-            "replication": _numbers(np.full(count, row.number, np.int32)),
-        }
-        parts.append(pa.table({**keys, **{name: _numbers(values) for name, values in numbers.items()}}))
+    parts = [_part(result, row, columns(row, result.version.scenario)) for result, row in _rows(results)]
     return pa.concat_tables(parts) if parts else pa.table({})
+
+
+def _part(result: VersionResult, row: Replication, numbers: Columns) -> pa.Table:
+    count = len(next(iter(numbers.values())))
+    keys = {
+        "case": _repeated(result.version.case, count),
+        "arm": _repeated(result.version.arm, count),
+        "replication": _numbers(np.full(count, row.number, np.int32)),
+    }
+    return pa.table({**keys, **{name: _numbers(values) for name, values in numbers.items()}})
 
 
 def _rows(results: Results) -> Iterator[tuple[VersionResult, Replication]]:

@@ -7,7 +7,10 @@ from importlib.metadata import version as package_version
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from meterstorm.actors.shards.storage import Location
 from meterstorm.actors.shards.timing import ShardTiming, sum_of
+from meterstorm.actors.wall.backends.process import version
+from meterstorm.actors.wall.backends.registry import backend_of
 
 from ..metrics.groups import sizes
 from ..metrics.intervals import estimate
@@ -33,7 +36,7 @@ class Finished(NamedTuple):
     name: str
     results: Results
     summary: dict[str, Any]
-    folder: Path
+    folder: Location
 
     @property
     def worlds(self) -> int:
@@ -136,9 +139,16 @@ def write_folder(folder: Path, results: Results, content: dict[str, Any], keeps:
     policies are kept in policies/.
     """
     with made_aside(folder, keeps) as aside:
-        provenance = {"shards": content["shards"], "interrupted": results.interrupted}
+        provenance = {"shards": content["shards"], "interrupted": results.interrupted, **_backends(results)}
         write_papers(aside, results.scenario, content, results.inputs, provenance)
         write_parquet(aside, results, content["digest"])
+
+
+def _backends(results: Results) -> dict[str, Any]:
+    """The servers of others that have decided in place of the model's, and what they say of themselves."""
+    backends = filter(None, (backend_of(result.version.scenario) for result in results.versions))
+    found = {backend.name: version(backend) for backend in backends}
+    return {"backends": found} if found else {}
 
 
 def write_papers(

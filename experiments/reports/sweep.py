@@ -69,7 +69,7 @@ def command(plan: Plan, row: dict[str, Any], source: str, replications: int = 1)
 
 
 def finish(
-    begun: Begun, plan: Plan, outcome: Outcome, inputs: Sequence[Input]
+    begun: Begun[Path], plan: Plan, outcome: Outcome, inputs: Sequence[Input]
 ) -> "tuple[pa.Table, dict[str, Any]]":
     """Write a sweep's files as far as it came; return its rows and its summary; raises OSError.
 

@@ -4,9 +4,9 @@ For a collection: one line a symptom, and whether it is reproduced.
 """
 
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
+from meterstorm.actors.shards.storage import Location
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -150,7 +150,7 @@ def _replications(results: Results) -> int:
     return max((len(result.replications) for result in results.versions), default=0)
 
 
-def show_collection(console: Console, finished: list[Finished], folder: Path) -> None:
+def show_collection(console: Console, finished: list[Finished], folder: Location) -> None:
     """Print a line for each symptom: its article, whether it is reproduced, and the numbers."""
     replications = max(_replications(scenario.results) for scenario in finished)
     console.print(f"Symptoms of the articles: {_what(replications)}", style="italic")
@@ -182,7 +182,7 @@ def _numbers(row: Reproduction) -> str:
     return "\n".join([f"{row.defect.case.metric}", *arms])
 
 
-def closing(summary: Mapping[str, Any], folder: Path) -> str:
+def closing(summary: Mapping[str, Any], folder: Location) -> str:
     """Return the line under the tables of a run or a sweep."""
     engine = summary["engine"]
     return (

@@ -1,7 +1,7 @@
 """Differences in a table of worlds: each value of a setting beside that of a baseline, paired by replication.
 
-A pair is at the same other settings, case and arm, so that both have met the same users. A parameter that only one
-of the two has (that of a policy which the other does not choose) keeps them not apart.
+Both of a pair have the same other settings, case and arm, so they met the same users. A parameter that only one of
+the two has (of a policy that the other does not use) does not keep them apart.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -137,7 +137,7 @@ def _values(column: Sequence[Value], group: Group) -> Values:
 
 
 def _difference(ours: Values, theirs: Values, confidence: float) -> dict[str, Any]:
-    """Return what the pairs say, and how many of them are of which sort."""
+    """Return what the pairs say, and how many there are of each sort."""
     numbers = sorted(ours.keys() | theirs.keys())
     found = paired([ours.get(n) for n in numbers], [theirs.get(n) for n in numbers], confidence)
     mean, half_width = found.difference or (None, None)

@@ -24,6 +24,7 @@ from meterstorm.policies import (
 from meterstorm.policies.admission import DEQUEUED, asks_at_dequeue
 from meterstorm.policies.failover import HOOKS, FullJitter
 from meterstorm.policies.registry import METHOD, WRAPPER
+from meterstorm.policies.selection import ANSWERED, is_told
 from meterstorm.policies.wrapping import wrap
 
 # Powers and logarithms are not rounded alike by every library.
@@ -39,11 +40,13 @@ def check(kind: str, policy: Any, count: int) -> None:
         _check_targets(kind, policy, (_report(numbers) for _ in range(count)))
         return
     compiled = compiled_policies.compile_policy(kind, policy)
-    memory = np.zeros(int(getattr(policy, "memory_size", 0)))
+    memory = np.zeros(0)
     for _ in range(count):
-        if numbers.random() < 0.2:  # as a good answer does
-            memory[:] = 0.0
-        memory = _check_answer(kind, compiled, _view(kind, policy, numbers), memory, numbers.random())
+        view = _view(kind, policy, numbers)
+        size = questions.memory_size(kind, policy, view)
+        if size != len(memory) or numbers.random() < 0.2:  # as a good answer does
+            memory = np.zeros(size)
+        memory = _check_answer(kind, compiled, view, memory, numbers.random())
 
 
 def _check_answer(kind: str, compiled: Any, view: Any, memory: Any, u: float) -> Any:
@@ -104,7 +107,7 @@ def _view(kind: str, policy: Any, numbers: random.Random) -> Any:
         server = whole(0, counts[3])
         return Link(now_s, numbers.choice(happens), wait_s, *counts, whole(0, 2), *spans_s, server)
     if kind == "admission":
-        arrival = Arrival(now_s, whole(0, 200), whole(0, 2), whole(0, 200))
+        arrival = Arrival(now_s, whole(0, 200), whole(0, 2), whole(0, 200), service_s=numbers.uniform(0.0, 1.0))
         if asks_at_dequeue(type(policy)) and numbers.random() < 0.5:
             return arrival._replace(busy=0, kind=DEQUEUED, waited_s=numbers.uniform(0.0, 60.0))
         return arrival
@@ -114,7 +117,10 @@ def _view(kind: str, policy: Any, numbers: random.Random) -> Any:
     if kind == "denial":
         waited_s, pause = numbers.uniform(0.0, 600.0), numbers.expovariate(1.0)
         return Denied(now_s, waited_s, pause, whole(1, 21), whole(1, servers + 1), servers, whole(0, 2))
-    return Choice(whole(0, 10_000), whole(0, servers), whole(0, servers), whole(0, 21), servers)
+    choice = Choice(whole(0, 10_000), whole(0, servers), whole(0, servers), whole(0, 21), servers, now_s=now_s)
+    if is_told(type(policy)) and numbers.random() < 0.5:
+        return choice._replace(kind=ANSWERED, waiting=whole(0, 200), is_denial=whole(0, 2))
+    return choice
 
 
 def _report(numbers: random.Random) -> Report:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from meterstorm.actors.cluster.connection import start_ray
 from meterstorm.actors.cluster.gauges import Gauges
+from meterstorm.actors.cluster.placement import room_for
+from meterstorm.actors.cluster.room import CPU_WAIT_S, Room
 from meterstorm.actors.cluster.shard_set import ShardSet
 from meterstorm.actors.cluster.wall_set import WallSet
 from meterstorm.actors.cluster.workers import spread
@@ -16,6 +18,7 @@ from meterstorm.actors.setup.origin import of_world
 from meterstorm.actors.shards.checkpoints import Checkpoints
 from meterstorm.actors.shards.simulate import simulate
 from meterstorm.actors.shards.tally import Tally
+from meterstorm.actors.wall.sights import Sight
 
 from ..metrics.groups import of_groups
 from ..metrics.metrics import metrics
@@ -28,7 +31,7 @@ from .inputs import inputs
 from .options import Options, of_simulated_time
 from .results import Replication, Results, VersionResult
 from .sharding import RAY_PAYS_FROM_S
-from .warnings import fallen_behind, warnings
+from .warnings import fallen_behind, many_shards, warnings
 from .watching import Watch, Watcher
 
 if TYPE_CHECKING:
@@ -47,6 +50,8 @@ def run(
     workers: int | None = None,
     ray_address: str | None = None,
     placement: str = "pack",
+    cpu_wait_s: float = CPU_WAIT_S,
+    ray_resources: Mapping[str, float] | None = None,
     keep_journal: bool = False,
     on_progress: Progress = lambda done: None,
     unfinished: "UnfinishedRun | None" = None,
@@ -55,12 +60,15 @@ def run(
 
     `shards` > 1 runs every world on that number of Ray actors. Otherwise `workers` Ray workers run whole worlds in
     parallel; None lets the time of the first world decide, and 0 stays in this process. `keep_journal` keeps every
-    event of every world, in memory. `unfinished` keeps checkpoints and what is finished on disk, and has what an
-    earlier process has done of this run.
+    event of every world, in memory; of a large world on shards, in a file. `unfinished` keeps checkpoints
+    and what is finished on disk, and has what an earlier process has done of this run.
 
     `ray_address` (host:port, or "auto" for the one of this machine) is that of a Ray cluster to run on. There each
-    shard has a CPU, by `placement` on few nodes ("pack"), on many ("spread") or on one each ("strict-spread"), and
-    `workers` None means all CPUs. Without it a Ray of this process's own is started when it is needed.
+    shard has a CPU, by `placement` on few nodes ("pack"), on many ("spread") or on one each ("strict-spread"), for
+    which it waits `cpu_wait_s` seconds; a run that goes on then shares those that are free. `workers` None means
+    all CPUs. Each shard or worker takes of a node's memory what its worlds are estimated to need, and of
+    `ray_resources`, custom ones of Ray's, the amounts given. Without an address a Ray of this process's own is
+    started when it is needed.
 
     With `run.clock` "wall" worlds run in real time, one after the other, with `shards` processes for the clients;
     `workers`, `ray_address`, `keep_journal` and `unfinished` are then refused.
@@ -71,9 +79,12 @@ def run(
     a node with other code or files, or for a file that has changed meanwhile; TransportError
     (actors/shards/transport/frames.py); CheckpointError (actors/shards/sealed.py).
     """
+    if ray_resources and ray_address is None:
+        raise ValueError(f"ray_resources={ray_resources!r}: only in a cluster; it needs ray_address")
     options = Options(
-        shards=shards, workers=workers, ray_address=ray_address, placement=placement, keep_journal=keep_journal
-    )
+        shards=shards, workers=workers, ray_address=ray_address, placement=placement, cpu_wait_s=cpu_wait_s,
+        ray_resources=ray_resources or {}, keep_journal=keep_journal,
+    )  # fmt: skip
     results = run_as(options, scenario, on_progress, unfinished)
     if results.failure is not None:
         raise results.failure
@@ -91,7 +102,7 @@ def run_as(
 
     A failure of Ray, a node, memory or the disk is not raised: the results have it, and what was finished before.
     """
-    _check_clock(scenario, options, unfinished, watch)
+    _check_clock(scenario, options, unfinished)
     until.check_groups(scenario, options.until)
     began_s = unfinished.began_s if unfinished else time.time()
     files = inputs(scenario)
@@ -103,6 +114,8 @@ def run_as(
     for (version, _), replication in (unfinished.done if unfinished else {}).items():
         results.add(version, replication)
     results.warnings = warnings(result.version.scenario for result in results.versions)
+    if scenario.run.clock == "virtual":
+        results.warnings += many_shards(options.shards)
     try:
         _run_left(results, options, on_progress, unfinished, watch)
         for longer in until.extensions(results, options):
@@ -118,14 +131,12 @@ def run_as(
     return results
 
 
-def _check_clock(
-    scenario: Scenario, options: Options, unfinished: "UnfinishedRun | None", watch: Watch | None
-) -> None:
+def _check_clock(scenario: Scenario, options: Options, unfinished: "UnfinishedRun | None") -> None:
     """Raise ValueError for what was given and the wall clock does not have."""
     if scenario.run.clock == "virtual":
         return
     named = [f"{name}={value!r}" for name, value in of_simulated_time(options).items()]
-    for given in named + ["unfinished"] * bool(unfinished) + ["watch"] * bool(watch):
+    for given in named + ["unfinished"] * bool(unfinished):
         raise ValueError(f'{given}: not with run.clock = "wall"')
 
 
@@ -146,7 +157,8 @@ def _run_left(
         jobs = [job._replace(watcher=watch(results.versions[job.version].version, job.number)) for job in jobs]
     if unfinished:
         jobs = [job._replace(checkpoints=unfinished.world(job.version, job.number)) for job in jobs]
-    with closing(_steps(jobs, options, _added_to(len(have), on_progress))) as steps:
+    goes_on = unfinished is not None and unfinished.goes_on
+    with closing(_steps(jobs, options, goes_on, _added_to(len(have), on_progress))) as steps:
         for done, (job, replication, whose) in enumerate(steps, len(have) + 1):
             results.add(job.version, replication, whose)
             if unfinished:
@@ -264,11 +276,13 @@ def _tags(version: Version, number: int, options: Options) -> dict[str, str] | N
 Steps = Generator[tuple[Job, Replication, str]]  # the last says whose result it is
 
 
-def _steps(jobs: list[Job], options: Options, on_progress: Progress) -> Steps:
-    """Run the jobs, in any order."""
+def _steps(jobs: list[Job], options: Options, goes_on: bool, on_progress: Progress) -> Steps:
+    """Run the jobs, in any order, of a run that begins or goes on."""
     if jobs and jobs[0].scenario.run.clock == "wall":
         return _on_wall(jobs, options, on_progress)
-    return (_on_shards if options.shards > 1 else _in_parallel)(jobs, options, on_progress)
+    if options.shards > 1:
+        return _on_shards(jobs, options, goes_on, on_progress)
+    return _in_parallel(jobs, options, on_progress)
 
 
 def _in_parallel(jobs: list[Job], options: Options, on_progress: Progress) -> Steps:
@@ -290,17 +304,19 @@ def _in_parallel(jobs: list[Job], options: Options, on_progress: Progress) -> St
         arguments = [job.on_worker for job in rest]
         first = rest[0].checkpoints
         with first.probe() if first else nullcontext() as probe:
-            answers = spread(run_on_worker, arguments, workers, options.ray_address, probe)
+            room = room_for({job.version: job.scenario for job in rest}.values(), options.room, 1)
+            answers = spread(run_on_worker, arguments, workers, options.ray_address, probe, room)
             for index, node, replication in answers:
                 yield rest[index], replication, node
 
 
-def _on_shards(jobs: list[Job], options: Options, on_progress: Progress) -> Steps:
-    with ShardSet(options.shards, options.ray_address, options.placement) as shard_set:
+def _on_shards(jobs: list[Job], options: Options, goes_on: bool, on_progress: Progress) -> Steps:
+    room = room_for({job.version: job.scenario for job in jobs}.values(), options.room, options.shards)
+    with ShardSet(options.shards, options.ray_address, room, goes_on) as shard_set:
         for done, job in enumerate(jobs):
             report = _added_to(done, on_progress)
             tally = shard_set.simulate(
-                job.scenario, job.number, report, job.keep_journal, job.checkpoints, job.tags
+                job.scenario, job.number, report, job.keep_journal, job.checkpoints, job.tags, options.scratch
             )
             yield job, _replication(job.scenario, job.number, tally), "its shards"
 
@@ -311,11 +327,19 @@ def _on_wall(jobs: list[Job], options: Options, on_progress: Progress) -> Steps:
     for done, job in enumerate(jobs):
         report = _added_to(done, on_progress)
         tally, measures = wall_set.simulate(
-            job.scenario, job.number, options.shards, job.scenario.run.pace, report
+            job.scenario, job.number, options.shards, job.scenario.run.pace, report, _on_sights(job)
         )
         found = _replication(job.scenario, job.number, tally)
         values = of_wall(found.metrics, measures)
         yield job, replace(found, metrics=values, wall=measures), "its nodes"
+
+
+def _on_sights(job: Job) -> Callable[[Callable[[], list[Sight]]], None] | None:
+    """Return what has a world's watcher look at what its processes leave, if it has one."""
+    watcher = job.watcher
+    if watcher is None:
+        return None
+    return lambda sights: watcher(lambda: watching.look_at_wall(job.scenario, sights()))
 
 
 def _added_to(done: int, on_progress: Progress) -> Progress:
@@ -328,11 +352,12 @@ def check_shards(
     on_progress: Progress = lambda done: None,
     *,
     ray_address: str | None = None,
-    placement: str = "pack",
+    room: Room | None = None,
 ) -> list[str]:
     """Run the first replication of every version again on shards; return where the digest differs."""
     different = []
-    with ShardSet(shards, ray_address, placement) as shard_set:
+    room = room_for([result.version.scenario for result in results.versions], room or Room(), shards)
+    with ShardSet(shards, ray_address, room) as shard_set:
         for done, result in enumerate(results.versions, 1):
             if result.replications:
                 first = result.replications[0]

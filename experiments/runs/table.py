@@ -3,6 +3,7 @@
 Two runs of the same worlds give the same table, whatever ran them: what it cost in time is in a table of its own.
 """
 
+import itertools
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -20,6 +21,7 @@ COUNTS = frozenset([*(counter.column for counter in COUNTERS), "denials", "overi
 VIOLATED = "invariant violated: "  # how the error of a world begins that shows a defect of the engine
 KEYS = ("point", "case", "arm", "replication")
 COSTS = ("cpu_s", "memory_bytes")
+ROW_GROUP = 1 << 20  # rows that Arrow writes at once
 
 # What each column means but those of a sweep's axes, and those of the table of costs.
 COLUMNS = {
@@ -167,12 +169,12 @@ def kind_of(values: Iterable[Any]) -> str:
 
 
 def without_costs(table: "pa.Table") -> "pa.Table":
-    """Return the columns of metrics.parquet: those that are the same whoever ran the worlds."""
+    """Return the columns of metrics.parquet: those that do not depend on what ran the worlds."""
     return table.drop_columns([name for name in COSTS if name in table.column_names])
 
 
 def facts(digest: str, title: str, columns: Mapping[str, str]) -> dict[str, str]:
-    """Return what a table says of itself in its metadata: of which run it is, and what its columns mean."""
+    """Return a table's metadata: which run it belongs to, and what its columns mean."""
     return {DIGEST: digest, "meterstorm.title": title, "meterstorm.columns": json.dumps(columns)}
 
 
@@ -189,3 +191,17 @@ def write_table(table: "pa.Table", path: Path, facts: Mapping[str, str]) -> None
     from pyarrow import parquet
 
     parquet.write_table(table.replace_schema_metadata(dict(facts)), path)
+
+
+def write_parts(parts: Iterable["pa.Table"], path: Path, facts: Mapping[str, str]) -> None:
+    """Write a table that comes in parts of ROW_GROUP rows, the last one of fewer; raises OSError.
+
+    The file is the one that `write_table` writes, but at most two parts are in memory.
+    """
+    from pyarrow import parquet
+
+    rest = iter(parts)
+    first = next(rest).replace_schema_metadata(dict(facts))
+    with parquet.ParquetWriter(path, first.schema) as writer:
+        for part in itertools.chain([first], rest):
+            writer.write_table(part)

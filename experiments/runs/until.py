@@ -1,4 +1,4 @@
-"""Runs whose replications are as many as narrow intervals take: `--until`."""
+"""Runs that add replications until the intervals are narrow enough: `--until`."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -33,9 +33,9 @@ def check_groups(scenario: Scenario, goals: Sequence[str]) -> None:
 
 
 def extensions(results: Results, options: Options) -> Iterator[Scenario]:
-    """Yield the scenario with more replications, as long as those that the results have by then are too few.
+    """Yield the scenario with more replications, for as long as the results still have too few.
 
-    All versions get equally many, so that they can be compared: the run is then that of so many from the start.
+    All versions get the same number, so that they can be compared: the run equals one started with that number.
     """
     while (count := _needed(results, options)) > results.scenario.run.replications:
         run = results.scenario.run.model_copy(update={"replications": count})

@@ -1,4 +1,4 @@
-"""What a run would leave out in silence, though its input is right."""
+"""What a run would otherwise leave out silently although its input is valid."""
 
 import math
 from collections.abc import Iterable, Iterator
@@ -13,6 +13,8 @@ from ..scenario.choices import resolver
 from ..scenario.wording import show
 from .results import Results
 
+SHARDS_MEASURED = 64  # the most whose windows were measured: experiments/bench/RESULTS.md
+
 
 def warnings(scenarios: Iterable[Scenario]) -> list[str]:
     """Return what the user of these versions should know, each once; raises ValueError for wrong data."""
@@ -24,6 +26,13 @@ def warnings(scenarios: Iterable[Scenario]) -> list[str]:
     lines = [line for scenario in traced.values() for line in _late_launches(scenario)]
     lines += [line for scenario in versions for rule in RULES for line in rule(scenario)]
     return list(dict.fromkeys(lines))
+
+
+def many_shards(shards: int) -> list[str]:
+    """Return a line for more shards than were ever measured: each sends every other one a frame in each window."""
+    pairs = f"{shards * (shards - 1)} frames a window"
+    words = f"run.shards: {shards} is more than was measured, {SHARDS_MEASURED}: each tells every other, {pairs}"
+    return [words] if shards > SHARDS_MEASURED else []
 
 
 def fallen_behind(results: Results) -> list[str]:

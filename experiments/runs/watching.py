@@ -1,22 +1,28 @@
-"""A world that is watched while it runs: in this process, with a look at its tables between two slices of it."""
+"""A world that is watched while it runs: with a look at its tables between two slices of it in this process.
+
+On the wall clock its processes look at themselves, and leave what they have seen (actors/wall/sights.py).
+"""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from meterstorm.actors.records import sums
-from meterstorm.actors.shards.figures import links
+from meterstorm.actors.shards.glance import Glance, glance, together
 from meterstorm.actors.shards.shard import Shard
 from meterstorm.actors.shards.tally import Tally, conserved
 from meterstorm.actors.state import counters
+from meterstorm.actors.wall.outcome import Measures
+from meterstorm.actors.wall.sights import Sight
 
 from ..scenario import Scenario, Version
 
 SLICE_S = 0.1  # wall time between two times that a watcher is asked whether it wants to look
-SLICES = 1000  # of simulated time: the first is one of so many
+SLICES = 1000  # the first slice is the simulated time divided by this
 
-Watcher = Callable[[Shard], None]  # of one world: called between slices of it
+See = Callable[[], "Look | None"]  # what a world is now; None: nobody knows yet
+Watcher = Callable[[See], None]  # of one world: called as often as somebody may see it
 Watch = Callable[[Version, int], Watcher]  # gives each replication of each version its watcher
 
 
@@ -29,23 +35,31 @@ class Look(NamedTuple):
     waiting: int  # requests in queues
     series: dict[str, Any]  # columns of the time series, the warm-up left out
     queue_s: Any  # mean wait of the requests served in each sample; 0 where none was
+    wall: Measures | None = None  # of the wall clock, so far
 
 
-def look(shard: Shard) -> Look:
-    """Return what a whole world is now; it stays as it is."""
-    world = shard.world
-    control = world.control[0]
-    over = slice(1, int(control.sample_index))
-    series = world.series.reshape(len(world.config), -1, counters.COLUMNS)[:, over].sum(axis=0)
-    columns = {one.column: series[:, k] for k, one in enumerate(counters.COUNTERS)}
+def look(scenario: Scenario, parts: Sequence[Glance], wall: Measures | None = None) -> Look:
+    """Return what a whole world is, given all of its parts."""
+    found = together(parts)
+    columns = {one.column: found.series[:, k] for k, one in enumerate(counters.COUNTERS)}
     return Look(
-        (int(control.now) - int(world.config[0].measure_from)) / 1e9,
-        int(control.events),
-        links(world),
-        int(world.servers["waiting"].sum()),
+        found.now / 1e9 - scenario.run.warmup_s,
+        found.events,
+        found.links,
+        found.waiting,
         columns,
-        sums.values(world.queueing[over]) / 1e9 / np.maximum(columns["requests_served"], 1),
+        sums.values(found.queueing) / 1e9 / np.maximum(columns["requests_served"], 1),
+        wall,
     )
+
+
+def look_at_wall(scenario: Scenario, sights: Sequence[Sight]) -> Look | None:
+    """Return what a world in real time is, given what its processes have left; None: not all have."""
+    if not sights:
+        return None
+    run, nodes = scenario.run, tuple(one.measures for one in sights)
+    measured = Measures(run.pace, run.duration_s / run.pace, nodes, scenario.servers.count, 0, 0.0)
+    return look(scenario, [one.glance for one in sights], measured)
 
 
 def simulate(
@@ -60,7 +74,7 @@ def simulate(
     shard = Shard(scenario, replication, keep_journal=keep_journal)
     for share in _slices(shard):
         on_progress(share)
-        watcher(shard)
+        watcher(lambda: look(scenario, [glance(shard.world)]))
     tally = conserved(scenario, shard.tally())
     tally.cpu_s = time.process_time() - started_s
     return tally

@@ -14,11 +14,11 @@ from .schema import (
     Network,
     Run,
     Scenario,
-    Servers,
     Sweep,
     Workload,
     replications,
 )
+from .servers import Servers
 from .values import Fraction
 from .versions import Version, versions
 from .wording import ScenarioError, counted, one_of

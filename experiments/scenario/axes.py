@@ -74,7 +74,7 @@ def axes(sweep: Sweep) -> list[Axis]:
 
 
 def with_axes(overrides: Mapping[str, object], vary: Mapping[str, object]) -> dict[str, object]:
-    """Return overrides with axes in place of those of the scenario's file, if any are given."""
+    """Return overrides with these axes instead of those in the scenario's file, if any are given."""
     return {**overrides, "sweep.vary": dict(vary)} if vary else dict(overrides)
 
 
@@ -127,7 +127,7 @@ def _wrong_keys(keys: Collection[str]) -> Iterator[str]:
 
 
 def overlap(key: str, other: str) -> bool:
-    """Whether two keys are the same, or one is of a table that the other stands for."""
+    """Whether two keys are the same, or one belongs to a table that the other names."""
     shorter, longer = sorted((f"{plain(key)}.", f"{plain(other)}."), key=len)
     return longer.startswith(shorter)
 

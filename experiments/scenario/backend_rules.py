@@ -1,4 +1,4 @@
-"""What a real server in place of the model's asks of a scenario: what it cannot do is refused."""
+"""What a scenario must keep to when a real server replaces the model's: what it cannot do is refused."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -12,6 +12,7 @@ ONLY: Mapping[str, tuple[Any, str]] = {
     "run.clock": ("wall", "a real server takes real time"),
     "servers.service_ms": (0.0, "it takes the time that it takes"),
     "servers.queue_limit": (0, "it turns nobody away"),
+    "servers.failover_ttl_s": (0.0, "it counts on where its leases were"),
     "clients.connection": ("none", "its clients share one connection"),
 }
 ONLY_OF_PRODUCT: Mapping[str, tuple[Any, str]] = {
@@ -52,7 +53,8 @@ def _policies_are_its_own(facts: Facts, while_it: str) -> Iterator[str]:
     if getattr(facts["resolved.denial"].policy, "is_called_back", False):
         name = facts["policies.denial"].name
         yield refuse("policies.denial.name", name, f"one that awaits no callback {while_it}: it calls nobody")
-    yield from _times_are_apart(facts["run.warmup_s"], facts["run.duration_s"], while_it)
+    if facts["servers.backend"] == "redis":
+        yield from _times_are_apart(facts["run.warmup_s"], facts["run.duration_s"], while_it)
 
 
 def _times_are_apart(warmup_s: float, duration_s: float, while_it: str) -> Iterator[str]:

@@ -18,7 +18,7 @@ WITH_FREEING = {"servers.connection_grace_s": 0.0}
 
 
 def connections_are_kept(facts: Facts) -> Iterator[str]:
-    """Yield an error for each key that is set in vain."""
+    """Yield an error for each key that is set but has no effect."""
     if facts["clients.connection"] == "none":
         yield from _in_vain(WITH_CONNECTIONS, "clients.connection", facts)
     if facts["clients.keepalive_s"] == 0:

@@ -1,4 +1,4 @@
-"""What the rules read: the values of a scenario that are right in themselves."""
+"""What the rules read: those values of a scenario that are valid on their own."""
 
 from collections.abc import Callable, Iterator
 from typing import Any

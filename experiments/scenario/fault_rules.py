@@ -45,7 +45,7 @@ def _happens_too_often(path: str, key: str, fault: Facts, facts: Facts, within_s
 
 
 def _hit(fault: Facts, facts: Facts) -> tuple[str, int]:
-    """Return whom a fault hits, and how many of them at the most."""
+    """Return what a fault hits, servers or clients, and at most how many of them."""
     if fault["kind"] == "client-crash":
         clients, count = fault["clients"], facts["clients.count"]  # of a group or a share: at most all
         return "clients", clients[1] - clients[0] + 1 if isinstance(clients, tuple) else count

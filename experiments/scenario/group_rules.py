@@ -1,4 +1,4 @@
-"""What must hold of groups of clients, but for what each of them sets (`check.py`)."""
+"""What must hold of groups of clients, except for what each of them sets (`check.py`)."""
 
 from collections.abc import Iterator
 from itertools import accumulate

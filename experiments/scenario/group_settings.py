@@ -1,4 +1,4 @@
-"""What a group of clients may set, and what makes no sense beside the settings of the others."""
+"""What a group of clients may set, and what conflicts with the settings of the others."""
 
 from collections.abc import Iterator, Mapping
 

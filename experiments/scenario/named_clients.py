@@ -1,4 +1,4 @@
-"""What must hold of some of the clients that a fault hits, or a reservation is for."""
+"""What must hold when a fault, or a reservation, names only some of the clients."""
 
 from collections.abc import Iterator, Sequence
 

@@ -1,4 +1,4 @@
-"""Keys that files of earlier versions had, and what says the same now."""
+"""Keys that files of earlier versions used, and what replaces them now."""
 
 from collections.abc import Mapping
 

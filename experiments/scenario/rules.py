@@ -4,6 +4,8 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterator
 
+from meterstorm.policies.balancing import report_patience_s, takes_over
+
 from .backend_rules import backend_can_decide
 from .choices import Resolve, Resolved
 from .connection_rules import connections_are_kept
@@ -183,6 +185,49 @@ def _intersite_has_reports(facts: Facts) -> Iterator[str]:
     yield refuse("policies.intersite.name", between.name, allowed)
 
 
+def _a_site_has_its_quorum(facts: Facts) -> Iterator[str]:
+    quorum, count, sites = facts["servers.quorum"], facts["servers.count"], facts["servers.sites"]
+    if quorum > count // sites:
+        yield refuse("servers.quorum", quorum, f"at most {count // sites}, the servers of a site")
+
+
+def _tenures_are_renewed(facts: Facts) -> Iterator[str]:
+    tenure_s, inside = facts["servers.tenure_s"], facts["resolved.balancing"].policy
+    if tenure_s == 0 or inside is None:
+        return
+    interval_s, latency_s = float(inside.interval_s), facts["network.latency_ms"] / 1000
+    name = f"policies.balancing.name = {show(facts['policies.balancing'].name)}"
+    if getattr(inside, "is_shared", False):
+        yield refuse("servers.tenure_s", tenure_s, f"0 while {name}: one pool is not any server's")
+    elif interval_s == 0:
+        yield refuse("servers.tenure_s", tenure_s, f"0 while {name}: no cycle by time renews it")
+    elif getattr(inside, "keeps_until_ack", False):
+        yield refuse("servers.tenure_s", tenure_s, f"0 while {name}: a license that is in two pools ends in none")
+    elif tenure_s < 2 * interval_s:
+        words = (
+            f"0 or at least {show(2 * interval_s)}, twice the interval_s of {name}: a cycle's reports may be late"
+        )
+        yield refuse("servers.tenure_s", tenure_s, words)
+    elif 2 * latency_s >= (patience_s := report_patience_s(inside)):
+        words = f"0 while network.latency_ms = {show(1000 * latency_s)}: reports would take longer than "
+        yield refuse("servers.tenure_s", tenure_s, f"{words}the {show(patience_s)} s for which they are awaited")
+
+
+def _what_is_kept_is_not_taken_back(facts: Facts) -> Iterator[str]:
+    tenure_s, choice = facts["servers.tenure_s"], facts["policies.balancing"]
+    if tenure_s == 0 and not takes_over(facts["resolved.balancing"].policy):
+        return
+    key, value, allowed = "servers.tenure_s", tenure_s, "0"
+    if tenure_s == 0:
+        key, value, allowed = "policies.balancing.name", choice.name, "one that does not take over"
+    for index, product in enumerate(facts["products"]):
+        if product["reserve"] is not None:
+            words = (
+                f"{allowed} while products[{index}].reserve is given: what is kept for some stays at its server"
+            )
+            yield refuse(key, value, words)
+
+
 def _failback_has_a_way(facts: Facts) -> Iterator[str]:
     name, moves = facts["policies.failback"].name, facts["clients.failback_moves"]
     if name == "none":
@@ -200,6 +245,14 @@ def _failback_has_a_way(facts: Facts) -> Iterator[str]:
     elif drain_share > 0 and sites > 1 and reach == "any-site":
         words = f'one that does not drain, as servers.sites = {sites}, or clients.failover_to must be "own-site"'
         yield refuse("policies.failback.name", name, words)
+
+
+def _what_is_spared_is_reclaimed_else(facts: Facts) -> Iterator[str]:
+    ttl_s = facts["servers.failover_ttl_s"]
+    if ttl_s > 0 and not facts["servers.durable"]:
+        yield refuse("servers.failover_ttl_s", ttl_s, "0 while servers.durable = false: no lease survives a crash")
+    elif ttl_s > 0 and facts["servers.reclaim_after_s"] == 0:
+        yield refuse("servers.failover_ttl_s", ttl_s, "0 while servers.reclaim_after_s = 0: none is reclaimed")
 
 
 def _lost_leases_are_heard_of(facts: Facts) -> Iterator[str]:
@@ -295,8 +348,12 @@ RULES: tuple[Callable[[Facts], Iterator[str]], ...] = (
     _policies_resolve,
     _next_servers_can_be_asked,
     _intersite_has_reports,
+    _a_site_has_its_quorum,
+    _tenures_are_renewed,
+    _what_is_kept_is_not_taken_back,
     _failback_has_a_way,
     _lost_leases_are_heard_of,
+    _what_is_spared_is_reclaimed_else,
     _heartbeats_are_spread,
     connections_are_kept,
     wall_clock_can_run,

@@ -13,6 +13,7 @@ from .judgements import Compare, Expect
 from .policy_table import Policies
 from .products import Product
 from .rules import broken_rules
+from .servers import Servers
 from .values import (
     Allowed,
     Article,
@@ -23,7 +24,6 @@ from .values import (
     Loss,
     Milliseconds,
     Name,
-    Number,
     Overrides,
     Point,
     Positive,
@@ -31,7 +31,6 @@ from .values import (
     Probability,
     Seconds,
     Seed,
-    Spread,
     Table,
     Text,
     Vary,
@@ -76,72 +75,6 @@ class Network(Table):
     )
     jitter_ms: Milliseconds = Field(default=0.0, description="Mean of an exponential part added to each latency.")
     loss: Loss = Field(default=0.0, description="Probability that a message is lost.")
-
-
-class Servers(Table):
-    """The metering servers, all alike.
-
-    They are dealt to the sites in order of number, equally many to each, and so are the clients, as evenly as
-    possible. Each site has a site server that balances its own servers' licenses. A denial's cause and imbalance
-    are those of a site. `count`, `split`, `clients.count` and `products.licenses` are totals of all sites.
-    """
-
-    count: Count = Field(default=4, description="Number of servers at all sites; a multiple of sites.")
-    sites: Count = Field(default=1, description="Number of sites that servers, clients and licenses are dealt to.")
-    service_ms: Milliseconds = Field(
-        default=200.0, description="Mean time to handle one message of a client; 0: it takes no time."
-    )
-    service: Spread = Field(default="constant", description="Distribution of service times.")
-    queue_limit: Whole = Field(
-        default=0,
-        description="Requests that may wait; when full, one is answered OVERLOADED at once. Releases and "
-        "heartbeats neither count nor are refused. 0: no limit.",
-    )
-    backend: Annotated[Literal["own", "redis"], Allowed()] = Field(
-        default="own",
-        description="Who decides: the servers of the model, or for each a real redis-server that the run starts, "
-        'kills and stops; it needs run.clock = "wall" and the extra `real`.',
-    )
-    durable: Flag = Field(default=True, description="Whether leases survive a crash.")
-    heartbeat_cost: Number = Field(
-        default=1.0, description="Service time of a heartbeat, as a share of service_ms."
-    )
-    release_cost: Number = Field(default=1.0, description="Service time of a release, as a share of service_ms.")
-    connect_cost: Number = Field(
-        default=1.0, description="Service time to accept a connection, as a share of service_ms."
-    )
-    backlog: Whole = Field(
-        default=0,
-        description="Connections that may wait to be accepted; when full, one more is dropped in silence, and its "
-        "client's network asks again. 0: no limit.",
-    )
-    on_lost_connection: Annotated[Literal["keep", "free"], Allowed()] = Field(
-        default="keep",
-        description="What a server does with the leases of a client whose connection to it is lost: closed by a "
-        "client that moves or crashes, silent for as many keep-alives as for the client, or gone in its own "
-        "crash. Where they are freed, users of the client who wait to be called back wait no more.",
-    )
-    connection_grace_s: Seconds = Field(
-        default=0.0,
-        description="Time, from the loss or the end of the crash, in which a client may connect again and keep "
-        "its leases.",
-    )
-    reclaim_after_s: Seconds = Field(
-        default=7200.0, description="A lease not heard of for this long is reclaimed by the next scan; 0: never."
-    )
-    scan_s: PositiveSeconds = Field(default=7200.0, description="Time between two scans for leases to reclaim.")
-    split: Annotated[Literal["even"] | Weights, Allowed('"even" or a list of weights, numbers >= 0')] = Field(
-        default="even",
-        description="How each product's licenses start out over the servers: evenly, or by weights.",
-    )
-    callback_grace_s: PositiveSeconds = Field(
-        default=60.0, description="A freed license stays reserved for the user called back for this long."
-    )
-    callback_cycle_s: Seconds = Field(
-        default=0.0,
-        description="A user called back within this time of the denial is denied again: the defect of KB Q226823, "
-        "where a site server's cycle is 900 s. 0: never.",
-    )
 
 
 class Clients(Table):

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
+from meterstorm.policies.balancing import shortage_gap_s
+
 from .facts import Facts
 from .wording import ScenarioError, refuse, show
 
@@ -21,6 +23,8 @@ def wall_clock_can_run(facts: Facts) -> Iterator[str]:
         )
     if facts["servers.sites"] != 1:
         yield refuse("servers.sites", facts["servers.sites"], f"1 {REAL}")
+    if facts["servers.quorum"] != 0:
+        yield refuse("servers.quorum", facts["servers.quorum"], f"0 {REAL}: its servers do not look at each other")
     for index, product in enumerate(facts["products"]):
         if product["sharing"] != "none":
             words = f'"none" {REAL}: servers do not know what is shared at others'
@@ -35,12 +39,14 @@ def wall_clock_moves_no_licenses(facts: Facts) -> Iterator[str]:
     choice, whole_s = facts["policies.balancing"], facts["run.warmup_s"] + facts["run.duration_s"]
     if getattr(policy, "is_shared", False):
         yield refuse("policies.balancing.name", choice.name, f"one that has no shared pool {REAL}")
+    elif shortage_gap_s(policy) > 0:
+        yield refuse("policies.balancing.name", choice.name, f"one that does not act on shortage {REAL}")
     elif 0 < policy.interval_s < whole_s:
         words = f'at least the whole run, {show(whole_s)} s, or name = "static", {REAL}'
         yield refuse("policies.balancing.interval_s", policy.interval_s, words)
 
 
 def check_virtual(scenario: Any, who: str) -> None:
-    """Raise ScenarioError if a scenario is of the wall clock, for someone who has only the virtual one."""
+    """Raise ScenarioError for a wall-clock scenario, for callers that have only simulated time."""
     if scenario.run.clock != "virtual":
         raise ScenarioError([refuse("run.clock", scenario.run.clock, f'"virtual" for {who}')])

@@ -72,7 +72,7 @@ def metric_of_groups(found: Named) -> str:
 
 
 def a_name_of(what: str, name: str, names: Iterable[str]) -> str:
-    """Return in words what a name must be, those that there are, and the one nearest to it."""
+    """Return in words what a name must be, which names exist, and the one nearest to it."""
     known = list(names)
     return f"the name of {what}: {', '.join(map(show, known)) or 'there is none'}{did_you_mean(name, known)}"
 

@@ -1,4 +1,4 @@
-"""Hunting: the smallest schedule of faults with which a metric is as it should not be."""
+"""Hunting: the smallest schedule of faults that makes a metric what it should not be."""
 
 import json
 import random

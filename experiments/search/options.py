@@ -13,4 +13,4 @@ class TuneOptions(NamedTuple):
     workers: int | None = None  # processes that run worlds; 0: this one; None: one for each core, if that pays
     out: Path | None = None  # folder for the results
     force: bool = False  # replace what is in `out`
-    as_json: bool = False  # the summary on standard output, in place of a table
+    as_json: bool = False  # print the summary instead of a table

@@ -1,4 +1,4 @@
-"""The space that is tuned in: axes, of which a parameter of a policy is there only beside a policy that has it."""
+"""The space that a tuning searches: axes, where a policy's parameter exists only beside a policy that has it."""
 
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple

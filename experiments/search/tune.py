@@ -1,7 +1,7 @@
 """Tuning: trials that Optuna asks for are points of a sweep, and the best are judged by replications of their own.
 
-Optuna keeps nothing on disk. It asks for the same trials again when it is told the same, so a tuning that was cut
-short is one that finds its worlds done.
+Optuna keeps nothing on disk. Told the same results, it asks for the same trials, so resuming a tuning replays it
+and finds its worlds already done.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -60,7 +60,7 @@ class Found(NamedTuple):
 
 
 class ReplayError(Exception):
-    """What a folder has is of other trials than those that Optuna asks for."""
+    """A folder holds other trials than those that Optuna asks for."""
 
 
 def search(space: Space, goal: Goal, options: SweepOptions, folder: Path, on_progress: Progress) -> Found:

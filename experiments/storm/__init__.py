@@ -1,1 +1,1 @@
-"""The storm benchmark: policies beside each other in storms, scored with intervals that hold all at once."""
+"""The storm benchmark: policies side by side in storms, scored with intervals that all hold at once."""

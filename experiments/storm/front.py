@@ -1,4 +1,4 @@
-"""The Pareto front: the policies that no other one beats in all scores, and how sure that is."""
+"""The Pareto front: the policies that no other beats in all scores, and how certain that is."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

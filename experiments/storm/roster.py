@@ -22,7 +22,7 @@ class Entry(NamedTuple):
 
 
 class Roster(NamedTuple):
-    """The oracle, which is no rival, and the policies in order: what is swept, whoever the baseline is."""
+    """The oracle, which is not a rival, and the policies in order: what is swept, whichever is the baseline."""
 
     oracle: Entry
     rivals: tuple[Entry, ...]
@@ -83,7 +83,7 @@ def with_more(roster: Roster, names: Sequence[str]) -> Roster:
 
 
 def one(name: str) -> Entry:
-    """Return a policy as an entry of its own: the scenario's settings, but for the policy of that kind.
+    """Return a policy as an entry of its own: the scenario's settings, except for the policy of that kind.
 
     Its name is that of the policy, or of the user's class.
     """
@@ -107,7 +107,7 @@ def _kind_of_built_in(name: str) -> str:
 
 
 def baseline(roster: Roster, name: str | None) -> str:
-    """Return whom the others are compared with, without a name the first; raises ValueError for an unknown one."""
+    """Return the policy that the others are compared with, by default the first; raises ValueError if unknown."""
     names = [entry.name for entry in roster.rivals]
     if name is not None and name not in names:
         known = f"the policies are {', '.join(map(show, names))}"

@@ -1,6 +1,6 @@
-"""Running the benchmark: a sweep for each scenario, in a folder of its own, and what all of them give.
+"""Running the benchmark: a sweep for each scenario, in a folder of its own, and their combined results.
 
-Run again in the same folder, it goes on where it was ended: sweeps that are finished are read, others go on.
+Run again in the same folder, it resumes: finished sweeps are read, the others go on.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -68,7 +68,7 @@ def _differs(part: Part, folder: Path) -> str | None:
 
 
 def _is_current(plan: Plan, table: "pa.Table") -> bool:
-    """Whether a finished table is of the worlds that would be run now."""
+    """Whether a finished table holds the worlds that would be run now."""
     first = plan.points[0]
     now = {world_of(version.scenario) for version in varied(plan.base, first.settings)}
     return now <= set(table["world"].to_pylist())
@@ -108,7 +108,7 @@ def _table(part: Part, options: SweepOptions, folder: Path, tell: Progress) -> "
     return table, outcome.interrupted
 
 
-def _begun(plan: Plan, options: SweepOptions, folder: Path) -> Begun:
+def _begun(plan: Plan, options: SweepOptions, folder: Path) -> Begun[Path]:
     if unfinished(folder) == SWEEP:
         return reopen(SWEEP, folder)
     folder.mkdir(parents=True, exist_ok=True)

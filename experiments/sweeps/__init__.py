@@ -1,1 +1,1 @@
-"""One scenario, many settings: points, the worlds they make, and where what came of these is kept."""
+"""One scenario, many settings: points, the worlds they make, and where the results are kept."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-class World(NamedTuple):
+class WorldKey(NamedTuple):
     """One world of a sweep: its point, its version among those of the point, and its replication."""
 
     point: int
@@ -40,7 +40,7 @@ class Common(NamedTuple):
 class Chunk(NamedTuple):
     """Worlds to run in one go, those of a point in a row, and what their points set."""
 
-    worlds: tuple[World, ...]
+    worlds: tuple[WorldKey, ...]
     settings: Mapping[int, Mapping[str, Any]]
 
 
@@ -77,7 +77,7 @@ def _rows(
     return [_tried(row, versions[version], common.limit_s, origin) for row, version in worlds]
 
 
-def row_of(common: Common, world: World, settings: Mapping[str, Any]) -> Row:
+def row_of(common: Common, world: WorldKey, settings: Mapping[str, Any]) -> Row:
     """Return the row of a world, with what is known before it is run."""
     case, arm = common.names[world.version]
     return Row(world.point, settings, case, arm, world.replication, settings.get("run.seed", common.base.run.seed))

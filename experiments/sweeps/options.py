@@ -1,5 +1,6 @@
 """How a sweep is run, apart from what its file says: one value, from the command line to the folder."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,3 +19,4 @@ class SweepOptions(NamedTuple):
     force: bool = False  # replace what is in `out`
     report: bool = True  # write report.html into the folder, too
     as_json: bool = False  # the summary on standard output, in place of a table
+    ray_resources: Mapping[str, float] = {}  # Ray's custom ones: of each so much for every worker in a cluster

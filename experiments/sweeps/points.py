@@ -1,7 +1,7 @@
 """The points of a sweep: a value for every key that is varied, as far as the key applies there.
 
-A parameter of a policy applies where the policy that the point chooses has it: a point with a policy that does not
-is the same whatever the parameter's axis says, and comes once.
+A policy's parameter applies at a point whose policy has it. Points whose policy lacks it are the same whatever the
+parameter's axis says, and come once.
 """
 
 import math
@@ -122,7 +122,7 @@ def check(plan: Plan) -> list[Input]:
     """
     made: list[Version] = []
     errors: list[str] = []
-    for point in _first_with_each(plan.axes, plan.points):
+    for point in _first_with_each(plan):
         try:
             made += varied(plan.base, point.settings)
         except ScenarioError as error:
@@ -132,10 +132,16 @@ def check(plan: Plan) -> list[Input]:
     return inputs_of(version.scenario for version in made)
 
 
-def _first_with_each(varying: Sequence[Axis], points: Sequence[Point]) -> Iterator[Point]:
+def typical(plan: Plan) -> Iterator[Version]:
+    """Yield the versions of the first point that has each value of an axis."""
+    for point in _first_with_each(plan):
+        yield from varied(plan.base, point.settings)
+
+
+def _first_with_each(plan: Plan) -> Iterator[Point]:
     """Yield the first point that has each value of an axis, or the lowest and the highest number of its range."""
-    for axis in varying:
-        having = [point for point in points if axis.key in point.settings]
+    for axis in plan.axes:
+        having = [point for point in plan.points if axis.key in point.settings]
         if axis.values:
             first = {repr(point.settings[axis.key]): point for point in reversed(having)}
             yield from first.values()

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, Pipe, wait
 from typing import NamedTuple, Self
 
-from .chunks import Chunk, Common, Done, World
+from .chunks import Chunk, Common, Done, WorldKey
 
 AHEAD = 2  # chunks that a worker has, so that it never waits for the next one
 TRIES = 2  # that a world gets whose process died
@@ -84,7 +84,7 @@ class Pool:
         self._common, self._count = common, count
         self._workers: dict[Connection, _Worker] = {}
         self._waiting: deque[Chunk] = deque()  # given back by workers that died
-        self._tried: Counter[tuple[World, ...]] = Counter()
+        self._tried: Counter[tuple[WorldKey, ...]] = Counter()
 
     def run(self, chunks: Iterator[Chunk]) -> "Iterator[tuple[Chunk, Done | Lost]]":
         """Run chunks; yield each with its answer, in any order; one that killed its process is tried by worlds.

@@ -1,4 +1,4 @@
-"""What a sweep gave: one table of its worlds, in the order of the plan whoever ran them and when."""
+"""A sweep's results: one table of its worlds, in the order of the plan, whichever process ran them and when."""
 
 import json
 import shutil
@@ -60,7 +60,7 @@ def read(folder: Path) -> "tuple[Plan, pa.Table]":
 
 
 def _plan_in(base: Scenario, table: "pa.Table") -> Plan:
-    """Return the plan of a table, as far as it has points: to make it anew takes the files that the sweep had."""
+    """Return the plan of a table, up to its last point: to rebuild all of it takes the sweep's own files."""
     varying = axes_of(base)
     settings: dict[int, dict[str, Any]] = {}
     for row in table.select(["point", *(axis.key for axis in varying)]).to_pylist():
@@ -83,7 +83,7 @@ def digest(table: "pa.Table") -> str:
 def write(folder: Path, plan: Plan, table: "pa.Table") -> None:
     """Write metrics.parquet and costs.parquet; raises OSError.
 
-    The first is the same, byte for byte, whoever ran the sweep and however often it was interrupted.
+    The first is the same, byte for byte, whichever processes ran the sweep and however often it was interrupted.
     """
     title, mark = plan.base.title, digest(table)
     design = {

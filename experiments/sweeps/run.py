@@ -1,22 +1,25 @@
-"""Running a sweep: which worlds are left, in chunks, to whoever runs them; what comes of each is kept at once."""
+"""Running a sweep: the worlds that are left go to the runner in chunks; each result is kept at once."""
 
 import itertools
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from meterstorm.actors.cluster.cpus import cpus
+from meterstorm.actors.cluster.placement import room_for
+from meterstorm.actors.cluster.room import Room
 from meterstorm.actors.cluster.workers import spread
-from meterstorm.actors.setup.origin import CODE, check
+from meterstorm.actors.setup.origin import CODE, Origin, check, of_world
 
 from ..analysis.stopping import parse_goal_of_all
 from ..runs.table import batch, kind_of, schema
-from ..scenario import versions
+from ..scenario import ScenarioError, versions
+from ..scenario.files import varied
 from . import store
-from .chunks import Chunk, Common, Done, World, row_of, run_chunk
+from .chunks import Chunk, Common, Done, WorldKey, row_of, run_chunk
 from .options import SweepOptions
-from .points import Plan
+from .points import Plan, typical
 from .pool import Lost, Pool
 from .seen import Seen
 
@@ -49,7 +52,7 @@ class Pace:
         self.size = 1
 
     def learn(self, worlds: int, wall_s: float) -> None:
-        """Take the last chunk as a measure; grow no more than twofold at a time."""
+        """Size the next chunk by the last one; at most double it at a time."""
         fitting = int(CHUNK_S * worlds / wall_s) if wall_s > 0 else CHUNK_MAX
         self.size = max(1, min(fitting, 2 * self.size, CHUNK_MAX))
 
@@ -78,13 +81,13 @@ def run_sweep(
     An interrupt ends it early, and so does a world that fails if the options say so. Raises OSError for the
     folder; ClusterError, OriginError and PoolError for whoever runs the worlds.
     """
-    began_s, common = time.monotonic(), common_of(plan, options)
+    began_s, common, origin = time.monotonic(), common_of(plan, options), origin_of(plan)
     store.mend(folder)
     seen = seen_in(folder, plan, options)
     interrupted = False
     with store.Writer(folder, common.columns) as writer:
         try:
-            for rows in _new_rows(plan, options, common, seen, on_progress):
+            for rows in _new_rows(plan, options, common, origin, seen, on_progress):
                 writer.append(rows)
                 seen.add(rows)
                 if options.fail_fast and rows["error"].null_count < rows.num_rows:
@@ -92,6 +95,19 @@ def run_sweep(
         except KeyboardInterrupt:
             interrupted = True
     return Outcome(seen.worlds, seen.rows, interrupted, time.monotonic() - began_s, seen.unmet())
+
+
+def origin_of(plan: Plan) -> Origin:
+    """Return what a sweep's worlds come from, as this process has it. Numbers name no file: few points matter."""
+    found, named = dict(CODE), set()
+    for point in plan.points:
+        words = repr([item for item in point.settings.items() if not isinstance(item[1], int | float)])
+        if words not in named:
+            with suppress(ScenarioError, OSError):  # a point that cannot be; its world's row will say so
+                for version in varied(plan.base, point.settings):
+                    found |= of_world(version.scenario)
+                named.add(words)
+    return found
 
 
 def seen_in(folder: "Path", plan: Plan, options: SweepOptions) -> Seen:
@@ -103,13 +119,19 @@ def seen_in(folder: "Path", plan: Plan, options: SweepOptions) -> Seen:
 
 
 def _new_rows(
-    plan: Plan, options: SweepOptions, common: Common, seen: Seen, on_progress: Callable[[float], None]
+    plan: Plan,
+    options: SweepOptions,
+    common: Common,
+    origin: Origin,
+    seen: Seen,
+    on_progress: Callable[[float], None],
 ) -> "Iterator[pa.RecordBatch]":
     """Run the worlds that are left, and yield their rows."""
     total, count = count_of(plan), len(seen.done)
     on_progress(count * total / seen.worlds)
     for worlds in seen.batches():
-        with closing(_answers(_Source(plan, worlds), common, options, seen.worlds - count)) as answers:
+        left = seen.worlds - count
+        with closing(_answers(_Source(plan, worlds), common, options, origin, left)) as answers:
             for chunk, answer in answers:
                 yield _rows(common, chunk, answer)
                 count += len(chunk.worlds)
@@ -119,7 +141,8 @@ def _new_rows(
 class _Source:
     """The worlds that are left, as chunks whose size follows the pace."""
 
-    def __init__(self, plan: Plan, worlds: Iterable[World]) -> None:
+    def __init__(self, plan: Plan, worlds: Iterable[WorldKey]) -> None:
+        self.plan = plan
         self._settings = {point.number: point.settings for point in plan.points}
         self._worlds, self.pace = iter(worlds), Pace()
 
@@ -133,16 +156,16 @@ class _Source:
         return Chunk(worlds, {world.point: self._settings[world.point] for world in worlds})
 
 
-def _answers(source: _Source, common: Common, options: SweepOptions, left: int) -> Generator[Answer]:
+def _answers(
+    source: _Source, common: Common, options: SweepOptions, origin: Origin, left: int
+) -> Generator[Answer]:
     """Run every chunk, in any order, and learn from each how large the next should be.
 
-    Raises OriginError for one that comes from other code or files than those before.
+    Raises OriginError for one that comes from other code or files than `origin`.
     """
-    origin: dict[str, str] = dict(CODE)
     for chunk, answer, whose in _run(source, common, options, left):
         if isinstance(answer, Done):
-            origin = {**answer.origin, **origin}
-            check(answer.origin, {name: origin[name] for name in {*CODE, *answer.origin}}, whose)
+            check(answer.origin, {name: origin.get(name, "") for name in {*CODE, *answer.origin}}, whose)
             source.pace.learn(len(chunk.worlds), answer.wall_s)
         yield chunk, answer
 
@@ -177,7 +200,9 @@ def _on_cluster(
             given.append(chunk)
             yield common, chunk
 
-    for number, node, answer in spread(run_chunk, jobs(), options.workers, options.ray_address):
+    worlds = [version.scenario for version in typical(source.plan)]
+    room = room_for(worlds, Room(resources=options.ray_resources), 1)
+    for number, node, answer in spread(run_chunk, jobs(), options.workers, options.ray_address, room=room):
         yield given[number], answer, node
 
 
@@ -192,7 +217,7 @@ def _rows(common: Common, chunk: Chunk, answer: Done | Lost) -> "pa.RecordBatch"
 
 def one_world_s(plan: Plan, options: SweepOptions) -> float:
     """Return the seconds that the first world takes, once the engine is loaded."""
-    common, first = common_of(plan, options), World(plan.points[0].number, 0, plan.base.run.first_replication)
+    common, first = common_of(plan, options), WorldKey(plan.points[0].number, 0, plan.base.run.first_replication)
     chunk = Chunk((first,), {first.point: plan.points[first.point].settings})
     run_chunk(common, chunk)
     return run_chunk(common, chunk).wall_s

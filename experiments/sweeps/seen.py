@@ -1,7 +1,7 @@
 """What the rows of a sweep say so far: which worlds are done, and whether intervals are as narrow as asked.
 
-All versions at a point get equally many replications, so that they can be compared. How many depends on the values
-of the replications before, and on nothing else: a sweep that was interrupted ends as one that was not.
+All versions at a point get the same number of replications, so that they can be compared. That number depends only
+on the values of earlier replications, so an interrupted sweep ends like one that was not.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ..analysis.stopping import Goal, shortfall, wanted
 from ..metrics.metrics import Value
 from ..scenario import versions
-from .chunks import World
+from .chunks import WorldKey
 from .points import Plan
 
 if TYPE_CHECKING:
@@ -23,8 +23,8 @@ class Seen:
     """The worlds that are done, those that have failed, and what the goals' metrics are in the former."""
 
     def __init__(self, plan: Plan, goals: Sequence[Goal], at_most: int) -> None:
-        self.done: set[World] = set()
-        self.failed: set[World] = set()  # some of them may be done by now
+        self.done: set[WorldKey] = set()
+        self.failed: set[WorldKey] = set()  # some of them may be done by now
         self._plan, self._goals, self._at_most = plan, goals, at_most
         self._names = [(version.case, version.arm) for version in versions(plan.base)]
         run = plan.base.run
@@ -49,13 +49,13 @@ class Seen:
         columns = dict.fromkeys(["point", "case", "arm", "replication", "error", *metrics])
         for row in rows.select(list(columns)).to_pylist():
             if row["point"] in self._counts and row["replication"] in self._numbers:
-                world = World(row["point"], self._names.index((row["case"], row["arm"])), row["replication"])
+                world = WorldKey(row["point"], self._names.index((row["case"], row["arm"])), row["replication"])
                 (self.done if row["error"] is None else self.failed).add(world)
                 if metrics and row["error"] is None:
                     values = self._values.setdefault((world.point, world.version), {})
                     values[world.replication] = [row[name] for name in metrics]
 
-    def batches(self) -> Iterator[Iterator[World]]:
+    def batches(self) -> Iterator[Iterator[WorldKey]]:
         """Yield the worlds that are left, and once these are run, more of them while the goals are not met."""
         yield self._left(dict.fromkeys(self._counts, 0))
         before = dict(self._counts)
@@ -73,13 +73,13 @@ class Seen:
             if (why := shortfall(self._known(point, version, number), goal))
         ]
 
-    def _left(self, before: dict[int, int]) -> Iterator[World]:
+    def _left(self, before: dict[int, int]) -> Iterator[WorldKey]:
         """Yield worlds that are not done, point by point, each version's replications in a row."""
         first = self._plan.base.run.first_replication
         for point, count in self._counts.items():
             for version in range(len(self._names)):
                 for replication in range(first + before[point], first + count):
-                    if (world := World(point, version, replication)) not in self.done:
+                    if (world := WorldKey(point, version, replication)) not in self.done:
                         yield world
 
     def _extend(self) -> bool:

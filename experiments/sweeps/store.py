@@ -1,7 +1,7 @@
-"""What is done of a sweep, on disk: batches of rows as they come, an Arrow IPC stream for each process that wrote.
+"""What a sweep has finished, on disk: batches of rows as they come, an Arrow IPC stream for each writing process.
 
-A stream that was cut off anywhere keeps its whole batches. Each batch has a checksum, so that damage is found and
-takes no more than the rest of its own stream.
+A stream that was cut off keeps its whole batches. Each batch has a checksum, so that damage is found and costs at
+most the rest of its own stream.
 """
 
 import logging

@@ -1,6 +1,6 @@
-"""A worker: a process that runs chunks that it is sent, until nobody sends any.
+"""A worker: a process that runs the chunks it is sent, until no more come.
 
-Started by itself, not forked, so that a script, a notebook or a Ray job can start it from wherever they are.
+It is started fresh, not forked, so that a script, a notebook or a Ray job can start one from anywhere.
 """
 
 import os
@@ -14,7 +14,7 @@ from .chunks import Chunk, Common, run_chunk
 
 
 def main(descriptor: int) -> None:
-    """Answer chunks that come over a connection; end with whoever has its other end."""
+    """Answer chunks that arrive over a connection; exit when the process at the other end does."""
     connection = Connection(descriptor)
     try:
         common: Common = connection.recv()

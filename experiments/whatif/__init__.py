@@ -1,1 +1,1 @@
-"""What would have become of a site's users with other licenses, time-outs, caps, servers and outages."""
+"""How a site's users would have fared with other licenses, time-outs, caps, servers and outages."""

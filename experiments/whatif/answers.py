@@ -1,4 +1,4 @@
-"""The answers of a what-if: what becomes of the launches with so many licenses, and how many are needed."""
+"""The answers of a what-if: how launches fare with a given number of licenses, and how many are needed."""
 
 import math
 from collections.abc import Sequence
@@ -42,7 +42,7 @@ def answer(
 
 
 def exact(demand: Demand, rules: Rules, window_s: float, resamples: int, seats: int | None) -> Answer:
-    """Return what the oracle says of so many licenses, or of those that the log tells."""
+    """Return what the oracle says about this many licenses, or about those that the log tells."""
     given = rules if seats is None else rules._replace(owned=constant(seats))
     fates, most = replay(demand.launches, given)
     return answer(demand, fates, most, window_s, resamples, seats)

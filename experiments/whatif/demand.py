@@ -1,7 +1,7 @@
 """What users wanted of each pool: launches with the attempts that they made, out of a site's log.
 
-Who asks again within the window still wants the same. The licenses of a launch that was never granted would have
-been held as long as those of another one of its pool, which is drawn.
+A user who asks again within the window still wants the same thing. A launch that was never granted is taken to
+hold its licenses as long as another launch of its pool, drawn at random.
 """
 
 from collections import defaultdict, deque
@@ -59,7 +59,7 @@ class Request(NamedTuple):
 
 
 def demands(site: Site, window_s: float = WINDOW_S) -> dict[Pool, Demand]:
-    """Return what was wanted of each pool of which licenses were granted, those asked for most often first."""
+    """Return the demand on each pool that granted any license, the most requested pool first."""
     span_s, midnight_s = float(site.facts["span_s"]), _midnight_s(site.facts["origin"])
     asked = _requests(site, span_s)
     held = [pool for pool in asked if any(request.hold_s is not None for request in asked[pool])]
@@ -116,7 +116,7 @@ WHO = ("server", "product", "user", "host")
 
 
 def _rows(events: Iterable[Any], kind: str) -> dict[Any, deque[int]]:
-    """Return the rows of events of a kind by their time and whom they are of."""
+    """Return the rows of events of a kind, keyed by their time and user."""
     found: dict[Any, deque[int]] = defaultdict(deque)
     for row, event in enumerate(events):
         if event["kind"] == kind:
@@ -133,7 +133,7 @@ def _next(rows: dict[Any, deque[int]], key: Any) -> int | None:
 
 
 def _launches(asked: list[Request], window_s: float) -> list[Launch]:
-    """Return launches of requests: a user who asks again in time wants what was denied."""
+    """Turn requests into launches: a user who asks again in time wants what was denied."""
     begun: dict[str, list[Request]] = {}
     found = []
     for request in asked:

@@ -35,7 +35,7 @@ class Fate(NamedTuple):
 
 
 def constant(licenses: float) -> list[tuple[float, float]]:
-    """Return the numbers of licenses of a pool that always has so many."""
+    """Return the steps of a pool whose number of licenses never changes."""
     return [(-math.inf, licenses)]
 
 
@@ -82,7 +82,7 @@ class _Pool:
             heapq.heappush(self.events, (again_s, _ASK, n, 0.0))
 
     def _serve(self, time_s: float) -> None:
-        """Call users back in the order of their denials: nobody before one who waits for more."""
+        """Call users back in the order of their denials: none ahead of one who waits for more."""
         while self._line and self._has_room(self._line[0]):
             self._grant(time_s, self._line.popleft())
 

@@ -1,1 +1,1 @@
-"""The storms of the benchmark, a file each: what happens, and where that is from."""
+"""The storms of the benchmark, one file each: what happens, and its source."""

@@ -34,6 +34,10 @@ GOOD = {
     "wrapper": "def on_failure(self, link, memory, u, decision):\n    memory[0] += u\n    return decision",
     "wrapper without failures": "def before_request(self, link, memory, u):\n    return send()",
     "selection": "def next_server(self, choice, u):\n    return int(u * choice.servers)",
+    "selection that remembers": "memory_per_server = 2\n"
+    "def next_server(self, choice, memory, u):\n    return int(memory[0] + memory[1]) % choice.servers\n"
+    "def on_answer(self, choice, memory, u):\n    memory[2 * choice.server] += choice.waiting + choice.is_denial\n"
+    "    memory[1] = choice.now_s + u",
     "admission": "def on_request(self, arrival, u):\n    return admit() if arrival.waiting < 9 else refuse(u)",
     "denial": "def on_denial(self, denied, u):\n    return ask_next() if u < 0.5 else ask_again(denied.pause)",
     "balancing": "def targets(self, report):\n    return report.allocated",
@@ -56,6 +60,21 @@ BAD = {
         "def on_failure(self, link, memory, u):\n    return retry(1.0)\n"
         "def on_denial(self, link, memory, u):\n    memory[0] = 1 / link.is_heartbeat",
         ["line 21", "on_denial raised ZeroDivisionError"],
+    ),
+    "raises at an answer": (
+        "memory_per_server = 1\n"
+        "def next_server(self, choice, memory, u):\n    return choice.home\n"
+        "def on_answer(self, choice, memory, u):\n    memory[choice.server] = 1 / choice.is_denial",
+        ["line 22", "on_answer raised ZeroDivisionError"],
+    ),
+    "a memory that nothing is told to": (
+        "memory_per_server = 1\ndef next_server(self, choice, memory, u):\n    return choice.home",
+        ["that remembers needs all of memory_per_server > 0, next_server(self, choice, memory, u) and on_answer("],
+    ),
+    "a memory of no size": (
+        "def next_server(self, choice, memory, u):\n    return choice.home\n"
+        "def on_answer(self, choice, memory, u):\n    memory[0] = 1.0",
+        ["that remembers needs all of memory_per_server > 0"],
     ),
     "a wrapper that raises": (
         "def on_failure(self, link, memory, u, decision):\n    return retry(1.0 / link.is_heartbeat)",
@@ -91,6 +110,12 @@ def test_one_that_does_not(name, here, monkeypatch):
     monkeypatch.setattr(time_limit, "ANSWER_S", 0.3)
     body, words = BAD[name]
     refused(check(here, body), console.WRONG_INPUT, ["own.py", *words])
+
+
+def test_a_memory_of_half_a_number(here):
+    body = GOOD["selection that remembers"].replace("memory_per_server = 2", "memory_per_server = 0.5")
+    words = "memory_per_server: 0.5 is not allowed; it must be a whole number from 0 to 1024"
+    refused(check(here, body), console.WRONG_INPUT, [words])
 
 
 def test_wrong_names_and_parameters(here):

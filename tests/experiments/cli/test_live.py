@@ -4,6 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from meterstorm.actors.shards.glance import glance
 from meterstorm.actors.shards.shard import Shard
 from meterstorm.experiments.cli import live
 from meterstorm.experiments.runs import run, watching
@@ -13,6 +14,8 @@ from rich.cells import cell_len
 
 from support.command_line import invoke, refused, run_json
 from support.pages import SETTING
+from support.wall_runs import SETTING as ON_WALL
+from support.wall_runs import measured
 
 SCENARIO = validate(SETTING | {"run": SETTING["run"] | {"sample_s": 60.0}})
 CLOCK = live.Clock(4400.0, 50.0)
@@ -31,7 +34,7 @@ def watched(scenario):
 
     def watch(version, number):
         looks = seen.setdefault((version.case, version.arm, number), [])
-        return lambda shard: looks.append(watching.look(shard))
+        return lambda see: looks.append(see())
 
     return run.run_as(Options(workers=0), scenario, lambda done: None, None, watch), seen
 
@@ -68,6 +71,43 @@ def test_a_screen_fits_80_columns_and_24_lines(slices):
             shown = live.lines(version, 2, found, 12_345_678.0)
             assert len(shown) + 2 < 24
             assert max(map(cell_len, shown)) < 80
+
+
+def on_wall():
+    """The screen of a world in real time, after all of it."""
+    scenario = validate(ON_WALL)
+    shard = Shard(scenario)
+    shard.run(shard.end)
+    (version,) = versions(scenario)
+    found = watching.look(scenario, [glance(shard.world)], measured(scenario, 0))
+    return live.lines(version, 0, found, 12_345_678.0), found
+
+
+def test_a_screen_of_the_wall_clock_fits_too():
+    shown, _ = on_wall()
+    assert len(shown) + 2 < 24
+    assert max(map(cell_len, shown)) < 80
+
+
+def test_what_only_real_time_has_is_told_below():
+    """550 attempts of 30 clients took 5.25 s of theirs and 9 s of servers: 9,545 and 16,364 us an attempt."""
+    shown, found = on_wall()
+    rate = sum(found.series["messages"]) / (5.0 * len(found.series["messages"]))
+    assert [line.split(maxsplit=3 if line.startswith("CPU") else 2)[-1] for line in shown[-4:-2]] == [
+        "0.5 / 4 / 0.75 s; 9,545 us an attempt, 175 ms a client",
+        "2 / 3 / 4 s; 16.4k us an attempt, 300 ms a client",
+    ]
+    assert shown[-2].endswith("40 / 40 / 40 ms: median, 99 %, longest")
+    assert shown[-1].endswith(f"0.00%, 99 % by 2 ms; 9 unsent; {live.number(rate)} messages/s")
+
+
+def test_nothing_is_shown_before_all_processes_have_been_seen():
+    shown = []
+    view = live.View("title", 1, shown.append, live.BLOCKS)
+    view._due_s = 0.0
+    (version,) = versions(validate(ON_WALL))
+    view.watch(version, 0)(lambda: watching.look_at_wall(version.scenario, []))
+    assert shown == []
 
 
 def test_a_spark_line_is_highest_where_its_values_are():
@@ -111,7 +151,7 @@ def test_looks_pause_long_enough_to_cost_next_to_nothing(monkeypatch):
     shard = Shard(version.scenario)
     for second in range(1, 500):
         now[0] = max(now[0], float(second))
-        watcher(shard)
+        watcher(lambda: watching.look(version.scenario, [glance(shard.world)]))
     assert len(shown) == 3
     assert min(np.diff(shown)) >= 200
 

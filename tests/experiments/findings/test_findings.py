@@ -113,6 +113,17 @@ def test_each_pair_of_policies_counts_where_the_best_is_chosen_by_the_results():
     assert of.claims == len(everywhere) * (len(everywhere) - 1) / 2
 
 
+@pytest.mark.parametrize(
+    ("case", "dropped"),
+    [("0.1 % lost", 200 * 3600 / 12 * (1 - 0.999**2)), ("5 s away", 200 * 5 / 12)],
+)
+def test_who_fails_fast_drops_a_lease_at_each_heartbeat_that_is_lost(case: str, dropped: float):
+    """By the law of heartbeats, 12 s apart: within 3.5 standard errors."""
+    rows = page.named("failfast").study.read()
+    counts = [row["failovers"] for row in rows if (row["case"], row["arm"]) == (case, "at the first failure")]
+    assert abs(fmean(counts) - dropped) < 3.5 * stdev(counts) / math.sqrt(len(counts))
+
+
 @pytest.mark.parametrize("licenses", [20, 24, 28, 32])
 def test_seats_are_those_of_engset_and_erlang(licenses: int):
     """Each mean within 3.5 of its standard errors. The open kind's line has a mean with more than 20 licenses."""

@@ -252,10 +252,10 @@ def test_a_policy_that_has_changed_goes_on_as_it_was(interrupted, change):
     resumed = resume_elsewhere()
     assert resumed.returncode == 0, resumed.stderr
     assert json.loads(resumed.stdout)["arms"] == whole["arms"]
-    changed = (
-        f"{Path('mine.py').resolve()}: has changed since the run began, which goes on with the policy as it was"
-    )
-    assert changed in words(resumed.stderr)
+    is_here = Path("mine.py").exists()
+    changed = "has changed since the run began, which" if is_here else "is not here; the run"
+    told = f"{Path('mine.py').resolve()}: {changed} goes on with the policy as it was"
+    assert told in words(resumed.stderr)
     (kept,) = (interrupted / "policies").iterdir()
     assert kept.read_text() == MINE
 
@@ -339,7 +339,8 @@ def test_a_damaged_finished_world_is_run_again(interrupted, caplog):
 
 def test_the_clock_goes_on(interrupted, monkeypatch):
     """Wall time counts what the run had taken by its last checkpoint, and not the time between the processes."""
-    head = read(interrupted / "checkpoints" / "world-0-1" / "000003" / "head", {})[0]
+    (path,) = (interrupted / "checkpoints" / "world-0-1").glob("000003-*/head")
+    head = read(path, {})[0]
     done = read(interrupted / "checkpoints" / "done-1-0", checkpoints.ARRAYS | {"journal": JOURNAL})[0]
     assert head["wall_s"] > done["wall_s"] > 0
     now_s = time.time() + 3600
@@ -359,5 +360,5 @@ def test_a_folder_that_cannot_be_written_is_named(here):
     (here / "world-0-0").touch()
     checkpoints = Checkpoints(here / "world-0-0", 1.0, {}, 0.0)
     checkpoints.save(lambda folder: [])  # what fails once is tried again
-    with pytest.raises(CheckpointError, match=r"world-0-0: cannot be written: File exists$"):
+    with pytest.raises(CheckpointError, match=r"world-0-0: cannot be written: Not a directory$"):
         checkpoints.save(lambda folder: [])

@@ -3,10 +3,14 @@
 import json
 
 import pytest
+import tomli_w
+from meterstorm.actors.wall.measures import Lateness
 from meterstorm.experiments.runs.warnings import warnings
 from meterstorm.experiments.scenario import load, validate, versions
 
 from support.command_line import invoke
+from support.layers import layered
+from support.wall_runs import MS, SETTING, MadeUp
 
 TRACED = """
 title = "traced"
@@ -105,3 +109,30 @@ def test_a_denial_cap_below_its_base():
 def test_each_line_once():
     scenario = validate({"title": "told", "run": RUN, "faults": [FAULT | {"start_s": 2000.0}]})
     assert len(warnings([scenario, scenario])) == 1
+
+
+class Behind(MadeUp):
+    """A machine too slow for the second replication of the arm with more clients: three events of a hundred."""
+
+    def simulate(self, scenario, replication, *others):
+        """As ever, but for the shard of clients."""
+        tally, found = super().simulate(scenario, replication, *others)
+        lateness = Lateness()
+        if scenario.clients.count > 30 and replication == 1:
+            lateness.add(1.0 * MS, 97)
+            lateness.add(40.0 * MS, 3)
+        return tally, found._replace(nodes=(*found.nodes[:2], found.nodes[2]._replace(lateness=lateness)))
+
+
+def test_a_run_that_fell_behind_the_clock_names_arm_replication_and_process(tmp_path, monkeypatch):
+    monkeypatch.setattr("meterstorm.experiments.runs.run.WallSet", Behind)
+    two = {"arms": [{"name": "few"}, {"name": "many", "set": {"clients.count": 60}}]}
+    (tmp_path / "two.toml").write_text(tomli_w.dumps(layered(SETTING, two)))
+    result = invoke("run", tmp_path / "two.toml", "--json", "--no-report", "--out", tmp_path / "run")
+    assert result.exit_code == 0, result.stderr
+    line = (
+        "many, replication 1: the wall clock: shard 0 of clients fell behind: 3.0% of its events came more than "
+        "5 ms late, the latest by 0.04 s; slow it down with --pace, or give it more cores"
+    )
+    assert json.loads(result.stdout)["warnings"] == [line]
+    assert result.stderr.count("fell behind") == 1 == result.stderr.count(f"warning: {line}")

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from meterstorm.actors.wall.backends.registry import BACKENDS
 from meterstorm.experiments.scenario import validate
 
 from support.layers import layered
@@ -78,6 +79,12 @@ def test_what_real_servers_cannot_do_is_refused(changes, line):
     assert validate(layered(REAL, changes, {"servers": {"backend": "own"}}))
 
 
-def test_what_they_can_do_is_welcome():
+def test_only_redis_has_times_as_doubles():
+    long = {"run": {"duration_s": 3600.0, "warmup_s": 1e8, "sample_s": 3600.0}}
+    assert validate(layered(REAL, long, {"servers": {"backend": "etcd"}}))
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_what_they_can_do_is_welcome(backend):
     faults = [{"kind": kind} for kind in ("unreachable", "refusing", "crash", "stall")]
-    assert validate(layered(REAL, {"faults": faults})).servers.backend == "redis"
+    assert validate(layered(REAL, {"servers": {"backend": backend}, "faults": faults})).servers.backend == backend

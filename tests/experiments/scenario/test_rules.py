@@ -299,13 +299,14 @@ ANYWHERE = [
     (
         {"policies": {"selection": "rings"}},
         'policies.selection: "rings" is not allowed; it must be a table { name = "..." } that may also give the '
-        "parameters of the policy: ring, sticky-random, rendezvous, or your own as FILE.py:CLASS; "
-        'write policies.selection.name = "ring"',
+        "parameters of the policy: ring, sticky-random, rendezvous, two-choices, least-loaded, or your own as "
+        'FILE.py:CLASS; write policies.selection.name = "ring"',
     ),
     (
         {"policies": {"selection": 5}},
         'policies.selection: 5 is not allowed; it must be a table { name = "..." } that may also give the '
-        "parameters of the policy: ring, sticky-random, rendezvous, or your own as FILE.py:CLASS",
+        "parameters of the policy: ring, sticky-random, rendezvous, two-choices, least-loaded, or your own as "
+        "FILE.py:CLASS",
     ),
     (
         {"cases": [{}]},

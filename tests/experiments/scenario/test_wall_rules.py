@@ -21,12 +21,21 @@ REAL = 'while run.clock = "wall"'
         ({"network": {"latency_ms": 0}}, f"network.latency_ms: 0.0 is not allowed; it must be > 0 {REAL}"),
         ({"servers": {"sites": 2}}, f"servers.sites: 2 is not allowed; it must be 1 {REAL}"),
         (
+            {"servers": {"quorum": 2}},
+            f"servers.quorum: 2 is not allowed; it must be 0 {REAL}: its servers do not look at each other",
+        ),
+        (
             {"products": [{"sharing": "client"}]},
             f'products[0].sharing: "client" is not allowed; it must be "none" {REAL}',
         ),
         (
             {"policies": {"balancing": {"name": "shared-pool"}}},
             'policies.balancing.name: "shared-pool" is not allowed; it must be one that has no shared pool '
+            f"{REAL}",
+        ),
+        (
+            {"policies": {"balancing": {"name": "on-shortage", "interval_s": 0.0}}},
+            'policies.balancing.name: "on-shortage" is not allowed; it must be one that does not act on shortage '
             f"{REAL}",
         ),
         (

@@ -318,8 +318,8 @@ def test_the_commands_of_the_page_work(tmp_path: Path, monkeypatch: pytest.Monke
 def test_ray_workers_do_not_matter(here: Path, monkeypatch: pytest.MonkeyPatch):
     """Their answers come in any order; how Ray runs a function is tested in actors/cluster."""
 
-    def spread(function: Any, jobs: Any, workers: Any, address: Any) -> Any:
-        assert (workers, address) == (0, "auto")
+    def spread(function: Any, jobs: Any, workers: Any, address: Any, room: Any) -> Any:
+        assert (workers, address) == (0, "auto") and len(room.memory) == 1
         yield from reversed([(number, "a node", function(*job)) for number, job in enumerate(jobs)])
 
     storm()

@@ -8,11 +8,14 @@ from contextlib import closing
 
 import pytest
 from meterstorm.actors.engine.invariants import InvariantViolation
+from meterstorm.actors.setup.memory import shards_bytes
+from meterstorm.actors.setup.origin import OriginError
 from meterstorm.experiments.runs import run as runs
 from meterstorm.experiments.scenario import validate
+from meterstorm.experiments.scenario.files import varied
 from meterstorm.experiments.sweeps import chunks, pool, results
 from meterstorm.experiments.sweeps import run as sweeps
-from meterstorm.experiments.sweeps.chunks import World
+from meterstorm.experiments.sweeps.chunks import WorldKey
 from meterstorm.experiments.sweeps.options import SweepOptions
 from meterstorm.experiments.sweeps.points import Plan
 from meterstorm.experiments.sweeps.seen import Seen
@@ -30,7 +33,7 @@ VERSIONS = {
 VARY = {"clients.count": [10, 40], "arms.never.servers.service_ms": "100:900:2"}
 
 
-def worlds_of(made: Plan) -> list[World]:
+def worlds_of(made: Plan) -> list[WorldKey]:
     return list(next(Seen(made, [], 0).batches()))
 
 
@@ -58,6 +61,23 @@ def test_rows_are_what_single_runs_give(tmp_path):
     assert len(set(zip(worlds, (row["replication"] for row in rows), strict=True))) == len(
         {(row["digest"], row["case"], row["arm"]) for row in rows}
     )
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_trace_that_is_another_when_it_is_read_is_noticed(tmp_path, monkeypatch, workers):
+    """Whoever answers first has no say in what the right one is."""
+    trace, new_rows = tmp_path / "trace.csv", sweeps._new_rows
+    trace.write_text("time_s,client,run_time_s\n10,0,5\n")
+    made = plan_of({"clients.count": [1, 2]}, {"workload": {"arrivals": "trace", "trace": str(trace)}})
+
+    def change_and_run(*arguments):
+        trace.write_text("time_s,client,run_time_s\n10,0,6\n")
+        return new_rows(*arguments)
+
+    monkeypatch.setattr(sweeps, "_new_rows", change_and_run)
+    whose = "a worker process" if workers else "this process"
+    with pytest.raises(OriginError, match=rf"^{whose} has {re.escape(str(trace))} \w+; this run has"):
+        run_in(tmp_path / "sweep", made, workers=workers)
 
 
 def test_a_seed_may_be_varied(tmp_path):
@@ -113,8 +133,10 @@ def test_workers_do_not_matter(workers, undisturbed, tmp_path, monkeypatch):
 def test_ray_workers_do_not_matter(undisturbed, tmp_path, monkeypatch):
     """Their answers come in any order; how Ray runs a function is tested in actors/cluster."""
 
-    def spread(function, jobs, workers, address):
+    def spread(function, jobs, workers, address, room):
         assert (workers, address) == (None, "auto")
+        worlds = [version for point in made.points for version in varied(made.base, point.settings)]
+        assert room.memory == (max(shards_bytes(version.scenario)[0] for version in worlds),)
         answers = [(number, "node", function(*job)) for number, job in enumerate(jobs)]
         yield from reversed(answers)
 
@@ -270,7 +292,8 @@ def test_whoever_stops_listening_leaves_no_worker(undisturbed, tmp_path):
     made, _ = undisturbed
     source = sweeps._Source(made, worlds_of(made))
     options = SweepOptions(workers=2)
-    with closing(sweeps._answers(source, sweeps.common_of(made, options), options, 24)) as answers:
+    common, origin = sweeps.common_of(made, options), sweeps.origin_of(made)
+    with closing(sweeps._answers(source, common, options, origin, 24)) as answers:
         next(answers)
         assert len(workers_below()) == 2
     assert workers_below() == []
