@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 .DEFAULT_GOAL := help
 SECONDS ?= 600
 CHAINS ?= 10
-SCHEDULES ?= 10
+SCHEDULES ?= 100
 .PHONY: help setup demo test mutants fuzz soak check lint format types floors clean
 
 help:  ## Show the targets
@@ -33,7 +33,7 @@ mutants: setup  ## Break the model on purpose: a test must notice each time
 fuzz: setup  ## Draw and check fresh scenarios, SECONDS=600 of them long; failures stay in results/fuzz
 	$(BIN)/python tests/tools/fuzz.py $(SECONDS)
 
-soak: setup  ## Kill processes at random, CHAINS=10 times over and by SCHEDULES=10 of the wall clock: books must add up
+soak: setup  ## Kill processes at random, CHAINS=10 times over and by SCHEDULES=100 of the wall clock: books must add up
 	$(BIN)/python tests/tools/soak.py $(CHAINS)
 	$(BIN)/python tests/tools/wall_soak.py $(SCHEDULES)
 

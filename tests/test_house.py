@@ -55,6 +55,18 @@ def test_names_of_test_files_are_unique():
     assert [name for name, times in names.items() if times > 1] == []
 
 
+def test_a_class_has_a_name_of_its_own():
+    """Among the engine and the policies, which a reader follows from room to room."""
+    names = Counter(
+        node.name
+        for room in ("actors", "policies")
+        for text in sources(room).values()
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+    )
+    assert [name for name, times in names.items() if times > 1] == []
+
+
 def test_lines_of_a_body_are_counted():
     text = """
 def f():

@@ -5,6 +5,7 @@ from typing import Any
 
 from support.agreed_faults import FAULTS
 from support.agreed_layers import (
+    AWAY_FOR_LONG,
     BEFORE,
     DEFERRED,
     FLAPPING,
@@ -243,4 +244,45 @@ SCENARIOS: dict[str, tuple[str, list[dict[str, Any]]]] = {
         [policy("balancing", "shared-pool"), IMMEDIATE, faults(FLAPPING)],
     ),
     **FAULTS,
+    "licenses of servers that are away go to the others, a tenure later": (
+        "denials_stranded leases_lost unmetered_license_hours imbalance_mean",
+        [
+            IMMEDIATE,
+            AWAY_FOR_LONG,
+            servers(tenure_s=200.0),
+            policy("balancing", "periodic-demand", interval_s=100.0),
+        ],
+    ),
+    "two of three must be up": (
+        "denials_exhausted failovers refusals",
+        [
+            IMMEDIATE,
+            servers(quorum=2),
+            policy("balancing", "shared-pool"),
+            faults(
+                {"kind": "unreachable", "servers": [0], "start_s": 100.0, "duration_s": 500.0},
+                {"kind": "crash", "servers": [1], "start_s": 400.0, "duration_s": 500.0},
+            ),
+        ],
+    ),
+    "a standby takes over at once, and users wait to be called": (
+        "overissued leases_lost waiting_users_mean",
+        [
+            IMMEDIATE,
+            BEFORE,
+            AWAY_FOR_LONG,
+            policy("denial", "callback"),
+            policy("balancing", "standby", interval_s=90.0),
+        ],
+    ),
+    "a standby takes over after a tenure": (
+        "denials_stranded failovers",
+        [
+            IMMEDIATE,
+            AWAY_FOR_LONG,
+            clients(programs=2),
+            servers(tenure_s=180.0),
+            policy("balancing", "standby", interval_s=90.0),
+        ],
+    ),
 }

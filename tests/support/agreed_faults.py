@@ -126,6 +126,14 @@ FAULTS: dict[str, tuple[str, list[dict[str, Any]]]] = {
         "timeouts denials_stranded denials_misplaced gave_up",
         [NEVER, faults(fault("cut", [0, 1], 600.0, 1800.0, clients=[4, 15]))],
     ),
+    "leases spared after crashes": (
+        "ghost_license_hours unmetered_license_hours",
+        [
+            servers(reclaim_after_s=200.0, failover_ttl_s=400.0, scan_s=50.0),
+            clients(heartbeat_s=0.0),
+            faults(fault("crash", "all", 600.0, 30.0, repeat_s=900.0, repeats=3)),
+        ],
+    ),
     "lossy, leases named": (
         "ghost_license_hours messages_lost",
         [

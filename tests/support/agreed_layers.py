@@ -59,6 +59,13 @@ def workload(**settings: Any) -> dict[str, Any]:
     return {"workload": settings}
 
 
+AWAY_FOR_LONG = {
+    "faults": [
+        fault("unreachable", [0], 600.0, 900.0, repeat_s=1400.0, repeats=2),
+        fault("stall", [1], 1000.0, 500.0),
+    ]
+}
+
 STARTED_AGAIN = {
     **{
         "kind": "client-crash",

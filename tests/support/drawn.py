@@ -65,7 +65,7 @@ def _parameter(kind: str, name: str) -> st.SearchStrategy[float]:
 @st.composite
 def policies(draw: st.DrawFn, kind: str) -> dict[str, Any]:
     """A built-in policy of a kind, with all its parameters drawn that it does not refuse."""
-    name = draw(st.sampled_from(list(ALL[kind])))
+    name = draw(st.sampled_from([name for name in ALL[kind] if name != "standby"]))  # see with_tenures
     given: dict[str, float] = {}
     for parameter in ALL[kind][name]._fields:
         value = draw(_parameter(kind, parameter))
@@ -190,7 +190,7 @@ def _network(draw: st.DrawFn, hasty: bool, latencies_ms: st.SearchStrategy[float
 
 
 def _servers(draw: st.DrawFn, count: int) -> dict[str, Any]:
-    return {
+    servers = {
         "count": count,
         "service_ms": draw(st.sampled_from([0.0, 50.0, 1000.0])),
         "service": draw(st.sampled_from(["constant", "exponential"])),
@@ -204,6 +204,9 @@ def _servers(draw: st.DrawFn, count: int) -> dict[str, Any]:
         "callback_grace_s": draw(st.sampled_from([0.01, 1.0, 60.0])),
         "callback_cycle_s": draw(st.sampled_from([0.0, 60.0, 400.0])),
     }
+    if servers["durable"] and servers["reclaim_after_s"]:
+        servers["failover_ttl_s"] = draw(st.sampled_from([0.0, 50.0, 900.0]))
+    return servers
 
 
 def _products(draw: st.DrawFn, names: list[str], most: int) -> list[dict[str, Any]]:
@@ -298,7 +301,7 @@ def scenarios(
     asks_next = denial.get("servers", 1.0) > 1 and programs > 1
     if asks_next or failover["name"] in {"each-server-once", "flexnet-list", "lmx"}:  # which must take time
         raw["network"]["latency_ms"] = max(1.0, raw["network"]["latency_ms"])
-    return with_groups(in_sites(with_connections(sharing(with_rights(raw))), sites))
+    return with_groups(with_quorum(with_tenures(in_sites(with_connections(sharing(with_rights(raw))), sites))))
 
 
 def with_rights(raw: dict[str, Any]) -> dict[str, Any]:
@@ -312,6 +315,32 @@ def with_rights(raw: dict[str, Any]) -> dict[str, Any]:
             some = sorted(chance.choices(range(count), k=2))
             clients = chance.choice([some, {"fraction": chance.uniform(0.1, 1.0)}])
             product["reserve"] = {"clients": clients, "licenses": chance.randint(1, product["licenses"])}
+    return raw
+
+
+def with_tenures(raw: dict[str, Any]) -> dict[str, Any]:
+    """The scenario, in which servers may lose licenses, to a standby or after a tenure: its seed says."""
+    chance, balancing = random.Random(raw["run"]["seed"] + 2), raw["policies"]["balancing"]
+    if any(product.get("reserve") for product in raw["products"]) or balancing["name"] == "keep-until-ack":
+        return raw
+    if balancing["name"] == "static" and chance.random() < 0.7:
+        balancing |= {"name": "standby", "interval_s": chance.choice([20.0, 90.0])}
+    interval_s = balancing.get("interval_s", 0.0)
+    awaited_s = min(30.0, (balancing.get("shortage_gap_s") or interval_s) / 2)
+    reports_in_time = raw["network"]["latency_ms"] / 500 < awaited_s
+    if interval_s > 0 and reports_in_time and chance.random() < 0.7:
+        raw["servers"]["tenure_s"] = balancing["interval_s"] * chance.choice([2.0, 2.0, 3.0, 10.0])
+    if raw["servers"].get("tenure_s") or balancing["name"] == "standby":
+        raw["network"]["jitter_ms"] = min(raw["network"]["jitter_ms"], 500.0)  # as above: leases are lost
+    return raw
+
+
+def with_quorum(raw: dict[str, Any]) -> dict[str, Any]:
+    """The scenario, in which sites of some servers may need so many of them: its seed says."""
+    chance, servers = random.Random(raw["run"]["seed"] + 3), raw["servers"]
+    members = servers["count"] // servers.get("sites", 1)
+    if members > 1 and chance.random() < 0.3:
+        servers["quorum"] = chance.randint(1, members)
     return raw
 
 

@@ -3,7 +3,7 @@
 import itertools
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.integrate import quad
@@ -100,8 +100,16 @@ def mm1k(rho: float, places: int) -> tuple[float, float]:
     return float(chances[-1]), float(sum((n - 1) * chances[n] for n in range(1, places + 1)))
 
 
-def retrials(servers: int, erlangs: float, retry_rate: float, orbit: int) -> tuple[float, float]:
-    """M/M/c with retrials, service rate 1: mean number waiting to retry, and share of tries that are denied.
+class Retrials(NamedTuple):
+    """M/M/c with retrials."""
+
+    waiting: float  # mean number waiting to retry
+    denied: float  # share of all tries
+    busy: float  # share of the time when no server is free: of first tries, those that are denied (Wolff 1982)
+
+
+def retrials(servers: int, erlangs: float, retry_rate: float, orbit: int, users: float = MANY) -> Retrials:
+    """M/M/c with retrials, service rate 1, and so many users; `inf`: a Poisson stream of first tries.
 
     Stationary solution of the chain (busy, waiting), truncated at `orbit` (Falin and Templeton 1997, ch. 2).
     """
@@ -110,7 +118,7 @@ def retrials(servers: int, erlangs: float, retry_rate: float, orbit: int) -> tup
     for busy in range(servers + 1):
         for waiting in range(orbit + 1):
             here = busy * (orbit + 1) + waiting
-            arriving = erlangs * (1 - (busy + waiting) / MANY)
+            arriving = erlangs * (1 - (busy + waiting) / users)
             if busy < servers:
                 rates[here, here + orbit + 1] += arriving
                 if waiting:
@@ -125,9 +133,17 @@ def retrials(servers: int, erlangs: float, retry_rate: float, orbit: int) -> tup
     right[0] = 1.0
     chances = spsolve(generator.tocsc(), right).reshape(servers + 1, orbit + 1)
     assert chances[:, -1].sum() < 1e-9, "the chain is truncated too early"
-    waiting = float((chances * np.arange(orbit + 1)).sum())
-    denied = erlangs * chances[-1].sum() + retry_rate * (chances[-1] * np.arange(orbit + 1)).sum()
-    return waiting, float(denied / (erlangs + retry_rate * waiting))
+    waiting, busy = float((chances * np.arange(orbit + 1)).sum()), float(chances[-1].sum())
+    denied = erlangs * busy + retry_rate * float((chances[-1] * np.arange(orbit + 1)).sum())
+    return Retrials(waiting, denied / (erlangs + retry_rate * waiting), busy)
+
+
+# Of five servers and 4 erlangs: the retry rate, where the chain may be truncated, how many wait, how much is busy.
+KNOWN_RETRIALS = [
+    (1.0, 150, 5.261394, 0.4553447),
+    (0.1, 250, 30.871171, 0.4209654),
+    (10.0, 150, 2.566922, 0.5214672),
+]
 
 
 def up_to(tries: int) -> list[tuple[int, float]]:

@@ -31,7 +31,12 @@ def descendants(root: int | None = None) -> dict[int, str]:
 
 def shards(root: int | None = None) -> list[int]:
     """The Ray actors of shards below a process."""
-    return sorted(pid for pid in descendants(root) if command(pid).startswith("ray::ShardHost"))
+    return actors("ShardHost", root)
+
+
+def actors(kind: str, root: int | None = None) -> list[int]:
+    """The Ray actors of a class below a process (this)."""
+    return sorted(pid for pid in descendants(root) if command(pid).startswith(f"ray::{kind}"))
 
 
 def alive(processes: dict[int, str]) -> list[int]:
@@ -49,12 +54,36 @@ def in_session(leader: int) -> dict[int, str]:
 
 def command(pid: int) -> str:
     """The command line of a process; other tests may have left the resource tracker of multiprocessing."""
-    return _content(pid, "cmdline").decode(errors="replace").replace("\0", " ")
+    return told(pid, "cmdline").replace("\0", " ")
+
+
+def told(pid: int, name: str) -> str:
+    """What /proc tells of a process under a name; nothing if it has ended, as it may between any two lines."""
+    try:
+        return Path(f"/proc/{pid}/{name}").read_text(errors="replace")
+    except OSError:
+        return ""
+
+
+def state(pid: int) -> str:
+    """The letter that proc(5) has for what a process does; none if it has ended, collected or not."""
+    return (_stat(pid) or [""])[0]
+
+
+def sockets(pid: int) -> set[str]:
+    """The inodes of a process's sockets."""
+    found = set()
+    with suppress(OSError):  # it may end meanwhile
+        for name in os.listdir(f"/proc/{pid}/fd"):
+            with suppress(OSError):
+                target = os.readlink(f"/proc/{pid}/fd/{name}")
+                found |= {target[8:-1]} if target.startswith("socket:[") else set()
+    return found
 
 
 def listening(pids: Iterable[int]) -> set[str]:
     """The addresses at which processes accept TCP connections from other machines."""
-    inodes = {inode for pid in pids for inode in _sockets(pid)}
+    inodes = {inode for pid in pids for inode in sockets(pid)}
     return {_address(fields[1]) for fields in _tcp_rows() if fields[3] == "0A" and fields[9] in inodes}
 
 
@@ -70,25 +99,8 @@ def _status(pid: int) -> tuple[int, str] | None:
 
 def _stat(pid: int) -> list[str]:
     """What the kernel tells of a process that lives, from its state on; of a zombie nothing."""
-    fields = _content(pid, "stat").decode().rpartition(") ")[2].split()
-    return fields if fields[:1] != ["Z"] else []
-
-
-def _content(pid: int, name: str) -> bytes:
-    try:
-        return Path(f"/proc/{pid}/{name}").read_bytes()
-    except OSError:
-        return b""
-
-
-def _sockets(pid: int) -> set[str]:
-    found = set()
-    with suppress(OSError):  # it may end meanwhile
-        for name in os.listdir(f"/proc/{pid}/fd"):
-            with suppress(OSError):
-                target = os.readlink(f"/proc/{pid}/fd/{name}")
-                found |= {target[8:-1]} if target.startswith("socket:[") else set()
-    return found
+    fields = told(pid, "stat").rpartition(") ")[2].split()
+    return [] if fields[:1] in (["Z"], ["X"]) else fields
 
 
 def _tcp_rows() -> list[list[str]]:

@@ -11,6 +11,44 @@ from support.shared_licenses import sharing
 Raw = dict[str, Any]
 
 
+# Licenses that lie elsewhere than they are asked for; servers refuse and crash, also as they would say so.
+SCARCE: Raw = {
+    "servers": {"split": [8.0, 1.0, 1.0], "durable": False},
+    "products": [{"name": "editor", "licenses": 12, "max_per_client": 2}],
+    "clients": {"programs": 2},
+    "policies": {"balancing": {"name": "on-shortage", "shortage_gap_s": 20.0, "interval_s": 90.0}},
+    "faults": [
+        {
+            "kind": "refusing",
+            "servers": [1],
+            "start_s": 200.0,
+            "duration_s": 100.0,
+            "repeat_s": 200.0,
+            "repeats": 3,
+        },
+        {"kind": "crash", "servers": [2], "start_s": 500.0, "duration_s": 50.0},
+    ],
+}
+
+# Two of three must be up, and are not from 200 to 260 s and from 420 to 500 s.
+TRIAD: Raw = {
+    "servers": {"quorum": 2},
+    "policies": {"balancing": {"name": "shared-pool"}},
+    "faults": [
+        {"kind": "unreachable", "servers": [0], "start_s": 0.0, "duration_s": 260.0},
+        {"kind": "crash", "servers": [1], "start_s": 200.0, "duration_s": 300.0},
+        {"kind": "crash", "servers": [2], "start_s": 420.0, "duration_s": 200.0},
+    ],
+}
+# Licenses that move from server to server, or are in one pool.
+MOVING: dict[str, Raw] = {
+    "two of three must be up": TRIAD,
+    "licenses follow shortages": SCARCE,
+    "licenses borrowed before they are short": SCARCE
+    | {"policies": {"balancing": {"name": "borrow", "shortage_share": 0.7, "shortage_gap_s": 20.0}}},
+}
+
+
 def scenario(random: Random) -> Raw:
     """A small scenario of any kind: at most 20 clients, half an hour."""
     servers, clients, programs = random.randint(1, 4), random.randint(3, 20), random.randint(1, 3)
@@ -47,6 +85,23 @@ def with_groups(random: Random) -> Raw:
     size = clients["count"], clients["programs"], servers
     others = [of_clients(random, *size) for _ in range(random.choice([1, 1, 2, 3]))]
     return groups.named(random, raw | {"groups": groups.drawn(random, others)})
+
+
+def with_tenures(random: Random) -> Raw:
+    """One whose servers lose their licenses when they are cut off: after a tenure, or to a standby at once."""
+    raw = scenario(random)
+    interval_s = random.choice([30.0, 70.0, 120.0])
+    name = random.choice(["periodic-demand", "standby"])
+    raw["policies"]["balancing"] = {"name": name, "interval_s": interval_s}
+    raw["servers"]["tenure_s"] = interval_s * random.choice([2.0, 2.5, 4.0, 0.0 if name == "standby" else 3.0])
+    raw["network"]["jitter_ms"] = min(raw["network"]["jitter_ms"], 600.0)  # as in `drawn`: leases are lost
+    for product in raw["products"]:
+        product["reserve"] = None
+    kind, start_s = random.choice(["unreachable", "refusing", "crash", "stall"]), float(random.randint(0, 400))
+    servers = sorted(random.sample(range(raw["servers"]["count"]), random.randint(1, raw["servers"]["count"])))
+    raw["faults"] += [{"kind": kind, "servers": servers, "start_s": start_s, "duration_s": 500.0}]
+    raw["servers"]["quorum"] = random.choice([0, 0, raw["servers"]["count"] // 2 + 1])
+    return raw
 
 
 FAILBACKS = (

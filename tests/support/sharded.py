@@ -1,10 +1,13 @@
 """Drawn worlds on several shards, each in a thread of its own and without Ray."""
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import numpy as np
 from hypothesis import strategies as st
 from meterstorm.actors.cluster.host import ShardHost
+from meterstorm.actors.records.merging import in_order
 from meterstorm.actors.shards.shard import Shard
 from meterstorm.actors.shards.tally import Tally, merge
 from meterstorm.experiments.metrics.metrics import metrics
@@ -57,10 +60,21 @@ def hosted(scenario: Scenario, shards: int, keep_journal: bool = False) -> tuple
     try:
         addresses = [host.listen() for host in hosts]
         with ThreadPoolExecutor(shards) as pool:
-            return merge(list(pool.map(whole, hosts))), [parts[shard] for shard in range(shards)]
+            tally = merge(list(pool.map(whole, hosts)))
+        if keep_journal:
+            tally.journal = np.concatenate(list(in_order([pieces(host) for host in hosts])))
+        return tally, [parts[shard] for shard in range(shards)]
     finally:
         for host in hosts:
             host.mesh.close()
+
+
+def pieces(host: ShardHost) -> Iterator[Any]:
+    """The journal of one shard, as the driver fetches it."""
+    first = 0
+    while len(piece := host.journal(first)):
+        yield piece
+        first += len(piece)
 
 
 def for_the_jit() -> list[Scenario]:

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from meterstorm.actors.wall.backends.family import children
 from meterstorm.experiments.scenario import validate
 from meterstorm.experiments.sweeps import results
 from meterstorm.experiments.sweeps.options import SweepOptions
@@ -102,8 +103,7 @@ def workers_of(leader: int) -> list[int]:
 
 def workers_below() -> list[int]:
     """The worker processes that this one has started."""
-    children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
-    return [pid for pid in map(int, children) if WORKER in command(pid)]
+    return [pid for pid in children(os.getpid()) if WORKER in command(pid)]
 
 
 def end_session(process: "subprocess.Popen[str]") -> tuple[str, str]:

@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 from meterstorm.actors.shards.tally import Tally
+from meterstorm.actors.wall.backends.backend import Missing
+from meterstorm.actors.wall.backends.process import ServiceProcess, start_all
+from meterstorm.actors.wall.backends.registry import BACKENDS, processes
 from meterstorm.actors.wall.clock import Clock
-from meterstorm.actors.wall.node import Node, Outcome, Place
+from meterstorm.actors.wall.node import Node, Outcome, Position
 from meterstorm.actors.wall.outcome import world_of
-from meterstorm.actors.wall.redis_process import KEEPS, RedisMissing, RedisProcess, server_path, start_all
 from meterstorm.experiments.scenario import Scenario, validate
 
 from support.layers import layered
@@ -43,20 +45,33 @@ BUSY: dict[str, Any] = {
 }
 FAULT: dict[str, Any] = {"servers": [0], "start_s": 2.0, "duration_s": 2.0}
 
-# What makes of it a world whose servers are redis-servers, and the other way round.
-REDIS: dict[str, Any] = {"run": {"clock": "wall"}, "servers": {"backend": "redis", "service_ms": 0.0}}
+# What makes of it a world whose servers are those of the model, on no clock.
 OWN: dict[str, Any] = {"run": {"clock": "virtual"}, "servers": {"backend": "own", "service_ms": 0.0}}
 
+# With this option PostgreSQL is back before long: else it first brings each of its files to the disk.
+SOON = "recovery_init_sync_method", "syncfs"
 
-def _missing() -> str:
+
+def real(backend: str) -> dict[str, Any]:
+    """What makes of it a world whose servers are real ones."""
+    return {"run": {"clock": "wall"}, "servers": {"backend": backend, "service_ms": 0.0}}
+
+
+def _missing(backend: str) -> str:
     try:
-        server_path()
-    except RedisMissing as error:
+        BACKENDS[backend].find()
+    except Missing as error:
         return str(error)
     return ""
 
 
-needs_redis = pytest.mark.skipif(bool(_missing()), reason=_missing() or "it is there")
+def needs(backend: str) -> pytest.MarkDecorator:
+    """Skip a test where a backend is not there, and say so."""
+    return pytest.mark.skipif(bool(_missing(backend)), reason=_missing(backend) or "it is there")
+
+
+needs_redis = needs("redis")
+each_backend = pytest.mark.parametrize("backend", [pytest.param(name, marks=needs(name)) for name in BACKENDS])
 
 
 def world(*layers: dict[str, Any]) -> Scenario:
@@ -88,10 +103,8 @@ def at_once(work: Callable[[Any], Any], subjects: list[Any]) -> list[Any]:
 def outcomes(scenario: Scenario, client_shards: int = 1, pace: float = 1.0) -> list[Outcome]:
     """What the processes of a world give, servers first."""
     with tempfile.TemporaryDirectory(prefix="w-", dir="/tmp") as folder:
-        places = [
-            Place(node, client_shards, folder, KEY) for node in range(scenario.servers.count + client_shards)
-        ]
-        nodes = [Node(scenario, 0, place) for place in places]
+        count = scenario.servers.count + client_shards
+        nodes = [Node(scenario, 0, Position(node, client_shards, folder, KEY)) for node in range(count)]
         with services(scenario, folder):
             at_once(Node.meet, nodes)
             clock = Clock(time.monotonic_ns() + 20_000_000, pace)
@@ -99,10 +112,9 @@ def outcomes(scenario: Scenario, client_shards: int = 1, pace: float = 1.0) -> l
 
 
 @contextmanager
-def services(scenario: Scenario, folder: str) -> Iterator[list[RedisProcess]]:
-    """The redis-servers of a scenario, if it has some, while the block lasts."""
-    numbers = range(scenario.servers.count if scenario.servers.backend == "redis" else 0)
-    found = [RedisProcess(folder, server, KEEPS[scenario.servers.durable]) for server in numbers]
+def services(scenario: Scenario, folder: str) -> Iterator[list[ServiceProcess]]:
+    """The services of a scenario, if it has some, while the block lasts."""
+    found = processes(scenario, folder)
     try:
         start_all(found)
         yield found

@@ -24,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from support.processes import ENDING_S, PATIENCE_S, command, descendants, eventually, in_session, shards
 
 STEPS_MAX = 5
+LEAVINGS = ("meterstorm-*", "ray/session_*")  # what a run has in the folder for temporary files
 PACES = 0.05, 0.005  # the chance, each time that one looks, that a moment has come: while Ray starts, or later
 SCENARIO = """
 title = "a world to be killed"
@@ -151,7 +152,7 @@ class Chain:
             raise Broken(f"a traceback after {how.name}:\n{stderr}")
         if not eventually(lambda: not in_session(process.pid), ENDING_S):
             raise Broken(f"processes are left after {how.name}: {in_session(process.pid)}")
-        if left := [path.name for path in self.folder.glob("meterstorm-*")]:
+        if left := [path.name for name in LEAVINGS for path in self.folder.glob(name)]:
             raise Broken(f"folders are left after {how.name}: {left}")
         return str(json.loads(stdout)["digest"]) if status == 0 else None
 

@@ -5,28 +5,19 @@ agree to 1e-9; percentiles come from the engine's histograms and may be off by o
 """
 
 import math
-from collections.abc import Iterator
 from functools import cache
 from random import Random
-from typing import Any
 
 import pytest
-from meterstorm.actors.shards.simulate import simulate
-from meterstorm.experiments.metrics.groups import of_groups
-from meterstorm.experiments.metrics.metrics import metrics
-from meterstorm.experiments.metrics.names import METRICS, METRICS_OF_GROUPS
-from meterstorm.experiments.scenario import to_toml, validate
+from meterstorm.experiments.metrics.names import METRICS
 
-from oracles.recount import recount
 from support import recountable
 from support.layers import layered
-from support.recountable import Raw
+from support.recounted import counted
 
-EXACT = 1e-9  # relative: sums of floats may be rounded in another order
-BIN = 1 / 32  # width of the engine's histogram bins, relative
 DRAWN = 120
 
-BASE: Raw = {
+BASE: recountable.Raw = {
     "run": {"duration_s": 1500.0, "warmup_s": 300.0, "seed": 7},
     "network": {"latency_ms": 20.0},
     "servers": {"count": 3, "reclaim_after_s": 0.0, "scan_s": 100.0},
@@ -72,7 +63,7 @@ LIMITED = {
 
 SHARED = {"licenses": 9, "sharing": "client", "reserve": {"clients": [0, 4], "licenses": 3}}
 
-CHOSEN: dict[str, Raw] = {
+CHOSEN: dict[str, recountable.Raw] = {
     "calm": {"servers": {"split": [3.0, 2.0, 1.0]}, "clients": {"assignment": [1.0, 2.0, 3.0]}},
     "as shipped, two products": {
         "products": TWO,
@@ -94,6 +85,7 @@ CHOSEN: dict[str, Raw] = {
         "clients": {"programs": 2, "enforcement": "before-start"},
         "faults": [AWAY | EVERYWHERE],
     },
+    "spared after a crash": LOSING | {"servers": {"reclaim_after_s": 100.0, "failover_ttl_s": 170.0}},
     "waiting for a breaker": {
         "policies": {"failover": {"name": "retry-then-failover", "within": [BREAKER | {"waits": 1.0}]}},
         "clients": {"programs": 2, "on_lost_lease": "request", "heartbeat_names_leases": True},
@@ -269,6 +261,7 @@ CHOSEN: dict[str, Raw] = {
         "policies": CALLBACK | {"admission": {"name": "adaptive-lifo", "lifo_after_s": 2.0}},
         "faults": [AWAY | {"kind": "stall", "duration_s": 40.0, "repeat_s": 90.0, "repeats": 5}, CRASH],
     },
+    **recountable.MOVING,
     "stalled, and no work at all": {
         "servers": {"service_ms": 0.0, "reclaim_after_s": 100.0},
         "policies": {"balancing": {"name": "periodic-demand", "interval_s": 50.0}},
@@ -334,39 +327,8 @@ CHOSEN: dict[str, Raw] = {
 SHOWN = [name for name in METRICS if not name.startswith(("queue_s_p", "wait_s_p"))]
 
 
-def counted(raw: Raw) -> Raw:
-    """Run a scenario and recount it; return the metrics, which agree."""
-    scenario = validate({"title": "recounted"} | raw)
-    tally = simulate(scenario, keep_journal=True)
-    engine, again = metrics(scenario, tally), recount(scenario, tally.journal, tally.faults)
-    assert set(engine) == set(again.metrics) == set(METRICS)
-    different = list(differences(engine, again.metrics))
-    assert tally.server_series["connected"].tolist() == again.connected
-    groups = of_groups(scenario, tally)
-    assert set(groups) == set(again.groups)
-    for name, found in groups.items():
-        assert set(found) == set(again.groups[name]) == set(METRICS_OF_GROUPS)
-        different += [f"group {name}, {line}" for line in differences(found, again.groups[name])]
-    assert not different, "\n".join([*different, to_toml(scenario)])
-    return engine
-
-
-def differences(engine: Raw, again: Raw) -> Iterator[str]:
-    for name, value in engine.items():
-        if not agree(name, value, again[name]):
-            yield f"{name}: engine {value}, recount {again[name]}"
-
-
-def agree(name: str, engine: Any, again: Any) -> bool:
-    if engine is None or again is None:
-        return engine is again
-    if name.endswith(("_p50", "_p95", "_p99")):
-        return abs(engine - again) <= again * BIN + 1e-9
-    return bool(engine == again or abs(engine - again) <= EXACT * abs(again))
-
-
 @cache
-def chosen(name: str) -> Raw:
+def chosen(name: str) -> recountable.Raw:
     return counted(layered(BASE, CHOSEN[name]))
 
 
@@ -397,3 +359,10 @@ def test_a_drawn_scenario_recounts_whose_clients_are_in_groups(number: int):
 @pytest.mark.parametrize("number", range(DRAWN // 2))
 def test_a_drawn_scenario_recounts_whose_clients_come_back(number: int):
     counted(recountable.coming_back(Random(number)))
+
+
+@pytest.mark.parametrize("number", range(DRAWN // 2))
+def test_a_drawn_scenario_recounts_whose_servers_may_lose_their_licenses(number: int):
+    raw = recountable.with_tenures(Random(number))
+    found = counted(raw)
+    assert found["overissued"] == 0 or not raw["servers"]["tenure_s"]

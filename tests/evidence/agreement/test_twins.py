@@ -8,23 +8,20 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import pytest
 from meterstorm.actors.cluster.connection import start_ray
 from meterstorm.actors.cluster.wall_set import WallSet
 from meterstorm.actors.shards.simulate import simulate
 from meterstorm.actors.shards.tally import Tally
-from meterstorm.actors.state.counters import COUNTERS
+from meterstorm.actors.wall.backends import postgres
 from meterstorm.actors.wall.outcome import world_of
+from meterstorm.experiments.comparisons import twin
 from meterstorm.experiments.metrics.metrics import metrics
 from meterstorm.experiments.scenario import Scenario
-from scipy.stats import t
 
-from support.walled import OWN, REDIS, needs_redis, outcomes, world
+from support.walled import OWN, SOON, each_backend, outcomes, real, world
 
 REPLICATIONS = 50
-SLACK = 3
-COUNTS = [counter.column for counter in COUNTERS if counter.is_metric]
 
 BASE: dict[str, Any] = {
     "run": {"duration_s": 9.0, "warmup_s": 1.0, "sample_s": 1.0},
@@ -70,7 +67,7 @@ STRUCK: dict[str, dict[str, Any]] = {
     },
 }
 
-# One whose servers are redis-servers, of which one is killed, in which leases are renewed and reclaimed.
+# One whose servers are real ones, of which one is killed, in which leases are renewed and reclaimed.
 REAL: dict[str, Any] = {
     "servers": {"reclaim_after_s": 3.0, "scan_s": 0.5, "durable": False},
     "faults": [FAULT | {"kind": "crash"}],
@@ -80,20 +77,17 @@ REAL: dict[str, Any] = {
 def band(scenario: Scenario) -> dict[str, tuple[float, float]]:
     """Where 99 of 100 further replications have each count, if it is normal."""
     worlds = [metrics(scenario, simulate(scenario, number)) for number in range(REPLICATIONS)]
-    width = t.ppf(0.995, REPLICATIONS - 1) * (1 + 1 / REPLICATIONS) ** 0.5
-    found = {}
-    for name in COUNTS:
-        values = np.array([one[name] for one in worlds], float)
-        half = width * values.std(ddof=1) + SLACK
-        found[name] = values.mean() - half, values.mean() + half
-    return found
+    bands = {name: twin.band([one[name] for one in worlds]) for name in twin.COUNTS}
+    return {name: (one.low, one.high) for name, one in bands.items()}
 
 
 def check(scenario: Scenario, run: Callable[[Scenario], Tally], *also: str) -> None:
     """Run the wall-clock twin, and compare; these counts, too, must be large enough to say something."""
     real, bands = metrics(scenario, run(scenario)), band(scenario)
     outside = {
-        name: (real[name], bands[name]) for name in COUNTS if not bands[name][0] <= real[name] <= bands[name][1]
+        name: (real[name], bands[name])
+        for name in twin.COUNTS
+        if not bands[name][0] <= real[name] <= bands[name][1]
     }
     assert outside == {}
     assert all(real[name] > 30 for name in ("grants", "messages", *also))
@@ -121,13 +115,17 @@ def test_what_strikes_processes_counts_as_its_twin(wall, name: str):
     check(world(BASE, STRUCK[name]), lambda one: wall.simulate(one, 0, 1, 1.0, lambda share: None)[0], also)
 
 
-@needs_redis
+@each_backend
 @pytest.mark.ray
 @pytest.mark.slow
 @pytest.mark.xdist_group("ray")
-def test_real_servers_count_as_their_twin(wall):
-    """The twin is away until Redis has answered again; of 200 ms of latency its own milliseconds are little."""
-    tally, measured = wall.simulate(world(BASE, REAL, REDIS), 0, 1, 1.0, lambda share: None)
+def test_real_servers_count_as_their_twin(wall, backend, monkeypatch):
+    """The twin is away until they have answered again, which must be soon (actors/README.md, limits).
+
+    Of 200 ms of latency their own milliseconds are little.
+    """
+    monkeypatch.setitem(postgres.OPTIONS, *SOON)
+    tally, measured = wall.simulate(world(BASE, REAL, real(backend)), 0, 1, 1.0, lambda share: None)
     away_s = FAULT["duration_s"] + measured.nodes[0].back_late_s
     check(
         world(BASE, REAL, OWN, {"faults": [FAULT | {"kind": "crash", "duration_s": away_s}]}),

@@ -198,10 +198,13 @@ def test_without_keep_alives_a_silent_server_is_not_noticed():
     assert (result["silences"], result["timeouts"], result["connects"]) == (0, 0, 1)
 
 
-@pytest.mark.parametrize(("gap", "lost"), [((109.0, 110.0), 1), ((109.5, 110.5), 0)])
-def test_an_answer_between_ends_a_row_and_a_gap_without_a_question_does_not(gap: tuple[float, float], lost: int):
+@pytest.mark.parametrize(("gap", "end", "lost"), [((109.0, 110.0), 125.0, 1), ((109.5, 110.5), 135.0, 0)])
+def test_an_answer_between_ends_a_row_and_a_gap_without_a_question_does_not(
+    gap: tuple[float, float], end: float, lost: int
+):
+    """Questions at 100, 110, ..., and three answers missed in a row are too many."""
     first = AWAY | {"duration_s": gap[0] - 99.0}
-    second = AWAY | {"start_s": gap[1], "duration_s": 125.0 - gap[1]}
+    second = AWAY | {"start_s": gap[1], "duration_s": end - gap[1]}
     result = run(ONE, alive(3), {"faults": [first, second]})
     assert result["silences"] == lost
 

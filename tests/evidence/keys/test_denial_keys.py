@@ -83,6 +83,22 @@ def test_a_crash_loses_the_line_and_who_asks_again_stands_in_it_again():
 
 
 @covers("policies.denial.name")
+@pytest.mark.parametrize("split", [[1, 1], [0, 1]])
+def test_a_late_answer_elsewhere_neither_ends_a_wait_nor_moves_it(split):
+    """Server 0 takes 20 s for client 0, who by then waits at server 1, for client 1 to end at 70 s."""
+    servers = {
+        "servers": {"count": 2, "split": [share / sum(split) for share in split]},
+        "products": [{"name": "editor", "licenses": sum(split)}],
+        "clients": {"count": 2, "assignment": [0.5, 0.5]},
+        "faults": [{"kind": "slow", "servers": [0], "start_s": 14.0, "duration_s": 2.0, "factor": 100.0}],
+    }
+    away = {"policies": {"failover": {"name": "immediate"}}}
+    result = run([(10.0, 1, 60.0), (15.0, 0, 5.0)], servers, away, denial("callback"))
+    assert (result["grants"], result["denials"], result["attempts"]) == (2, 3 - sum(split), 4)
+    assert result["wait_s_max"] == exactly(10 + ANSWER + 60 + 2 * LATENCY + ANSWER - 15)
+
+
+@covers("policies.denial.name")
 @pytest.mark.parametrize("poll_s", [0.0, 20.0, 50.0])
 def test_a_user_who_waits_for_a_callback_asks_again_now_and_then(poll_s):
     tries = math.ceil((LAST - 10) / (ANSWER + poll_s)) if poll_s else 1

@@ -122,6 +122,36 @@ def test_a_lease_that_was_reclaimed_is_lost_too(on_lost_lease, grants):
     assert result["unmetered_license_hours"] == within_microseconds((until[on_lost_lease] - reclaimed) / HOUR)
 
 
+@covers("servers.failover_ttl_s")
+@pytest.mark.parametrize(
+    ("failover_ttl_s", "reclaimed"),
+    [(0.0, 161.0), (60.0, 161.0), (60.5, 162.0), (150.0, 251.0)],
+)
+def test_no_lease_is_reclaimed_soon_after_a_crash(failover_ttl_s, reclaimed):
+    """Last heard of at 10 s, it is 150 s old at the scan of 161 s; the crash is over at 101 s."""
+    servers = {"reclaim_after_s": 150.0, "scan_s": 1.0, "failover_ttl_s": failover_ttl_s}
+    result = run(LAUNCHED, {"servers": servers, "clients": {"heartbeat_s": 0.0}, "faults": [CRASH]})
+    assert result["leases_lost"] == 1
+    assert result["unmetered_license_hours"] == within_microseconds((ENDS + LATENCY - reclaimed) / HOUR)
+
+
+@pytest.mark.parametrize(("failover_ttl_s", "lost"), [(98.0, 1), (150.0, 0)])
+def test_whose_time_begins_anew_at_each_crash_lasts_for_ever(failover_ttl_s, lost):
+    """Crashes are 100 s apart. Source: etcd-io/etcd #9395."""
+    servers = {"reclaim_after_s": 150.0, "scan_s": 1.0, "failover_ttl_s": failover_ttl_s}
+    often = CRASH | {"repeat_s": 100.0, "repeats": 10}
+    result = run(LAUNCHED, {"servers": servers, "clients": {"heartbeat_s": 0.0}, "faults": [often]})
+    assert result["leases_lost"] == lost
+
+
+@pytest.mark.parametrize(
+    ("servers", "words"), [({"durable": False}, "servers.durable = false"), ({"reclaim_after_s": 0.0}, "= 0")]
+)
+def test_what_is_never_lost_or_never_kept_cannot_be_spared(servers, words):
+    with pytest.raises(ScenarioError, match=re.escape(words)):
+        validate({"servers": servers | {"failover_ttl_s": 5.0}})
+
+
 @pytest.mark.parametrize("on_lost_lease", ["run-on", "request", "stop"])
 def test_a_server_that_keeps_its_leases_loses_none(on_lost_lease):
     result = run(LAUNCHED, losing(on_lost_lease, durable=True))

@@ -161,7 +161,7 @@ class Shards:
 
     used: ClassVar[list[int]] = []
 
-    def __init__(self, shards: int, address: None, placement: str) -> None:
+    def __init__(self, shards: int, *_: Any) -> None:
         self.used.append(shards)
 
     def __enter__(self) -> "Shards":

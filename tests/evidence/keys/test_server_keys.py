@@ -3,8 +3,8 @@
 import math
 
 import pytest
+from meterstorm.actors.wall.backends.registry import BACKENDS
 from meterstorm.actors.wall.outcome import world_of
-from meterstorm.actors.wall.redis_leases import RedisLeases
 
 from support.lab import (
     ANSWER,
@@ -22,7 +22,7 @@ from support.lab import (
     one_a_client,
     run,
 )
-from support.walled import REDIS, needs_redis, outcomes, world
+from support.walled import each_backend, outcomes, real, world
 
 MANY = 2000  # launches
 PATIENT = {"count": MANY, "request_timeout_s": 1e6}
@@ -32,6 +32,11 @@ LEFT_BEHIND = {"faults": [{"kind": "unreachable", "servers": [0], "start_s": 20.
 TEN_BEATS = {  # a lease from the warm-up on; ten heartbeats in the measured time, whatever their phase
     "run": {"warmup_s": 200.0},
     "clients": {"heartbeat_s": LAST / 10},
+}
+HOLDING = {
+    "run": {"duration_s": 1.0},
+    "network": {"loss": 0.0},
+    "workload": {"launch_interval_s": 0.1, "run_time_s": 1e6},
 }
 
 
@@ -207,18 +212,22 @@ def test_a_crash_loses_the_queue_of_callbacks_unless_it_is_durable(durable):
     assert (result["grants"], result["denials"]) == ((3, 2) if durable else (2, 1))
 
 
-@covers("servers.backend=own", "servers.backend=redis")
-@needs_redis
-@pytest.mark.parametrize("backend", ["own", "redis"])
-def test_a_backend_of_redis_has_the_licenses(backend, monkeypatch):
-    """Ask a redis-server for what it has at the end, if there is one."""
-    asked = []
-    leases = RedisLeases.leases
-    monkeypatch.setattr(RedisLeases, "leases", lambda self: asked.append(leases(self)) or asked[-1])
-    holding = {"run": {"duration_s": 1.0}, "workload": {"launch_interval_s": 0.1, "run_time_s": 1e6}}
-    layers = {"own": {"run": {"clock": "wall"}}, "redis": REDIS}
-    tally = world_of(outcomes(world(holding, {"network": {"loss": 0.0}}, layers[backend])))
-    assert [len(one) for one in asked] == ([tally.products["leased"][0]] if backend == "redis" else [])
+@covers(*(f"servers.backend={name}" for name in BACKENDS))
+@each_backend
+def test_a_backend_has_the_licenses(backend, monkeypatch):
+    """Ask each for what it has at the end, if it is there."""
+    asked, service = [], BACKENDS[backend].connect
+    leases = service.leases
+    monkeypatch.setattr(service, "leases", lambda self: asked.append(leases(self)) or asked[-1])
+    tally = world_of(outcomes(world(HOLDING, real(backend))))
+    assert [len(one) for one in asked] == [tally.products["leased"][0]] != [0]
+
+
+@covers("servers.backend=own")
+def test_servers_of_their_own_ask_nobody(monkeypatch):
+    for backend in BACKENDS.values():
+        monkeypatch.setattr(backend.connect, "__init__", None)
+    assert world_of(outcomes(world(HOLDING, {"run": {"clock": "wall"}}))).products["leased"][0] > 0
 
 
 @covers("servers.reclaim_after_s", "servers.scan_s")
@@ -261,6 +270,37 @@ def test_licenses_start_out_by_weight(split, denials, imbalance):
 CALLED = {"products": [{"name": "editor", "licenses": 1}], "policies": {"denial": {"name": "callback"}}}
 QUEUE = [(10.0, 0, 20.0), (15.0, 1, 10.0), (16.0, 2, 10.0)]
 FREED = 10 + ANSWER + 20 + LATENCY
+
+
+@covers("servers.quorum")
+@pytest.mark.parametrize(("quorum", "refused"), [(0, 0), (1, 0), (2, 1)])
+def test_one_of_two_servers_does_not_serve_alone_where_both_must_be_up(quorum, refused):
+    result = run(
+        [(30.0, 0, 0.0)],
+        {
+            "servers": {"count": 2, "quorum": quorum},
+            "faults": [{"kind": "crash", "servers": [1], "start_s": 25.0, "duration_s": 900.0}],
+        },
+    )
+    assert result["grants"] == 1 - refused
+    assert (result["refusals"] > 0) == bool(refused)
+
+
+@covers("servers.tenure_s")
+@pytest.mark.parametrize(("tenure_s", "granted"), [(0.0, 0), (60.0, 1), (400.0, 0)])
+def test_licenses_of_a_server_that_is_not_heard_of_are_shared_out_anew(tenure_s, granted):
+    """Away from 25 s on: in the reserve at 90 s, and with the other server at 130 s, when that has been asked."""
+    result = run(
+        [(110.0, 1, 0.0), (150.0, 1, 0.0)],
+        {
+            "servers": {"count": 2, "split": [1, 0], "tenure_s": tenure_s},
+            "clients": {"count": 2},
+            "policies": {"balancing": {"name": "periodic-demand", "interval_s": 20.0}},
+            "faults": [{"kind": "unreachable", "servers": [0], "start_s": 25.0, "duration_s": 900.0}],
+        },
+    )
+    assert (result["grants"], result["denials_stranded"]) == (granted, 0 if granted else 2)
+    assert result["denials_exhausted"] == granted
 
 
 @covers("servers.callback_grace_s")

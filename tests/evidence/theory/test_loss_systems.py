@@ -16,6 +16,7 @@ def finite(licenses: int, erlangs: float, clients: int = MANY) -> float:
 def test_the_formulas_give_the_values_of_the_tables():
     assert erlang_b(10, 10.0) == pytest.approx(0.214582, abs=5e-7)
     assert erlang_b(100, 90.0) == pytest.approx(0.026957, abs=5e-7)
+    assert erlang_b(1000, 950.0) == pytest.approx(0.003649, abs=5e-7)
 
 
 @pytest.mark.parametrize("run_time", ["exponential", "constant", "lognormal", "gamma"])

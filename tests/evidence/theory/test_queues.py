@@ -1,10 +1,15 @@
 """Waiting: for service at a server (M/M/1/K, M/G/1), and for a license (retrials, callbacks)."""
 
+from math import inf
 from typing import Any
 
 import pytest
+from meterstorm.actors.shards.simulate import simulate
+from meterstorm.actors.state import counters
+from meterstorm.experiments.metrics.metrics import metrics
 
 from support.laws import (
+    KNOWN_RETRIALS,
     answered_in_time,
     busy_integral,
     erlang_c,
@@ -14,7 +19,7 @@ from support.laws import (
     retrials,
     waiting_quantile,
 )
-from support.trials import LOSS_SYSTEM, check, offered, replicate
+from support.trials import LOSS_SYSTEM, REPLICATIONS, check, hold, offered, replicate, scenario
 
 # Requests take one second of a server each, releases none; whoever finds the queue full gives up.
 ONE_WORKER: dict[str, Any] = LOSS_SYSTEM | {
@@ -94,7 +99,7 @@ def test_the_second_moment_of_waits_with_the_newest_first():
 )
 def test_retrials(licenses: int, erlangs: float, retry_s: float):
     """M/M/c with retrials (Falin and Templeton 1997): who waits and is denied; lambda / mu are busy."""
-    waiting, denied = retrials(licenses, erlangs, 1 / retry_s, orbit=250)
+    waiting, denied, _ = retrials(licenses, erlangs, 1 / retry_s, orbit=250)
     check(
         {"waiting_users_mean": waiting, "denial_fraction": denied, "licenses_in_use_mean": erlangs},
         LOSS_SYSTEM,
@@ -104,14 +109,41 @@ def test_retrials(licenses: int, erlangs: float, retry_s: float):
     )
 
 
+@pytest.mark.parametrize("retry_rate, orbit, waiting, busy", KNOWN_RETRIALS)
+def test_the_retrial_chain_has_its_known_values(retry_rate: float, orbit: int, waiting: float, busy: float):
+    """Of a Poisson stream of launches; a model checker finds the same (`test_recovery.py`)."""
+    found = retrials(5, 4.0, retry_rate, orbit, inf)
+    assert (found.waiting, found.busy) == pytest.approx((waiting, busy), rel=3e-7)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("retry_rate, orbit, waiting, busy", KNOWN_RETRIALS)
+def test_launches_find_the_retrial_chain(retry_rate: float, orbit: int, waiting: float, busy: float):
+    """Who waits, and whose launch is not granted at once: those who find all busy (Wolff 1982).
+
+    The known values are of a Poisson stream; the chain of as many users as there are is up to 1.5 % from them.
+    """
+    law = retrials(5, 4.0, retry_rate, orbit)
+    assert (law.waiting, law.busy) == pytest.approx((waiting, busy), rel=0.015)
+    made = scenario(
+        LOSS_SYSTEM,
+        offered(4.0, 5, 1.0, 40_000.0),
+        {"policies": {"denial": {"name": "retry", "delay_s": 1 / retry_rate}}, "run": {"warmup_s": 500.0}},
+    )
+    tallies = [simulate(made, replication) for replication in range(REPLICATIONS)]
+    hold("waiting", [metrics(made, tally)["waiting_users_mean"] for tally in tallies], law.waiting, within=0.08)
+    waits = [tally.histograms[counters.WAIT] for tally in tallies]  # the first bin: none
+    hold("denied at first", [1.0 - bins[0] / bins.sum() for bins in waits], law.busy, within=0.04)
+
+
 def test_the_retrial_chain_has_its_known_limits():
     """One license: its closed form. Users who ask again at once wait like a queue: C rho / (1 - rho) of them."""
     for rho, retry_rate in ((0.6, 0.5), (0.4, 3.0)):
-        waiting, denied = retrials(1, rho, retry_rate, orbit=200)
+        waiting, denied, _ = retrials(1, rho, retry_rate, orbit=200)
         assert waiting == pytest.approx(mm1_orbit(rho, retry_rate), rel=2e-3)
         # Every launch and every try again is granted or denied, and as many are granted as launched.
         assert denied == pytest.approx(1 - rho / (rho + retry_rate * waiting), rel=1e-3)
-    waiting, _ = retrials(5, 4.0, 1e5, orbit=120)
+    waiting = retrials(5, 4.0, 1e5, orbit=120).waiting
     assert waiting == pytest.approx(erlang_c(5, 4.0) * 0.8 / 0.2, rel=5e-3)
 
 

@@ -51,6 +51,37 @@ def test_a_budget_that_is_never_refilled_bounds_the_retries_of_a_run(failover, w
     assert result["grants"] == 0
 
 
+@pytest.mark.parametrize("interval_s", [0.1, 0.5])
+def test_finagle_amplifies_by_a_fifth_and_ten_retries_a_second(interval_s):
+    """At most 1.2 + 10 / rate attempts of each launch, for clients of this rate; if all fail, nearly as many."""
+    duration_s, clients = 1000.0, 20
+    busy = {"clients": {"count": clients}, "workload": {"launch_interval_s": interval_s}}
+    refusing = {"faults": [ALL_AWAY["faults"][0] | {"kind": "refusing"}], "network": {"latency_ms": 1.0}}
+    layers = world([{"name": "finagle-budget"}], FOR_EVER[0], busy, refusing)
+    (result,) = replicate(*layers, {"run": {"duration_s": duration_s, "warmup_s": 50.0}}, replications=1)
+    rate = result["launches"] / clients / duration_s
+    assert rate == pytest.approx(1 / interval_s, rel=0.2)
+    most = 1.2 + 10.0 / rate
+    assert 0.98 * most <= result["amplification"] <= 1.01 * most  # 10 s, the time to live, at its edges
+
+
+@pytest.mark.parametrize("loss", [0.02, 0.1, 0.3])
+def test_brookers_bucket_amplifies_by_a_tenth_at_most(loss):
+    """A try fails with chance p: 1 / (1 - p) tries, or as many more as the good ones pay for, a tenth each.
+
+    Both are the same at p = 1 / 11, and 1.1 there.
+    """
+    p = 1 - (1 - loss) ** 2
+    busy = {"clients": {"count": 40}, "workload": {"launch_interval_s": 1.0}, "network": {"loss": loss}}
+    run = {"run": {"duration_s": 4000.0, "warmup_s": 400.0}}
+    values = [
+        result["amplification"]
+        for result in replicate(*world([{"name": "token-bucket"}], FOR_EVER[1], busy, run), replications=4)
+    ]
+    assert fmean(values) == pytest.approx(min(1 / (1 - p), 1 / (1 - 0.1 * (1 - p))), rel=0.003)
+    assert max(values) <= 1.1
+
+
 @pytest.mark.parametrize("tries", [1, 2, 5])
 def test_tries_of_each_request_are_bounded(tries):
     layers = world([{"name": "max-tries", "tries": tries}], FOR_EVER[1], ALL_AWAY)

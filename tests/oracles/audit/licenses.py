@@ -20,6 +20,7 @@ def check(tables: Tables) -> None:
     pools = {name: tables.world.pools[name].reshape(shape) for name in IN_POOLS}
     products = tables.world.products.reshape(tables.config.sites, tables.config.products)
     _owned(tables, pools, products)
+    _held(tables)
     assert (pools["free"] + pools["leased"] + pools["reserved"] == pools["allocated"]).all()
     assert min(value.min() for value in (*pools.values(), products["in_transit"], products["reserve"])) >= 0
     _leased(tables, pools, products)
@@ -47,12 +48,32 @@ def _owned(tables: Tables, pools: dict[str, Any], products: Any) -> None:
     moving, servers = _moving(tables, between_sites=False)
     np.add.at(moved, (tables.site_of[servers], moving["product"]), moving["value"])
     assert (moved == products["in_transit"]).all()
-    known = pools["allocated"].sum(axis=1) + products["in_transit"] + products["reserve"]
+    known = pools["allocated"].sum(axis=1) + products["in_transit"] + products["reserve"] + products["lapsed"]
     assert (known == products["owned"] + products["copies"]).all()
-    assert (products["leased"] <= products["owned"] + products["copies"]).all()
-    if not tables.config.keeps_until_ack:  # the one policy under which a license may be in two pools
-        assert not products["copies"].any()
-        assert tables.control.overissued <= 0
+    assert tables.config.keeps_until_ack or not products["copies"].any()
+    if not tables.config.has_terms or tables.config.tenure:  # else a license may be in use at two servers
+        assert (products["leased"] <= products["owned"] + products["copies"]).all()
+        assert tables.config.keeps_until_ack or tables.control.overissued <= 0
+
+
+def _held(tables: Tables) -> None:
+    """Site servers' books have what servers have in their terms; who has not heard of its latest has lapsed."""
+    servers, shape = tables.world.servers, (tables.config.servers, tables.config.products)
+    held, allocated, lapsed = (tables.world.pools[name].reshape(shape) for name in ("held", "allocated", "lapsed"))
+    assert not allocated[servers["lapsed"] == 1].any() and not lapsed[servers["lapsed"] == 0].any()
+    is_current = servers["term"] == servers["site_term"]
+    if tables.config.tenure:
+        assert (servers["lapsed"][~is_current] == 1).all()
+        assert (servers["until"] <= servers["renewed"] + tables.config.tenure).all()
+    known = np.where(is_current[:, None], allocated + lapsed, 0)
+    moving, of = _moving(tables, between_sites=False)
+    in_term = moving["attempt"] == servers["site_term"][of]
+    np.add.at(known, (of[in_term], moving["product"][in_term]), moving["value"][in_term])
+    if not tables.config.keeps_until_ack:
+        assert (held == known).all()
+        here = held.reshape(tables.config.sites, -1, tables.config.products).sum(axis=1)
+        products = tables.world.products.reshape(tables.config.sites, tables.config.products)
+        assert (here + products["reserve"] == products["owned"]).all()
 
 
 def _leased(tables: Tables, pools: dict[str, Any], products: Any) -> None:

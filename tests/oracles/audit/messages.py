@@ -18,7 +18,7 @@ ANSWERS = (*SERVED, kinds.OVERLOADED, kinds.REFUSED)
 def check(tables: Tables) -> None:
     """The journal's messages agree with the counts, with each other and with what is under way."""
     rows = tables.world.journal[: tables.control.journaled].view(np.ndarray)
-    rows = rows[(rows["kind"] <= kinds.DROP) & (rows["flag"] & IN_SERVICE == 0)]
+    rows = rows[(rows["kind"] <= kinds.RENEW) & (rows["flag"] & IN_SERVICE == 0)]
     sent, lost, handled = (rows[rows["what"] == what] for what in (journal.SENT, journal.LOST, journal.HANDLED))
     _are_counted(tables, sent, lost)
     _arrive_once(tables, sent, handled)

@@ -47,6 +47,7 @@ def quiet(draw: st.DrawFn) -> dict[str, Any]:
     raw["title"] = QUIET
     raw["run"] |= {"duration_s": 4000.0}
     raw["network"]["loss"] = 0.0
+    raw["servers"].pop("failover_ttl_s", None)
     raw["servers"] |= {"reclaim_after_s": 0.0, "service_ms": draw(st.sampled_from([200.0, 1000.0, 3000.0]))}
     raw["clients"] |= draw(st.sampled_from([{"rerequest": False}, {"release_old": "deferred"}]))
     raw["workload"] |= {"profile": drawn.QUIET_HOURS, "run_time_s": draw(st.sampled_from([0.0, 5.0, 100.0]))}
@@ -123,9 +124,11 @@ def _sums_are_bounded(scenario: Scenario, shard: Shard) -> Any:
     assert total[counters.MESSAGES_LOST] <= total[counters.MESSAGES]
     assert found["denials"] == sum(found[f"denials_{cause}"] for cause in counters.CAUSES)
     copies = int(tally.products["copies"].sum())
-    assert found["overissued"] <= copies == 0 or scenario.policies.balancing.name == "keep-until-ack"
+    doubles = scenario.policies.balancing.name == "standby" and scenario.servers.tenure_s == 0
+    assert found["overissued"] <= copies == 0 or scenario.policies.balancing.name == "keep-until-ack" or doubles
     assert all(found[name] is None or 0 <= found[name] <= 1 for name in FRACTIONS)
     licenses = sum(product.licenses for product in scenario.products)
-    assert -1e-9 <= found["licenses_in_use_mean"] <= licenses + copies + 1e-9
+    assert found["licenses_in_use_mean"] >= -1e-9
+    assert found["licenses_in_use_mean"] <= licenses + copies + 1e-9 or doubles
     assert found["ghost_license_hours"] * 3600 <= found["licenses_in_use_mean"] * scenario.run.duration_s + 1
     return total

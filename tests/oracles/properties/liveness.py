@@ -62,6 +62,7 @@ def healing(draw: st.DrawFn) -> dict[str, Any]:
     raw["title"] = DECIDED
     raw["policies"]["failover"].pop("within", None)  # an open breaker waits
     raw["run"] |= {"duration_s": 5000.0, "warmup_s": 0.0}
+    raw["network"]["latency_ms"] = min(200.0, raw["network"]["latency_ms"])  # connections may have drawn more
     raw["network"] |= {"jitter_ms": draw(st.sampled_from([0.0, 5.0])), "loss": draw(st.sampled_from([0.0, 0.02]))}
     share = draw(st.sampled_from([0.0, 0.05]))
     servers |= {
@@ -69,6 +70,7 @@ def healing(draw: st.DrawFn) -> dict[str, Any]:
         "queue_limit": 0,
         "backlog": 0,
         "split": "even",
+        "tenure_s": 0.0,
     }
     raw["workload"] |= {"launch_interval_s": draw(st.floats(60.0, 200.0)), "profile": []}
     raw["policies"] |= {"admission": {"name": "fifo"}, "balancing": {"name": "static"}}
@@ -80,6 +82,10 @@ def healing(draw: st.DrawFn) -> dict[str, Any]:
     worst = draw(drawn.faults(servers["count"], clients["count"], AT_SERVERS, drawn.PLANNED))
     others = drawn.faults(servers["count"], clients["count"], OTHER_FAULTS, drawn.PLANNED)
     raw["faults"] = [worst | {"servers": "all"}, *draw(st.lists(others, max_size=2))]
+    if raw["network"]["loss"] > 0.0:  # after which many failures take as many pauses
+        pause_s = failing.longest_pause_s(raw["policies"]["failover"], servers["count"])
+        wait_s = FAILURES * pause_s + (5 * FAILURES + 3) * clients["request_timeout_s"]
+        raw["run"]["duration_s"] = max(5000.0, 2000.0 + 2.0 * wait_s)
     return alike(raw)  # as the bounds are for
 
 
@@ -95,7 +101,7 @@ def haunted(draw: st.DrawFn) -> dict[str, Any]:
     slots = clients["count"] * clients["programs"]
     raw["title"] = GRANTED
     raw["network"]["loss"] = 0.0
-    servers |= {"reclaim_after_s": RECLAIM_S, "scan_s": SCAN_S}
+    servers |= {"reclaim_after_s": RECLAIM_S, "scan_s": SCAN_S, "failover_ttl_s": 0.0}
     clients |= {
         "heartbeat_names_leases": True,
     }

@@ -23,6 +23,7 @@ from oracles.recount.pools import Balancing, pools_of
 from oracles.recount.record import Outcome, Row
 from oracles.recount.rights import Rights
 from oracles.recount.server import Server
+from oracles.recount.tenures import Tenures
 from oracles.recount.users import Users
 
 
@@ -53,10 +54,11 @@ class Books:
         self.observer = Observer(scenario, self.clock, self.faults, self.leases, rights)
         granting = Granting(scenario, self.clock, self.leases, callbacks, self.observer)
         balancing = Balancing(scenario, pools, self.imbalance, rights.kept)
+        self.tenures = Tenures(scenario, self.clock, balancing, granting)
         self.balance = Balance(scenario, self.clock, self.faults, self.imbalance)
         self.servers = [
-            Server(number, scenario, self.connections, granting, balancing, self.balance)
-            for number in range(scenario.servers.count)
+            Server(tenure.s, scenario, self.connections, granting, tenure, self.balance)
+            for tenure in self.tenures.servers
         ]
 
     def handle(self, event: Row, outcome: Outcome) -> None:
@@ -72,6 +74,8 @@ class Books:
             self.links.handle(self.clients[event.target], event, outcome)
         elif server < len(self.servers):
             self.servers[server].handle(event, outcome)
+        elif server == len(self.servers):
+            self.tenures.handle_site(event, outcome)
 
     def _count_message(self, row: Row) -> None:
         """A message is from or to a client, or between a server and its site server."""

@@ -29,6 +29,7 @@ class Faults:
             elif fault.mtbf_s > 0 or fault.mttr_s > 0:
                 self.spells[server].append((begin, end, fault))
         bounds = crashes + [spell[:2] for spells in self.spells for spell in spells]
+        self.quorum, self.members = scenario.servers.quorum, scenario.servers.count // scenario.servers.sites
         self.first_start = min((begin for begin, _ in bounds), default=None)
         self.last_end = max((end for _, end in bounds), default=None)
 
@@ -52,18 +53,31 @@ class Faults:
     def is_crashed(self, server: int, time: int) -> bool:
         return any(fault.kind == "crash" for fault in self.holding(server, time))
 
+    def since_crash(self, server: int, time: int) -> float:
+        """How long ago the latest crash was over, ns; infinite without any."""
+        ends = [end for _, end, fault in self.spells[server] if fault.kind == "crash" and end <= time]
+        return time - max(ends, default=-math.inf)
+
     def is_stalled(self, server: int, time: int) -> bool:
         return any(fault.kind == "stall" for fault in self.holding(server, time))
 
     def refuses(self, server: int, time: int) -> bool:
-        return any(fault.kind in {"crash", "refusing"} for fault in self.holding(server, time))
+        found = any(fault.kind in {"crash", "refusing"} for fault in self.holding(server, time))
+        return found or self.lacks_quorum(server, time)
+
+    def lacks_quorum(self, server: int, time: int) -> bool:
+        """Whether too few servers of its site are up."""
+        first = server // self.members * self.members
+        here = range(first, first + self.members) if self.quorum else ()
+        away = sum(any(one.kind in {"crash", "unreachable"} for one in self.holding(s, time)) for s in here)
+        return self.quorum > 0 and self.members - away < self.quorum
 
     def cuts_off(self, fault: Any, client: int) -> bool:
         return fault.kind == "cut" and client in self.cut[id(fault)]
 
     def is_reachable(self, server: int, client: int, time: int) -> bool:
         """Whether a client could be served there."""
-        return not any(
+        return not self.lacks_quorum(server, time) and not any(
             fault.kind in {"crash", "refusing", "unreachable", "stall"} or self.cuts_off(fault, client)
             for fault in self.holding(server, time)
         )

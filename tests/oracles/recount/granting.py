@@ -1,7 +1,9 @@
 """What servers do with a message when its service is over: who must be granted, and what is freed."""
 
+from fractions import Fraction
 from typing import Any
 
+from meterstorm.actors.records import journal
 from meterstorm.actors.state import kinds
 
 from oracles.recount.callbacks import Callbacks
@@ -21,6 +23,10 @@ class Granting:
         self.programs = range(scenario.clients.programs)
         self.groups = leases.ledger.groups
         self.reclaim_ns = ns(scenario.servers.reclaim_after_s)
+        balancing = scenario.policies.balancing.parameters
+        self.shortage_gap_ns = ns(balancing.get("shortage_gap_s", 0.0))
+        self.shortage_share = Fraction(str(balancing.get("shortage_share", 2.0)))  # none is used beyond all of it
+        self.next_word = dict.fromkeys(range(scenario.servers.count), 0)  # of a shortage, by server
 
     def carry_out(self, s: int, row: Row, outcome: Outcome) -> None:
         if row.kind == kinds.REQUEST:
@@ -49,23 +55,37 @@ class Granting:
         else:
             self._grant(key, row, outcome)
 
+    def _say_short(self, s: int, row: Row, is_short: bool, outcome: Outcome) -> None:
+        """A server that is short of licenses says so, once in a gap unless that is lost."""
+        if self.shortage_gap_ns and is_short and self.clock.now >= self.next_word[s]:
+            word = outcome.popleft()
+            if word.kind != kinds.SHORT:
+                raise Contradiction(f"server {s} says {word}, but not that it is short after {row}")
+            if word.what == journal.SENT:
+                self.next_word[s] = self.clock.now + self.shortage_gap_ns
+
     def _deny(self, key: Key, row: Row, outcome: Outcome) -> None:
+        is_short = self.leases.pools[key.server][row.product].free < wanted(row)
+        self._say_short(key.server, row, is_short, outcome)
         expect(outcome, row, kinds.DENY)
         self.leases.ledger.work_for(row.source)
         self.leases.ledger.count_denial(self.observer.cause(key.server, row.product, row.source, wanted(row)))
         self.callbacks.deny(key, row)
 
     def _grant(self, key: Key, row: Row, outcome: Outcome) -> None:
-        expect(outcome, row, kinds.GRANT)
         lease = self.leases.by_key.get(key)
         is_wanted = self.observer.wants(key, row.attempt)
         if lease is None:
             called = self.callbacks.claim(key)
             lease = self.leases.open(key, row)
             lease.attempt = called  # a request that was denied, and is now answered by an earlier one
-            self.leases.mark(lease, is_ghost=not is_wanted)
+            self.leases.mark(lease, is_ghost=not is_wanted and not lease.taken)  # it may run under a later grant
+            pool = self.leases.pools[key.server][row.product]
+            is_used = pool.allocated - pool.free >= self.shortage_share * pool.allocated
+            self._say_short(key.server, row, is_used, outcome)
         elif is_wanted:
             self.leases.mark(lease, is_ghost=False)
+        expect(outcome, row, kinds.GRANT)
         lease.heard, lease.attempt = self.clock.now, max(lease.attempt, row.attempt)
 
     def _release(self, key: Key, attempt: int, outcome: Outcome) -> None:
@@ -104,7 +124,7 @@ class Granting:
         self.callbacks.drop(s, client)
 
     def forget(self, s: int) -> None:
-        """A server has lost its tables."""
+        """A server has lost its tables, or the right to use what is in them."""
         self.callbacks.forget(s)
         for lease in self.leases.at(s):
             self.leases.free(lease, is_taken_away=True)

@@ -32,6 +32,7 @@ class Observer:
 
     def __init__(self, scenario: Any, clock: Clock, faults: Faults, leases: Leases, rights: Rights) -> None:
         self.clock, self.faults, self.leases, self.rights = clock, faults, leases, rights
+        self.unused = [0] * len(scenario.products)  # licenses of servers that may not use them
         self.latency = ns(scenario.network.latency_ms / 1000)
         self.facts: deque[Fact] = deque()
         self.unwanted: Counter[tuple[int, int, int | None]] = Counter()  # by client, slot and server: the last one
@@ -80,7 +81,7 @@ class Observer:
         having = [s for s, count in enumerate(room) if count >= wanted or has_one(client, s, product)]
         if any(self.faults.is_reachable(s, client, self.clock.now) for s in having):
             return "misplaced"
-        if having:
+        if having or self.unused[product] >= wanted:
             return "stranded"
         ghosts = self.leases.holdings.ghosts[product]
         free = sum({pools[product]: count for pools, count in zip(self.leases.pools, room, strict=True)}.values())

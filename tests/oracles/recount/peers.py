@@ -27,6 +27,7 @@ class Peers:
         self.open: set[int] = set()
         self.silent_at: dict[int, int | None] = {}
         self.lost_at: dict[int, int] = {}
+        self.in_crash: set[int] = set()  # who lost theirs in one
         self.over: set[int] = set()  # whose leases have been freed
 
     def opened(self, row: Row, answer: Row) -> None:
@@ -41,6 +42,7 @@ class Peers:
         self.silent_at[client] = self.connections.silence(self.number, client, answer.time)
         self.lost_at.pop(client, None)
         self.over.discard(client)
+        self.in_crash.discard(client)
 
     def handle(self, event: Row) -> None:
         """A word of a client that has none, or a timer; nothing is lost while the server stands still."""
@@ -53,8 +55,7 @@ class Peers:
         if event.kind == kinds.PEER_GRACE_END:
             self.end_grace(client)
         elif event.kind == kinds.CRASH_GRACE_END:
-            for lost in list(self.lost_at):
-                self.end_grace(lost)
+            self._end_crash_grace()
         elif client in self.open and attempt >= self.latest[client] and self._is_gone(client, attempt):
             self.open.remove(client)
             self.lost_at[client] = self.clock.now
@@ -74,6 +75,15 @@ class Peers:
             if lease.key.client in self.open:
                 self.open.remove(lease.key.client)
                 self.lost_at[lease.key.client] = back
+                self.in_crash.add(lease.key.client)
+
+    def _end_crash_grace(self) -> None:
+        """Who holds nothing by then loses nothing: what they had may have ended in the crash."""
+        holders = {lease.key.client for lease in self.granting.leases.at(self.number)}
+        for lost in list(self.lost_at):
+            if lost in self.in_crash - holders and self.lost_at[lost] + self.grace_ns <= self.clock.now:
+                del self.lost_at[lost]
+            self.end_grace(lost)
 
     def end_grace(self, client: int) -> None:
         """Free what is due."""

@@ -49,7 +49,7 @@ class Balancing:
         elif event.kind == kinds.GIVE:
             self._give(s, event, outcome)
         elif event.kind == kinds.DROP:
-            self._restock(s, event.product, -min(event.value, self._spare(s, event.product)))
+            self.restock(s, event.product, -min(event.value, self._spare(s, event.product)))
 
     def _take(self, s: int, event: Row, outcome: Outcome) -> None:
         """What is free for all leaves, unless the site server cannot be told, or it stays until it has arrived."""
@@ -59,17 +59,17 @@ class Balancing:
         if taken.value != min(event.value, self._spare(s, event.product)):
             raise Contradiction(f"server {s} gave up {taken.value} licenses when asked by {event}")
         if taken.what == journal.SENT and not self.keeps_until_ack:
-            self._restock(s, event.product, -taken.value)
+            self.restock(s, event.product, -taken.value)
 
     def _give(self, s: int, event: Row, outcome: Outcome) -> None:
         if self.keeps_until_ack:
             outcome.popleft()  # the ack
-        self._restock(s, event.product, event.value)
+        self.restock(s, event.product, event.value)
 
     def _spare(self, s: int, product: int) -> int:
         return self.pools[s][product].free - self.kept(s, product)
 
-    def _restock(self, s: int, product: int, change: int) -> None:
+    def restock(self, s: int, product: int, change: int) -> None:
         pool = self.pools[s][product]
         pool.allocated += change
         pool.free += change

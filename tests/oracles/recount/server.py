@@ -13,8 +13,8 @@ from oracles.recount.connections import Connections
 from oracles.recount.granting import Granting, key_of
 from oracles.recount.leases import Key
 from oracles.recount.peers import Peers
-from oracles.recount.pools import Balancing
 from oracles.recount.record import Contradiction, Outcome, Row, expect
+from oracles.recount.tenures import Tenure
 
 LOSSES = {kinds.DISCONNECT, kinds.PEER_LOST, kinds.PEER_GRACE_END, kinds.CRASH_GRACE_END}
 LIFO_AFTER_S = {"lifo": 0.0, "adaptive-lifo": 0.1}  # where the scenario does not say it
@@ -30,11 +30,11 @@ class Server:
         scenario: Any,
         connections: Connections,
         granting: Granting,
-        balancing: Balancing,
+        tenure: Tenure,
         balance: Balance,
     ) -> None:
         self.number, self.rules, self.clock = number, scenario.servers, granting.clock
-        self.faults, self.granting, self.balancing, self.balance = connections.faults, granting, balancing, balance
+        self.faults, self.granting, self.tenure, self.balance = connections.faults, granting, tenure, balance
         self.connections = connections
         self.peers = Peers(number, scenario, connections, granting)
         self.ledger, self.leases, self.callbacks = granting.leases.ledger, granting.leases, granting.callbacks
@@ -63,7 +63,7 @@ class Server:
         elif event.kind == kinds.DRAIN:
             self.balance.drain(self.number, outcome)
         else:
-            self.balancing.handle(self.number, event, outcome)
+            self.tenure.handle(event, outcome)
         self.callbacks.call_back(outcome)
         self.peers.check()
         self._check(event, outcome)
@@ -143,7 +143,9 @@ class Server:
         return bool(self.rules.service_ms * costs.get(kind, self.rules.release_cost) > 0)
 
     def _scan(self) -> None:
-        if not self.faults.is_crashed(self.number, self.clock.now):
+        is_crashed = self.faults.is_crashed(self.number, self.clock.now)
+        spared = ns(self.rules.failover_ttl_s)
+        if not is_crashed and self.faults.since_crash(self.number, self.clock.now) >= spared:
             self.granting.scan(self.number)
 
     def _crash(self) -> None:

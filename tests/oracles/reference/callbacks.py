@@ -77,6 +77,10 @@ class Callbacks:
         """The line and the reservations are gone."""
         for pool in self.server.pools:
             pool.callbacks = deque(pair for pair in pool.callbacks if pair[0] is not self.server)
+        self.withdraw()
+
+    def withdraw(self) -> None:
+        """The reservations are gone; nobody else is told that their licenses are free."""
         for program in self.reserved:
             self._give_back(program)
         self.reserved.clear()

@@ -77,6 +77,8 @@ class Faults:
 
     def end(self, number: int, fault: dict) -> None:
         self.holding[number].remove(fault)
+        if fault["kind"] == "crash":
+            self.world.servers[number].back_at = self.world.now
         if fault["kind"] == "stall" and not self.stalls(self.world.servers[number]):
             self.world.servers[number].resume()
         unheard, self.unheard = self.unheard, []
@@ -90,7 +92,18 @@ class Faults:
         return "stall" in self.kinds(server)
 
     def refuses(self, server: "Server") -> bool:
-        return bool(self.holding[server.number]) and not self.kinds(server).isdisjoint({"refusing", "crash"})
+        kinds = self.kinds(server) if self.holding[server.number] else set()
+        return not kinds.isdisjoint({"refusing", "crash"}) or self.lacks_quorum(server)
+
+    def lacks_quorum(self, server: "Server") -> bool:
+        """Whether so few servers of its site are up that none serves."""
+        table = self.world.scenario["servers"]
+        if not table["quorum"]:
+            return False
+        members = len(self.holding) // table["sites"]
+        first = server.number // members * members
+        kinds = [{fault["kind"] for fault in here} for here in self.holding[first : first + members]]
+        return sum(here.isdisjoint({"crash", "unreachable"}) for here in kinds) < table["quorum"]
 
     def reachable(self, server: "Server", client: "Client") -> bool:
         return self.attended(server) and not self.separated(server, client)

@@ -104,7 +104,8 @@ class Granting:
             return
         settings = self.world.scenario["servers"]
         self.world.after(settings["scan_s"], self.scan)
-        if "crash" not in self.world.faults.kinds(self.server):
+        is_there = "crash" not in self.world.faults.kinds(self.server)
+        if is_there and self.world.now - self.server.back_at >= settings["failover_ttl_s"]:
             for lease in self.leases:
                 if self.world.now - lease.heard >= settings["reclaim_after_s"]:
                     lease.lose()

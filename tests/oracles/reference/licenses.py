@@ -18,6 +18,7 @@ class Pool:
         self.world, self.product, self.allocated = world, product, allocated
         self.rights = Rights(self, world.products[product], world.scenario, part)
         self.leased = self.reserved = 0
+        self.is_closed = False  # to users who wait to be called
         self.callbacks: deque = deque()  # (server, program) of users who wait to be called
 
     @property
@@ -31,7 +32,7 @@ class Pool:
         self.call_back()
 
     def call_back(self) -> None:
-        while place := self.rights.next_in_line(self.callbacks):
+        while not self.is_closed and (place := self.rights.next_in_line(self.callbacks)):
             self.callbacks.remove(place)
             server, program = place
             server.callbacks.call(program)

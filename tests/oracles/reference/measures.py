@@ -27,6 +27,8 @@ class Measures:
         self.hit: set[Client] = set()  # by faults, and not answered since
         self.answered_again = 0.0  # the last of those that were hit before
         self.ghosts = [Level(world) for _ in world.products]
+        self.leased: Counter = Counter()  # by product
+        self.overissued = 0
 
     @property
     def levels(self) -> list[Level]:
@@ -41,6 +43,12 @@ class Measures:
             counted.clear()
         for level in self.levels:
             level.restart()
+
+    def lease(self, product: int, change: int) -> None:
+        """At some server or other; more than there are is never right."""
+        self.in_use.add(change)
+        self.leased[product] += change
+        self.overissued = max(self.overissued, self.leased[product] - self.world.products[product]["licenses"])
 
     def count_attempt(self) -> None:
         self.counts["attempts"] += 1
@@ -73,7 +81,7 @@ class Measures:
         with_free = [server for server in free if server in shares or free[server] >= program.licenses]
         if any(self.world.faults.reachable(server, program.client) for server in with_free):
             return "misplaced"
-        if with_free:
+        if with_free or self.world.limbo[program.product] >= program.licenses:
             return "stranded"
         ghosts = self.ghosts[program.product].value
         total = max(free.values()) if self.world.shared else sum(free.values())

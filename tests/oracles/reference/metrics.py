@@ -29,7 +29,7 @@ def metrics(world: "World") -> Metrics:
         **fractions(counts),
         "goodput_per_s": counts["grants"] / world.scenario["run"]["duration_s"],
         "storm_peak_ratio": storm_peak_ratio(world),
-        "overissued": 0.0,  # each pool asserts it: no lease without a license
+        "overissued": float(world.measures.overissued),
         **over_time(world),
         **summary("wait_s", world.measures.waits),
         **summary("queue_s", world.measures.queueing),

@@ -22,6 +22,7 @@ from oracles.reference.messages import (
 )
 from oracles.reference.peers import Peers
 from oracles.reference.sharing import Shares
+from oracles.reference.terms import Tenure
 
 if TYPE_CHECKING:
     from oracles.reference.client import Client
@@ -39,9 +40,10 @@ class Server:
         self.leases: dict[Client, dict[Program, Lease]] = {}
         self.demand: Counter = Counter()
         self.granting, self.callbacks, self.shares = Granting(self), Callbacks(self), Shares(self)
-        self.peers = Peers(self)
+        self.peers, self.tenure = Peers(self), Tenure(self)
         self.arrivals: Counter = Counter()  # by whole second of the measured time
         self.early: list[float] = []  # arrivals before the first fault
+        self.back_at = -math.inf  # when its latest crash was over
         self.peak = 0  # most in a second, of those that have some from the first fault on
         self.queue: deque[tuple[float, Message]] = deque()
         self.requests_waiting = 0

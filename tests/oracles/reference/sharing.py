@@ -27,7 +27,7 @@ class Share:
         self.pool.leased += leased - self.leased
         self.pool.reserved += reserved - self.reserved
         self.pool.rights.note(self.client, leased + reserved - self.leased - self.reserved)
-        self.measures.in_use.add(leased - self.leased)
+        self.measures.lease(self.product, leased - self.leased)
         self.measures.ghosts[self.product].add(ghosts - self.ghosts)
         self.measures.orphans.add(orphans - self.orphans)
         self.leased, self.reserved, self.ghosts, self.orphans = leased, reserved, ghosts, orphans

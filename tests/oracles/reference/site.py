@@ -5,6 +5,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from oracles.reference.shares import shares
+from oracles.reference.terms import Terms
 
 if TYPE_CHECKING:
     from oracles.reference.server import Server
@@ -20,18 +21,19 @@ class PeriodicDemand:
     Its messages are lost by faults only. What cannot be given stays in stock until the next cycle.
     """
 
-    def __init__(self, world: "World", interval_s: float):
-        self.world, self.interval_s = world, interval_s
+    def __init__(self, world: "World", interval_s: float, is_standby: bool = False):
+        self.world, self.interval_s, self.is_standby = world, interval_s, is_standby
         self.reports: dict[Server, list] = {}
         self.open = False
         self.stock = [0] * len(world.products)
         self.wanted: list[dict[Server, int]] = [{} for _ in world.products]
+        self.terms = Terms(self)
         world.after(interval_s, self.cycle)
 
     def cycle(self) -> None:
         self.reports, self.open = {}, True
         for server in self.world.servers:
-            self.send(server, self.asked, server)
+            self.send(server, self.asked, server, self.terms.number[server])
         self.world.after(min(REPORT_DEADLINE_S, self.interval_s / 2), self.decide)
         self.world.after(self.interval_s, self.cycle)
 
@@ -51,11 +53,13 @@ class PeriodicDemand:
 
         self.world.network.send(server, SITE, arrive, lost=lost)
 
-    def asked(self, server: "Server") -> None:
+    def asked(self, server: "Server", term: int) -> None:
         """At the server. A report costs no service time; the demand is that since the last report."""
+        server.tenure.hear(term)
         demand = server.demand
         server.demand = Counter()
-        report = [(pool.allocated, pool.allocated - pool.free + pool.rights.kept, demand[product])
+        aside = server.tenure.aside
+        report = [(pool.allocated + aside[product], pool.allocated - pool.free + pool.rights.kept, demand[product])
                   for product, pool in enumerate(server.pools)]  # fmt: skip
         self.send(server, self.reported, server, report, undone=lambda: server.demand.update(demand))
 
@@ -69,14 +73,18 @@ class PeriodicDemand:
         if not self.open:
             return
         self.open = False
+        if self.reports and self.terms.there_are:
+            self.terms.review()
         servers = [server for server in self.world.servers if server in self.reports]
         for product in range(len(self.world.products)):
             reports = [self.reports[server][product] for server in servers]
             allocated, leased, demand = ([report[i] for report in reports] for i in range(3))
             self.wanted[product] = {}
-            if sum(demand) == 0:
+            total = sum(allocated) + self.stock[product]
+            if not servers or (sum(demand) == 0 and not self.is_standby):
                 continue
-            targets = shares(sum(allocated) + self.stock[product], demand, leased)
+            first = [total, *[0] * (len(servers) - 1)]
+            targets = first if self.is_standby else shares(total, demand, leased)
             for server, has, target in zip(servers, allocated, targets, strict=True):
                 if target > has:
                     self.wanted[product][server] = target - has
@@ -90,9 +98,13 @@ class PeriodicDemand:
         count = min(most, pool.free - pool.rights.kept)
         if count:
             pool.move(-count)
-            self.send(server, self.taken, product, count, undone=lambda: pool.move(count))
+            term = server.tenure.term
+            undone = partial(server.tenure.add, product, count, term)
+            self.send(server, self.taken, server, term, product, count, undone=undone)
 
-    def taken(self, product: int, count: int) -> None:
+    def taken(self, server: "Server", term: int, product: int, count: int) -> None:
+        if self.terms.is_void(server, term, product, count):
+            return
         self.stock[product] += count
         self.give(product)
 
@@ -103,8 +115,11 @@ class PeriodicDemand:
             if count:
                 self.stock[product] -= count
                 self.wanted[product][server] -= count
-                undone = partial(self.keep, product, count)
-                self.send(server, server.pools[product].move, count, undone=undone)
+                term = self.terms.number[server]
+                self.terms.held[server][product] += count
+                undone = partial(self.keep, server, term, product, count)
+                self.send(server, server.tenure.add, product, count, term, undone=undone)
 
-    def keep(self, product: int, count: int) -> None:
-        self.stock[product] += count
+    def keep(self, server: "Server", term: int, product: int, count: int) -> None:
+        if not self.terms.is_void(server, term, product, count):
+            self.stock[product] += count

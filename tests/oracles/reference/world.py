@@ -33,6 +33,7 @@ class World:
         self.end_s = self.warmup_s + scenario["run"]["duration_s"]
         self.waits: dict = {}  # of each client's slot: where its user last lined up, for which program and request
         self.products = scenario["products"]
+        self.limbo = [0] * len(self.products)  # with lapsed servers, less what the site server took back of them
         self.profile = Profile(scenario["workload"]["profile"], self.warmup_s)
         work = scenario["workload"]
         self.launch_intervals = observed(work["launch_intervals"], "launch_interval_s")
@@ -49,8 +50,8 @@ class World:
         Crashes(self, self.scenario["faults"])
         self.at(self.warmup_s, self.measures.start)
         self.build_clients()
-        if policies["balancing"]["name"] == "periodic-demand":
-            PeriodicDemand(self, policies["balancing"]["interval_s"])
+        if (name := policies["balancing"]["name"]) in {"periodic-demand", "standby"}:
+            PeriodicDemand(self, policies["balancing"]["interval_s"], name == "standby")
 
     def build_servers(self, policies: dict) -> None:
         settings = self.scenario["servers"]

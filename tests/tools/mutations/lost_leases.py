@@ -24,4 +24,10 @@ MUTATIONS = [
     Mutation("lost lease: losses are not counted", "actors/agents/server/leases.py",
      "    ledger.count(world, counters.LEASES_LOST)\n", "",
      f"{KEYS}::test_a_program_runs_on_without_its_lease"),
+    Mutation("lost lease: none is spared after a crash", "actors/agents/server/server.py",
+     " or now < server.spared", "",
+     f"{KEYS}::test_no_lease_is_reclaimed_soon_after_a_crash[60.5-162.0]"),
+    Mutation("lost lease: it is spared from the crash on, not from its end", "actors/agents/server/server.py",
+     "server.spared = connections.end_of_crash(world, s) +", "server.spared = world.control[0].now +",
+     f"{KEYS}::test_no_lease_is_reclaimed_soon_after_a_crash[150.0-251.0]"),
 ]  # fmt: skip

@@ -79,8 +79,8 @@ MUTATIONS = [
      "    callbacks.forget(world, s)\n", "    pass\n",
      "evidence/keys/test_server_keys.py::test_a_crash_loses_the_queue_of_callbacks_unless_it_is_durable[False]"),
     Mutation("licenses that come in pass by those who wait", "actors/agents/server/transfers.py",
-     "    callbacks.licenses_freed(world, s, product, given)\n",
-     "    pool.free += given\n",
+     "    callbacks.licenses_freed(world, s, product, count)\n",
+     "    pool.free += count\n",
      "evidence/keys/test_workload_keys.py::"
      "test_licenses_that_come_in_go_to_those_who_wait_to_be_called_back[100.0]"),
     Mutation("asking again costs the place in the queue", "actors/agents/server/callbacks.py",

@@ -2,7 +2,43 @@
 
 from tools.mutations.mutation import Mutation
 
+SHORTAGE = "actors/agents/site/test_shortage.py"
+
 MUTATIONS = [
+    Mutation("shortage: cycles come as often as words", "actors/agents/site/site.py",
+     "max(world.control[0].now, world.sites[k].began + world.config[0].shortage_gap)", "world.control[0].now",
+     f"{SHORTAGE}::test_it_waits_until_the_gap_is_over"),
+    Mutation("shortage: it never brings a cycle forward", "actors/agents/site/site.py",
+     "    if time < world.sites[k].due:\n", "    if time > world.sites[k].due:\n",
+     f"{SHORTAGE}::test_a_shortage_begins_a_cycle_at_once"),
+    Mutation("shortage: earlier timers begin cycles, too", "actors/agents/site/site.py",
+     "        if world.control[0].now == world.sites[k].due:\n", "        if world.sites[k].due > 0:\n",
+     f"{SHORTAGE}::test_a_cycle_by_time_comes_an_interval_after_the_latest"),
+    Mutation("shortage: nobody remembers when a cycle began", "actors/agents/site/site.py",
+     "    world.sites[k].began = control.now\n", "",
+     f"{SHORTAGE}::test_the_gap_counts_from_the_latest_cycle_whoever_began_it"),
+    Mutation("shortage: a word that is lost counts as said", "actors/agents/server/transfers.py",
+     "receiver, value=s), s):\n        server.next_word", "receiver, value=s), s) >= 0:\n        server.next_word",
+     f"{SHORTAGE}::test_a_word_that_is_lost_is_said_at_the_next_denial"),
+    Mutation("shortage: each denial has a word", "actors/agents/server/transfers.py",
+     "        server.next_word = now + config.shortage_gap\n", "        server.next_word = now\n",
+     f"{SHORTAGE}::test_it_waits_until_the_gap_is_over"),
+    Mutation("shortage: a cap is one", "actors/agents/server/granting.py",
+     "    if world.pools[pool_of(world, s, event.product)].free < leases.wanted(world, event):\n"
+     "        transfers.tell", "    if leases.wanted(world, event) > 0:\n        transfers.tell",
+     f"{SHORTAGE}::test_what_a_cap_denies_is_no_shortage"),
+    Mutation("shortage: what is used counts for nothing", "actors/agents/server/granting.py",
+     "    if MILLION * (pool.allocated - pool.free) >=", "    if MILLION * pool.reserved >=",
+     f"{SHORTAGE}::test_licenses_are_borrowed_before_they_are_short"),
+    Mutation("shortage: only the last license counts as used", "actors/agents/server/granting.py",
+     ">= world.config[0].shortage_share * pool.allocated", ">= MILLION * pool.allocated",
+     f"{SHORTAGE}::test_licenses_are_borrowed_before_they_are_short"),
+    Mutation("reports: one that is late counts as another server's", "actors/agents/site/site.py",
+     "    if site.collecting and not world.servers[s].reported:", "    if site.collecting:",
+     "actors/agents/site/test_standby.py::test_a_report_that_is_late_is_not_another_servers"),
+    Mutation("reports: what leaves a site is never overissued", "actors/agents/site/intersite.py",
+     "    ledger.note_overissued(world, row)", "    pass",
+     "actors/agents/site/test_standby.py::test_licenses_that_leave_the_site_meanwhile_are_overissued_too[0.0-4]"),
     Mutation("sites: nobody looks ahead", "actors/agents/roaming.py",
      "        control.foreign > 0\n", "        control.foreign >= 0\n",
      "actors/shards/test_site_windows.py::test_whole_sites_wait_for_little[2]"),
