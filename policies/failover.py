@@ -52,6 +52,7 @@ class Link(NamedTuple):
     age_s: float = 0.0  # since the launch of the program that is asked for; 0 of a heartbeat
     round_trip_s: float = 0.0  # of the latest answer, this one included; 0: none yet
     server: int = 0  # its current one, by number from the first of the client's own site on
+    passed: int = 0  # servers passed over in a row before this request, whichever layer of the policy said so
 
 
 class Decision(NamedTuple):

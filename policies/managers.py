@@ -77,11 +77,8 @@ class Rlm(NamedTuple):
 
     @property
     def memory_size(self) -> int:
-        """Two numbers for each server: 1 when it is skipped; with `skips`, 1 when this request failed there.
-
-        And one: how many were passed over since the last message was sent.
-        """
-        return 2 * MOST_SERVERS + 1
+        """Two numbers for each server: 1 when it is skipped; with `skips`, 1 when this request failed there."""
+        return 2 * MOST_SERVERS
 
     def on_failure(self, link: Link, memory: "Memory", u: float) -> Decision:
         """Ask the next server, until this request has failed at each that is not skipped."""
@@ -98,13 +95,10 @@ class Rlm(NamedTuple):
 
     def before_request(self, link: Link, memory: "Memory", u: float) -> Decision:
         """Pass over a server that is skipped."""
-        passed = memory[2 * MOST_SERVERS]
-        memory[2 * MOST_SERVERS] = 0.0
         if link.server >= MOST_SERVERS or memory[link.server] == 0.0:
             return send()
-        if memory[:MOST_SERVERS].sum() >= link.servers or passed >= link.servers - 1:
+        if memory[:MOST_SERVERS].sum() >= link.servers or link.passed >= link.servers - 1:
             return give_up()
-        memory[2 * MOST_SERVERS] = passed + 1.0
         return fail_over()
 
     def on_success(self, link: Link, memory: "Memory", u: float) -> None:

@@ -11,7 +11,6 @@ if TYPE_CHECKING:
 
 # What is remembered of each server: failures in a row, until when it is ejected, and how often it has been.
 FAILURES, UNTIL, TIMES = 0, MOST_SERVERS, 2 * MOST_SERVERS
-PASSED = 3 * MOST_SERVERS  # and how many were passed over since the last message was sent
 
 
 class EnvoyOutlier(NamedTuple):
@@ -33,17 +32,15 @@ class EnvoyOutlier(NamedTuple):
 
     @property
     def memory_size(self) -> int:
-        """Three numbers for each server, and one."""
-        return 3 * MOST_SERVERS + 1
+        """Three numbers for each server."""
+        return 3 * MOST_SERVERS
 
     def before_request(self, link: Link, memory: "Memory", u: float) -> Decision:
         """Pass over a server that is ejected, unless all are."""
         is_ejected = link.server < MOST_SERVERS and memory[UNTIL + link.server] > link.now_s
         ejected = (memory[UNTIL:TIMES] > link.now_s).sum()
-        if not is_ejected or ejected >= link.servers or memory[PASSED] >= link.servers - 1:
-            memory[PASSED] = 0.0
+        if not is_ejected or ejected >= link.servers or link.passed >= link.servers - 1:
             return send()
-        memory[PASSED] += 1.0
         return fail_over()
 
     def on_failure(self, link: Link, memory: "Memory", u: float, decision: Decision) -> Decision:

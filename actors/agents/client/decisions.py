@@ -72,6 +72,7 @@ def _ask_failover(world, i, what, kind, retry_after_s, failures):
         * 1e-9,
         np.float64(world.contacts[i].round_trip if world.contacts.size > 0 else 0) * 1e-9,
         number_of(world, client.server, first_choice(world, i)),
+        np.int64(world.contacts[i].moves if world.contacts.size > 0 else 0),
     )
     parameters = vector(world.failover_parameters, own.failover_at, own.failover_size)
     memory = vector(world.memory, i * config.memory, own.memory)

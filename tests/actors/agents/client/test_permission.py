@@ -74,6 +74,34 @@ def test_it_is_told_its_server(failover):
     assert counted(found, "failovers", "attempts", "grants") == [2, 1, 1]
 
 
+def test_it_is_told_how_many_it_has_passed_over_in_a_row(failover):
+    """Before each request it passes over two, and asks the third."""
+    policy = failover(
+        "def before_request(self, link, memory, u):\n    return fail_over() if link.passed < 2 else send()"
+    )
+    layers = {"servers": {"count": 4}, "clients": {"count": 1}}
+    found = run([(10.0, 0, 1.0), (20.0, 0, 1.0)], layers, policy)
+    assert counted(found, "failovers", "attempts", "grants") == [4, 2, 2]
+
+
+@pytest.mark.parametrize(
+    ("skips", "more"),
+    [(0, [{"name": "envoy-outlier", "failures": 2, "base_s": 900.0, "share": 1.0}]), (1, [])],
+)
+def test_layers_that_object_to_different_servers_end_a_round_together(skips, more):
+    """The outer one has ejected the server that refuses, the inner one those that are away."""
+    within = [{"name": "envoy-outlier", "failures": 1, "base_s": 900.0}, *more]
+    failover = {"name": "rlm", "skips": skips, "within": within}
+    faults = [
+        {"kind": "refusing", "servers": [0], "start_s": 0.0, "duration_s": 900.0},
+        {"kind": "unreachable", "servers": [1, 2], "start_s": 0.0, "duration_s": 900.0},
+    ]
+    layers = {"servers": {"count": 3}, "clients": {"count": 1}, "faults": faults}
+    found = run([(20.0 * k, 0, 1.0) for k in range(1, 40)], layers, {"policies": {"failover": failover}})
+    assert counted(found, "launches", "grants") == [39, 0]
+    assert found["failovers"] > 39
+
+
 def test_a_request_is_given_up_before_it_is_sent(failover):
     policy = failover(
         "def before_request(self, link, memory, u):\n    return give_up() if link.running == 0 else send()"
