@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import secrets
 import shutil
 import signal
 import tempfile
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from meterstorm.actors.cluster.connection import ENVIRONMENT, PATIENCE, START_S, _set_auth_mode
+from meterstorm.actors.cluster.connection import ENVIRONMENT, PATIENCE, START_S, TOKEN, _set_auth_mode
 
 from support.processes import shards
 
@@ -38,6 +39,7 @@ def cluster(nodes: int, **options: Any) -> Iterator[Any]:
         for name, value in ENVIRONMENT.items():
             patch.setenv(name, value)
         patch.setenv(PATIENCE, str(START_S))
+        patch.setenv(TOKEN, secrets.token_hex(32))  # not one that some other Ray has left in ~/.ray
         patch.setattr(ray._private.ray_constants, "ENABLE_RAY_CLUSTER", False)
         ray.shutdown()
         _set_auth_mode(ray, "token")
@@ -50,6 +52,8 @@ def cluster(nodes: int, **options: Any) -> Iterator[Any]:
         finally:
             ray.shutdown()
             made.shutdown()
+            patch.delenv(TOKEN)
+            _set_auth_mode(ray, "token")  # which also forgets the token
 
 
 def kill_a_node(nodes: Any) -> None:
