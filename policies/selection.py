@@ -38,6 +38,7 @@ class Choice(NamedTuple):
     now_s: float = 0.0  # since the start of the simulation
     waiting: int = 0  # of an answer: requests that waited at the server as it decided
     is_denial: int = 0  # of an answer: whether it denies
+    free: int = 0  # of an answer: licenses of the program's product that were free there, after it
 
 
 class Ring(NamedTuple):

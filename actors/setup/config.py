@@ -35,6 +35,7 @@ OF_ALL: dict[str, Callable[..., Any]] = {
             "selection_memory",
             "asks_first",
             "is_told",
+            "tells",
             "on_lost_lease",
             "calls_back",
             "asks_next",
@@ -167,7 +168,7 @@ def _clients(scenario: Scenario) -> dict[str, Any]:
 
 
 def _failover(chosen: PolicySet) -> dict[str, Any]:
-    return {"asks_first": chosen.asks_first, "is_told": chosen.is_told}
+    return {"asks_first": chosen.asks_first, "is_told": chosen.is_told, "tells": chosen.tells}
 
 
 def _denied(chosen: PolicySet) -> dict[str, Any]:

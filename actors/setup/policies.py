@@ -129,6 +129,11 @@ class PolicySet(NamedTuple):
         return self.asks_first or self.is_told or errors.is_own(type(self.failover.policy))
 
     @property
+    def tells(self) -> bool:
+        """Whether answers tell of queues and free licenses; no built-in failover policy asks for that."""
+        return self.selection_memory > 0 or errors.is_own(type(self.failover.policy))
+
+    @property
     def asks_policy(self) -> bool:
         """Whether the denial policy is asked; else users just give up when they are denied."""
         return not isinstance(self.denial.policy, GiveUp) or self.asks_next

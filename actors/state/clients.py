@@ -93,6 +93,7 @@ STAY = rows(
 CONTACT = rows(
     ("sent", "i8"),  # when what is in flight was sent
     ("round_trip", "i8"),  # of its latest answer, ns
+    ("told", "i4"),  # value of the latest grant or denial of its server, plus one (queue/told.py); 0: none yet
     ("moves", "i4"),  # changes of server that the policy has made in a row before a request
     ("permitted", "i1"),  # a slot whose request may be sent as the connection is there for which it waited, from 1
 )

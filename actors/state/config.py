@@ -49,6 +49,7 @@ CONFIG = rows(
     ("on_lost_lease", "i8"),  # what a client does that hears of it; RUN_ON: it does not hear
     ("asks_first", "i8"),  # whether the failover policy is asked before each request
     ("is_told", "i8"),  # whether it is told of good answers, which else make it forget
+    ("tells", "i8"),  # whether grants and denials tell of the server's queue, and of free licenses
     ("gives_up", "i8"),  # whether users just give up when they are denied; else the denial policy is asked
     ("calls_back", "i8"),  # whether users may wait to be called back
     ("draws_pauses", "i8"),  # whether a denial may lead to a random pause
@@ -128,5 +129,5 @@ CONFIG = rows(
 SELDOM_SET = (
     *("timeouts_differ", "asks_first", "is_told", "failback", "connects", "frees_lost"),
     *("sized", "restricted", "shares", "stalls", "drops", "lifo", "heartbeat_spread", "selection_memory"),
-    *("shortage_gap", "shortage_share", "has_terms"),
+    *("tells", "shortage_gap", "shortage_share", "has_terms"),
 )

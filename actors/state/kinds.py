@@ -18,7 +18,7 @@ CONNECT = 6  # let us keep a connection; what `slot` asks for, if anything, come
 DISCONNECT = 7  # I have no connection, nor want one, of up to `attempt`; not served but heard by the host
 
 # Server to client.
-GRANT = 11  # value of this and the next: requests that wait at me, if its selection policy has a memory
+GRANT = 11  # value of this and the next: my queue and free licenses (queue/told.py), if its policies may ask
 DENY = 12
 OVERLOADED = 13  # value: when to come back (queue/durations.py), 0 if not said
 REFUSED = 14

@@ -105,7 +105,8 @@ def _view(kind: str, policy: Any, numbers: random.Random) -> Any:
         happens = [TIMED_OUT, REFUSED, OVERLOADED, *(k for k, hook in HOOKS.items() if hasattr(policy, hook))]
         spans_s = numbers.uniform(0.0, 3600.0), numbers.uniform(0.0, 5.0)
         places = whole(0, counts[3]), whole(0, counts[3])
-        return Link(now_s, numbers.choice(happens), wait_s, *counts, whole(0, 2), *spans_s, *places)
+        heard = whole(-1, 200), whole(-1, 200)
+        return Link(now_s, numbers.choice(happens), wait_s, *counts, whole(0, 2), *spans_s, *places, *heard)
     if kind == "admission":
         arrival = Arrival(now_s, whole(0, 200), whole(0, 2), whole(0, 200), service_s=numbers.uniform(0.0, 1.0))
         if asks_at_dequeue(type(policy)) and numbers.random() < 0.5:

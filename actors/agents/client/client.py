@@ -237,6 +237,8 @@ def _on_answer(world, i, message):
 def _on_good_answer(world, i, message):
     """Handle the answer of a server that serves."""
     j = message.slot
+    if message.kind != kinds.ACK:
+        link.note_told(world, i, message.value)
     link.on_good_answer(world, i, message.kind == kinds.DENY)
     if message.kind == kinds.ACK:
         world.clients[i].marks &= ~clients.BEAT_DUE

@@ -89,7 +89,7 @@ def _forget(world, i):
     decisions.forget_answers(world, i)
     if world.contacts.size > 0:
         contact = world.contacts[i]
-        contact.round_trip = contact.moves = contact.permitted = 0
+        contact.round_trip = contact.moves = contact.permitted = contact.told = 0
     if settings.of_client(world, i).failback:
         world.stays[i].timer += 1
 

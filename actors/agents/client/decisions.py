@@ -13,6 +13,7 @@ from meterstorm.policies.selection import ANSWERED, LEAVES, Choice
 
 from ...compiled.jit import inlined, jit
 from ...compiled.views import vector
+from ...queue import told
 from ...queue.letters import letter
 from ...randomness import distributions, streams
 from ...records import journal
@@ -58,6 +59,7 @@ def _ask_failover(world, i, what, kind, retry_after_s, failures):
         running += slots.is_running(world, i, j)
     client.draws += 1
     u = streams.uniform(streams.draw(world.keys[streams.FAILOVER], config.first + i, client.draws))
+    heard = np.int64(world.contacts[i].told - 1 if world.contacts.size > 0 else -1)
     view = Link(
         np.float64(world.control[0].now) * 1e-9,
         np.int64(kind),
@@ -73,6 +75,8 @@ def _ask_failover(world, i, what, kind, retry_after_s, failures):
         np.float64(world.contacts[i].round_trip if world.contacts.size > 0 else 0) * 1e-9,
         number_of(world, client.server, first_choice(world, i)),
         np.int64(world.contacts[i].moves if world.contacts.size > 0 else 0),
+        told.waiting_in(heard) if heard >= 0 else np.int64(-1),
+        told.free_in(heard) if heard >= 0 else np.int64(-1),
     )
     parameters = vector(world.failover_parameters, own.failover_at, own.failover_size)
     memory = vector(world.memory, i * config.memory, own.memory)
@@ -108,7 +112,7 @@ def forget_answers(world, i):
 
 
 @jit
-def _ask_selection(world, i, kind, server, waiting, is_denial):
+def _ask_selection(world, i, kind, server, heard, is_denial):
     """Ask the selection policy for another server than this one, or tell it of an answer of this one."""
     config, own = world.config[0], settings.of_client(world, i)
     first = first_choice(world, i)
@@ -124,8 +128,9 @@ def _ask_selection(world, i, kind, server, waiting, is_denial):
         np.int64(own.choices),
         np.int64(kind),
         np.float64(world.control[0].now) * 1e-9,
-        np.int64(waiting),
+        told.waiting_in(heard),
         np.int64(is_denial),
+        told.free_in(heard),
     )
     parameters = vector(world.selection_parameters, own.selection_at, own.selection_size)
     memory = vector(world.selection_memory, i * config.selection_memory, own.selection_memory)

@@ -236,6 +236,13 @@ def note_round_trip(world, i):
 
 
 @inlined
+def note_told(world, i, value):
+    """Note what a grant or a denial tells of the client's server."""
+    if world.config[0].tells and world.contacts.size > 0 and settings.of_client(world, i).tells:
+        world.contacts[i].told = value + 1
+
+
+@inlined
 def on_good_answer(world, i, is_denial):
     """Forget what failed before: the server serves. The failover policy forgets, too, or is told."""
     client = world.clients[i]

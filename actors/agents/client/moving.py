@@ -58,6 +58,8 @@ def change_server(world, i, server, is_failback):
         connections.close(world, i)
     ledger.count_client(world.control[0], client, -1)
     client.server = server
+    if world.contacts.size > 0:
+        world.contacts[i].told = 0
     ledger.count_client(world.control[0], client, 1)
     client.tries_here = 0
     for j in range(config.programs):

@@ -7,6 +7,7 @@ from ...compiled.jit import inlined, jit
 from ...messaging import network
 from ...messaging.addresses import pool_of
 from ...messaging.messages import answer
+from ...queue import told
 from ...records import ledger
 from ...state import counters, kinds
 from ...state.events import WANTS_CALLBACK
@@ -80,16 +81,16 @@ def decide(world, n, s):
 def _grant(world, n, s, lease):
     """Answer with a lease, and note whether its client will know that it has it."""
     callbacks.stop_waiting(world, s, world.events[n])
-    arrival = answer(world, n, s, kinds.GRANT, _waiting_told(world, s, world.events[n].source))
+    arrival = answer(world, n, s, kinds.GRANT, _told(world, s, world.events[n]))
     if arrival != NEVER:
         leases.grant(world, lease, world.events[n].attempt, arrival)
 
 
 @inlined
-def _waiting_told(world, s, client):
-    """Return how many requests wait at a server, if the client may remember that; else 0."""
-    if world.config[0].selection_memory and settings.of_agent(world, client).selection_memory:
-        return np.int64(world.servers[s].waiting)
+def _told(world, s, request):
+    """Return what an answer tells of the server's queue and of free licenses, if the client's policies may ask."""
+    if world.config[0].tells and settings.of_agent(world, request.source).tells:
+        return told.to_value(world.servers[s].waiting, world.pools[pool_of(world, s, request.product)].free)
     return np.int64(0)
 
 
@@ -118,7 +119,7 @@ def _deny(world, n, s):
     ledger.count(world, _cause(world, s, event.product, event.source, leases.wanted(world, event)))
     if world.config[0].shortage_gap:
         _note_shortage(world, event, s)
-    arrival = answer(world, n, s, kinds.DENY, _waiting_told(world, s, event.source))
+    arrival = answer(world, n, s, kinds.DENY, _told(world, s, event))
     if arrival != NEVER and world.config[0].asks_next:
         roaming.expect(world, event.source, 1)
     if event.flag & WANTS_CALLBACK == 0:

@@ -35,7 +35,14 @@ COUNT = st.integers(0, 200)
 
 SERVER = st.integers(0, 40)
 COUNTS = (COUNT, COUNT, COUNT, st.integers(1, 100), COUNT)
-LINKS = st.builds(Link, SECONDS, st.integers(1, 3), SECONDS, *COUNTS, st.integers(0, 1), SECONDS, SECONDS, SERVER)
+TOLD = (
+    COUNT,
+    st.integers(-1, 200),
+    st.integers(-1, 200),
+)  # servers passed over, requests that wait, free licenses
+LINKS = st.builds(
+    Link, SECONDS, st.integers(1, 3), SECONDS, *COUNTS, st.integers(0, 1), SECONDS, SECONDS, SERVER, *TOLD
+)
 PLACES = st.builds(Place, SECONDS, COUNT, st.integers(0, 3), st.integers(0, 3), st.just(4), COUNT)
 ARRIVALS = st.builds(
     Arrival, SECONDS, COUNT, st.integers(0, 1), COUNT, st.sampled_from([ARRIVED, DEQUEUED]), SECONDS, SECONDS

@@ -183,6 +183,39 @@ def test_it_is_told_round_trips(failover):
     assert counted(found, "grants", "gave_up") == [3, 1]
 
 
+def test_it_is_told_of_queues_and_free_licenses(failover):
+    """Four ask at once, where there are three licenses: each knows how many were behind it, and how many are left.
+
+    When all ask again, the licenses are back, and each gives up unless it was told what it should have been.
+    """
+    policy = failover(
+        "def before_request(self, link, memory, u):\n"
+        "    told = 10 * link.waiting + link.free\n"
+        "    return send() if told == -11 or told == TOLD else give_up()"
+    )
+    path = policy["policies"]["failover"]["name"].partition(":")[0]
+    text = Path(path).read_text()
+    layers = {"products": [{"name": "editor", "licenses": 3}], "clients": {"count": 4}}
+    launches = [(at_s, client, 1.0) for at_s in (10.0, 20.0) for client in range(4)]
+    for told in (32, 21, 10, 0):  # the last one was denied
+        Path(path).write_text(text.replace("TOLD", str(told)))
+        found = run(launches, layers, policy)
+        assert counted(found, "attempts", "gave_up") == [4 + 1, 3]
+
+
+def test_what_it_was_told_is_of_its_present_server(failover):
+    """It leaves the first server once it was told there, and asks the next one until it was told there."""
+    policy = failover(
+        "def before_request(self, link, memory, u):\n"
+        "    if link.free < 0:\n"
+        "        return send()\n"
+        "    return fail_over() if link.server == 0 else give_up()"
+    )
+    launches = [(10.0, 0, 1.0), (20.0, 0, 1.0), (30.0, 0, 1.0)]
+    found = run(launches, {"servers": {"count": 2}, "clients": {"count": 1}}, policy)
+    assert counted(found, "grants", "failovers", "gave_up") == [2, 1, 1]
+
+
 def test_a_client_that_has_crashed_knows_no_round_trip(failover):
     """It asks once in each of its lives: the second launch is given up, and so is the last."""
     policy = failover(
