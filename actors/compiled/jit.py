@@ -10,6 +10,9 @@ the time.
 Compiled code is kept; `cache.py` has the folder.
 """
 
+import itertools
+import os
+import secrets
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,12 +21,14 @@ from typing import Any, TypeVar
 
 import numba
 from numba import types
+from numba.core.bytecode import FunctionIdentity
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import AnalysisPass, register_pass
 from numba.core.typed_passes import NativeLowering
 
 from .cache import CACHE_FOLDER
+from .kept import keep_apart
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -31,6 +36,21 @@ JIT_DISABLED = bool(numba.config.DISABLE_JIT)
 
 
 _one_at_a_time = threading.Lock()
+
+
+def _number_apart() -> None:
+    """Have functions that are compiled here get numbers that no other process has given.
+
+    Numba numbers functions so that the linker can tell those of one name apart, but from one on in each process.
+    Code from the cache was numbered by another one. Of two with the same name and number the linker takes the one
+    that it saw first, for both: a policy would answer as another one.
+    """
+    FunctionIdentity._unique_ids = itertools.count(secrets.randbits(62))
+
+
+_number_apart()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_number_apart)
 
 
 class _LinkedLibrary(JITCodeLibrary):
@@ -137,6 +157,7 @@ def _compiled(function: F, is_inlined: bool) -> F:
     with cache_folder():
         compiled: F = numba.njit(cache=True, **flags)(function)
     if not JIT_DISABLED:
+        keep_apart(compiled._cache)  # type: ignore[attr-defined]
         _call_linked(compiled, cache(lambda: linked(function, **flags)))
     return compiled
 

@@ -27,6 +27,7 @@ from numba.np.unsafe.ndarray import to_fixed_tuple
 
 from . import questions
 from .jit import cache_folder, linked
+from .kept import keep_apart
 from .loops import BoundedLoops, Unmarked
 from .raising import exceptions_kept
 from .time_limit import NoAnswer, answer_in_time
@@ -132,6 +133,7 @@ class _Cache(FunctionCache):
     def __init__(self, function: Any, name: str) -> None:
         self._policy = name
         super().__init__(function)
+        keep_apart(self)
 
     def _index_key(self, sig: Any, codegen: Any) -> Any:
         return str(sig), codegen.magic_tuple(), self._policy

@@ -1,8 +1,16 @@
-"""Mutations of the loop."""
+"""Mutations of the loop, and of what keeps compiled code."""
 
 from tools.mutations.mutation import Mutation
 
+KEPT = "actors/compiled/test_kept.py"
+
 MUTATIONS = [
+    Mutation("compiled: functions count from one in each process", "actors/compiled/jit.py",
+     "itertools.count(secrets.randbits(62))", "itertools.count(1)",
+     f"{KEPT}::test_policies_that_another_process_has_compiled_are_not_mixed_up"),
+    Mutation("compiled: files of code are numbered", "actors/compiled/kept.py",
+     "self._data_name(secrets.randbits(62))", "self._data_name(len(names) + 1)",
+     f"{KEPT}::test_of_two_that_write_at_the_same_time_neither_is_found_as_the_other"),
     Mutation("queue: room is asked for before a bucket takes it", "actors/engine/loop.py",
      "        time = calendar.next_time(world)  # which may open a bucket, and so takes room\n"
      "        if control.crowd > 0 or not has_room(world):\n            return GROW\n",
