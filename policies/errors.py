@@ -17,23 +17,24 @@ class PolicyError(ValueError):
 
 def is_own(cls: Any) -> bool:
     """Whether a policy, or a wrapper of it, is a user's own, not one of this package."""
-    return bool(_own(cls))
+    return bool(own_classes(cls))
 
 
-def _own(cls: Any) -> list[Any]:
+def own_classes(cls: Any) -> list[Any]:
+    """Return those of a policy and its wrappers that are a user's own."""
     classes = [layer.cls for layer in getattr(cls, "layers", ())] or [cls]
     return [each for each in classes if not each.__module__.startswith(f"{__package__}.")]
 
 
 def source_of(cls: Any) -> str:
     """Return the file of a policy; of one within wrappers, that of the first one that is a user's own."""
-    own = next(iter(_own(cls)), cls)
+    own = next(iter(own_classes(cls)), cls)
     return str(getattr(sys.modules.get(own.__module__), "__file__", own.__module__))
 
 
 def raised(kind: str, cls: Any, method: str, error: BaseException) -> PolicyError:
     """Return what to raise where a method of a policy has raised an exception."""
-    culprit = next((each for each in _own(cls) if lines_in(source_of(each), error)), cls)
+    culprit = next((each for each in own_classes(cls) if lines_in(source_of(each), error)), cls)
     lines = lines_in(source_of(culprit), error) or [first_line(culprit, method)]
     return _blamed(kind, culprit, lines[-1], f"{method} raised {in_words(error)}")
 
@@ -82,7 +83,7 @@ def lines_in(source: str, error: BaseException) -> list[int]:
 
 def first_line(cls: Any, method: str) -> int:
     """Return the line where a method is defined; where that cannot be told, 1."""
-    function = getattr(next(iter(_own(cls)), cls), method, None)
+    function = getattr(next(iter(own_classes(cls)), cls), method, None)
     code = getattr(getattr(function, "py_func", function), "__code__", None)
     return code.co_firstlineno if code else 1
 

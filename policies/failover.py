@@ -36,6 +36,9 @@ RETRY, FAIL_OVER, GO_OFFLINE, GIVE_UP = 1, 2, 3, 4
 SEND, WAIT = 8, 9
 
 
+TOLD = frozenset({"waiting", "free"})  # what answers say of a server, where a policy's file has these names
+
+
 class Link(NamedTuple):
     """What a client knows of its link at the instant of a failure, before a request, or at an answer."""
 
@@ -54,7 +57,7 @@ class Link(NamedTuple):
     server: int = 0  # its current one, by number from the first of the client's own site on
     passed: int = 0  # servers passed over in a row before this request, whichever layer of the policy said so
     # What its server's latest grant or denial since the client came there has told: exact up to 2,047, and beyond
-    # at most 0.1 % too small; -1: none has come. No built-in policy asks for it, so that they are not told.
+    # at most 0.1 % too small; -1: none has come. Whoever reads none of these (TOLD) is told nothing.
     waiting: int = -1  # requests that waited there
     free: int = -1  # licenses of that program's product that were free there afterwards
 

@@ -1,5 +1,6 @@
 """What a user's own policy imports of their own: modules that are neither Python's, nor installed, nor ours."""
 
+import ast
 import hashlib
 import sys
 import sysconfig
@@ -7,7 +8,9 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
+from . import errors, sources
 from .registry import module_of
 
 
@@ -20,6 +23,28 @@ def imports_of(path: Path) -> Mapping[str, str]:
     imports a module once, and each world of a sweep has its origin.
     """
     return {module.__name__: _sha256_of(str(module.__file__)) for module in _used(module_of(path), set())}
+
+
+@cache
+def may_read(cls: Any, names: frozenset[str]) -> bool:
+    """Whether a user's own policy, a wrapper of theirs, or what these import of their own has one of these names.
+
+    As an attribute, somewhere in its file; a class without a file may have them.
+    """
+    return any(_has(module, names) for own in errors.own_classes(cls) for module in _with_used(own.__module__))
+
+
+def _with_used(name: str) -> list[ModuleType]:
+    module = sys.modules[name]
+    return [module, *_used(module, set())]
+
+
+def _has(module: ModuleType, names: frozenset[str]) -> bool:
+    file = getattr(module, "__file__", None)
+    if not file:
+        return True
+    tree = ast.parse(sources.text_of(Path(file)))
+    return any(isinstance(node, ast.Attribute) and node.attr in names for node in ast.walk(tree))
 
 
 def _used(module: ModuleType, seen: set[str]) -> Iterator[ModuleType]:

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from itertools import accumulate
 from typing import Any, NamedTuple
 
-from meterstorm.policies import admission, errors, registry, selection, wrapping
+from meterstorm.policies import admission, errors, imports, registry, selection, wrapping
 from meterstorm.policies.denial import Callback, GiveUp
+from meterstorm.policies.failover import TOLD
 
 from ..compiled import questions
 from ..compiled.policies import Compiled, compile_policy
@@ -130,8 +131,8 @@ class PolicySet(NamedTuple):
 
     @property
     def tells(self) -> bool:
-        """Whether answers tell of queues and free licenses; no built-in failover policy asks for that."""
-        return self.selection_memory > 0 or errors.is_own(type(self.failover.policy))
+        """Whether answers tell of queues and free licenses: to a selection policy, or one of a user's own."""
+        return self.selection_memory > 0 or imports.may_read(type(self.failover.policy), TOLD)
 
     @property
     def asks_policy(self) -> bool:

@@ -150,7 +150,7 @@ def announce_compilation() -> None:
     from . import doctor
 
     if not doctor.is_compiled():
-        messages().print("compiling the engine; this happens once and takes about a minute ...")
+        messages().print("compiling the engine; this happens once and takes a minute or two ...")
         doctor.compile_engine()
 
 

@@ -49,20 +49,20 @@ def begin(
     """
     checkpoints = folder / UNFINISHED
     make(checkpoints)
-    lock = _lock(folder)
-    if (found := unfinished(folder)) and not force:
-        ways = f"{resuming(folder)}, or remove {checkpoints}"
-        raise CheckpointError(f"{folder} has an unfinished {found}: {ways}")
-    clear(folder, {UNFINISHED})
-    clear(checkpoints, {"lock"})
-    text = to_toml(scenario)
-    put(folder / SCENARIO, [text.encode()])
-    files = list(inputs)
-    policies = {file.path: file.source for file in files if file.source is not None}
-    data = {file.path: file.sha256 for file in files if file.source is None}
-    facts = {**CODE, "scenario": sha256(text.encode()), "policies": policies, "data": data}
-    write(checkpoints / kind, {**facts, "options": options}, {})
-    return Begun(folder, scenario, options, lock)
+    with _lock(folder) as lock:  # let go where anything fails
+        if (found := unfinished(folder)) and not force:
+            ways = f"{resuming(folder)}, or remove {checkpoints}"
+            raise CheckpointError(f"{folder} has an unfinished {found}: {ways}")
+        clear(folder, {UNFINISHED})
+        clear(checkpoints, {"lock"})
+        text = to_toml(scenario)
+        put(folder / SCENARIO, [text.encode()])
+        files = list(inputs)
+        policies = {file.path: file.source for file in files if file.source is not None}
+        data = {file.path: file.sha256 for file in files if file.source is None}
+        facts = {**CODE, "scenario": sha256(text.encode()), "policies": policies, "data": data}
+        write(checkpoints / kind, {**facts, "options": options}, {})
+        return Begun(folder, scenario, options, lock.pop_all())
 
 
 def reopen(kind: str, folder: Where) -> Begun[Where]:
@@ -71,15 +71,15 @@ def reopen(kind: str, folder: Where) -> Begun[Where]:
     if not path.exists():
         words = "nothing to resume; it has no unfinished sweep, and no unfinished run with --checkpoint-every"
         raise CheckpointError(f"{folder}: {words}")
-    lock = _lock(folder)
-    facts, _ = read(path, {})
-    for key, mine in CODE.items():
-        if facts.get(key) != mine:
-            raise CheckpointError(f"{path}: begun by another version: {key} {facts.get(key)}, here {mine}")
-    with fetched(file) as text:
-        _check_files(kind, folder, facts, sha256(without_digest(text.read_text(encoding="utf-8")).encode()))
-        _provide(facts["policies"], kind)
-        return Begun(folder, load(text), facts["options"], lock)
+    with _lock(folder) as lock:
+        facts, _ = read(path, {})
+        for key, mine in CODE.items():
+            if facts.get(key) != mine:
+                raise CheckpointError(f"{path}: begun by another version: {key} {facts.get(key)}, here {mine}")
+        with fetched(file) as text:
+            _check_files(kind, folder, facts, sha256(without_digest(text.read_text(encoding="utf-8")).encode()))
+            _provide(facts["policies"], kind)
+            return Begun(folder, load(text), facts["options"], lock.pop_all())
 
 
 def _check_files(kind: str, folder: Location, facts: Mapping[str, Any], scenario: str) -> None:

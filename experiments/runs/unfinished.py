@@ -65,10 +65,12 @@ class UnfinishedRun:
         self.done: dict[tuple[int, int], Replication] = {}
         self.goes_on = has_kept(begun.folder)
         self.began_s = time.time()
-        self._checkpoints, self._lock = begun.checkpoints, begun.lock
-        self._versions = versions(begun.scenario)
-        self._origins = [of_world(version.scenario) for version in self._versions]
-        self._read()
+        self._checkpoints = begun.checkpoints
+        with begun.lock as lock:  # let go where anything fails
+            self._versions = versions(begun.scenario)
+            self._origins = [of_world(version.scenario) for version in self._versions]
+            self._read()
+            self._lock = lock.pop_all()
 
     @classmethod
     def begin(cls, folder: Location, scenario: Scenario, options: Options) -> Self:

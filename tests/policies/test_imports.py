@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from meterstorm.actors.setup.origin import CODE, OriginError, of_world
 from meterstorm.experiments.scenario import validate
-from meterstorm.policies.imports import imports_of
+from meterstorm.policies.failover import TOLD
+from meterstorm.policies.imports import imports_of, may_read
+from meterstorm.policies.registry import ALL, WRAPPER, resolve
 
 from support.sweeps import plan_of, run_in
 
@@ -58,6 +60,18 @@ def test_modules_of_ones_own_are_part_of_it_and_no_others(mine):
     assert {f"module {name}": value for name, value in imports_of(mine).items()} == expected
     found = of_world(validate({"title": "mine", "policies": {"failover": {"name": f"{mine}:Mine"}}}))
     assert {name: found[name] for name in found.keys() - CODE.keys() - {str(mine)}} == expected
+
+
+@pytest.mark.parametrize("where", ["mine", "pauses", "numbers", None])
+def test_who_reads_a_name_anywhere_is_told(mine, where):
+    for path in mine.parent.glob(f"{where}*.py"):
+        path.write_text(f"{path.read_text()}\ndef read(link):\n    return link.free\n")
+    policy = resolve("failover", f"{mine}:Mine", {"within": [{"name": "jitter"}]})
+    assert may_read(type(policy), TOLD) == (where is not None)
+
+
+def test_built_in_policies_are_told_nothing():
+    assert not any(may_read(cls, TOLD) for kind in ("failover", WRAPPER) for cls in ALL[kind].values())
 
 
 def test_a_worker_with_another_module_is_named(mine):

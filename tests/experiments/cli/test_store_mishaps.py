@@ -191,6 +191,28 @@ def test_a_finished_world_that_cannot_be_read_ends_the_command_and_is_good_later
     assert ran == [1]
 
 
+@pytest.mark.parametrize("unreadable", ["run", "done-0-0", None])
+def test_a_run_that_cannot_go_on_is_let_go(interrupted, monkeypatch, unreadable):
+    """Even while somebody still has the error, as a notebook does. None: a run that must not be begun anew."""
+    opened = sealed.opened
+
+    def deny(file: Path) -> Any:
+        if file.name == unreadable:
+            raise PermissionError(13, "Permission denied")
+        return opened(file)
+
+    monkeypatch.setattr(sealed, "opened", deny)
+    with pytest.raises(CheckpointError) as caught:
+        if unreadable:
+            UnfinishedRun.reopen(interrupted)
+        else:
+            UnfinishedRun.begin(interrupted, load("tiny.toml"), Options())
+    monkeypatch.setattr(sealed, "opened", opened)
+    with UnfinishedRun.reopen(interrupted) as run_again:
+        assert run_again.done
+    assert "another process" not in str(caught.value)
+
+
 def test_a_finished_world_of_another_run_is_run_again(interrupted, monkeypatch, caplog):
     begin_and_interrupt("other.toml", "other", monkeypatch)
     shutil.copy("other/checkpoints/done-0-0", "out/checkpoints/done-0-0")
