@@ -132,7 +132,8 @@ class PolicySet(NamedTuple):
     @property
     def tells(self) -> bool:
         """Whether answers tell of queues and free licenses: to a selection policy, or one of a user's own."""
-        return self.selection_memory > 0 or imports.may_read(type(self.failover.policy), TOLD)
+        failover: Any = type(self.failover.policy)
+        return self.selection_memory > 0 or imports.may_read(failover, TOLD)
 
     @property
     def asks_policy(self) -> bool:
