@@ -29,7 +29,7 @@ def imports_of(path: Path) -> Mapping[str, str]:
 def may_read(cls: Any, names: frozenset[str]) -> bool:
     """Whether a user's own policy, a wrapper of theirs, or what these import of their own has one of these names.
 
-    As an attribute, somewhere in its file; a class without a file may have them.
+    As an attribute, somewhere in its file; what has no file of Python's may have them.
     """
     return any(_has(module, names) for own in errors.own_classes(cls) for module in _with_used(own.__module__))
 
@@ -40,8 +40,8 @@ def _with_used(name: str) -> list[ModuleType]:
 
 
 def _has(module: ModuleType, names: frozenset[str]) -> bool:
-    file = getattr(module, "__file__", None)
-    if not file:
+    file = getattr(module, "__file__", None) or ""
+    if not file.endswith(".py"):
         return True
     tree = ast.parse(sources.text_of(Path(file)))
     return any(isinstance(node, ast.Attribute) and node.attr in names for node in ast.walk(tree))

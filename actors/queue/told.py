@@ -7,8 +7,9 @@ import numpy as np
 
 from ..compiled.jit import inlined, jit
 
-EXACT = 2047
-PART = 15  # bits: eleven digits, and how many more there are
+DIGITS = 11
+EXACT = (1 << DIGITS) - 1
+PART = DIGITS + 4  # bits: the digits, and how many more there are
 MOST = EXACT << 15  # 67 million: more is told as that
 
 
@@ -36,9 +37,9 @@ def _part(number):
     while digits > EXACT:
         digits >>= 1
         more += 1
-    return more << 11 | digits
+    return more << DIGITS | digits
 
 
 @inlined
 def _number(part):
-    return np.int64(part & EXACT) << np.int64(part >> 11)
+    return np.int64(part & EXACT) << np.int64(part >> DIGITS)

@@ -146,11 +146,11 @@ def _lines(title: str, total: int) -> Iterator[Callable[[float], None]]:
 
 
 def announce_compilation() -> None:
-    """Compile the engine if it is not in the cache, and say so: it takes a minute, once."""
+    """Compile the engine if it is not in the cache, and say so: it takes a few minutes, once."""
     from . import doctor
 
     if not doctor.is_compiled():
-        messages().print("compiling the engine; this happens once and takes a minute or two ...")
+        messages().print("compiling the engine; this happens once and takes a few minutes ...")
         doctor.compile_engine()
 
 

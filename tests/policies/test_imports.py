@@ -70,6 +70,16 @@ def test_who_reads_a_name_anywhere_is_told(mine, where):
     assert may_read(type(policy), TOLD) == (where is not None)
 
 
+def test_what_is_no_source_may_read_anything(mine, monkeypatch):
+    """A module that was built from another language is not to be read as Python's."""
+    policy = resolve("failover", f"{mine}:Mine", {"within": [{"name": "deadline"}]})
+    built = mine.with_name("built.so")
+    built.write_bytes(b"\x7fELF\0")
+    (name,) = (name for name in sys.modules if name.startswith("numbers_") and name.endswith(mine.parent.name))
+    monkeypatch.setattr(sys.modules[name], "__file__", str(built))
+    assert may_read(type(policy), TOLD)
+
+
 def test_built_in_policies_are_told_nothing():
     assert not any(may_read(cls, TOLD) for kind in ("failover", WRAPPER) for cls in ALL[kind].values())
 

@@ -19,7 +19,7 @@ MUTATIONS = [
      "        world.contacts[i].told = 0\n", "        world.contacts[i].told += 0\n",
      f"{PERMISSION}::test_what_it_was_told_is_of_its_present_server"),
     Mutation("told: large numbers are cut off", "actors/queue/told.py",
-     "return np.int64(part & EXACT) << np.int64(part >> 11)", "return np.int64(part & EXACT)",
+     "return np.int64(part & EXACT) << np.int64(part >> DIGITS)", "return np.int64(part & EXACT)",
      "actors/queue/test_told.py::test_a_large_number_is_told_to_three_digits"),
     Mutation("told: late answers are not heard", "actors/agents/client/decisions.py",
      "    if world.clients[i].link != clients.DOWN and settings",
