@@ -37,6 +37,8 @@ class Arrival(NamedTuple):
     kind: int = ARRIVED  # or DEQUEUED
     waited_s: float = 0.0  # since it arrived
     service_s: float = 0.0  # that serving a request takes in the mean, as configured
+    has_lease: int = 0  # whether the program runs under a lease, from whichever server, as its client says
+    up_s: float = math.inf  # since the server's last crash ended; inf: it has not crashed
 
 
 class Verdict(NamedTuple):
@@ -210,6 +212,31 @@ class Codel(NamedTuple):
         bounds.are_positive(target_s=self.target_s, interval_s=self.interval_s)
 
 
+class Learning(NamedTuple):
+    """Doorman's learning mode: after a crash only programs with a lease are let in, for as long as leases last.
+
+    So a server that has forgotten its leases hears of all that are in use before it gives any away. Others are
+    refused, and told when it will be over, with `hints = 1`. Source: youtube/doorman, doc/design.md: a new master
+    is in learning mode for one lease length, 300 s in its examples. Law: with `durable = false`, heartbeats that
+    name leases, and `on_lost_lease = "request"`, no newcomer takes what is in use if each client's heartbeat and
+    request get through within `learning_s`.
+    """
+
+    learning_s: float = 300.0
+    hints: float = 0
+
+    def on_request(self, arrival: Arrival, u: float) -> Verdict:
+        """Refuse what is new to a server that was down a short time ago."""
+        if arrival.has_lease == 1 or arrival.up_s >= self.learning_s:
+            return admit()
+        return refuse(self.hints * (self.learning_s - arrival.up_s))
+
+    def check(self) -> None:
+        """Raise ValueError when a parameter is impossible."""
+        bounds.are_positive(learning_s=self.learning_s)
+        bounds.are_shares(hints=self.hints)
+
+
 POLICIES = {
     "fifo": Fifo,
     "lifo": Lifo,
@@ -218,4 +245,5 @@ POLICIES = {
     "while-free": WhileFree,
     "rate-limit": RateLimit,
     "codel": Codel,
+    "learning": Learning,
 }

@@ -3,7 +3,7 @@
 To write one, define a NamedTuple whose fields are numbers, with a method `on_denial(self, denied, u)` that returns
 `give_up()`, `ask_again(delay_s)`, `ask_next()` or `await_callback(poll_s)`; `u` is uniform on [0, 1). A policy
 that may ask the next server has `servers`, a field or an attribute of the class, above 1; one whose users may
-await a callback has `is_called_back = True`.
+await a callback has `is_called_back = True`, and `asked_before` above 0 if that many servers are asked for none.
 """
 
 import math
@@ -49,6 +49,12 @@ def await_callback(poll_s: float = 0.0) -> Decision:
 
 
 @compilable
+def may_tour(denied: Denied) -> bool:
+    """Whether other servers may be asked before one has the user wait: at a launch's first try."""
+    return denied.ran == 0 and denied.tries == 1 and denied.servers > 1
+
+
+@compilable
 def _next_or_later(denied: Denied, delay_s: float, tries: float, patience_s: float, servers: float) -> Decision:
     """Ask up to `servers` servers in a row, then wait; give up after `tries` tries or `patience_s`."""
     if denied.ran == 0 and denied.servers_asked < min(servers, float(denied.servers)):
@@ -64,6 +70,8 @@ _SPAN = (lambda value: 0 < value < math.inf, "> 0 and finite")
 POSSIBLE = {
     "servers": _COUNT,
     "tries": _COUNT,
+    "asked_before": (lambda value: value % 1 == 0 or value == math.inf, "a whole number >= 0, or inf"),
+    "poll_s": (lambda value: value < math.inf, ">= 0 and finite"),
     "delay_s": _SPAN,
     "base_s": _SPAN,
     "cap_s": _SPAN,
@@ -165,9 +173,16 @@ class BackoffRetry(NamedTuple):
 
 
 class Callback(NamedTuple):
-    """The user waits to be called back (FlexNet's queued checkout), and asks again every `poll_s` (0: never)."""
+    """The user waits to be called back (FlexNet's queued checkout), and asks again every `poll_s` (0: never).
+
+    A server that denies has the user wait. With `asked_before` above 0 a launch first asks that many servers in a
+    row that do not, and the next one does; `inf`: all there are. FlexNet's license-file list is `inf`, with `ring`
+    as selection and `at-next-request` as failback policy: "queueing only on first server of the list"
+    (docs.revenera.com, Limitations of Redundancy Using the License Search Path).
+    """
 
     poll_s: float = 0.0
+    asked_before: float = 0
 
     @property
     def is_called_back(self) -> bool:
@@ -175,8 +190,14 @@ class Callback(NamedTuple):
         return True
 
     def on_denial(self, denied: Denied, u: float) -> Decision:
-        """Wait to be called back."""
+        """Wait to be called back, unless other servers are asked before."""
+        if may_tour(denied) and denied.servers_asked <= min(self.asked_before, float(denied.servers)):
+            return ask_next()
         return await_callback(self.poll_s)
+
+    def check(self) -> None:
+        """Raise ValueError when a parameter is impossible."""
+        _check(self)
 
 
 POLICIES = {

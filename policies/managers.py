@@ -37,7 +37,7 @@ class FlexnetList(NamedTuple):
     (docs.revenera.com, Limitations of Redundancy Using the License Search Path): while a program runs, it retries
     that server `retries` times, `interval_s` apart. With `ring` as selection and `give-up` with `servers = inf` as
     denial policy, a client also asks the next server on a denial; there, too, a real one would stay, and be
-    denied.
+    denied. To queue, on the first server only: `callback` with `asked_before = inf`.
     """
 
     retries: float = 5

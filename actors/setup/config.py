@@ -39,6 +39,7 @@ OF_ALL: dict[str, Callable[..., Any]] = {
             "on_lost_lease",
             "calls_back",
             "asks_next",
+            "asked_before",
             "deferred",
             "failback",
             "choices",
@@ -75,7 +76,7 @@ def _row(
         **_network(scenario),
         **_clients(scenario),
         **_failover(chosen),
-        **_denied(chosen),
+        **_denied(chosen, choices(scenario)),
         **_workload(scenario),
         **_servers(scenario, chosen),
         **_balancing(scenario, chosen),
@@ -171,12 +172,13 @@ def _failover(chosen: PolicySet) -> dict[str, Any]:
     return {"asks_first": chosen.asks_first, "is_told": chosen.is_told, "tells": chosen.tells}
 
 
-def _denied(chosen: PolicySet) -> dict[str, Any]:
+def _denied(chosen: PolicySet, servers: int) -> dict[str, Any]:
     return {
         "gives_up": not chosen.asks_policy,
         "calls_back": chosen.calls_back,
         "draws_pauses": chosen.draws_pauses,
         "asks_next": chosen.asks_next,
+        "asked_before": int(min(chosen.asked_before, servers)) if servers > 1 else 0,
     }
 
 

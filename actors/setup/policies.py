@@ -153,7 +153,12 @@ class PolicySet(NamedTuple):
     @property
     def asks_next(self) -> bool:
         """Whether a client that is denied may ask the next server."""
-        return bool(getattr(self.denial.policy, "servers", 1) > 1)
+        return bool(getattr(self.denial.policy, "servers", 1) > 1) or self.asked_before > 0
+
+    @property
+    def asked_before(self) -> float:
+        """Return how many servers a launch asks for no callback before it asks one for a callback."""
+        return float(getattr(self.denial.policy, "asked_before", 0)) if self.calls_back else 0.0
 
 
 def compile_policies(scenario: Scenario) -> PolicySet:

@@ -9,7 +9,7 @@ from ..messaging.addresses import LEADER
 from ..messaging.protocol import is_answer, is_balancing, is_for_host, is_for_service, is_notice, may_be_answered
 from ..queue import calendar, events
 from ..state import clients, kinds
-from ..state.events import FOREIGN, WANTS_CALLBACK
+from ..state.events import FOREIGN, HAS_LEASE, WANTS_CALLBACK
 from ..state.limits import LICENSES_MAX
 from ..state.status import GROW, HORIZON
 
@@ -44,7 +44,7 @@ def first_wrong(world, count, senders):
             row.time < control.horizon
             or not 0 <= row.slot < config.programs
             or not 0 <= row.product < config.products
-            or row.flag & ~(WANTS_CALLBACK if config.calls_back else 0) != 0
+            or row.flag & ~(HAS_LEASE | WANTS_CALLBACK if config.calls_back else HAS_LEASE) != 0
             or not _is_used(config, row.kind)
             or not _is_right(config, row, senders)
         ):

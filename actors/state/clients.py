@@ -78,6 +78,7 @@ SLOT = rows(
     ("state", "i1"),
     ("marks", "i1"),
     ("timer", "i1"),  # kind of the timer in this row, kinds.FREE if none
+    ("flight_failures", "i4"),  # failures in a row of its request in flight, whose program may have ended since
 )
 
 # How a client means to come back to its preferred server, or to go on to another.

@@ -54,6 +54,7 @@ CONFIG = rows(
     ("calls_back", "i8"),  # whether users may wait to be called back
     ("draws_pauses", "i8"),  # whether a denial may lead to a random pause
     ("asks_next", "i8"),  # whether the next server may be asked
+    ("asked_before", "i8"),  # servers that a launch asks before one is asked for a callback
     ("offline_deny", "i8"),
     ("rerequest", "i8"),
     ("deferred", "i8"),

@@ -11,6 +11,7 @@ WANTS_CALLBACK = 1  # of a REQUEST: a user who is denied waits to be called back
 IN_SERVICE = 2  # of a message at a server: being served
 VOID = 4  # of a message at a server: lost in a crash
 FOREIGN = 8  # sent by another shard, which may have to hear of what follows
+HAS_LEASE = 16  # of a REQUEST: its program runs under a lease, from whichever server
 
 # A timer, or a message on its way, or one that waits at a server. 48 bytes.
 EVENT = rows(

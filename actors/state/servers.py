@@ -31,6 +31,7 @@ SERVER = rows(
     ("decided", "i8"),
     ("denied", "i8"),
     ("queue_max", "i8"),  # most requests that ever waited
+    ("up_from", "i8"),  # when its last crash ends or ended, ns; 0: there was none
     ("spared", "i8"),  # until when no lease is reclaimed, ns: for some time after a crash
     ("next_word", "i8"),  # from when on it says again that it is short of licenses
     ("until", "i8"),  # when its tenure runs out unless it is renewed: from then on it has lapsed

@@ -1,9 +1,11 @@
 """Admission policies in plain Python, against their formulas."""
 
+import math
+
 import numpy as np
 import pytest
 from meterstorm.policies import Arrival, admit, refuse
-from meterstorm.policies.admission import Bounded, Fifo, WhileFree, ask
+from meterstorm.policies.admission import Bounded, Fifo, Learning, WhileFree, ask
 from meterstorm.policies.registry import resolve
 
 from support.one_server import Server
@@ -34,6 +36,23 @@ def test_a_limit_of_0_lets_nobody_wait():
 @pytest.mark.parametrize(("free", "expected"), [(0, refuse(0.0)), (1, admit()), (7, admit())])
 def test_while_free_refuses_where_no_license_is(free, expected):
     assert WhileFree().on_request(arrival(0, free=free), 0.5) == expected
+
+
+@pytest.mark.parametrize(
+    ("up_s", "has_lease", "expected"),
+    [
+        (math.inf, 0, admit()),
+        (0.0, 0, refuse(300.0)),
+        (0.0, 1, admit()),
+        (299.0, 0, refuse(1.0)),
+        (299.0, 1, admit()),
+        (300.0, 0, admit()),
+    ],
+)
+def test_a_server_that_learns_lets_in_who_has_a_lease(up_s, has_lease, expected):
+    asked = arrival(0)._replace(up_s=up_s, has_lease=has_lease)
+    assert Learning(hints=1).on_request(asked, 0.5) == expected
+    assert Learning().on_request(asked, 0.5) == expected._replace(retry_after_s=0.0)
 
 
 def test_codel_keeps_a_queue_that_stands_short_and_the_server_busy():

@@ -80,7 +80,7 @@ REFUSED = [
     ("denial", "backoff-retry", {"base_s": 0}, "base_s: 0.0 is not allowed; it must be > 0 and finite"),
     ("denial", "backoff-retry", {"cap_s": 0}, "cap_s: 0.0 is not allowed; it must be > 0 and finite"),
     ("denial", "callback", {"servers": 2},
-     "servers: unknown parameter of denial policy 'callback'; it takes poll_s"),
+     "servers: unknown parameter of denial policy 'callback'; it takes poll_s, asked_before"),
     ("balancing", "periodic-demand", {"interval_s": 0},
      "interval_s: 0.0 is not allowed; it must be >= 1e-09 and <= 1e+09"),
     ("balancing", "on-shortage", {"shortage_gap_s": 0},

@@ -68,6 +68,10 @@ SCENARIOS: dict[str, tuple[str, list[dict[str, Any]]]] = {
         "waiting_users_mean denials_exhausted",
         [ONE, BEFORE, policy("denial", "callback")],
     ),
+    "users ask all servers before they wait to be called by the first": (
+        "waiting_users_mean denials_exhausted failovers wait_s_mean",
+        [BEFORE, policy("denial", "callback", asked_before=math.inf), clients(count=36)],
+    ),
     "users back off, and give up after so many tries": (
         "waiting_users_mean denials_exhausted wait_s_mean",
         [ONE, BEFORE, policy("denial", "backoff-retry", base_s=5.0, cap_s=40.0, jitter=1.0, tries=4.0)],

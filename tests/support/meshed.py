@@ -1,9 +1,9 @@
 """Shards of one world in threads of this process, on a real mesh of sockets and without Ray."""
 
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from meterstorm.actors.shards.shard import Shard
 from meterstorm.actors.shards.tally import Tally, conserved, merge
@@ -12,6 +12,8 @@ from meterstorm.actors.shards.transport.mesh import Mesh
 from meterstorm.actors.shards.windows import Windows
 
 from support.processes import PATIENCE_S
+
+Result = TypeVar("Result")
 
 
 def simulate_on_shards(scenario: Any, shards: int) -> Tally:
@@ -33,9 +35,13 @@ def simulate_on_shards(scenario: Any, shards: int) -> Tally:
             tally.timing = windows.timing
             return tally
 
-        futures = [pool.submit(partial(run, mesh)) for mesh in meshes]
-        wait(futures, 2 * PATIENCE_S)
-        failed = [error for future in futures if (error := future.exception(0))]
-        for error in sorted(failed, key=lambda error: isinstance(error, PeerLost)):  # whose peers have lost it
-            raise error
-        return conserved(scenario, merge([future.result(0) for future in futures]))
+        return conserved(scenario, merge(results([pool.submit(partial(run, mesh)) for mesh in meshes])))
+
+
+def results(shards: list[Future[Result]]) -> list[Result]:
+    """What all shards return; raises what one of them raises, if possible not that it has lost another one."""
+    wait(shards, 2 * PATIENCE_S)
+    failed = [error for shard in shards if (error := shard.exception(0))]
+    for error in sorted(failed, key=lambda error: isinstance(error, PeerLost)):
+        raise error
+    return [shard.result(0) for shard in shards]

@@ -14,6 +14,7 @@ from meterstorm.experiments.metrics.metrics import metrics
 from meterstorm.experiments.scenario import Scenario, validate
 
 from support import drawn
+from support.meshed import results
 
 # Shards need a latency; a long one makes few windows.
 SIZE: dict[str, Any] = {
@@ -49,18 +50,19 @@ def hosted(scenario: Scenario, shards: int, keep_journal: bool = False) -> tuple
     parts: dict[int, Shard] = {}
 
     def whole(host: ShardHost) -> Tally:
-        host.connect(addresses)
-        host.begin(scenario, 0, keep_journal)
-        assert host.begun is not None
-        parts[host.mesh.shard] = host.begun[0]
-        while not host.run(0.5)[1]:
-            pass
-        return host.tally()
+        with host.mesh:  # else the others would wait for one that has failed
+            host.connect(addresses)
+            host.begin(scenario, 0, keep_journal)
+            assert host.begun is not None
+            parts[host.mesh.shard] = host.begun[0]
+            while not host.run(0.5)[1]:
+                pass
+            return host.tally()
 
     try:
         addresses = [host.listen() for host in hosts]
         with ThreadPoolExecutor(shards) as pool:
-            tally = merge(list(pool.map(whole, hosts)))
+            tally = merge(results([pool.submit(whole, host) for host in hosts]))
         if keep_journal:
             tally.journal = np.concatenate(list(in_order([pieces(host) for host in hosts])))
         return tally, [parts[shard] for shard in range(shards)]

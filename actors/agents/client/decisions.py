@@ -26,13 +26,14 @@ from . import slots
 def decide(world, i, failure, retry_after_s):
     """Ask the failover policy about a failure; return its decision."""
     what = np.int64(world.clients[i].flight)
-    return _ask_failover(world, i, what, failure, retry_after_s, max(np.int64(1), _failures(world, i, what)))
+    return _ask_failover(world, i, what, failure, retry_after_s, _failures(world, i, what))
 
 
 @jit
 def before_request(world, i, j):
     """Ask the failover policy whether a slot's request may be sent; return its decision."""
-    return _ask_failover(world, i, j, BEFORE_REQUEST, 0.0, _failures(world, i, j))
+    failures = np.int64(slots.slot_of(world, i, j).failures)
+    return _ask_failover(world, i, j, BEFORE_REQUEST, 0.0, failures)
 
 
 @jit
@@ -85,10 +86,10 @@ def _ask_failover(world, i, what, kind, retry_after_s, failures):
 
 @jit
 def _failures(world, i, what):
-    """Return the failures in a row of a slot's request, or of the heartbeat."""
+    """Return the failures in a row of what is in flight: a slot's request, or the heartbeat."""
     if what == clients.BEAT:
         return np.int64(world.clients[i].beat_failures)
-    return np.int64(slots.slot_of(world, i, what).failures)
+    return np.int64(slots.slot_of(world, i, what).flight_failures)
 
 
 @jit

@@ -129,8 +129,11 @@ def _count_failure(world, i):
     client = world.clients[i]
     if client.flight == clients.BEAT:
         client.beat_failures += 1
-    elif link.still_asks(world, i, client.flight):
-        slots.slot_of(world, i, client.flight).failures += 1
+        return
+    slot = slots.slot_of(world, i, client.flight)
+    slot.flight_failures += 1
+    if link.still_asks(world, i, client.flight):
+        slot.failures = slot.flight_failures
 
 
 @jit

@@ -13,7 +13,7 @@ from ...queue.letters import letter
 from ...randomness import streams
 from ...records import ledger
 from ...state import clients, counters, kinds
-from ...state.events import WANTS_CALLBACK
+from ...state.events import HAS_LEASE, WANTS_CALLBACK
 from ...state.rows import NONE
 from .. import settings
 from . import connections, decisions, permission, returns, slots
@@ -110,10 +110,27 @@ def _send_request(world, i, j):
         product=slot.product,
         attempt=client.attempt,
         value=slots.licenses(world, i, j) - 1,
-        flag=WANTS_CALLBACK if own.calls_back else 0,
+        flag=_flags(world, own, i, j),
     )
     if send(world, request, client.server):
         slot.marks |= clients.REACHED
+
+
+@inlined
+def _flags(world, own, i, j):
+    """Return what a request says besides."""
+    has_lease = HAS_LEASE if slots.slot_of(world, i, j).state == clients.METERED else 0
+    return has_lease | WANTS_CALLBACK if own.calls_back and _queues(world, own, i, j) else has_lease
+
+
+@jit
+def _queues(world, own, i, j):
+    """Whether a denied request is to queue; at a launch's first try other servers may be asked before."""
+    slot = slots.slot_of(world, i, j)
+    if own.asked_before == 0 or slot.state != clients.AWAITING:
+        return True
+    row = world.patience[i * world.config[0].programs + j]
+    return row.program == slot.program and (row.tries > 1 or row.servers_asked >= own.asked_before)
 
 
 @jit
@@ -159,6 +176,9 @@ def _begin_flight(world, own, i, what):
     client = world.clients[i]
     client.flight = what
     client.resend = clients.NOTHING
+    if what >= 0:
+        slot = slots.slot_of(world, i, what)
+        slot.flight_failures = slot.failures
     client.attempt += 1
     client.flight_attempt = client.attempt
     void_timer(world, i)

@@ -137,8 +137,9 @@ def _crash(world, s):
         server.dropped += 1
         n = service.next_in_queue(world, s)
     service.forget(world, s)
+    server.up_from = connections.end_of_crash(world, s)
     if config.durable:
-        server.spared = connections.end_of_crash(world, s) + config.failover_ttl
+        server.spared = server.up_from + config.failover_ttl
         if config.frees_lost:
             connections.lose_all(world, s)
         return

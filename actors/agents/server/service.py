@@ -19,7 +19,7 @@ from ...queue import calendar, durations, events
 from ...randomness import distributions, streams
 from ...records import ledger
 from ...state import kinds
-from ...state.events import IN_SERVICE
+from ...state.events import HAS_LEASE, IN_SERVICE
 from ...state.rows import NEVER, NONE, SECOND
 from ...state.status import BAD_VERDICT
 from .. import roaming, settings
@@ -193,6 +193,8 @@ def _ask(world, n, s, kind, index):
         np.int64(kind),
         np.float64(world.control[0].now - event.time) * 1e-9,
         config.service * 1e-9,
+        np.int64(event.flag & HAS_LEASE != 0),
+        np.float64(world.control[0].now - server.up_from) * 1e-9 if server.up_from > 0 else math.inf,
     )
     u = streams.uniform(streams.draw(world.keys[streams.ADMISSION], event.source, index))
     parameters = vector(world.admission_parameters, 0, world.admission_parameters.size)

@@ -64,6 +64,17 @@ LIMITED = {
 SHARED = {"licenses": 9, "sharing": "client", "reserve": {"clients": [0, 4], "licenses": 3}}
 
 CHOSEN: dict[str, recountable.Raw] = {
+    "called back by the first of a list that has denied": {
+        "clients": {"count": 30},
+        "policies": {"denial": {"name": "callback", "asked_before": math.inf}},
+    },
+    "learning after a crash": layered(
+        LOSING,
+        {
+            "clients": FORGOTTEN | {"on_lost_lease": "request"},
+            "policies": {"admission": {"name": "learning", "learning_s": 100.0, "hints": 1.0}},
+        },
+    ),
     "calm": {"servers": {"split": [3.0, 2.0, 1.0]}, "clients": {"assignment": [1.0, 2.0, 3.0]}},
     "as shipped, two products": {
         "products": TWO,

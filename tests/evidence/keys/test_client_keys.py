@@ -321,3 +321,19 @@ def test_a_heartbeat_that_is_dropped_takes_its_failures_along():
     tries = {"policies": {"failover": {"name": "retry-then-give-up", "retries": 1, "delay_s": 30.0}}}
     launches = [(first_s + 150.0, 0, 60.0), (first_s + 250.0, 0, 100.0)]
     assert run(launches, {"faults": away}, beats, tries)["timeouts"] == 3
+
+
+@pytest.mark.parametrize("programs", [1, 2])
+def test_failures_count_in_a_row_though_the_program_has_ended(programs):
+    """Both tries of the first launch fail, at 15 and 23 s; it has ended at 19 s, and the next one comes at 20 s.
+
+    Given up at its second failure, it holds the next one up no longer.
+    """
+    layer = {
+        "clients": {"enforcement": "after-start", "programs": programs},
+        "policies": {"failover": {"name": "retry-then-give-up", "retries": 1, "delay_s": 3.0}},
+        "faults": [{"kind": "unreachable", "servers": [0], "start_s": 5.0, "duration_s": 17.0}],
+    }
+    result = run([(10.0, 0, 9.0), (20.0, 0, 9.0)], layer)
+    assert (result["grants"], result["timeouts"]) == (1, 2)
+    assert result["wait_s_max"] == exactly(23.0 + ANSWER - 20.0)

@@ -28,7 +28,7 @@ def test_it_takes_little_more_than_its_libraries(command: str, tmp_path: Path):
     """In turns, as a core's speed may change by half from one second to the next; the least of each counts."""
     programs = {"bare": BARE, "found": ("-m", "meterstorm", *command.split())}
     spent: dict[str, list[float]] = {name: [] for name in programs}
-    for name, arguments in programs.items():
+    for arguments in programs.values():
         cpu_s(arguments, tmp_path)  # compiles the bytecode
     while len(spent["bare"]) < ROUNDS_AT_MOST:
         for name, arguments in programs.items():

@@ -3,6 +3,7 @@
 from typing import Any
 
 from meterstorm.actors.state import kinds
+from meterstorm.actors.state.events import WANTS_CALLBACK
 
 from oracles.recount.clock import Clock, ns
 from oracles.recount.holdings import RESERVED, Holdings, Key
@@ -23,7 +24,8 @@ class Callbacks:
         self.denied: dict[tuple[int, int], int] = {}  # a slot's latest program
 
     def deny(self, key: Key, row: Row) -> None:
-        self.denied_at[key, row.attempt] = self.clock.now, row
+        if row.flag & WANTS_CALLBACK:
+            self.denied_at[key, row.attempt] = self.clock.now, row
         if key.program > self.denied.get(key[:2], 0):
             self.denied[key[:2]] = key.program
             self.barred.pop(key[:2], None)

@@ -27,14 +27,29 @@ class Denials:
             self.world.measures.counts["evictions"] += 1
             if program.lease.server is self.client.link.server:  # which has lost it
                 program.lease = None
-        if self.policy["name"] == "callback":
+        if self.is_called_back and (by_right or program.asked_in_try > self.asked_before(program)):
             self.wait(program)
+            program.tries, program.asked_in_try = program.tries + 1, 0
             self.poll_later(program)
-        elif not by_right and program.asked_in_try < min(self.policy.get("servers", 1), len(self.world.servers)):
+        elif self.is_called_back or (not by_right and program.asked_in_try < self.at_most("servers", 1)):
             self.client.link.failures.fail_over()
             self.client.link.line_up(program)
         else:
             self.told(program)
+
+    def at_most(self, name: str, default: float) -> float:
+        return min(self.policy.get(name, default), len(self.world.servers))
+
+    def asked_before(self, program: "Program") -> float:
+        """How many servers are asked for no callback in this try of a program that does not run by right."""
+        is_first = program.denied_since is None or program.tries == 1
+        return self.at_most("asked_before", 0) if is_first and len(self.world.servers) > 1 else 0
+
+    def awaits(self, program: "Program") -> bool:
+        """Whether what asks now awaits a callback if it is denied."""
+        asked = 0 if program.denied_since is None else program.asked_in_try
+        by_right = program.lease is not None or program.unmetered
+        return self.is_called_back and (by_right or asked >= self.asked_before(program))
 
     def told(self, program: "Program") -> None:
         """All servers that the user asks in a row have denied."""

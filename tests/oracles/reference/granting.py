@@ -69,7 +69,7 @@ class Granting:
 
     def deny(self, message: Message) -> None:
         self.world.measures.count_denial(message.program, self.server)
-        if message.program.client.denials.is_called_back:
+        if message.awaits_callback:
             self.server.callbacks.line_up(message.program, message.token)
         self.server.answer(DENY, message)
 

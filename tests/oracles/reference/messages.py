@@ -20,5 +20,6 @@ class Message:
     ):
         self.kind, self.client, self.program, self.names = kind, client, program, names
         self.token = client.token
+        self.awaits_callback = kind == REQUEST and client.denials.awaits(program)
         self.started = client.started if kind == HEARTBEAT else 0
         self.unknown: set[int] = set()  # slots that it names and that have no lease, as its server finds

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from meterstorm.experiments.scenario import ScenarioError
 
-from support.lab import ANSWER, LATENCY, SERVICE, run
+from support.lab import ANSWER, LATENCY, SERVICE, measure, run
 
 HEAD = """
 from typing import NamedTuple
@@ -15,6 +15,13 @@ from meterstorm.policies import DEQUEUED, admit, refuse
 class Mine(NamedTuple):
 """
 FOUR_AT_ONCE = [(10.0, client, 1.0) for client in range(4)]
+
+# A server that a crash makes forget its leases, and clients that hear of it within a minute.
+FORGETS = {
+    "servers": {"durable": False},
+    "clients": {"heartbeat_s": 60.0, "heartbeat_names_leases": True, "on_lost_lease": "request"},
+    "faults": [{"kind": "crash", "servers": [0], "start_s": 100.0, "duration_s": 1.0}],
+}
 
 
 @pytest.fixture
@@ -152,6 +159,53 @@ def on_request(self, arrival, u):
 """)
     assert counted(run(launches, one), "grants") == [1]
     assert counted(run(launches, one, policy), "grants") == [2]
+
+
+@pytest.mark.parametrize("crashes", [[20.0], [20.0, 40.0], [20.0, 21.0]])
+def test_it_is_told_how_long_a_server_is_up_again(admission, crashes):
+    """Each crash lasts a second; two that follow at once are one."""
+    policy = admission(f"""
+def on_request(self, arrival, u):
+    ended_s = 0.0
+    for start_s in {crashes}:
+        if start_s < arrival.now_s:
+            ended_s = start_s + 1.0
+    is_right = abs(arrival.up_s - (arrival.now_s - ended_s)) < 1e-6 if ended_s > 0.0 else arrival.up_s > 1e9
+    return admit() if is_right else refuse()
+""")
+    faults = [{"kind": "crash", "servers": [0], "start_s": start, "duration_s": 1.0} for start in crashes]
+    launches = [(time, 0, 0.1) for time in (5.0, 22.5, 30.0, 45.0)]
+    assert counted(run(launches, policy, {"faults": faults}), "grants", "overloaded") == [4, 0]
+
+
+def test_it_is_told_who_runs_under_a_lease(admission):
+    """One launch before a crash and one after it; its client hears of the lost lease and asks for another."""
+    policy = admission("""
+def on_request(self, arrival, u):
+    return admit() if arrival.has_lease == 1 or arrival.now_s < 20.0 else refuse()
+""")
+    launches = [(10.0, 0, 500.0), (200.0, 1, 500.0)]
+    found = run(launches, FORGETS, policy)
+    assert counted(found, "leases_lost", "grants", "overloaded", "evictions") == [1, 2, 1, 0]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_nobody_loses_a_license_to_a_newcomer_while_a_server_learns(seed):
+    """With half of the licenses to ask for, all programs that run get theirs back, unless it does not learn."""
+    crowd = {
+        "run": {"seed": seed},
+        "clients": {"count": 40},
+        "products": [{"name": "editor", "licenses": 20}],
+        "servers": {"service_ms": 1.0},
+        "workload": {"arrivals": "closed", "launch_interval_s": 20.0, "run_time_s": 60.0},
+        "policies": {"failover": {"name": "full-jitter"}},
+    }
+    learning = {"policies": {"admission": {"name": "learning", "learning_s": 120.0}}}
+    found = measure(crowd, FORGETS, learning)
+    assert found["leases_lost"] > 10
+    assert found["evictions"] == 0
+    assert found["overloaded"] > 0
+    assert measure(crowd, FORGETS)["evictions"] > 0
 
 
 def test_a_queue_that_has_been_empty_stands_no_more():
