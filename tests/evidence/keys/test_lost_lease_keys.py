@@ -92,6 +92,17 @@ def test_a_program_that_is_requested_anew_may_be_denied():
     )
 
 
+def test_a_program_that_misses_its_callback_runs_without_a_lease_until_it_hears_of_its_denial():
+    """It is denied, called back a millisecond later, and its grace is over before the denial is there."""
+    denied = HEARD + LATENCY + SERVICE
+    freed = denied + 0.001
+    other = (101.5, 1, freed - LATENCY - 101.5 - ANSWER)
+    one = {"products": [{"name": "editor", "licenses": 1}], "policies": {"denial": {"name": "callback"}}}
+    result = run([*LAUNCHED, other], losing("request", callback_grace_s=0.001), one)
+    assert (result["grants"], result["denials"], result["evictions"]) == (3, 1, 1)
+    assert result["unmetered_license_hours"] == within_microseconds((denied + 2 * LATENCY - 100.0) / HOUR)
+
+
 @pytest.mark.parametrize("on_lost_lease", ["request", "stop"])
 def test_only_programs_whose_lease_is_lost_are_stopped_or_requested(on_lost_lease):
     """The second program is launched after the crash."""

@@ -74,7 +74,8 @@ MUTATIONS = [
      "evidence/invariants/test_found.py::test_it_holds[release-overtaken]"),
     Mutation("the end of a reservation forgets the lost lease", "actors/agents/server/leases.py",
      "world.leases[n].granted > 0:\n        _unlink", "world.leases[n].granted < 0:\n        _unlink",
-     "evidence/invariants/test_drawn_scenarios.py::test_the_books_balance[0]"),
+     "evidence/keys/test_lost_lease_keys.py::"
+     "test_a_program_that_misses_its_callback_runs_without_a_lease_until_it_hears_of_its_denial"),
     Mutation("a crash keeps the queue of callbacks", "actors/agents/server/server.py",
      "    callbacks.forget(world, s)\n", "    pass\n",
      "evidence/keys/test_server_keys.py::test_a_crash_loses_the_queue_of_callbacks_unless_it_is_durable[False]"),
