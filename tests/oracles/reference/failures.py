@@ -40,6 +40,7 @@ class Failures:
             self.retry(item, seconds)
         elif action == FAIL_OVER:
             if item.program is not None and item.wanted:  # a heartbeat that failed is not repeated
+                item.rank = WAITING if item.program.lease is None else ELSEWHERE
                 self.link.waiting.append(item)
             self.fail_over()
         elif action == OFFLINE:

@@ -54,7 +54,7 @@ class Granting:
                 self.deny(message)
                 return
             lease = Lease(self.world, self.server, program)
-            self.server.callbacks.leave(program, message.token)
+        self.server.callbacks.leave(program, message.token)
         lease.heard = self.world.now
         lease.token = max(lease.token, message.token)
         lease.left = lease.token <= program.abandoned
