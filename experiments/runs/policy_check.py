@@ -1,5 +1,6 @@
 """Whether a user's policy keeps its promise: the same answer to the same question, compiled or not."""
 
+import math
 import random
 from collections.abc import Iterator
 from typing import Any
@@ -109,6 +110,9 @@ def _view(kind: str, policy: Any, numbers: random.Random) -> Any:
         return Link(now_s, numbers.choice(happens), wait_s, *counts, whole(0, 2), *spans_s, *places, *heard)
     if kind == "admission":
         arrival = Arrival(now_s, whole(0, 200), whole(0, 2), whole(0, 200), service_s=numbers.uniform(0.0, 1.0))
+        arrival = arrival._replace(
+            has_lease=whole(0, 2), up_s=numbers.choice((math.inf, numbers.uniform(0.0, 600.0)))
+        )
         if asks_at_dequeue(type(policy)) and numbers.random() < 0.5:
             return arrival._replace(busy=0, kind=DEQUEUED, waited_s=numbers.uniform(0.0, 60.0))
         return arrival

@@ -1,5 +1,6 @@
 """Compiled policies answer as the same policies in plain Python, bit for bit."""
 
+import math
 import struct
 from contextlib import suppress
 from typing import NamedTuple
@@ -44,9 +45,8 @@ LINKS = st.builds(
     Link, SECONDS, st.integers(1, 3), SECONDS, *COUNTS, st.integers(0, 1), SECONDS, SECONDS, SERVER, *TOLD
 )
 PLACES = st.builds(Place, SECONDS, COUNT, st.integers(0, 3), st.integers(0, 3), st.just(4), COUNT)
-ARRIVALS = st.builds(
-    Arrival, SECONDS, COUNT, st.integers(0, 1), COUNT, st.sampled_from([ARRIVED, DEQUEUED]), SECONDS, SECONDS
-)
+ASKED = (st.sampled_from([ARRIVED, DEQUEUED]), SECONDS, SECONDS, st.integers(0, 1), SECONDS | st.just(math.inf))
+ARRIVALS = st.builds(Arrival, SECONDS, COUNT, st.integers(0, 1), COUNT, *ASKED)
 DENIALS = st.builds(
     Denied, SECONDS, SECONDS, st.floats(0, 50), COUNT, COUNT, st.integers(1, 100), st.integers(0, 1)
 )

@@ -55,7 +55,7 @@ class Peers:
     def silent(self, client: "Client", number: int) -> None:
         if not self.waits(self.silent, client, number) and self.asking.get(client) == number:
             self.lose(client)
-            self.begin_grace(client, self.lost[client])
+            self.begin_grace({client: self.lost[client]})
 
     def closed(self, client: "Client", token: int) -> None:
         """A word that one is lost."""
@@ -63,7 +63,7 @@ class Peers:
         is_latest = token >= self.latest.get(client, 0)
         if not self.waits(self.closed, client, token) and is_latest and client in self.open:
             self.lose(client)
-            self.begin_grace(client, self.lost[client])
+            self.begin_grace({client: self.lost[client]})
 
     def lose(self, client: "Client") -> None:
         self.open.remove(client)
@@ -72,25 +72,32 @@ class Peers:
 
     def crash(self) -> None:
         """CHOICE: only clients that hold a lease lose anything; their grace begins at the end of the crash."""
-        for client in [client for client, leases in self.server.leases.items() if leases and client in self.open]:
+        clients = [client for client, leases in self.server.leases.items() if leases and client in self.open]
+        for client in clients:
             self.lose(client)
-            self.come_back(client, self.lost[client])
+        self.come_back({client: self.lost[client] for client in clients})
 
-    def come_back(self, client: "Client", loss: int) -> None:
+    def come_back(self, losses: "dict[Client, int]") -> None:
         if "crash" in self.world.faults.kinds(self.server):
-            self.world.faults.unheard.append((self.come_back, client, loss))
+            self.world.faults.unheard.append((self.come_back, losses))
         else:
-            self.begin_grace(client, loss)
+            self.begin_grace(losses)
 
-    def begin_grace(self, client: "Client", loss: int) -> None:
+    def begin_grace(self, losses: "dict[Client, int]") -> None:
         if grace_s := self.settings["connection_grace_s"]:
-            self.world.after(grace_s, self.end_grace, client, loss)
+            self.world.after(grace_s, self.end_grace, losses)
         else:
-            self.end_grace(client, loss)
+            self.end_grace(losses)
 
-    def end_grace(self, client: "Client", loss: int) -> None:
-        if not self.waits(self.end_grace, client, loss) and self.lost.get(client) == loss:
-            self.lost_for_good.add(client)
+    def end_grace(self, losses: "dict[Client, int]") -> None:
+        """CHOICE: nobody is called back for what another one held who is lost at the same time."""
+        if self.waits(self.end_grace, losses):
+            return
+        gone = [client for client, loss in losses.items() if self.lost.get(client) == loss]
+        self.lost_for_good.update(gone)
+        for client in gone:
+            self.server.callbacks.forget_client(client)
+        for client in gone:
             self.free(client)
 
     def free(self, client: "Client") -> None:
