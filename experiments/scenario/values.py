@@ -101,7 +101,7 @@ Vary = Annotated[dict[Name, Any], Allowed('a table of axes, { "dotted.key" = [va
 class Table(BaseModel):
     """A table of the file: frozen, no unknown keys."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Fraction(Table):
