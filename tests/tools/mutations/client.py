@@ -13,7 +13,7 @@ MUTATIONS = [
      "        ledger.count(world, counters.RETRIES)\n", "        pass\n",
      "evidence/theory/test_retries.py::test_sms_as_documented_stops_trying"),
     Mutation("a failure of a request is not counted", "actors/agents/client/failures.py",
-     "client.flight).failures += 1", "client.flight).failures += 0",
+     "    slot.flight_failures += 1\n", "    slot.flight_failures += 0\n",
      "evidence/theory/test_retries.py::test_n_retries_under_loss[0.3-1]"),
     Mutation("tries are remembered after a failover", "actors/agents/client/moving.py",
      "    client.tries_here = 0\n    for j in range", "    for j in range",

@@ -28,6 +28,6 @@ MUTATIONS = [
      " or now < server.spared", "",
      f"{KEYS}::test_no_lease_is_reclaimed_soon_after_a_crash[60.5-162.0]"),
     Mutation("lost lease: it is spared from the crash on, not from its end", "actors/agents/server/server.py",
-     "server.spared = connections.end_of_crash(world, s) +", "server.spared = world.control[0].now +",
+     "server.spared = server.up_from +", "server.spared = world.control[0].now +",
      f"{KEYS}::test_no_lease_is_reclaimed_soon_after_a_crash[150.0-251.0]"),
 ]  # fmt: skip

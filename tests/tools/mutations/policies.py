@@ -74,7 +74,7 @@ MUTATIONS = [
      "(arrival.now_s - memory[1]) * self.per_s)", "(arrival.now_s - memory[1]) * self.per_s * 2.0)",
      "policies/test_admission.py::test_a_rate_limit_is_met_and_never_exceeded[10.0-10]"),
     Mutation("admission: nobody says who has a lease", "actors/agents/client/link.py",
-     "HAS_LEASE if slot.state == clients.METERED else 0", "0",
+     "HAS_LEASE if slots.slot_of(world, i, j).state == clients.METERED else 0", "0",
      "actors/agents/server/test_admission_hooks.py::test_it_is_told_who_runs_under_a_lease"),
     Mutation("admission: a server is up again from the start of its crash on", "actors/agents/server/server.py",
      "    server.up_from = connections.end_of_crash(world, s)\n", "    server.up_from = world.control[0].now\n",
