@@ -216,10 +216,10 @@ class Learning(NamedTuple):
     """Doorman's learning mode: after a crash only programs with a lease are let in, for as long as leases last.
 
     So a server that has forgotten its leases hears of all that are in use before it gives any away. Others are
-    refused, and told when it will be over, with `hints = 1`. Source: youtube/doorman, doc/design.md: a new master
-    is in learning mode for one lease length, 300 s in its examples. Law: with `durable = false`, heartbeats that
-    name leases, and `on_lost_lease = "request"`, no newcomer takes what is in use if each client's heartbeat and
-    request get through within `learning_s`.
+    refused, and told when it will be over, with `hints = 1`. Source: the design document of youtube/doorman: a new
+    master is in learning mode for one lease length, 300 s in its examples. Law: with `durable = false`, heartbeats
+    that name leases, and `on_lost_lease = "request"`, no newcomer takes what is in use if heartbeats and requests
+    get through within `learning_s`.
     """
 
     learning_s: float = 300.0

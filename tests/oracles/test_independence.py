@@ -17,6 +17,7 @@ VOCABULARY = {
     "GO_OFFLINE",
     "ASK_NEXT",
     "AWAIT_CALLBACK",
+    "WANTS_CALLBACK",
 }
 
 

@@ -176,3 +176,26 @@ def test_all_servers_are_asked_again_at_each_try():
     result = run(ONE_LAUNCH, NO_LICENSE, {"servers": {"count": 2}}, layer)
     assert (result["denials"], result["failovers"]) == (4, 2)
     assert result["wait_s_max"] == exactly(4 * ANSWER + 10.0)
+
+
+@covers("policies.denial.name")
+@pytest.mark.parametrize(
+    ("asked_before", "denials", "freed"),
+    [(0, 1, 110.0), (1, 2, 60.0), (2, 3, 210.0), (3, 4, 110.0), (math.inf, 4, 110.0)],
+)
+def test_a_launch_asks_some_servers_before_one_has_it_wait(asked_before, denials, freed):
+    """Of three servers with a license each the first is client 3's; the one where it waits calls it back."""
+    held = [(10.0, 0, 100.0), (10.0, 1, 50.0), (10.0, 2, 200.0)]
+    three = {"servers": {"count": 3}, "products": [{"name": "editor", "licenses": 3}]}
+    called = {"policies": {"denial": {"name": "callback", "asked_before": asked_before}}}
+    result = run([*held, (20.0, 3, 10.0)], three, called)
+    assert (result["grants"], result["denials"], result["attempts"]) == (4, denials, 3 + denials + 1)
+    granted = freed + ANSWER + LATENCY + LATENCY + ANSWER
+    assert result["wait_s_max"] == exactly(granted - 20.0)
+
+
+@covers("policies.denial.name")
+def test_with_one_server_nobody_is_asked_before():
+    called = {"policies": {"denial": {"name": "callback", "asked_before": math.inf}}}
+    queue = [(10.0, 0, 20.0), (15.0, 1, 10.0), (16.0, 2, 10.0)]
+    assert run(queue, ONE_LICENSE, called) == run(queue, ONE_LICENSE, denial("callback"))

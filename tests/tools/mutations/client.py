@@ -43,7 +43,7 @@ MUTATIONS = [
      "evidence/keys/test_client_keys.py::test_failures_count_in_a_row_though_the_program_has_ended[2]"),
     Mutation("callbacks: a launch queues where it is denied first", "actors/agents/client/link.py",
      "row.servers_asked >= own.asked_before", "row.servers_asked >= 0",
-     "evidence/keys/test_server_keys.py::test_a_launch_asks_some_servers_before_one_has_it_wait[1-2-60.0]"),
+     "evidence/keys/test_denial_keys.py::test_a_launch_asks_some_servers_before_one_has_it_wait[1-2-60.0]"),
     Mutation("links: who retries is no longer counted where it was, but nowhere else", "actors/records/ledger.py",
      "        control.retrying += change\n", "        control.retrying += min(change, 0)\n",
      "actors/shards/test_link_states.py::test_who_retries_for_ever_is_retrying_while_the_servers_are_away"),
