@@ -49,12 +49,6 @@ def await_callback(poll_s: float = 0.0) -> Decision:
 
 
 @compilable
-def may_tour(denied: Denied) -> bool:
-    """Whether other servers may be asked before one has the user wait: at a launch's first try."""
-    return denied.ran == 0 and denied.tries == 1 and denied.servers > 1
-
-
-@compilable
 def _next_or_later(denied: Denied, delay_s: float, tries: float, patience_s: float, servers: float) -> Decision:
     """Ask up to `servers` servers in a row, then wait; give up after `tries` tries or `patience_s`."""
     if denied.ran == 0 and denied.servers_asked < min(servers, float(denied.servers)):
@@ -83,9 +77,14 @@ POSSIBLE = {
 def _check(policy: Any) -> None:
     """Raise ValueError when a parameter is impossible."""
     for name, value in policy._asdict().items():
-        is_possible, allowed = POSSIBLE[name]
-        if not is_possible(value):
-            raise ValueError(f"{name}: {value} is not allowed; it must be {allowed}")
+        check_number(name, value)
+
+
+def check_number(name: str, value: float) -> None:
+    """Raise ValueError when a number >= 0 is impossible as what a policy calls by this name."""
+    is_possible, allowed = POSSIBLE[name]
+    if not is_possible(value):
+        raise ValueError(f"{name}: {value} is not allowed; it must be {allowed}")
 
 
 class GiveUp(NamedTuple):
@@ -176,9 +175,10 @@ class Callback(NamedTuple):
     """The user waits to be called back (FlexNet's queued checkout), and asks again every `poll_s` (0: never).
 
     A server that denies has the user wait. With `asked_before` above 0 a launch first asks that many servers in a
-    row that do not, and the next one does; `inf`: all there are. FlexNet's license-file list is `inf`, with `ring`
-    as selection and `at-next-request` as failback policy: "queueing only on first server of the list"
-    (docs.revenera.com, Limitations of Redundancy Using the License Search Path).
+    row that do not, and the next one does; `inf`: all there are. With a license-file list FlexNet queues on its
+    first server only: that is `inf`, with `ring` as selection and `at-next-request` as failback policy
+    (docs.revenera.com, Limitations of Redundancy Using the License Search Path). Programs of one client that wait
+    go along, and queue where they come.
     """
 
     poll_s: float = 0.0
@@ -190,8 +190,9 @@ class Callback(NamedTuple):
         return True
 
     def on_denial(self, denied: Denied, u: float) -> Decision:
-        """Wait to be called back, unless other servers are asked before."""
-        if may_tour(denied) and denied.servers_asked <= min(self.asked_before, float(denied.servers)):
+        """Wait to be called back, unless at a launch's first try other servers are asked before."""
+        asks_others = denied.ran == 0 and denied.tries == 1 and denied.servers > 1
+        if asks_others and denied.servers_asked <= min(self.asked_before, float(denied.servers)):
             return ask_next()
         return await_callback(self.poll_s)
 

@@ -128,6 +128,8 @@ def _check(kind: str, name: str, policy: Any) -> None:
     """Check what a policy says of itself; raises ValueError, or whatever the policy raises."""
     if kind == "denial":
         _check_number("servers", getattr(policy, "servers", 1))
+        _check_number("asked_before", getattr(policy, "asked_before", 0))
+        denial.check_number("asked_before", getattr(policy, "asked_before", 0))
     if kind == "admission":
         _check_number("lifo_after_s", getattr(policy, "lifo_after_s", 0.0))
     if kind == "selection":

@@ -1,5 +1,6 @@
 """Policies by name: parameters, a user's own files, and messages."""
 
+import math
 import os
 import re
 import sys
@@ -43,6 +44,23 @@ def test_every_wrapper_resolves_with_its_defaults():
         assert cls.__doc__
 
 
+@pytest.mark.parametrize(
+    ("asked_before", "message"),
+    [
+        (0.5, "0.5 is not allowed; it must be a whole number >= 0, or inf"),
+        (-1, "-1 is not allowed; it must be a number"),
+    ],
+)
+def test_a_policy_of_ones_own_asks_a_whole_number_of_servers_before(tmp_path, asked_before, message):
+    file = tmp_path / "mine.py"
+    method = "    def on_denial(self, denied, u): return None\n"
+    file.write_text(
+        f"from typing import NamedTuple\nclass Mine(NamedTuple):\n    asked_before = {asked_before}\n{method}"
+    )
+    with pytest.raises(ValueError, match=f"asked_before: {message}"):
+        resolve("denial", f"{file}:Mine", {})
+
+
 def test_parameters_become_floats():
     policy = resolve("failover", "retry-then-failover", {"retries": 4})
     assert policy == RetryThenFailover(4.0, 900.0)
@@ -79,6 +97,9 @@ REFUSED = [
      "delay_s: inf is not allowed; it must be > 0 and finite"),
     ("denial", "backoff-retry", {"base_s": 0}, "base_s: 0.0 is not allowed; it must be > 0 and finite"),
     ("denial", "backoff-retry", {"cap_s": 0}, "cap_s: 0.0 is not allowed; it must be > 0 and finite"),
+    ("denial", "callback", {"poll_s": math.inf}, "poll_s: inf is not allowed; it must be >= 0 and finite"),
+    ("denial", "callback", {"asked_before": 0.5},
+     "asked_before: 0.5 is not allowed; it must be a whole number >= 0, or inf"),
     ("denial", "callback", {"servers": 2},
      "servers: unknown parameter of denial policy 'callback'; it takes poll_s, asked_before"),
     ("balancing", "periodic-demand", {"interval_s": 0},
