@@ -44,7 +44,7 @@ def first_wrong(world, count, senders):
             row.time < control.horizon
             or not 0 <= row.slot < config.programs
             or not 0 <= row.product < config.products
-            or row.flag & ~(HAS_LEASE | WANTS_CALLBACK if config.calls_back else HAS_LEASE) != 0
+            or row.flag & ~(HAS_LEASE | (WANTS_CALLBACK if config.calls_back else 0)) != 0
             or not _is_used(config, row.kind)
             or not _is_right(config, row, senders)
         ):

@@ -7,9 +7,8 @@ consecutive numbers; `messaging/protocol.py` has the sorts.
 FREE = 0  # no event, where one might be: in a slot's row there is room for a timer
 
 # Client to server.
-REQUEST = (
-    1  # 1 + `value` licenses of `product` for `program` of `slot`; flags: call me back if too few; has a lease
-)
+# 1 + `value` licenses of `product` for `program` of `slot`; flags: call me back if you have too few; it has one
+REQUEST = 1
 RELEASE = 2  # what `program` of `slot` held is free again; never answered
 # I am alive. value: the slots that hold or await a lease at the receiver, as bits; program: the attempt after
 # which I was last started, so that leases asked for by then are not mine any more

@@ -32,8 +32,7 @@ def decide(world, i, failure, retry_after_s):
 @jit
 def before_request(world, i, j):
     """Ask the failover policy whether a slot's request may be sent; return its decision."""
-    failures = np.int64(slots.slot_of(world, i, j).failures)
-    return _ask_failover(world, i, j, BEFORE_REQUEST, 0.0, failures)
+    return _ask_failover(world, i, j, BEFORE_REQUEST, 0.0, np.int64(slots.slot_of(world, i, j).failures))
 
 
 @jit

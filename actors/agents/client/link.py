@@ -120,7 +120,8 @@ def _send_request(world, i, j):
 def _flags(world, own, i, j):
     """Return what a request says besides."""
     has_lease = HAS_LEASE if slots.slot_of(world, i, j).state == clients.METERED else 0
-    return has_lease | WANTS_CALLBACK if own.calls_back and _queues(world, own, i, j) else has_lease
+    queues = WANTS_CALLBACK if own.calls_back and _queues(world, own, i, j) else 0
+    return has_lease | queues
 
 
 @jit

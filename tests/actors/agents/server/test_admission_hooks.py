@@ -191,7 +191,7 @@ def on_request(self, arrival, u):
 
 @pytest.mark.parametrize("seed", range(3))
 def test_nobody_loses_a_license_to_a_newcomer_while_a_server_learns(seed):
-    """With half of the licenses to ask for, all programs that run get theirs back, unless it does not learn."""
+    """Forty users want twenty licenses: all that run get theirs back, but only from a server that learns."""
     crowd = {
         "run": {"seed": seed},
         "clients": {"count": 40},
